@@ -1,0 +1,108 @@
+"""What can go wrong between us and a model.
+
+InferenceError
+├── ModelNotFound          no connection offers that model
+├── ModelLoadFailed        the model file is broken, or does not fit
+│   └── BadModelFile       the header reader refused the file
+├── InvalidRequest         the request is wrong: an option out of range, a prompt too long
+├── QueueFull              more requests wait than the queue holds
+├── RunnerDied             the process that held the model ended during the request
+├── GenerationStopped      somebody asked for it
+├── ConnectionFailed       nothing usable answered at that address
+│   ├── ConnectionRefused
+│   ├── HostNotFound
+│   ├── UpstreamTimeout
+│   └── WrongService       something answered, but it speaks another protocol
+└── UpstreamRefused        the upstream answered with an error status
+    └── BadCredentials     401 or 403
+"""
+
+from __future__ import annotations
+
+
+class InferenceError(Exception):
+    """Base of all errors here.
+
+    Attributes:
+        permanent: True when the same request cannot succeed later by itself.
+    """
+
+    permanent = True
+
+
+class ModelNotFound(InferenceError):
+    def __init__(self, model: str) -> None:
+        super().__init__(model)
+        self.model = model
+
+
+class ModelLoadFailed(InferenceError):
+    def __init__(self, model: str, detail: str) -> None:
+        super().__init__(model, detail)
+        self.model = model
+        self.detail = detail
+
+
+class BadModelFile(ModelLoadFailed):
+    """The file is not a GGUF, is truncated, or its header contradicts its size."""
+
+
+class InvalidRequest(InferenceError):
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+class QueueFull(InferenceError):
+    permanent = False
+
+
+class RunnerDied(InferenceError):
+    permanent = False
+
+    def __init__(self, model: str, exit_code: int | None = None) -> None:
+        super().__init__(model, exit_code)
+        self.model = model
+        self.exit_code = exit_code
+
+
+class GenerationStopped(InferenceError):
+    pass
+
+
+class ConnectionFailed(InferenceError):
+    permanent = False
+
+    def __init__(self, url: str, detail: str = "") -> None:
+        super().__init__(url, detail)
+        self.url = url
+        self.detail = detail
+
+
+class ConnectionRefused(ConnectionFailed):
+    pass
+
+
+class HostNotFound(ConnectionFailed):
+    pass
+
+
+class UpstreamTimeout(ConnectionFailed):
+    pass
+
+
+class WrongService(ConnectionFailed):
+    permanent = True
+
+
+class UpstreamRefused(InferenceError):
+    permanent = False
+
+    def __init__(self, status: int, detail: str) -> None:
+        super().__init__(status, detail)
+        self.status = status
+        self.detail = detail
+
+
+class BadCredentials(UpstreamRefused):
+    permanent = True

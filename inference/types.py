@@ -1,0 +1,172 @@
+"""Values that cross the border of the inference package. No Django, no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, TypedDict
+
+Role = Literal["system", "user", "assistant", "tool"]
+ConnectionKind = Literal["builtin", "ollama", "openai"]
+Capability = Literal["completion", "embedding", "vision", "tools", "thinking"]
+FinishReason = Literal["stop", "length", "load", "unload"]
+
+
+class Options(TypedDict, total=False):
+    """Sampling and context options, with Ollama's names. A missing key is not sent.
+
+    Source: Ollama's api/types.go, `Options`.
+    """
+
+    num_ctx: int
+    num_predict: int
+    num_keep: int
+    temperature: float
+    top_k: int
+    top_p: float
+    min_p: float
+    typical_p: float
+    seed: int
+    repeat_last_n: int
+    repeat_penalty: float
+    presence_penalty: float
+    frequency_penalty: float
+    stop: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatMessage:
+    """One message as a model receives it."""
+
+    role: Role
+    content: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatRequest:
+    """One question to one model. `model` is an id from the catalog."""
+
+    model: str
+    messages: Sequence[ChatMessage]
+    options: Options = field(default_factory=lambda: Options())
+    keep_alive_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """Why no text comes yet: the request waits in a queue, or its model is being loaded.
+
+    Attributes:
+        queue_position: 0 is next; None when not queued.
+        waited_s: Seconds since the request arrived.
+    """
+
+    state: Literal["queued", "loading"]
+    queue_position: int | None = None
+    waited_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delta:
+    """The text that one step of a generation adds; either part may be empty."""
+
+    content: str = ""
+    thinking: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Token counts and durations in seconds, as the upstream reports them; None when it does not."""
+
+    prompt_tokens: int | None = None
+    answer_tokens: int | None = None
+    total_s: float | None = None
+    load_s: float | None = None
+    prompt_s: float | None = None
+    answer_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    """The last event of a stream that ended without an error."""
+
+    reason: FinishReason
+    usage: Usage = field(default_factory=Usage)
+
+
+ChatEvent = Progress | Delta | Finished
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelInfo:
+    """A model that some connection offers.
+
+    Attributes:
+        id: Unique in the catalog: the upstream's name, prefixed `connection/` when two connections offer it.
+        name: The upstream's own name.
+        context_length: Tokens the model was trained for; None when the upstream does not say.
+    """
+
+    id: str
+    name: str
+    connection: str
+    connection_kind: ConnectionKind
+    capabilities: frozenset[Capability] = frozenset({"completion"})
+    size_bytes: int | None = None
+    digest: str | None = None
+    modified_at: datetime | None = None
+    family: str | None = None
+    parameter_size: str | None = None
+    quantization: str | None = None
+    context_length: int | None = None
+
+    @property
+    def can_chat(self) -> bool:
+        return "completion" in self.capabilities
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionProblem:
+    """A connection that could not be listed, with the error to be told to a person."""
+
+    connection: str
+    connection_kind: ConnectionKind
+    error: Exception
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelList:
+    """All models that can be reached now, and the connections that could not be asked."""
+
+    models: tuple[ModelInfo, ...]
+    problems: tuple[ConnectionProblem, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedModel:
+    """A model that holds memory in the built-in server or an Ollama."""
+
+    name: str
+    size_bytes: int
+    context_length: int | None
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PullProgress:
+    """One progress line of a download. Bytes are None in steps without any."""
+
+    status: str
+    total_bytes: int | None = None
+    completed_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundStore:
+    """A place on this machine that holds models and is not attached yet."""
+
+    kind: Literal["ollama", "huggingface", "lmstudio"]
+    path: str
+    n_models: int
+    size_bytes: int

@@ -1,0 +1,83 @@
+"""Who may import whom: docs/decisions/0001-layers.md drawn as a test."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ("webui", "rag", "inference")
+
+ALLOWED = {
+    "inference": {"inference"},
+    "rag": {"rag", "inference.client", "inference.errors", "inference.types"},
+    "webui.ui": {"webui.ui"},
+    "webui.rendering": {"webui.rendering"},
+    "webui.accounts": {"webui.accounts", "webui.ui", "rag.api", "inference.client", "inference.errors", "inference.types"},
+    "webui.chats": {
+        "webui.chats", "webui.accounts", "webui.presets", "webui.rendering", "webui.ui",
+        "rag.api", "rag.errors", "rag.types", "inference.client", "inference.errors", "inference.types",
+    },
+    "webui.administration": {
+        "webui.administration", "webui.accounts", "webui.presets", "webui.rendering", "webui.ui",
+        "rag.api", "rag.errors", "rag.types", "inference.client", "inference.errors", "inference.types",
+    },
+    # Composes everything; imported by nobody.
+    "webui.config": {"webui", "rag", "inference"},
+    "webui.management": {"webui", "rag", "inference"},
+}  # fmt: skip
+
+
+def imported_names(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield (line, dotted name) for every import of ours in a file, also inside functions."""
+    package = path.relative_to(ROOT).with_suffix("").parts[:-1]
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = ".".join(package[: len(package) - node.level + 1]) if node.level else ""
+            module = ".".join(part for part in (base, node.module) if part)
+            # `from inference import client` names the module inference.client.
+            names = [f"{module}.{alias.name}" for alias in node.names] if module in ALLOWED else [module]
+            yield from ((node.lineno, name) for name in names)
+
+
+def room_of(path: Path) -> str | None:
+    dotted = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    rooms = [room for room in ALLOWED if dotted == room or dotted.startswith(room + ".")]
+    return max(rooms, key=len, default=None)
+
+
+def source_files() -> list[Path]:
+    return sorted(p for package in PACKAGES for p in (ROOT / package).rglob("*.py") if "migrations" not in p.parts)
+
+
+@pytest.mark.parametrize("path", source_files(), ids=lambda p: str(p.relative_to(ROOT)))
+def test_a_module_imports_only_what_its_room_allows(path: Path) -> None:
+    room = room_of(path)
+    if room is None:
+        assert path.parent == ROOT / "webui", f"{path} lies in no known room"
+        room = "webui.config"
+
+    wrong = [
+        f"line {line}: {name}"
+        for line, name in imported_names(path)
+        if name.split(".")[0] in PACKAGES
+        and not any(name == allowed or name.startswith(allowed + ".") for allowed in ALLOWED[room])
+    ]
+
+    assert not wrong, f"{room} must not import " + "; ".join(wrong)
+
+
+def test_nobody_imports_the_configuration() -> None:
+    offenders = [
+        f"{path}:{line}"
+        for path in source_files()
+        for line, name in imported_names(path)
+        if name.startswith("webui.config") and room_of(path) not in ("webui.config", "webui.management")
+    ]
+
+    assert offenders == []

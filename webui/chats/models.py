@@ -1,0 +1,150 @@
+"""Chats: a tree of messages, and the generations that fill its answers."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+TITLE_MAX_LENGTH = 200
+
+
+class Chat(models.Model):
+    """A titled conversation of one owner; holds a tree of messages."""
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="chats")
+    title = models.CharField(max_length=TITLE_MAX_LENGTH, blank=True)
+    # False once a person has named the chat: automatic titles leave it alone.
+    has_automatic_title = models.BooleanField(default=True)
+    # The model last asked, preselected when the chat is opened.
+    model = models.CharField(max_length=255, blank=True)
+    # The leaf of the branch being shown.
+    current_message = models.ForeignKey(
+        "Message", on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    created_at = models.DateTimeField(default=timezone.now)
+    # When the newest message came; orders the sidebar.
+    updated_at = models.DateTimeField(default=timezone.now)
+    # Set by delete, cleared by undo; purged for good after the undo window.
+    deleted_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes = [
+            # visible_chats(): keyset pages of one person's chats, newest first.
+            models.Index(
+                fields=["owner", "-updated_at", "-id"],
+                condition=models.Q(deleted_at=None),
+                name="chats_chat_sidebar",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class Message(models.Model):
+    """One node of a chat's tree."""
+
+    class Role(models.TextChoices):
+        SYSTEM = "system", _("System")
+        USER = "user", _("You")
+        ASSISTANT = "assistant", _("Assistant")
+        TOOL = "tool", _("Tool")
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    chat = models.ForeignKey(Chat, on_delete=models.CASCADE, related_name="messages")
+    parent = models.ForeignKey("self", on_delete=models.CASCADE, null=True, blank=True, related_name="children")
+    role = models.CharField(max_length=10, choices=Role.choices)
+    content = models.TextField(blank=True)
+    thinking = models.TextField(blank=True)
+    # Catalog id of the model that answered, empty for people's messages.
+    model = models.CharField(max_length=255, blank=True)
+    documents = models.ManyToManyField("rag.Document", blank=True, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(role__in=["system", "user", "assistant", "tool"]), name="chats_message_role_known"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["chat", "id"], name="chats_message_of_chat"),
+        ]
+
+
+class Generation(models.Model):
+    """One run that fills one assistant message."""
+
+    class State(models.TextChoices):
+        QUEUED = "queued", _("Waiting")
+        RUNNING = "running", _("Answering")
+        FINISHED = "finished", _("Finished")
+        STOPPED = "stopped", _("Stopped")
+        FAILED = "failed", _("Failed")
+        INTERRUPTED = "interrupted", _("Interrupted")
+
+    ACTIVE_STATES = (State.QUEUED, State.RUNNING)
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    message = models.OneToOneField(Message, on_delete=models.CASCADE, related_name="generation")
+    state = models.CharField(max_length=12, choices=State.choices, default=State.QUEUED)
+    # A code of chats/errors.py with the facts its sentence needs; the sentence is made where it is shown.
+    error_code = models.CharField(max_length=40, blank=True)
+    error_facts = models.JSONField(default=dict, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    first_delta_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    prompt_tokens = models.PositiveIntegerField(null=True, blank=True)
+    answer_tokens = models.PositiveIntegerField(null=True, blank=True)
+    # Upstream's durations in seconds, as inference.types.Usage names them.
+    timings = models.JSONField(default=dict, blank=True)
+    # What was sent to the model: messages, passages, what was left out and why.
+    ledger = models.JSONField(default=dict, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(
+                    state__in=["queued", "running", "finished", "stopped", "failed", "interrupted"]
+                ),
+                name="chats_generation_state_known",
+            ),
+        ]
+        indexes = [
+            # Start-up marks what a crash left active; stop looks for what runs in a chat.
+            models.Index(
+                fields=["state"], condition=models.Q(state__in=["queued", "running"]), name="chats_generation_active"
+            ),
+        ]
+
+    @property
+    def is_active(self) -> bool:
+        return self.state in self.ACTIVE_STATES
+
+
+class Citation(models.Model):
+    """The link from an answer to the passage it rests on. Outlives the document it names."""
+
+    message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="citations")
+    # As written in the answer: [1], [2] ...
+    number = models.PositiveIntegerField()
+    document = models.ForeignKey("rag.Document", on_delete=models.SET_NULL, null=True, related_name="+")
+    document_name = models.CharField(max_length=255)
+    page = models.PositiveIntegerField(null=True)
+    # Offsets into the document's text.
+    start = models.PositiveIntegerField()
+    end = models.PositiveIntegerField()
+    text = models.TextField()
+    score = models.FloatField(null=True)
+
+    class Meta:
+        ordering = ["message", "number"]
+        constraints = [
+            models.UniqueConstraint(fields=["message", "number"], name="chats_citation_number_unique"),
+        ]

@@ -1,0 +1,187 @@
+"""The events of the chat socket: a closed set, each a JSON object with a `type`.
+
+Names are `noun.past_participle`. Ids are UUID strings. HTML is rendered and sanitised here, on the server.
+Every event of a generation carries its sequence number `seq`, rising by one; a client that missed
+something sends `chat.opened` with the last one it has seen.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NotRequired, TypedDict
+
+# ---- from the page -------------------------------------------------------------------------------
+
+
+class ChatOpened(TypedDict):
+    """The page shows this chat. `seen` maps running generations to the last seq the page holds."""
+
+    type: Literal["chat.opened"]
+    chat: str
+    seen: NotRequired[dict[str, int]]
+
+
+class ChatClosed(TypedDict):
+    type: Literal["chat.closed"]
+    chat: str
+
+
+class MessageSent(TypedDict):
+    """`ref` is made by the page and comes back in the reply. Without `chat`, a chat is created."""
+
+    type: Literal["message.sent"]
+    ref: str
+    content: str
+    model: str
+    chat: NotRequired[str]
+    documents: NotRequired[list[str]]
+
+
+class MessageEdited(TypedDict):
+    """Asks again with another text: a sibling of the person's message `message`."""
+
+    type: Literal["message.edited"]
+    ref: str
+    chat: str
+    message: str
+    content: str
+    model: str
+
+
+class AnswerRequested(TypedDict):
+    """Regenerates: a sibling of the answer `message`."""
+
+    type: Literal["answer.requested"]
+    ref: str
+    chat: str
+    message: str
+    model: str
+
+
+class StopRequested(TypedDict):
+    type: Literal["stop.requested"]
+    chat: str
+    generation: str
+
+
+ClientEvent = ChatOpened | ChatClosed | MessageSent | MessageEdited | AnswerRequested | StopRequested
+
+# ---- to the page ---------------------------------------------------------------------------------
+
+
+class BranchChanged(TypedDict):
+    """The shown branch has new messages from `after` on (None: from the start).
+
+    `html` holds the rendered messages, the running answer among them (its blocks follow as events).
+    `url` is the chat's page.
+    """
+
+    type: Literal["branch.changed"]
+    chat: str
+    url: str
+    after: str | None
+    html: str
+    ref: NotRequired[str]
+
+
+class GenerationProgressed(TypedDict):
+    """No text yet: `text` is a sentence such as "Loading tiny, 12 s"."""
+
+    type: Literal["generation.progressed"]
+    chat: str
+    generation: str
+    message: str
+    seq: int
+    text: str
+
+
+class BlockFinished(TypedDict):
+    """A block that will not change any more; goes before the tail, which is emptied."""
+
+    type: Literal["block.finished"]
+    chat: str
+    generation: str
+    message: str
+    seq: int
+    html: str
+
+
+class TailChanged(TypedDict):
+    """The open end of the answer, rendered anew; replaces the tail before."""
+
+    type: Literal["tail.changed"]
+    chat: str
+    generation: str
+    message: str
+    seq: int
+    html: str
+
+
+class TextAdded(TypedDict):
+    """Plain text to append to the tail until it is rendered again."""
+
+    type: Literal["text.added"]
+    chat: str
+    generation: str
+    message: str
+    seq: int
+    text: str
+
+
+class AnswerReset(TypedDict):
+    """The whole answer so far: sent when the page's last seq is too old or unknown."""
+
+    type: Literal["answer.reset"]
+    chat: str
+    generation: str
+    message: str
+    seq: int
+    blocks: list[str]
+    tail: str
+
+
+class GenerationEnded(TypedDict):
+    """The answer is stored. `html` is the whole message, its final state in it; replaces the message."""
+
+    type: Literal["generation.ended"]
+    chat: str
+    generation: str
+    message: str
+    seq: int
+    state: Literal["finished", "stopped", "failed", "interrupted"]
+    html: str
+
+
+class ChatRenamed(TypedDict):
+    type: Literal["chat.renamed"]
+    chat: str
+    title: str
+
+
+class SidebarChanged(TypedDict):
+    """`html` is the person's newest chats, to replace the first page of the list."""
+
+    type: Literal["sidebar.changed"]
+    html: str
+
+
+class RequestRefused(TypedDict):
+    """What the page asked for was not done; nothing was stored. `text` is a sentence for the person."""
+
+    type: Literal["request.refused"]
+    code: str
+    text: str
+    ref: NotRequired[str]
+
+
+ServerEvent = (
+    BranchChanged
+    | GenerationProgressed
+    | BlockFinished
+    | TailChanged
+    | TextAdded
+    | AnswerReset
+    | GenerationEnded
+    | ChatRenamed
+    | SidebarChanged
+    | RequestRefused
+)
