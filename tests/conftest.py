@@ -1,0 +1,98 @@
+"""Fixtures of the whole suite: the cast, their browsers, and a network that ends at this machine."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from tests.factories import make_user
+from webui.accounts.models import Role, User
+
+_connect = socket.socket.connect
+_connect_ex = socket.socket.connect_ex
+
+
+def _refuse_other_machines(family: int, address: Any) -> None:
+    if family not in (socket.AF_INET, socket.AF_INET6):
+        return
+    host = address[0]
+    if host != "localhost" and not ipaddress.ip_address(host).is_loopback:
+        raise PermissionError(f"a test tried to reach {host}: tests stay on this machine")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _only_loopback() -> Iterator[None]:
+    """Refuse every connection that leaves this machine."""
+
+    def connect(self: socket.socket, address: Any) -> None:
+        _refuse_other_machines(self.family, address)
+        _connect(self, address)
+
+    def connect_ex(self: socket.socket, address: Any) -> int:
+        _refuse_other_machines(self.family, address)
+        return _connect_ex(self, address)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", connect)
+        patch.setattr(socket.socket, "connect_ex", connect_ex)
+        yield
+
+
+@pytest.fixture
+def alice(db: None) -> User:
+    """Owns things."""
+    return make_user(email="alice@example.org", name="Alice")
+
+
+@pytest.fixture
+def bob(db: None) -> User:
+    """Shares things with Alice."""
+    return make_user(email="bob@example.org", name="Bob")
+
+
+@pytest.fixture
+def charlie(db: None) -> User:
+    """Must see nothing of what others own."""
+    return make_user(email="charlie@example.org", name="Charlie")
+
+
+@pytest.fixture
+def root(db: None) -> User:
+    return make_user(email="root@example.org", name="Root", role=Role.ADMIN)
+
+
+@pytest.fixture
+def sign_in() -> Callable[[User], Client]:
+    """Return a function that gives a signed-in browser of a person, without the log-in page."""
+
+    def browser_of(user: User) -> Client:
+        client = Client()
+        client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+        return client
+
+    return browser_of
+
+
+@pytest.fixture
+def alice_client(alice: User, sign_in: Callable[[User], Client]) -> Client:
+    return sign_in(alice)
+
+
+@pytest.fixture
+def bob_client(bob: User, sign_in: Callable[[User], Client]) -> Client:
+    return sign_in(bob)
+
+
+@pytest.fixture
+def charlie_client(charlie: User, sign_in: Callable[[User], Client]) -> Client:
+    return sign_in(charlie)
+
+
+@pytest.fixture
+def root_client(root: User, sign_in: Callable[[User], Client]) -> Client:
+    return sign_in(root)

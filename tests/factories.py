@@ -1,0 +1,82 @@
+"""Rows for tests: keyword arguments and honest defaults, written through the real ORM."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+from django.core.files.base import ContentFile
+
+from rag.models import Document
+from webui.accounts.models import Role, User
+from webui.chats.models import Chat, Generation, Message
+
+PASSWORD = "a long enough password"
+
+_numbers = itertools.count(1)
+
+
+def make_user(*, email: str | None = None, role: str = Role.USER, password: str = PASSWORD, **fields: Any) -> User:
+    return User.objects.create_user(email or f"person{next(_numbers)}@example.org", password, role=role, **fields)
+
+
+def make_message(
+    chat: Chat,
+    *,
+    role: str = Message.Role.USER,
+    content: str = "hello",
+    parent: Message | None = None,
+    **fields: Any,
+) -> Message:
+    """Add a message below `parent` (default: the chat's leaf) and show its branch."""
+    message = Message.objects.create(
+        chat=chat, role=role, content=content, parent=parent or chat.current_message, **fields
+    )
+    chat.current_message = message
+    chat.save(update_fields=["current_message"])
+    return message
+
+
+def make_answer(
+    chat: Chat,
+    *,
+    content: str = "An answer.",
+    state: str = Generation.State.FINISHED,
+    model: str = "tiny:latest",
+    parent: Message | None = None,
+    **fields: Any,
+) -> Message:
+    """Add an assistant message and its generation; `fields` go to the generation."""
+    message = make_message(chat, role=Message.Role.ASSISTANT, content=content, model=model, parent=parent)
+    Generation.objects.create(message=message, state=state, **fields)
+    return message
+
+
+def make_chat(*, owner: User, messages: int = 0, title: str = "A chat", **fields: Any) -> Chat:
+    """Create a chat with `messages` messages in one line: question 1, answer 1, question 2 ..."""
+    chat = Chat.objects.create(owner=owner, title=title, **fields)
+    for number in range(messages):
+        if number % 2:
+            make_answer(chat, content=f"answer {number // 2 + 1}")
+        else:
+            make_message(chat, content=f"question {number // 2 + 1}")
+    return chat
+
+
+def make_document(
+    *,
+    owner: User,
+    name: str = "notes.txt",
+    text: str = "The lighthouse was built in 1902.",
+    state: str = Document.State.READY,
+    **fields: Any,
+) -> Document:
+    """Create a document row with its text, neither chunked nor indexed."""
+    number = next(_numbers)
+    values = {
+        "media_type": "text/plain",
+        "file": ContentFile(text.encode(), name=name),
+        "size_bytes": len(text.encode()),
+        "sha256": f"{number:064x}",
+    } | fields
+    return Document.objects.create(owner=owner, name=name, text=text, state=state, **values)
