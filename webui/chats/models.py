@@ -23,9 +23,7 @@ class Chat(models.Model):
     # The model last asked, preselected when the chat is opened.
     model = models.CharField(max_length=255, blank=True)
     # The leaf of the branch being shown.
-    current_message = models.ForeignKey(
-        "Message", on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
-    )
+    current_message = models.ForeignKey("Message", on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
     created_at = models.DateTimeField(default=timezone.now)
     # When the newest message came; orders the sidebar.
     updated_at = models.DateTimeField(default=timezone.now)
@@ -110,9 +108,7 @@ class Generation(models.Model):
     class Meta:
         constraints = [
             models.CheckConstraint(
-                condition=models.Q(
-                    state__in=["queued", "running", "finished", "stopped", "failed", "interrupted"]
-                ),
+                condition=models.Q(state__in=["queued", "running", "finished", "stopped", "failed", "interrupted"]),
                 name="chats_generation_state_known",
             ),
         ]

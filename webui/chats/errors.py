@@ -1,0 +1,293 @@
+"""What can go wrong in a chat, and the words for it.
+
+ChatError                  a request that is refused; nothing was stored
+├── MalformedEvent         the socket got something that is no event of ours
+├── NotFound               no such chat, message, document or generation, or not this person's
+├── MessageEmpty
+├── MessageTooLong
+├── WrongRole              edits are for people's messages, regenerations for answers
+├── AnswerRunning          the chat's answer is still being written
+├── ModelUnknown           no connection offers that model now
+├── ModelCannotChat        an embedder
+└── TitleEmpty
+
+A generation that fails stores a code and facts (`failure_of`), never a sentence.
+`explain` makes the sentences, in the reader's language, where they are shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from inference import errors as inference_errors
+
+Facts = Mapping[str, str | int | float]
+
+
+class ChatError(Exception):
+    """Base of all errors here. `code` names the sentence in `REFUSALS`; `facts` fill it."""
+
+    code = "refused"
+
+    @property
+    def facts(self) -> Facts:
+        return {}
+
+
+class MalformedEvent(ChatError):
+    code = "malformed"
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(problem)
+        self.problem = problem
+
+
+class NotFound(ChatError):
+    code = "not_found"
+
+
+class MessageEmpty(ChatError):
+    code = "message_empty"
+
+
+class MessageTooLong(ChatError):
+    code = "message_too_long"
+
+    def __init__(self, n_chars: int, limit: int) -> None:
+        super().__init__(n_chars, limit)
+        self.n_chars = n_chars
+        self.limit = limit
+
+    @property
+    def facts(self) -> Facts:
+        return {"n_chars": self.n_chars, "limit": self.limit}
+
+
+class WrongRole(ChatError):
+    code = "wrong_role"
+
+
+class AnswerRunning(ChatError):
+    code = "answer_running"
+
+
+class ModelUnknown(ChatError):
+    code = "model_not_found"
+
+    def __init__(self, model: str) -> None:
+        super().__init__(model)
+        self.model = model
+
+    @property
+    def facts(self) -> Facts:
+        return {"model": self.model}
+
+
+class ModelCannotChat(ModelUnknown):
+    code = "model_cannot_chat"
+
+
+class TitleEmpty(ChatError):
+    code = "title_empty"
+
+
+REFUSALS: Final[Mapping[str, Promise]] = {
+    "malformed": _("The page sent something this server does not understand. Reload the page and try again."),
+    "not_found": _("This is not here any more, or it is not yours."),
+    "message_empty": _("The message is empty."),
+    "message_too_long": _("The message has %(n_chars)s characters; at most %(limit)s can be sent."),
+    "wrong_role": _("This cannot be done with that message."),
+    "answer_running": _("An answer is still being written in this chat. Stop it first, or wait."),
+    "model_not_found": _("The model “%(model)s” is not available now. Choose another one."),
+    "model_cannot_chat": _("The model “%(model)s” makes embeddings and cannot chat. Choose another one."),
+    "title_empty": _("A chat needs a title."),
+    "internal": _("Something went wrong on the server. It has been logged; please try again."),
+}
+
+
+def refusal_text(error: ChatError) -> str:
+    return str(REFUSALS[error.code]) % dict(error.facts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Why a generation failed, as it is stored."""
+
+    code: str
+    facts: dict[str, str | int | float]
+
+
+class DocumentsUnreadable(Exception):
+    """A document sent with the question could not be read, so the question cannot be answered from it."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
+class DocumentsLate(Exception):
+    """A document sent with the question was not ready in time."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
+class RetrievalFailed(Exception):
+    """The passages could not be looked up; the cause says why."""
+
+
+class AnswerEmpty(Exception):
+    """The model ended without a word."""
+
+
+def failure_of(error: BaseException) -> Failure:
+    """Name what stopped a generation, with the facts its sentence needs."""
+    for kind, code in _FAILURE_CODES:
+        if isinstance(error, kind):
+            return Failure(code=code, facts=_facts_of(error))
+    return Failure(code="internal", facts={})
+
+
+# The first match wins: subclasses stand before their bases.
+_FAILURE_CODES: Final[tuple[tuple[type[BaseException], str], ...]] = (
+    (inference_errors.ModelNotFound, "model_not_found"),
+    (inference_errors.BadModelFile, "bad_model_file"),
+    (inference_errors.ModelLoadFailed, "model_load_failed"),
+    (inference_errors.InvalidRequest, "invalid_request"),
+    (inference_errors.QueueFull, "queue_full"),
+    (inference_errors.RunnerDied, "runner_died"),
+    (inference_errors.ConnectionRefused, "connection_refused"),
+    (inference_errors.HostNotFound, "host_not_found"),
+    (inference_errors.UpstreamTimeout, "upstream_timeout"),
+    (inference_errors.WrongService, "wrong_service"),
+    (inference_errors.ConnectionFailed, "connection_failed"),
+    (inference_errors.BadCredentials, "bad_credentials"),
+    (inference_errors.UpstreamRefused, "upstream_refused"),
+    (DocumentsUnreadable, "document_unreadable"),
+    (DocumentsLate, "document_late"),
+    (RetrievalFailed, "retrieval_failed"),
+    (AnswerEmpty, "answer_empty"),
+)
+
+_FACT_NAMES = ("model", "detail", "status", "name", "exit_code")
+_DETAIL_MAX_CHARS = 500
+
+
+def _facts_of(error: BaseException) -> dict[str, str | int | float]:
+    facts: dict[str, str | int | float] = {}
+    for name in _FACT_NAMES:
+        value = getattr(error, name, None)
+        if isinstance(value, str):
+            facts[name] = value[:_DETAIL_MAX_CHARS]
+        elif isinstance(value, int):
+            facts[name] = value
+    url = getattr(error, "url", None)
+    if isinstance(url, str):
+        facts["host"] = _host_of(url)
+    return facts
+
+
+def _host_of(url: str) -> str:
+    """Return host and port alone: a path or credentials are nobody's business but the administrator's."""
+    try:
+        parts = urlsplit(url)
+        return f"{parts.hostname}:{parts.port}" if parts.port else parts.hostname or ""
+    except ValueError:
+        return ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """What went wrong and what to do, for a person.
+
+    Attributes:
+        details: What the upstream said, in its own words; empty when it said nothing. Plain text.
+        can_retry: Asking again may help.
+    """
+
+    title: str
+    advice: str
+    details: str
+    can_retry: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Words:
+    title: Promise
+    advice: Promise
+    can_retry: bool = True
+
+
+_NEXT_TRY = _("Try again in a moment.")
+_ASK_ADMIN = _("Try again; if it stays, tell your administrator.")
+
+_EXPLANATIONS: Final[Mapping[str, _Words]] = {
+    "model_not_found": _Words(
+        _("The model “%(model)s” is not available."), _("Choose another model and ask again."), False
+    ),
+    "bad_model_file": _Words(
+        _("The file of the model “%(model)s” is damaged or is not a model."),
+        _("Choose another model, or have its file replaced."),
+        False,
+    ),
+    "model_load_failed": _Words(
+        _("The model “%(model)s” could not be loaded."),
+        _("It may need more memory than is free. Try again, or choose a smaller model."),
+    ),
+    "invalid_request": _Words(
+        _("The model cannot answer this request."), _("Shorten the message or start a new chat."), True
+    ),
+    "queue_full": _Words(_("Too many people are asking at the same time."), _NEXT_TRY),
+    "runner_died": _Words(
+        _("The model “%(model)s” crashed while it answered."),
+        _("The text so far is kept. Ask again: the model is started anew."),
+    ),
+    "connection_refused": _Words(_("Nothing answers at %(host)s."), _ASK_ADMIN),
+    "host_not_found": _Words(_("The address %(host)s does not exist."), _ASK_ADMIN),
+    "upstream_timeout": _Words(_("The model did not answer in time."), _NEXT_TRY),
+    "wrong_service": _Words(_("What answers at %(host)s is not a model server."), _ASK_ADMIN),
+    "connection_failed": _Words(
+        _("The connection to the model broke."), _("The text so far is kept. Ask again to get a whole answer.")
+    ),
+    "bad_credentials": _Words(
+        _("The model's service refused our credentials."), _("An administrator has to check the key."), True
+    ),
+    "upstream_refused": _Words(_("The model's service answered with error %(status)s."), _NEXT_TRY),
+    "document_unreadable": _Words(
+        _("“%(name)s” could not be read."),
+        _("Ask without it, or attach another copy of the document."),
+        False,
+    ),
+    "document_late": _Words(_("“%(name)s” is still being read."), _("Ask again when the document is ready.")),
+    "retrieval_failed": _Words(_("The documents could not be searched."), _ASK_ADMIN),
+    "answer_empty": _Words(_("The model ended without an answer."), _("Ask again, or choose another model.")),
+    "interrupted": _Words(
+        _("This answer was interrupted."), _("The server stopped while it was written. The text so far is kept.")
+    ),
+    "internal": _Words(_("Something went wrong on the server."), _("It has been logged. Please try again.")),
+}
+
+
+class _Unknown(dict[str, Any]):
+    """Facts of a sentence; a missing one reads as a question mark instead of breaking the page."""
+
+    def __missing__(self, key: str) -> str:
+        return "?"
+
+
+def explain(code: str, facts: Mapping[str, Any]) -> Explanation:
+    """Make the words for a stored failure; an unknown code gets the general ones."""
+    words = _EXPLANATIONS.get(code, _EXPLANATIONS["internal"])
+    return Explanation(
+        title=str(words.title) % _Unknown(facts),
+        advice=str(words.advice),
+        details=str(facts.get("detail", "")),
+        can_retry=words.can_retry,
+    )

@@ -1,0 +1,168 @@
+"""What the templates of the chat page are given.
+
+`_message.html` and `_messages.html` are rendered for pages and for the socket alike, so they have
+neither a `request` nor a CSRF token: only what is documented here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from django.utils.safestring import SafeString
+
+from webui.chats.errors import Explanation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CitationView:
+    """A passage the answer rests on.
+
+    Attributes:
+        page: 1-based; None for files without pages.
+        url: The document's page with the passage marked; empty when the document was deleted.
+    """
+
+    number: int
+    document_name: str
+    page: int | None
+    text: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentView:
+    """A document attached to a message. `state` is one of rag.models.Document.State."""
+
+    uuid: str
+    name: str
+    state: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageView:
+    """One message of the shown branch.
+
+    Attributes:
+        text: What the person or the model wrote, as it was written (for copy and edit).
+        html: `text` rendered and safe; empty while the answer runs (its blocks come as events).
+        thinking_html: The model's reasoning, rendered and safe; empty when there is none.
+        model_name: Who answered, in words ("tiny:latest", "Quotes"); empty on people's messages.
+        sibling_number: 1-based position among the siblings, `sibling_count` of them.
+        previous_sibling: Message uuid for `chats:show_sibling`; None at the first.
+        generation_uuid: None on people's messages.
+        state: One of Generation.State; empty on people's messages.
+        is_active: The answer is queued or running.
+        error: What went wrong and what to do; also set for an interrupted answer.
+        facts: Short sentences for the info line ("212 tokens", "24 tokens a second", "Stopped").
+    """
+
+    uuid: str
+    chat_uuid: str
+    role: Literal["system", "user", "assistant", "tool"]
+    text: str
+    html: SafeString
+    thinking_html: SafeString
+    model_name: str
+    created_at: datetime
+    sibling_number: int
+    sibling_count: int
+    previous_sibling: str | None
+    next_sibling: str | None
+    generation_uuid: str | None
+    state: str
+    is_active: bool
+    error: Explanation | None
+    citations: Sequence[CitationView]
+    documents: Sequence[DocumentView]
+    facts: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SidebarChat:
+    uuid: str
+    title: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SidebarGroup:
+    """Chats of one stretch of time. `label` is "Today", "Yesterday" ... in the reader's language."""
+
+    label: str
+    chats: Sequence[SidebarChat]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SidebarPage:
+    """One keyset page of the sidebar.
+
+    Attributes:
+        groups: May be empty. A later page can begin with the group the page before ended with.
+        next_cursor: For `chats:list` `?before=`; None on the last page.
+        current_uuid: The chat being shown; None on other pages and in pages sent by the socket.
+        after_label: Label of the last group of the page before; that heading is not repeated.
+    """
+
+    groups: Sequence[SidebarGroup]
+    next_cursor: str | None
+    current_uuid: str | None
+    after_label: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelChoice:
+    """A row of the model picker. Embedders are not offered.
+
+    Attributes:
+        detail: Size and connection in words ("1.2 GB, Built-in").
+        is_quotes: The answerer that quotes documents and needs no model.
+    """
+
+    id: str
+    name: str
+    detail: str
+    is_quotes: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionTrouble:
+    """A connection that could not be listed: its name and a sentence."""
+
+    connection: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatHead:
+    """The chat being shown."""
+
+    uuid: str
+    title: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatPage:
+    """All that `chats/chat.html` shows.
+
+    Attributes:
+        chat: None for a new chat.
+        selected_model: Id of a `ModelChoice`, always one of `models`.
+        has_chat_model: False while only Quotes can answer: the page offers the ways to get a model.
+        may_manage_models: The reader is an administrator and may go to those ways.
+        message_max_chars: For the composer's limit.
+    """
+
+    chat: ChatHead | None
+    messages: Sequence[MessageView]
+    sidebar: SidebarPage
+    models: Sequence[ModelChoice]
+    selected_model: str
+    has_chat_model: bool
+    problems: Sequence[ConnectionTrouble]
+    may_manage_models: bool
+    message_max_chars: int
