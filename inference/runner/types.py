@@ -1,0 +1,127 @@
+"""Values that cross the border between a model server and its runner processes. No I/O, no native code."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from inference.types import ChatMessage, Options
+
+RunnerKind = Literal["llama", "onnx"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunnerSpec:
+    """What a runner process is to load.
+
+    Attributes:
+        model: The name that errors and log lines use.
+        path: The GGUF file; for `onnx` the folder that holds (or is to hold) the built graph.
+        n_ctx: Context window of one slot, in tokens; cut to what the model was trained for.
+        n_slots: Requests that generate at the same time.
+        n_threads: None means one per core.
+        max_queue: Requests that may wait for a slot; the next one gets QueueFull.
+    """
+
+    kind: RunnerKind
+    model: str
+    path: Path
+    n_ctx: int = 4096
+    n_slots: int = 4
+    n_threads: int | None = None
+    embedding: bool = False
+    max_queue: int = 512
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenerateRequest:
+    """One question for a loaded chat model: either messages or a prompt.
+
+    Attributes:
+        messages: Rendered with the model's chat template; their text can never become a control token.
+        prompt: One user message, or with `raw` the whole model input with its control tokens.
+        think: Handed to templates that know `enable_thinking`; None leaves the choice to the template.
+    """
+
+    messages: Sequence[ChatMessage] | None = None
+    prompt: str | None = None
+    raw: bool = False
+    options: Options = field(default_factory=lambda: Options())
+    think: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Queued:
+    """The request waits for a slot. Position 0 is next; sent again whenever it changes."""
+
+    position: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextDelta:
+    """Text that was generated since the last event; either part may be empty."""
+
+    content: str = ""
+    thinking: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunnerFinished:
+    """The last event of a generation that ended by itself.
+
+    Attributes:
+        reason: `stop` for an end token or a stop string, `length` for num_predict or a full context window.
+        cached_tokens: How many of `prompt_tokens` were still in the slot's cache and cost nothing.
+    """
+
+    reason: Literal["stop", "length"]
+    prompt_tokens: int
+    answer_tokens: int
+    prompt_s: float
+    answer_s: float
+    cached_tokens: int = 0
+
+
+RunnerEvent = Queued | TextDelta | RunnerFinished
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Embedded:
+    """The embeddings of some texts.
+
+    Attributes:
+        vectors: shape (n_texts, n_dims), float32, L2-normalised, in the order of the texts.
+        n_tokens: Tokens of all texts together, after truncation.
+    """
+
+    vectors: npt.NDArray[np.float32]
+    n_tokens: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunnerFacts:
+    """What a runner knows about its model once it is loaded.
+
+    Attributes:
+        n_ctx: Context window of one slot, as granted.
+        n_ctx_train: Context window the model was trained for.
+        n_dims: Size of a hidden state, and so of an embedding.
+        max_text_tokens: Longest text that is embedded whole; 0 for chat models.
+    """
+
+    architecture: str
+    n_ctx: int
+    n_ctx_train: int
+    n_slots: int
+    n_params: int
+    size_bytes: int
+    n_vocab: int
+    n_dims: int
+    has_chat_template: bool
+    is_embedding: bool
+    max_text_tokens: int = 0
