@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from tests.doubles.upstream_fixtures import upstream as upstream
 from tests.factories import make_user
 from webui.accounts.models import Role, User
 
