@@ -1,0 +1,69 @@
+const GAP_PX = 4;
+
+/** A button and the popover it opens: placed beside the button, walked with the arrow keys. */
+class ChatMenu extends HTMLElement {
+  connectedCallback() {
+    this.addEventListener("toggle", this.#toggled, { capture: true });
+    this.addEventListener("keydown", this.#pressed);
+    this.addEventListener("click", this.#clicked);
+  }
+
+  disconnectedCallback() {
+    this.removeEventListener("toggle", this.#toggled, { capture: true });
+    this.removeEventListener("keydown", this.#pressed);
+    this.removeEventListener("click", this.#clicked);
+  }
+
+  get #panel() {
+    return /** @type {HTMLElement} */ (this.querySelector("[popover]"));
+  }
+
+  get #button() {
+    return /** @type {HTMLElement} */ (this.querySelector("[popovertarget]"));
+  }
+
+  get #items() {
+    const controls = this.#panel.querySelectorAll("a, button, input:checked");
+    return /** @type {HTMLElement[]} */ ([...controls].filter((item) => !item.matches(":disabled")));
+  }
+
+  /** @param {Event} event */
+  #toggled = (event) => {
+    if (event.target !== this.#panel) return;
+    const isOpen = this.#panel.matches(":popover-open");
+    this.#button.setAttribute("aria-expanded", String(isOpen));
+    if (!isOpen) return;
+    this.#place();
+    this.#items[0]?.focus({ preventScroll: true });
+  };
+
+  #place() {
+    const around = this.#button.getBoundingClientRect();
+    const panel = this.#panel;
+    const own = panel.getBoundingClientRect();
+    const fitsBelow = around.bottom + own.height + GAP_PX <= innerHeight;
+    const top = fitsBelow ? around.bottom + GAP_PX : around.top - own.height - GAP_PX;
+    const left = this.hasAttribute("data-end") ? around.right - own.width : around.left;
+    panel.style.top = `${Math.max(GAP_PX, top)}px`;
+    panel.style.left = `${Math.min(Math.max(GAP_PX, left), innerWidth - own.width - GAP_PX)}px`;
+  }
+
+  /** @param {KeyboardEvent} event */
+  #pressed = (event) => {
+    if (!this.#panel.matches(":popover-open")) return;
+    if (event.target instanceof HTMLInputElement) return;
+    const items = this.#items;
+    const at = items.indexOf(/** @type {HTMLElement} */ (document.activeElement));
+    const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: items.length - 1 }[event.key];
+    if (to === undefined) return;
+    event.preventDefault();
+    items[(to + items.length) % items.length]?.focus();
+  };
+
+  /** @param {Event} event */
+  #clicked = (event) => {
+    if (event.target instanceof Element && event.target.closest(".menu__item")) this.#panel.hidePopover();
+  };
+}
+
+customElements.define("chat-menu", ChatMenu);

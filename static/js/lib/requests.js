@@ -1,0 +1,48 @@
+/** A request that was answered with an error, or not at all (`status` 0). */
+export class RequestFailed extends Error {
+  /** @param {number} status */
+  constructor(status) {
+    super(`The request failed with status ${status}.`);
+    this.status = status;
+  }
+}
+
+/** @returns {string} */
+export function csrfToken() {
+  return document.querySelector('meta[name="csrf-token"]')?.getAttribute("content") ?? "";
+}
+
+/**
+ * Send a form to our own server.
+ *
+ * @param {string} url
+ * @param {Record<string, string>} [fields]
+ * @returns {Promise<Response>}
+ * @throws {RequestFailed}
+ */
+export async function post(url, fields = {}) {
+  const body = new FormData();
+  for (const [name, value] of Object.entries(fields)) body.append(name, value);
+  return ask(url, { method: "POST", body, headers: { "X-CSRFToken": csrfToken(), "HX-Request": "true" } });
+}
+
+/**
+ * @param {string} url
+ * @returns {Promise<Response>}
+ * @throws {RequestFailed}
+ */
+export async function get(url) {
+  return ask(url, { headers: { "HX-Request": "true" } });
+}
+
+/**
+ * @param {string} url
+ * @param {RequestInit} options
+ */
+async function ask(url, options) {
+  const response = await fetch(url, { credentials: "same-origin", ...options }).catch(() => null);
+  if (!response?.ok) throw new RequestFailed(response?.status ?? 0);
+  // A redirect means that the session has ended: what came is the sign-in page, not the answer.
+  if (response.redirected) throw new RequestFailed(401);
+  return response;
+}

@@ -1,0 +1,15 @@
+import "./elements/chat_citations.js";
+import "./elements/chat_composer.js";
+import "./elements/chat_frame.js";
+import "./elements/chat_menu.js";
+import "./elements/chat_message.js";
+import "./elements/chat_messages.js";
+import "./elements/chat_page.js";
+import "./elements/chat_panel.js";
+import "./elements/chat_picker.js";
+import "./elements/chat_sidebar.js";
+import "./elements/chat_theme.js";
+import "./elements/chat_title.js";
+import "./elements/chat_toasts.js";
+import "./lib/dialogs.js";
+import "./lib/tooltips.js";

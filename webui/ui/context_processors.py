@@ -1,0 +1,26 @@
+"""What every page needs to draw its frame."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+from django.http import HttpRequest
+
+from webui.ui.themes import Theme, chosen_theme, is_sidebar_closed
+
+
+class InterfaceContext(TypedDict):
+    """`theme` is the choice of this device, `themes` all of them."""
+
+    theme: Theme
+    themes: list[Theme]
+    is_sidebar_closed: bool
+
+
+def interface(request: HttpRequest) -> InterfaceContext:
+    """Offer the theme and the state of the sidebar; no query."""
+    return {
+        "theme": chosen_theme(request),
+        "themes": list(Theme),
+        "is_sidebar_closed": is_sidebar_closed(request),
+    }

@@ -1,0 +1,61 @@
+"""Tags of the design system: ids, icons, moments, links of a navigation."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django import template
+from django.http import HttpRequest
+from django.template.context import Context
+from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from heroicons.templatetags.heroicons import heroicon_mini, heroicon_outline
+
+from webui.ui.moments import moment_in_words
+
+register = template.Library()
+
+
+@register.simple_tag
+def dom_id(thing: object, part: str = "") -> str:
+    """Return the id of the element that shows `thing`: `message-<uuid>` or `message-<uuid>-body`.
+
+    `thing` has a `uuid`; its noun is `dom_noun` where it has one (views of a model class), else its class's name.
+    """
+    noun = getattr(thing, "dom_noun", None) or type(thing).__name__.lower()
+    base = f"{noun}-{getattr(thing, 'uuid')}"  # noqa: B009  (any object with a uuid will do)
+    return f"{base}-{part}" if part else base
+
+
+@register.simple_tag
+def icon(name: str, *, size: int = 20, solid: bool = False, **attrs: object) -> str:
+    """Draw one icon of the set, hidden from screen readers: the control beside it carries the words."""
+    draw = heroicon_mini if solid else heroicon_outline
+    return str(draw(name, size=size, aria_hidden="true", **attrs))
+
+
+@register.simple_tag
+def moment(value: datetime | None) -> SafeString | str:
+    """Show a moment in words, with the exact one behind it."""
+    if value is None:
+        return ""
+    exact = date_format(timezone.localtime(value), "DATETIME_FORMAT")
+    return format_html(
+        '<time datetime="{}" data-tooltip="{}">{}</time>', value.isoformat(), exact, moment_in_words(value)
+    )
+
+
+@register.inclusion_tag("components/_navigation_link.html", takes_context=True)
+def navigation_link(context: Context, view_name: str, icon: str, label: str, *args: Any) -> dict[str, Any]:
+    """A link of a left navigation, marked when its page is shown; nothing when no such page exists."""
+    try:
+        url = reverse(view_name, args=args)
+    except NoReverseMatch:
+        url = ""
+    request: HttpRequest | None = context.get("request")
+    match = request.resolver_match if request else None
+    return {"url": url, "icon": icon, "label": label, "is_current": bool(match and match.view_name == view_name)}

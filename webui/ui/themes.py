@@ -1,0 +1,29 @@
+"""The look of the page on this device, kept in cookies so that the first paint is already right."""
+
+from __future__ import annotations
+
+from django.db.models import TextChoices
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+THEME_COOKIE = "hearth_theme"
+SIDEBAR_COOKIE = "hearth_sidebar"
+
+
+class Theme(TextChoices):
+    """What a person may choose; SYSTEM is the absence of a choice."""
+
+    SYSTEM = "system", _("System")
+    LIGHT = "light", _("Light")
+    DARK = "dark", _("Dark")
+    CONTRAST = "contrast", _("High contrast")
+
+
+def chosen_theme(request: HttpRequest) -> Theme:
+    """Return the theme of this device; a cookie that nobody of ours wrote counts as none."""
+    value = request.COOKIES.get(THEME_COOKIE, "")
+    return Theme(value) if value in Theme.values else Theme.SYSTEM
+
+
+def is_sidebar_closed(request: HttpRequest) -> bool:
+    return request.COOKIES.get(SIDEBAR_COOKIE) == "closed"
