@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import tempfile
 
-os.environ.setdefault("HEARTH_DATA", tempfile.mkdtemp(prefix="hearth-tests-"))
+if "HEARTH_DATA" not in os.environ:
+    os.environ["HEARTH_DATA"] = tempfile.mkdtemp(prefix="hearth-tests-")
+    atexit.register(shutil.rmtree, os.environ["HEARTH_DATA"], ignore_errors=True)
+os.environ["HEARTH_ENV_FILE"] = os.devnull
 
 from webui.config.settings import *  # noqa: E402, F403  (the environment above must be set first)
 
+# Argon2 is slow by design, and nothing here depends on how a password is hashed.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+# Straight from the source folders, so that nothing has to be collected before a page can be rendered.
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+WHITENOISE_AUTOREFRESH = WHITENOISE_USE_FINDERS = True

@@ -24,6 +24,9 @@ class UserManager(BaseUserManager["User"]):
         user.save(using=self._db)
         return user
 
+    def get_by_natural_key(self, username: str | None) -> User:
+        return self.get(email=(username or "").lower())
+
 
 class User(AbstractBaseUser):
     """A person who signs in with an e-mail address.
@@ -35,8 +38,9 @@ class User(AbstractBaseUser):
     email = models.EmailField(_("e-mail address"), unique=True)
     name = models.CharField(_("name"), max_length=100, blank=True)
     role = models.CharField(max_length=10, choices=Role.choices, default=Role.PENDING)
+    # False while an administrator has suspended this person.
     is_active = models.BooleanField(default=True)
-    language = models.CharField(max_length=10, blank=True)
+    language = models.CharField(_("language"), max_length=10, blank=True)
     date_joined = models.DateTimeField(default=timezone.now)
 
     objects: ClassVar[UserManager] = UserManager()
@@ -65,3 +69,24 @@ class User(AbstractBaseUser):
     def may_chat(self) -> bool:
         """Whether this person may use anything beyond the waiting page."""
         return self.is_active and self.role in (Role.USER, Role.ADMIN)
+
+
+class Roster(models.Model):
+    """The one row that is locked by whoever changes who is an administrator.
+
+    With it, fifty people who sign up at once agree on who is first, and two administrators who
+    remove each other at once cannot leave the site without one.
+    """
+
+    SINGLETON_ID = 1
+
+    # Set when the first administrator exists; from then on nobody becomes one by signing up.
+    setup_finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=models.Q(id=1), name="accounts_roster_single_row"),
+        ]
+
+    def __str__(self) -> str:
+        return "roster"

@@ -1,16 +1,107 @@
-"""Settings of the web process."""
+"""Settings of the web process, read from the environment and `.env`. docs/ lists the variables."""
 
 from __future__ import annotations
 
+import os
+import socket
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
-BASE_DIR = Path(__file__).resolve().parents[2]
-HEARTH_DATA = BASE_DIR / "data"
-SECRET_KEY = "not-yet-read-from-the-environment"
-DEBUG = False
-ALLOWED_HOSTS = ["*"]
+import psutil
+from csp.constants import NONE, SELF
+
+from webui.config.data_folder import prepare_data_folder, read_or_create_secret_key
+from webui.config.env import Environment, reachable_url, read_env_file
+from webui.config.proxies import FORWARDED_PROTO
+
+PACKAGE_DIR = Path(__file__).resolve().parents[1]
+# A checkout holds templates/ and static/ beside webui/; the wheel carries them in webui/bundled/.
+BASE_DIR = PACKAGE_DIR / "bundled" if (PACKAGE_DIR / "bundled").is_dir() else PACKAGE_DIR.parent
+
+read_env_file(Path(os.environ.get("HEARTH_ENV_FILE", ".env")))
+env = Environment(os.environ)
+
+# ---- where things are kept -----------------------------------------------------------------------
+
+HEARTH_DATA = env.folder("HEARTH_DATA", Path("data"))
+HEARTH_MODELS = HEARTH_DATA / "models"
+HEARTH_VECTORS = HEARTH_DATA / "vectors"
+HEARTH_SNAPSHOTS = HEARTH_DATA / "snapshots"
+MEDIA_ROOT = HEARTH_DATA / "uploads"
+FILE_UPLOAD_TEMP_DIR = HEARTH_DATA / "cache" / "uploads"
+FILE_UPLOAD_PERMISSIONS = 0o600
+
+SECRET_KEY = env.secret("HEARTH_SECRET_KEY")
+if SECRET_KEY and len(SECRET_KEY) < 32:
+    env.reject("HEARTH_SECRET_KEY", "must have at least 32 characters", "a long random text")
+try:
+    prepare_data_folder(HEARTH_DATA)
+    FILE_UPLOAD_TEMP_DIR.mkdir(parents=True, exist_ok=True)
+    SECRET_KEY = SECRET_KEY or read_or_create_secret_key(HEARTH_DATA)
+except OSError as exc:
+    env.reject("HEARTH_DATA", f"names a folder that cannot be used: {exc.strerror} ({HEARTH_DATA})", "/var/lib/hearth")
+
+# ---- addresses -----------------------------------------------------------------------------------
+
+HEARTH_HOST = env.host("HEARTH_HOST", "127.0.0.1")
+HEARTH_PORT = env.integer("HEARTH_PORT", 3000, minimum=1, maximum=65535)
+# How people reach the site when it is not http://localhost:PORT, for example through a proxy with TLS.
+HEARTH_URL = env.origin("HEARTH_URL")
+HEARTH_TRUSTED_PROXIES = env.networks("HEARTH_TRUSTED_PROXIES")
+HEARTH_INFERENCE_LISTEN = env.listen_address("OLLAMA_HOST", ("127.0.0.1", 11434))
+HEARTH_INFERENCE_URL = env.url(
+    "HEARTH_INFERENCE_URL", reachable_url(*HEARTH_INFERENCE_LISTEN), ("http", "https"), "http://127.0.0.1:11434"
+)
+
+
+def _own_names() -> list[str]:
+    """The names and addresses under which this machine may be asked, when it listens to others at all."""
+    names = ["localhost", "127.0.0.1", "[::1]"]
+    if HEARTH_HOST not in ("127.0.0.1", "::1", "localhost"):
+        # Addresses cannot be rebound by a foreign DNS name, so all of this machine's own are safe to accept.
+        families = {socket.AF_INET: "{}", socket.AF_INET6: "[{}]"}
+        for addresses in psutil.net_if_addrs().values():
+            names += [families[a.family].format(a.address.split("%")[0]) for a in addresses if a.family in families]
+        names += [socket.gethostname(), HEARTH_HOST]
+    return names
+
+
+ALLOWED_HOSTS = [*dict.fromkeys([*_own_names(), *env.hosts("HEARTH_ALLOWED_HOSTS")])]
+if HEARTH_URL:
+    ALLOWED_HOSTS.append(urlsplit(HEARTH_URL).hostname or "")
+CSRF_TRUSTED_ORIGINS = [HEARTH_URL] if HEARTH_URL else []
+
+# ---- what an administrator may also set in the pages; given here, it is locked there -----------------
+
+HEARTH_PINNED_SETTINGS: dict[str, str] = {}
+if env.is_given("HEARTH_SIGNUP"):
+    HEARTH_PINNED_SETTINGS["signup"] = env.choice("HEARTH_SIGNUP", "approval", ("open", "approval", "closed"))
+HEARTH_SITE_SETTING_READER = "webui.administration.queries.site_setting"
+
+HEARTH_ADMIN_EMAIL = env.text("HEARTH_ADMIN_EMAIL")
+HEARTH_ADMIN_PASSWORD = env.secret("HEARTH_ADMIN_PASSWORD")
+if HEARTH_ADMIN_EMAIL and not HEARTH_ADMIN_PASSWORD:
+    env.reject("HEARTH_ADMIN_EMAIL", "needs HEARTH_ADMIN_PASSWORD or HEARTH_ADMIN_PASSWORD_FILE", "root@example.org")
+
+# ---- connections from the environment, with the names that Open WebUI's users know ---------------------
+
+OLLAMA_BASE_URLS = env.words("OLLAMA_BASE_URLS", ";") or env.words("OLLAMA_BASE_URL", ";")
+OPENAI_API_BASE_URLS = env.words("OPENAI_API_BASE_URLS", ";") or env.words("OPENAI_API_BASE_URL", ";")
+OPENAI_API_KEYS = env.secret("OPENAI_API_KEYS") or env.secret("OPENAI_API_KEY")
+
+# ---- Django ------------------------------------------------------------------------------------------
+
+DEBUG = env.boolean("HEARTH_DEBUG", False)
+ROOT_URLCONF = "webui.config.urls"
+ASGI_APPLICATION = "webui.config.asgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+FORM_RENDERER = "django.forms.renderers.DjangoTemplates"
+APPEND_SLASH = True
+
+# No "daphne" here: importing it installs a Twisted reactor, and `web` installs its own first.
 INSTALLED_APPS = [
-    "daphne",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -21,6 +112,7 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "channels",
+    "csp",
     "webui",
     "webui.accounts",
     "webui.chats",
@@ -30,25 +122,22 @@ INSTALLED_APPS = [
     "inference",
 ]
 MIDDLEWARE = [
+    "webui.config.proxies.TrustedProxyMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "webui.accounts.middleware.LanguageMiddleware",
+    "webui.accounts.middleware.SignInRequiredMiddleware",
+    "webui.accounts.middleware.MembershipMiddleware",
 ]
-AUTH_USER_MODEL = "accounts.User"
-ROOT_URLCONF = "webui.config.urls"
-ASGI_APPLICATION = "webui.config.asgi.application"
-DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": HEARTH_DATA / "hearth.sqlite3"}}
-DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-HEARTH_INFERENCE_URL = "http://127.0.0.1:11434"
-USE_TZ = True
-STATIC_URL = "static/"
-MEDIA_ROOT = HEARTH_DATA / "uploads"
-CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
@@ -59,7 +148,171 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "webui.ui.context_processors.interface",
+                "webui.ui.context_processors.interface",
             ]
         },
     }
 ]
+
+# ---- database, cache, sockets --------------------------------------------------------------------------
+
+_database = env.database("DATABASE_URL")
+DATABASES: dict[str, dict[str, Any]] = {
+    "default": {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": _database.name,
+        "USER": _database.user,
+        "PASSWORD": _database.password,
+        "HOST": _database.host,
+        "PORT": _database.port,
+        "OPTIONS": {"connect_timeout": "10", **_database.options},
+    }
+    if _database
+    else {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": HEARTH_DATA / "hearth.sqlite3",
+        "OPTIONS": {
+            # A transaction takes the write lock at its start: waiting then is safe, failing in its middle is not.
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 30,
+            "init_command": (
+                "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;"
+                " PRAGMA temp_store=MEMORY; PRAGMA cache_size=-16000; PRAGMA mmap_size=67108864;"
+                " PRAGMA journal_size_limit=67108864;"
+            ),
+        },
+    }
+}
+REDIS_URL = env.url("REDIS_URL", "", ("redis", "rediss"), "redis://localhost:6379/0")
+CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
+    "default": {"BACKEND": "channels_redis.core.RedisChannelLayer", "CONFIG": {"hosts": [REDIS_URL]}}
+    if REDIS_URL
+    else {"BACKEND": "channels.layers.InMemoryChannelLayer"}
+}
+CACHES: dict[str, dict[str, Any]] = {
+    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
+    if REDIS_URL
+    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+}
+
+# ---- people --------------------------------------------------------------------------------------------
+
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 8}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "/"
+ACCOUNT_ADAPTER = "webui.accounts.adapter.AccountAdapter"
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_USER_DISPLAY = str
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_SIGNUP_FORM_CLASS = "webui.accounts.forms.NameForm"
+# No mail is needed to run this; an administrator vouches for people instead.
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_EMAIL_NOTIFICATIONS = False
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
+ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = False
+ACCOUNT_RATE_LIMITS = {"signup": "60/m/ip"}
+
+# ---- cookies and headers ---------------------------------------------------------------------------------
+
+_is_https = HEARTH_URL.startswith("https://")
+SESSION_COOKIE_NAME = "hearth_session"
+SESSION_COOKIE_AGE = 60 * 60 * 24 * 30
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SECURE = _is_https
+CSRF_COOKIE_NAME = "hearth_csrf"
+CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_HTTPONLY = True
+CSRF_COOKIE_SECURE = _is_https
+CSRF_FAILURE_VIEW = "webui.config.errors.csrf_failure"
+LANGUAGE_COOKIE_NAME = "hearth_language"
+LANGUAGE_COOKIE_SAMESITE = "Lax"
+LANGUAGE_COOKIE_SECURE = _is_https
+SECURE_PROXY_SSL_HEADER = (FORWARDED_PROTO, "https")
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+SECURE_HSTS_SECONDS = 60 * 60 * 24 * 30 if _is_https else 0
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:", "blob:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "base-uri": [NONE],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+    }
+}
+DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
+
+# ---- static files --------------------------------------------------------------------------------------
+
+STATIC_URL = "/static/"
+# `web` collects into the data folder at its start, when the files have changed since the last time.
+STATIC_ROOT = HEARTH_DATA / "cache" / "static"
+_ziamath = find_spec("ziamath")
+STATICFILES_DIRS: list[Any] = [
+    BASE_DIR / "static",
+    # STIX Two Math, for formulas.
+    ("fonts/math", Path(_ziamath.origin).parent / "fonts" if _ziamath and _ziamath.origin else BASE_DIR / "static"),
+]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG
+        else "webui.config.storage.HearthStaticFilesStorage"
+    },
+}
+WHITENOISE_AUTOREFRESH = WHITENOISE_USE_FINDERS = DEBUG
+WHITENOISE_ALLOW_ALL_ORIGINS = False
+
+# ---- languages and time ----------------------------------------------------------------------------------
+
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = "UTC"
+LANGUAGE_CODE = "en"
+LOCALE_PATHS = [BASE_DIR / "locale"]
+# A language is offered once its catalogue is there.
+LANGUAGES = [("en", "English")]
+if (BASE_DIR / "locale" / "zh_Hans" / "LC_MESSAGES" / "django.mo").is_file():
+    LANGUAGES.append(("zh-hans", "简体中文"))
+
+# ---- logging -----------------------------------------------------------------------------------------------
+
+LOG_LEVEL = env.choice("HEARTH_LOG_LEVEL", "info", ("debug", "info", "warning", "error")).upper()
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": "WARNING"},
+    "loggers": {
+        **{name: {"level": LOG_LEVEL} for name in ("webui", "rag", "inference")},
+        # Django's own handlers would say everything twice.
+        "django": {"handlers": [], "level": "WARNING", "propagate": True},
+        # A visitor's mistake is not news; the page has told them.
+        "django.request": {"level": "ERROR"},
+    },
+}
+
+env.refuse_wrong()

@@ -1,5 +1,28 @@
+"""Every address of the site."""
+
 from __future__ import annotations
 
-from django.urls import URLPattern, URLResolver
+from importlib.util import find_spec
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from django.urls import URLPattern, URLResolver, include, path
+
+urlpatterns: list[URLPattern | URLResolver] = [path("accounts/", include("webui.accounts.urls"))]
+websocket_urlpatterns: list[URLPattern] = []
+if find_spec("webui.administration.urls") and find_spec("rag.api") and find_spec("inference.client"):
+    from webui.administration.views.health import alive, ready
+
+    urlpatterns += [path("health", alive), path("ready", ready)]
+    urlpatterns += [path("administration/", include("webui.administration.urls"))]
+if find_spec("webui.chats.document_urls"):
+    urlpatterns += [path("documents/", include("webui.chats.document_urls"))]
+if find_spec("webui.chats.urls"):
+    urlpatterns += [path("", include("webui.chats.urls"))]
+if find_spec("webui.chats.consumers") and find_spec("webui.chats.routing"):
+    from webui.chats.routing import websocket_urlpatterns as chat_sockets
+
+    websocket_urlpatterns += chat_sockets
+
+handler400 = "webui.config.errors.bad_request"
+handler403 = "webui.config.errors.permission_denied"
+handler404 = "webui.config.errors.page_not_found"
+handler500 = "webui.config.errors.server_error"

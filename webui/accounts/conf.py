@@ -1,0 +1,28 @@
+"""What accounts takes from the settings.
+
+The sign-up policy is a site setting, which administration keeps; accounts knows its reader by name only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal, cast
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+SignUpPolicy = Literal["open", "approval", "closed"]
+
+
+def signup_policy() -> SignUpPolicy:
+    return cast(SignUpPolicy, _site_setting("signup"))
+
+
+def waiting_note() -> str:
+    """What people read while they wait for approval, in an administrator's words."""
+    return _site_setting("waiting_note")
+
+
+def _site_setting(name: str) -> str:
+    reader: Callable[[str], str] = import_string(settings.HEARTH_SITE_SETTING_READER)
+    return reader(name)

@@ -1,0 +1,48 @@
+"""What people type about themselves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.conf import settings
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from webui.accounts.models import User
+
+
+class NameForm(forms.Form):
+    """The part of the sign-up form that is ours; allauth adds e-mail address and password."""
+
+    name = forms.CharField(
+        label=_("Name"), max_length=100, required=False, widget=forms.TextInput(attrs={"autocomplete": "name"})
+    )
+    field_order = ["name", "email", "password1"]
+
+    def signup(self, request: HttpRequest, user: User) -> None:
+        """Called by allauth after the account is saved; the adapter has stored the name with it."""
+
+
+# Only the stubs know model forms as generic.
+if TYPE_CHECKING:
+    UserModelForm = forms.ModelForm[User]
+else:
+    UserModelForm = forms.ModelForm
+
+
+class ProfileForm(UserModelForm):
+    class Meta:
+        model = User
+        fields = ("name", "language")
+        widgets = {"name": forms.TextInput(attrs={"autocomplete": "name"})}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if len(settings.LANGUAGES) == 1:
+            # Nothing to choose from.
+            del self.fields["language"]
+        else:
+            self.fields["language"] = forms.ChoiceField(
+                label=_("Language"), required=False, choices=[("", _("Like the browser")), *settings.LANGUAGES]
+            )

@@ -1,0 +1,21 @@
+from __future__ import annotations
+
+from allauth.account import views as allauth_views
+from django.urls import include, path
+
+from webui.accounts import views
+
+accounts = [
+    path("waiting/", views.pending, name="pending"),
+    path("profile/", views.profile, name="profile"),
+]
+
+# allauth's own names, without its pages for e-mail verification and reset: no mail is sent here.
+urlpatterns = [
+    path("login/", allauth_views.login, name="account_login"),
+    path("logout/", allauth_views.logout, name="account_logout"),
+    path("signup/", allauth_views.signup, name="account_signup"),
+    path("inactive/", allauth_views.account_inactive, name="account_inactive"),
+    path("password/", allauth_views.password_change, name="account_change_password"),
+    path("", include((accounts, "accounts"))),
+]

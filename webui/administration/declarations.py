@@ -1,0 +1,53 @@
+"""The settings that an administrator may change while the site runs, each declared once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.utils.translation import gettext_lazy as _
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declaration:
+    """One setting.
+
+    Attributes:
+        variable: The environment variable that pins the value; empty when there is none.
+        choices: (value, label) pairs; empty for free text.
+    """
+
+    name: str
+    label: _StrPromise
+    help: _StrPromise
+    default: str
+    variable: str = ""
+    choices: Sequence[tuple[str, _StrPromise]] = ()
+    max_length: int = 500
+
+
+DECLARATIONS = (
+    Declaration(
+        name="signup",
+        label=_("Who may sign up"),
+        help=_("What happens when somebody new creates an account."),
+        default="approval",
+        variable="HEARTH_SIGNUP",
+        choices=(
+            ("open", _("Everybody, at once")),
+            ("approval", _("Everybody, after an administrator has approved")),
+            ("closed", _("Nobody")),
+        ),
+    ),
+    Declaration(
+        name="waiting_note",
+        label=_("Note on the waiting page"),
+        help=_("Read by people who wait for approval: say whom they can ask."),
+        default="",
+    ),
+)
+BY_NAME = {declaration.name: declaration for declaration in DECLARATIONS}

@@ -1,0 +1,41 @@
+"""What administrators type."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from webui.accounts.models import Role
+from webui.administration.queries import EffectiveSetting
+
+
+class PeopleFilter(forms.Form):
+    """The query of the people page; nonsense in it means no filter."""
+
+    q = forms.CharField(label=_("Search"), max_length=200, required=False)
+    role = forms.ChoiceField(label=_("Role"), choices=[("", _("Every role")), *Role.choices], required=False)
+    after = forms.CharField(max_length=100, required=False)
+
+
+class RoleForm(forms.Form):
+    role = forms.ChoiceField(choices=Role.choices)
+
+
+class SettingForm(forms.Form):
+    """One setting; its field is made from the declaration."""
+
+    def __init__(self, setting: EffectiveSetting, data: Any = None) -> None:
+        super().__init__(data, prefix=setting.declaration.name)
+        declaration = setting.declaration
+        self.setting = setting
+        field: forms.Field
+        if declaration.choices:
+            field = forms.ChoiceField(choices=declaration.choices, widget=forms.RadioSelect)
+        else:
+            field = forms.CharField(max_length=declaration.max_length, required=False, widget=forms.Textarea)
+            field.widget.attrs["rows"] = 3
+        field.label, field.help_text = declaration.label, declaration.help
+        field.initial, field.disabled = setting.value, setting.is_locked
+        self.fields["value"] = field

@@ -1,0 +1,134 @@
+"""Whether the parts that an answer needs work: the facts behind /ready and the health page."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import platform
+import shutil
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Literal, TypedDict
+
+import psutil
+from channels.db import database_sync_to_async
+from django.conf import settings
+from django.db import DatabaseError, connection
+
+import rag.api
+from inference import client
+from rag.errors import RagError
+
+logger = logging.getLogger(__name__)
+CHECK_TIMEOUT_S = 3.0
+PACKAGES = ("hearth", "Django", "llama-cpp-python", "chromadb", "onnxruntime")
+
+
+class PartFacts(TypedDict):
+    state: Literal["ok", "failed"]
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One part of the installation. `detail` is empty when it works."""
+
+    name: str
+    is_ok: bool
+    detail: str = ""
+
+    def as_json(self) -> PartFacts:
+        return {"state": "ok" if self.is_ok else "failed", "detail": self.detail}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessMemory:
+    pid: int
+    name: str
+    rss_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Disk:
+    total_bytes: int
+    free_bytes: int
+
+
+async def parts() -> list[Part]:
+    """Ask all parts at once; none costs more than CHECK_TIMEOUT_S."""
+    checks = {"database": _check_database, "inference": _check_inference, "vector_store": _check_vector_store}
+    return list(await asyncio.gather(*(_checked(name, check) for name, check in checks.items())))
+
+
+async def _checked(name: str, check: Callable[[], Awaitable[str]]) -> Part:
+    try:
+        async with asyncio.timeout(CHECK_TIMEOUT_S):
+            problem = await check()
+    except TimeoutError:
+        problem = f"no answer within {CHECK_TIMEOUT_S:.0f} s"
+    return Part(name=name, is_ok=not problem, detail=problem)
+
+
+async def _check_database() -> str:
+    return await database_sync_to_async(_ask_database)()
+
+
+def _ask_database() -> str:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except DatabaseError:
+        logger.warning("The database does not answer", exc_info=True)
+        return "does not answer"
+    return ""
+
+
+async def _check_inference() -> str:
+    return "" if await client.is_built_in_ready() else f"does not answer at {settings.HEARTH_INFERENCE_URL}"
+
+
+async def _check_vector_store() -> str:
+    try:
+        await asyncio.to_thread(rag.api.index_state)
+    except RagError as exc:
+        logger.warning("The vector store does not answer", exc_info=True)
+        return type(exc).__name__
+    return ""
+
+
+def process_memory() -> list[ProcessMemory]:
+    """Return what this installation's processes hold: the whole tree when `up` runs it, else this branch."""
+    own = psutil.Process()
+    parent = own.parent()
+    root = parent if parent is not None and "up" in _command(parent) else own
+    found = []
+    for process in [root, *root.children(recursive=True)]:
+        try:
+            rss_bytes = process.memory_info().rss
+            found.append(ProcessMemory(pid=process.pid, name=_title(_command(process)), rss_bytes=rss_bytes))
+        except psutil.NoSuchProcess:
+            continue
+    return found
+
+
+def _command(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        return []
+
+
+def _title(command: list[str]) -> str:
+    """Return what a person recognises: the module or command, without the interpreter's path."""
+    words = [word.rsplit("/", 1)[-1] for word in command[1:] if not word.startswith("-")]
+    return " ".join(words[:2]) or "python"
+
+
+def disk() -> Disk:
+    usage = shutil.disk_usage(settings.HEARTH_DATA)
+    return Disk(total_bytes=usage.total, free_bytes=usage.free)
+
+
+def versions() -> dict[str, str]:
+    return {"Python": platform.python_version(), **{name: version(name) for name in PACKAGES}}

@@ -1,0 +1,78 @@
+"""What a failed request is answered: one table of pages, and JSON for scripts. Never a traceback."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.core.exceptions import DisallowedHost, RequestDataTooBig, TooManyFilesSent
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.template.loader import render_to_string
+from django.utils.translation import gettext_lazy as _
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorPage:
+    """What a person reads."""
+
+    title: _StrPromise
+    advice: _StrPromise
+
+
+PAGES = {
+    "bad_request": ErrorPage(
+        title=_("That request could not be understood"), advice=_("Go back, reload the page and try again.")
+    ),
+    "unknown_host": ErrorPage(
+        title=_("This address is not known here"),
+        advice=_("Whoever runs this site can add it to HEARTH_ALLOWED_HOSTS, or set HEARTH_URL to it."),
+    ),
+    "too_large": ErrorPage(title=_("That was too large"), advice=_("Send less at once.")),
+    "form_expired": ErrorPage(
+        title=_("This form has expired"), advice=_("Go back, reload the page and send it again. Nothing was changed.")
+    ),
+    "forbidden": ErrorPage(title=_("That is not allowed"), advice=_("Go back to the start page.")),
+    "not_found": ErrorPage(
+        title=_("There is nothing here"), advice=_("The address is wrong, or what was here has been deleted.")
+    ),
+    "server_error": ErrorPage(
+        title=_("Something broke on our side"),
+        advice=_("It has been written to the log. Try again; if it happens again, tell whoever runs this site."),
+    ),
+}
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if isinstance(exception, RequestDataTooBig | TooManyFilesSent):
+        return _answer(request, "too_large", status=413)
+    # Django hands DisallowedHost over only as a bad request; the page must not build absolute URLs then.
+    code = "unknown_host" if isinstance(exception, DisallowedHost) else "bad_request"
+    return _answer(request, code, status=400)
+
+
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _answer(request, "forbidden", status=403)
+
+
+def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _answer(request, "not_found", status=404)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    return _answer(request, "server_error", status=500)
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    return _answer(request, "form_expired", status=403)
+
+
+def _answer(request: HttpRequest, code: str, *, status: int) -> HttpResponse:
+    page = PAGES[code]
+    accept = request.headers.get("Accept", "")
+    if "text/html" not in accept and "json" in accept:
+        return JsonResponse({"error": str(page.title), "code": code}, status=status)
+    # Without the request: the page must not fail for the reason that brought it here (session, database, host).
+    return HttpResponse(render_to_string("errors/error.html", {"page": page, "status": status}), status=status)
