@@ -1,0 +1,100 @@
+"""What can go wrong with the model files of this machine, and with getting more of them.
+
+InferenceError
+└── LibraryError
+    ├── InvalidName          not a model name
+    ├── BadManifest          a manifest that is not one, or that names something outside its store
+    ├── NotAttachable        that path holds nothing we can serve
+    ├── ReadOnlyModel        the model belongs to somebody else's store and is not ours to delete
+    └── PullFailed
+        ├── RegistryFailed   the registry refused, or nothing usable answered
+        ├── NotInRegistry    the registry does not have that model
+        ├── ForeignRealm     the registry wants us to identify ourselves to another host
+        ├── InsecureRegistry plain http to a host other than this machine
+        ├── DigestMismatch   what came is not what the manifest promised
+        └── NotEnoughSpace   the disk is too full
+"""
+
+from __future__ import annotations
+
+from inference.errors import InferenceError
+
+
+class LibraryError(InferenceError):
+    pass
+
+
+class InvalidName(LibraryError):
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
+class BadManifest(LibraryError):
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+class NotAttachable(LibraryError):
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(path, reason)
+        self.path = path
+        self.reason = reason
+
+
+class ReadOnlyModel(LibraryError):
+    def __init__(self, model: str, path: str) -> None:
+        super().__init__(model, path)
+        self.model = model
+        self.path = path
+
+
+class PullFailed(LibraryError):
+    pass
+
+
+class RegistryFailed(PullFailed):
+    permanent = False
+
+    def __init__(self, host: str, detail: str, status: int | None = None) -> None:
+        super().__init__(host, detail, status)
+        self.host = host
+        self.detail = detail
+        self.status = status
+
+
+class NotInRegistry(PullFailed):
+    def __init__(self, host: str, model: str) -> None:
+        super().__init__(host, model)
+        self.host = host
+        self.model = model
+
+
+class ForeignRealm(PullFailed):
+    def __init__(self, host: str, realm: str) -> None:
+        super().__init__(host, realm)
+        self.host = host
+        self.realm = realm
+
+
+class InsecureRegistry(PullFailed):
+    def __init__(self, host: str) -> None:
+        super().__init__(host)
+        self.host = host
+
+
+class DigestMismatch(PullFailed):
+    def __init__(self, expected: str, received: str) -> None:
+        super().__init__(expected, received)
+        self.expected = expected
+        self.received = received
+
+
+class NotEnoughSpace(PullFailed):
+    permanent = False
+
+    def __init__(self, needed_bytes: int, free_bytes: int) -> None:
+        super().__init__(needed_bytes, free_bytes)
+        self.needed_bytes = needed_bytes
+        self.free_bytes = free_bytes

@@ -1,0 +1,36 @@
+"""Find the GGUF files under a folder without ever walking somebody's whole disk."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+MAX_DEPTH = 8
+MAX_ENTRIES = 50_000
+"""Directory entries looked at below one root; what lies beyond is not offered."""
+
+
+def gguf_files(root: Path, *, skip: Collection[str] = ()) -> Iterator[Path]:
+    """Yield every `*.gguf` below `root` in a stable order, following links to files but not to folders.
+
+    Args:
+        skip: Names of folders directly below `root` that are not entered.
+    """
+    n_entries = 0
+    for folder, folders, files in os.walk(root):
+        here = Path(folder)
+        depth = len(here.relative_to(root).parts)
+        folders[:] = sorted(
+            name
+            for name in folders
+            if not name.startswith(".") and depth < MAX_DEPTH and not (depth == 0 and name in skip)
+        )
+        n_entries += len(folders) + len(files)
+        if n_entries > MAX_ENTRIES:
+            return
+        yield from (here / name for name in sorted(files) if is_gguf_name(name))
+
+
+def is_gguf_name(name: str) -> bool:
+    return name.lower().endswith(".gguf") and not name.startswith(".")

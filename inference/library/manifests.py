@@ -1,0 +1,184 @@
+"""An Ollama store on disk: manifests by name, blobs by digest. Everything read is checked before it becomes a path."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import orjson
+
+from inference.library.errors import BadManifest, InvalidName
+from inference.library.names import ModelName
+
+MANIFEST_TYPE = "application/vnd.docker.distribution.manifest.v2+json"
+LAYER_TYPE = "application/vnd.ollama.image."
+
+MAX_MANIFEST_BYTES = 4 * 1024 * 1024
+MAX_TEXT_LAYER_BYTES = 4 * 1024 * 1024
+
+# Exactly 64 hex digits: a digest becomes a file name (CVE-2024-37032).
+_DIGEST = re.compile(r"sha256[:-]([0-9a-f]{64})")
+
+
+def parse_digest(text: object) -> str:
+    """Return the digest as `sha256:<64 hex>`.
+
+    Raises:
+        BadManifest: It is anything else.
+    """
+    match = _DIGEST.fullmatch(text) if isinstance(text, str) else None
+    if match is None:
+        raise BadManifest("invalid digest format")
+    return f"sha256:{match[1]}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layer:
+    media_type: str
+    digest: str
+    size_bytes: int
+
+    @property
+    def kind(self) -> str:
+        """`model`, `projector`, `template`, `params` ...; empty for a foreign media type."""
+        return self.media_type.removeprefix(LAYER_TYPE) if self.media_type.startswith(LAYER_TYPE) else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """What one name consists of. `digest` is the SHA-256 of the manifest's own bytes, in hex."""
+
+    config: Layer | None
+    layers: tuple[Layer, ...]
+    digest: str
+
+    @classmethod
+    def parse(cls, data: bytes) -> Manifest:
+        """Read a manifest.
+
+        Raises:
+            BadManifest: Not JSON, not a manifest, or with a digest that is none.
+        """
+        try:
+            body = orjson.loads(data)
+        except orjson.JSONDecodeError as exc:
+            raise BadManifest("the manifest is not JSON") from exc
+        if not isinstance(body, dict) or not isinstance(body.get("layers"), list):
+            raise BadManifest("the manifest has no layers")
+        config = body.get("config")
+        return cls(
+            config=_parse_layer(config) if isinstance(config, dict) and config.get("digest") else None,
+            layers=tuple(_parse_layer(layer) for layer in body["layers"]),
+            digest=hashlib.sha256(data).hexdigest(),
+        )
+
+    @property
+    def all_layers(self) -> tuple[Layer, ...]:
+        return (*self.layers, self.config) if self.config is not None else self.layers
+
+    @property
+    def size_bytes(self) -> int:
+        return sum(layer.size_bytes for layer in self.all_layers)
+
+    def first(self, kind: str) -> Layer | None:
+        return next((layer for layer in self.layers if layer.kind == kind), None)
+
+
+def _parse_layer(value: Any) -> Layer:
+    if not isinstance(value, dict):
+        raise BadManifest("a layer is not an object")
+    size = value.get("size", 0)
+    if not isinstance(size, int) or isinstance(size, bool) or size < 0:
+        raise BadManifest("a layer's size is not a number")
+    return Layer(media_type=str(value.get("mediaType", "")), digest=parse_digest(value.get("digest")), size_bytes=size)
+
+
+class Store:
+    """The folder with `manifests/` and `blobs/`. Reads never change it; only our own store is ever written to."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.manifests = root / "manifests"
+        self.blobs = root / "blobs"
+
+    def names(self) -> Iterator[ModelName]:
+        """Yield the names that have a manifest, in no certain order. Odd files are passed over."""
+        for path in self.manifests.glob("*/*/*/*"):
+            try:
+                name = ModelName.from_manifest_path(PurePosixPath(path.relative_to(self.manifests)))
+            except InvalidName:
+                continue
+            if path.is_file():
+                yield name
+
+    def manifest_file(self, name: ModelName) -> Path:
+        return self.manifests / name.manifest_path
+
+    def read_manifest(self, name: ModelName) -> Manifest:
+        """Read a name's manifest.
+
+        Raises:
+            FileNotFoundError: The store does not have that name.
+            BadManifest: The file is not a manifest.
+        """
+        path = self.manifest_file(name)
+        if path.stat().st_size > MAX_MANIFEST_BYTES:
+            raise BadManifest("the manifest is too large")
+        return Manifest.parse(path.read_bytes())
+
+    def blob_file(self, digest: str) -> Path:
+        """Return where a blob lies, whether it is there or not. Raises BadManifest for a digest that is none."""
+        return self.blobs / parse_digest(digest).replace(":", "-")
+
+    def read_text_layer(self, layer: Layer) -> str:
+        """Return a small layer's text; empty when the blob is missing or too large to be one."""
+        path = self.blob_file(layer.digest)
+        if not path.is_file() or path.stat().st_size > MAX_TEXT_LAYER_BYTES:
+            return ""
+        return path.read_bytes().decode(errors="replace")
+
+    def write_manifest(self, name: ModelName, data: bytes) -> None:
+        """Put a manifest in place in one step, so that a reader sees the old one or the new one."""
+        path = self.manifest_file(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, temporary = tempfile.mkstemp(dir=self.root, prefix="manifest-")
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+
+    def delete(self, name: ModelName) -> None:
+        """Remove a name, and the blobs that no other name uses. Raises FileNotFoundError."""
+        path = self.manifest_file(name)
+        try:
+            orphans = {layer.digest for layer in self.read_manifest(name).all_layers}
+        except BadManifest:
+            orphans = set()
+        path.unlink()
+        for folder in (path.parent, path.parent.parent, path.parent.parent.parent):
+            if any(folder.iterdir()):
+                break
+            folder.rmdir()
+        self.prune(orphans)
+
+    def prune(self, digests: set[str]) -> None:
+        """Delete those of `digests` that no manifest names. Does nothing while a manifest cannot be read."""
+        unused = set(digests)
+        for name in self.names():
+            try:
+                unused -= {layer.digest for layer in self.read_manifest(name).all_layers}
+            except BadManifest:
+                return
+        for digest in unused:
+            self.blob_file(digest).unlink(missing_ok=True)

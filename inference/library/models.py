@@ -1,0 +1,91 @@
+"""The values that describe one model this machine can run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from inference.library.gguf import GgufHeader
+from inference.library.names import ModelName
+from inference.types import Capability, ChatMessage
+
+ModelSource = Literal["folder", "pulled", "ollama", "attached", "embedded"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Baked:
+    """What a stored model brings besides its weights.
+
+    Attributes:
+        options: Sampling defaults, with Ollama's names; not yet checked.
+        template: A Go template, shown but not used: the file's own Jinja template is.
+        messages: Put before the messages of every chat.
+    """
+
+    options: Mapping[str, Any] = field(default_factory=dict)
+    system: str = ""
+    template: str = ""
+    license: str = ""
+    messages: Sequence[ChatMessage] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LibraryModel:
+    """One model with the file it is loaded from.
+
+    Attributes:
+        digest: 64 hex digits that identify the content: of the manifest for stored models, of samples for plain files.
+        header: None for the embedded embedder, which is no GGUF.
+        modified_ns: Nanoseconds since 1970, UTC.
+    """
+
+    name: ModelName
+    path: Path
+    kind: Literal["llama", "onnx"]
+    source: ModelSource
+    size_bytes: int
+    digest: str
+    modified_ns: int
+    header: GgufHeader | None
+    capabilities: frozenset[Capability]
+    family: str
+    parameter_size: str
+    quantization: str
+    context_length: int | None
+    baked: Baked = field(default_factory=Baked)
+
+    @property
+    def is_embedding(self) -> bool:
+        return "embedding" in self.capabilities
+
+    @property
+    def is_ours(self) -> bool:
+        """True when deleting it through us touches nobody else's files."""
+        return self.source in ("folder", "pulled")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokenModel:
+    """A file that is offered to nobody, and why."""
+
+    path: Path
+    problem: str
+
+
+def capabilities_of(header: GgufHeader) -> frozenset[Capability]:
+    """Return what a model can do here. Vision and tools are not among it: the engine has neither."""
+    if header.is_embedding:
+        return frozenset({"embedding"})
+    if header.chat_template and "<think>" in header.chat_template:
+        return frozenset({"completion", "thinking"})
+    return frozenset({"completion"})
+
+
+def human_parameters(count: int) -> str:
+    """Return a count as Ollama writes it: `7.6B`, `494.03M`, `12.5K`."""
+    for unit, size, digits in (("B", 10**9, 1), ("M", 10**6, 2), ("K", 10**3, 2)):
+        if count >= size:
+            return f"{count / size:.{digits}f}{unit}"
+    return str(count)
