@@ -1,0 +1,11 @@
+"""Turns what a model wrote into HTML that is safe to put into a page.
+
+No models, no requests: text in, `SafeString` out. Everything that leaves has passed `sanitize.clean`.
+"""
+
+from __future__ import annotations
+
+from .incremental import IncrementalRenderer, RenderedUpdate
+from .markdown import render_markdown, render_plain
+
+__all__ = ["IncrementalRenderer", "RenderedUpdate", "render_markdown", "render_plain"]

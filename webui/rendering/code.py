@@ -1,0 +1,153 @@
+"""Code blocks: colours by Pygments as classes, a header with the language and a copy button.
+
+Only languages of the list below are coloured. A language is never guessed, and the remaining hundreds of lexers, some
+with expressions that take for ever on hostile input, are out of a model's reach.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+
+from django.utils.html import escape
+from django.utils.translation import gettext as _
+from pygments.lexer import Lexer
+from pygments.lexers import get_lexer_by_name
+from pygments.token import STANDARD_TYPES, _TokenType
+
+from .limits import MAX_CODE_CHARS
+
+LONG_CODE_LINES = 40
+"""From here on the page folds a block."""
+
+_LANGUAGES = {
+    # name shown: (Pygments' lexer, further words that models write after the fence)
+    "Assembly": ("nasm", "asm", "assembly"),
+    "Bash": ("bash", "sh", "shell", "zsh"),
+    "C": ("c", "h"),
+    "C#": ("csharp", "cs", "c#"),
+    "C++": ("cpp", "c++", "cc", "cxx", "hpp"),
+    "Clojure": ("clojure", "clj"),
+    "CMake": ("cmake",),
+    "Console": ("console", "shell-session", "terminal"),
+    "CSS": ("css",),
+    "Dart": ("dart",),
+    "Diff": ("diff", "patch"),
+    "Django template": ("html+django", "django", "jinja", "jinja2"),
+    "Dockerfile": ("docker", "dockerfile"),
+    "Elixir": ("elixir", "ex", "exs"),
+    "Erlang": ("erlang", "erl"),
+    "F#": ("fsharp", "fs", "f#"),
+    "Fortran": ("fortran", "f90"),
+    "Go": ("go", "golang"),
+    "GraphQL": ("graphql", "gql"),
+    "Groovy": ("groovy", "gradle"),
+    "Haskell": ("haskell", "hs"),
+    "HCL": ("hcl", "terraform", "tf"),
+    "HTML": ("html", "xhtml", "htm"),
+    "HTTP": ("http",),
+    "INI": ("ini", "cfg", "conf", "properties"),
+    "Java": ("java",),
+    "JavaScript": ("javascript", "js", "mjs", "cjs", "node"),
+    "JSON": ("json", "jsonc", "json5", "jsonl", "ndjson"),
+    "JSX": ("jsx",),
+    "Julia": ("julia", "jl"),
+    "Kotlin": ("kotlin", "kt", "kts"),
+    "LaTeX": ("latex", "tex"),
+    "Lua": ("lua",),
+    "Makefile": ("make", "makefile", "mk"),
+    "Markdown": ("markdown", "md"),
+    "MATLAB": ("matlab", "octave"),
+    "Nginx": ("nginx",),
+    "Nix": ("nix",),
+    "Objective-C": ("objective-c", "objc", "objectivec"),
+    "OCaml": ("ocaml", "ml"),
+    "Perl": ("perl", "pl"),
+    "PHP": ("php",),
+    "PowerShell": ("powershell", "ps1", "pwsh"),
+    "Protocol Buffers": ("protobuf", "proto"),
+    "Python": ("python", "py", "python3", "py3"),
+    "Python session": ("pycon",),
+    "R": ("r", "rscript"),
+    "Ruby": ("ruby", "rb"),
+    "Rust": ("rust", "rs"),
+    "Scala": ("scala",),
+    "Scheme": ("scheme", "scm", "racket"),
+    "SCSS": ("scss",),
+    "Solidity": ("solidity", "sol"),
+    "SQL": ("sql", "sqlite", "mysql"),
+    "PostgreSQL": ("postgresql", "postgres", "pgsql", "plpgsql"),
+    "Swift": ("swift",),
+    "TOML": ("toml",),
+    "TypeScript": ("typescript", "ts", "tsx"),
+    "Verilog": ("verilog", "systemverilog"),
+    "Vim script": ("vim", "viml"),
+    "Vue": ("html", "vue", "svelte"),
+    "XML": ("xml", "svg", "xsd", "xslt"),
+    "YAML": ("yaml", "yml"),
+    "Zig": ("zig",),
+}
+_BY_WORD = {word: (label, words[0]) for label, words in reversed(_LANGUAGES.items()) for word in words}
+
+
+def render_code(source: str, info: str) -> str:
+    """Return the `<figure>` of one code block; its text content is `source`, character for character."""
+    word = _language_word(info)
+    label, lexer_name = _BY_WORD.get(word.lower(), (word, ""))
+    coloured = _coloured(source, lexer_name) if lexer_name and len(source) <= MAX_CODE_CHARS else escape(source)
+    note = ""
+    if lexer_name and len(source) > MAX_CODE_CHARS:
+        note = f'<p class="code__note">{escape(_("Long code is shown without colours."))}</p>'
+    modifier = " code--long" if source.count("\n") > LONG_CODE_LINES else ""
+    return (
+        f'<figure class="code{modifier}"><figcaption class="code__header">'
+        f'<span class="code__language">{escape(label or _("Text"))}</span>'
+        f'<button type="button" class="code__copy">{escape(_("Copy"))}</button></figcaption>'
+        f'<pre tabindex="0"><code>{coloured}</code></pre>{note}</figure>\n'
+    )
+
+
+def _language_word(info: str) -> str:
+    """Return the language of an info string such as `python`, `{.python .numberLines}` or `py:app.py`."""
+    words = info.strip().strip("{}").split()
+    if not words:
+        return ""
+    word = words[0].lstrip(".").split(":")[0].split(",")[0].split("{")[0]
+    return word[:30]
+
+
+@lru_cache(maxsize=128)
+def _lexer(name: str) -> Lexer:
+    return get_lexer_by_name(name, stripnl=False, ensurenl=False)
+
+
+def _coloured(source: str, lexer_name: str) -> str:
+    tokens = list(_lexer(lexer_name).get_tokens(source))
+    if "".join(value for _kind, value in tokens) != source:
+        # Some lexers tidy their input. What is copied must be what was written.
+        return escape(source)
+    return "".join(_spans(tokens))
+
+
+def _spans(tokens: list[tuple[_TokenType, str]]) -> Iterator[str]:
+    """Yield escaped text in spans, neighbours of one class in one span."""
+    open_class, run = "", ""
+    for kind, value in tokens:
+        css_class = _css_class(kind)
+        if css_class == open_class:
+            run += value
+            continue
+        yield _span(open_class, run)
+        open_class, run = css_class, value
+    yield _span(open_class, run)
+
+
+def _span(css_class: str, text: str) -> str:
+    # Spaces need no colour: text alone keeps the page small.
+    return f'<span class="{css_class}">{escape(text)}</span>' if css_class and not text.isspace() else escape(text)
+
+
+@lru_cache(maxsize=512)
+def _css_class(kind: _TokenType) -> str:
+    name = next(STANDARD_TYPES[ancestor] for ancestor in reversed(kind.split()) if ancestor in STANDARD_TYPES)
+    return "" if name in {"w", "n", "p"} else name
