@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.files.base import ContentFile
 
-from rag.models import Document
+from rag.models import Document, ExtractedText
 from webui.accounts.models import Role, User
 from webui.chats.models import Chat, Generation, Message
 
@@ -72,11 +72,12 @@ def make_document(
     **fields: Any,
 ) -> Document:
     """Create a document row with its text, neither chunked nor indexed."""
-    number = next(_numbers)
     values = {
         "media_type": "text/plain",
         "file": ContentFile(text.encode(), name=name),
         "size_bytes": len(text.encode()),
-        "sha256": f"{number:064x}",
+        "sha256": f"{next(_numbers):064x}",
     } | fields
-    return Document.objects.create(owner=owner, name=name, text=text, state=state, **values)
+    document = Document.objects.create(owner=owner, name=name, state=state, **values)
+    ExtractedText.objects.create(document=document, text=text)
+    return document

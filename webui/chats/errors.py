@@ -168,6 +168,7 @@ _FAILURE_CODES: Final[tuple[tuple[type[BaseException], str], ...]] = (
     (inference_errors.UpstreamTimeout, "upstream_timeout"),
     (inference_errors.WrongService, "wrong_service"),
     (inference_errors.ConnectionFailed, "connection_failed"),
+    (inference_errors.KeyUnreadable, "bad_credentials"),
     (inference_errors.BadCredentials, "bad_credentials"),
     (inference_errors.UpstreamRefused, "upstream_refused"),
     (DocumentsUnreadable, "document_unreadable"),

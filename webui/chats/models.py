@@ -75,6 +75,9 @@ class Message(models.Model):
             models.Index(fields=["chat", "id"], name="chats_message_of_chat"),
         ]
 
+    def __str__(self) -> str:
+        return f"{self.role} message {self.uuid}"
+
 
 class Generation(models.Model):
     """One run that fills one assistant message."""
@@ -96,6 +99,8 @@ class Generation(models.Model):
     error_code = models.CharField(max_length=40, blank=True)
     error_facts = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
+    # Renewed about once a second by the process that runs it; an old one belongs to a process that died.
+    heartbeat_at = models.DateTimeField(default=timezone.now)
     first_delta_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
     prompt_tokens = models.PositiveIntegerField(null=True, blank=True)
@@ -118,6 +123,9 @@ class Generation(models.Model):
                 fields=["state"], condition=models.Q(state__in=["queued", "running"]), name="chats_generation_active"
             ),
         ]
+
+    def __str__(self) -> str:
+        return f"{self.state} generation {self.uuid}"
 
     @property
     def is_active(self) -> bool:
@@ -144,3 +152,6 @@ class Citation(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["message", "number"], name="chats_citation_number_unique"),
         ]
+
+    def __str__(self) -> str:
+        return f"[{self.number}] {self.document_name}"

@@ -1,0 +1,67 @@
+"""Who may do what with a chat. What a person may not see does not exist: everything else is Http404."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from django.http import Http404
+
+from rag import api as rag
+from webui.accounts.models import User
+from webui.chats.models import Chat, Generation, Message
+
+
+def chat_read(user: User, uuid: UUID | str) -> Chat:
+    """Return one of the person's chats with its leaf."""
+    if not user.may_chat:
+        raise Http404
+    chat = Chat.objects.filter(owner=user, deleted_at=None, uuid=uuid).select_related("current_message").first()
+    if chat is None:
+        raise Http404
+    return chat
+
+
+def chat_write(user: User, uuid: UUID | str) -> Chat:
+    """Return a chat that the person may change. Locks its row; needs a transaction."""
+    if not user.may_chat:
+        raise Http404
+    chat = Chat.objects.select_for_update().filter(owner=user, deleted_at=None, uuid=uuid).first()
+    if chat is None:
+        raise Http404
+    return chat
+
+
+def deleted_chat_write(user: User, uuid: UUID | str) -> Chat:
+    """Return a chat that the person has deleted and may bring back."""
+    chat = Chat.objects.filter(owner=user, deleted_at__isnull=False, uuid=uuid).first()
+    if chat is None or not user.may_chat:
+        raise Http404
+    return chat
+
+
+def message_read(chat: Chat, uuid: UUID | str) -> Message:
+    """Return a message of a chat that was itself got through `chat_read` or `chat_write`."""
+    message = chat.messages.filter(uuid=uuid).first()
+    if message is None:
+        raise Http404
+    return message
+
+
+def generation_write(user: User, chat_uuid: UUID | str, uuid: UUID | str) -> Generation:
+    chat = chat_read(user, chat_uuid)
+    generation = Generation.objects.filter(uuid=uuid, message__chat=chat).first()
+    if generation is None:
+        raise Http404
+    return generation
+
+
+def documents_read(user: User, uuids: Iterable[UUID | str]) -> list[rag.Document]:
+    """Return documents the person may read; one that is not is enough for Http404."""
+    wanted = {str(uuid) for uuid in uuids}
+    if not wanted:
+        return []
+    found = list(rag.readable_documents(user).filter(uuid__in=wanted))
+    if len(found) != len(wanted):
+        raise Http404
+    return found

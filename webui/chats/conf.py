@@ -1,0 +1,34 @@
+"""The settings of this app, with their defaults."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.conf import settings
+
+
+def message_max_chars() -> int:
+    return int(getattr(settings, "HEARTH_MESSAGE_MAX_CHARS", 200_000))
+
+
+def context_tokens() -> int:
+    """Return the context window that is asked for when a model could do with more."""
+    return int(getattr(settings, "HEARTH_CONTEXT_TOKENS", 8192))
+
+
+def document_wait_s() -> float:
+    """Return how long an answer waits for the documents sent with its question."""
+    return float(getattr(settings, "HEARTH_DOCUMENT_WAIT_S", 600.0))
+
+
+def has_several_processes() -> bool:
+    """Whether other web processes may run: then the channel layer is one that they share."""
+    backend = settings.CHANNEL_LAYERS.get("default", {}).get("BACKEND", "")
+    return bool(backend) and "InMemory" not in backend
+
+
+UNDO_WINDOW = timedelta(minutes=10)
+"""How long a deleted chat can be brought back before its rows are gone."""
+
+HEARTBEAT_DEAD_AFTER = timedelta(seconds=30)
+"""A generation without a heartbeat for that long has lost its process. The journal renews it every second."""

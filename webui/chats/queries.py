@@ -1,0 +1,78 @@
+"""Reading chats: pages of the sidebar, and the shown branch of one chat."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.db.models import Prefetch, QuerySet
+
+from webui.accounts.models import User
+from webui.chats import branches
+from webui.chats.branches import Parents, Position
+from webui.chats.models import Chat, Citation, Generation, Message
+from webui.ui.keyset import KeysetPage, newest_first
+
+PAGE_SIZE = 40
+
+
+def visible_chats(user: User) -> QuerySet[Chat]:
+    """Return a person's chats, newest first. Never touches messages."""
+    return user.chats.filter(deleted_at=None).order_by("-updated_at", "-id")
+
+
+def chat_page(user: User, before: str | None = None) -> KeysetPage[Chat]:
+    """Return one page of the sidebar; one query, whatever the number of chats.
+
+    Raises:
+        BadCursor: `before` is not the `next_cursor` of a page.
+    """
+    chats = visible_chats(user).only("uuid", "title", "updated_at")
+    return newest_first(chats, field="updated_at", before=before, limit=PAGE_SIZE)
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """The shown branch with all that a template touches; `uuids` names siblings."""
+
+    messages: Sequence[Message]
+    positions: dict[int, Position]
+    uuids: dict[int, str]
+
+
+def parents_of(chat: Chat) -> Parents:
+    return dict(chat.messages.values_list("id", "parent_id"))
+
+
+def branch_messages(chat: Chat, leaf_id: int | None = None) -> Branch:
+    """Return the branch that ends in `leaf_id` (default: the chat's leaf); at most five queries."""
+    parents = parents_of(chat)
+    leaf_id = leaf_id or chat.current_message_id or branches.newest_leaf(parents)
+    if leaf_id is None:
+        return Branch([], {}, {})
+    return _load(chat, parents, branches.branch_of(parents, leaf_id))
+
+
+def one_message(chat: Chat, message_id: int) -> Branch:
+    """Return a single message as `branch_messages` does."""
+    return _load(chat, parents_of(chat), [message_id])
+
+
+def _load(chat: Chat, parents: Parents, branch: list[int]) -> Branch:
+    positions = branches.positions_of(parents, branch)
+    siblings = [s for p in positions.values() for s in (p.previous, p.next) if s is not None]
+    messages = list(
+        chat.messages.filter(id__in=branch)
+        .select_related("generation")
+        .prefetch_related(
+            "documents",
+            Prefetch("citations", Citation.objects.select_related("document")),
+        )
+        .order_by("id")
+    )
+    uuids = {id_: str(uuid) for id_, uuid in Message.objects.filter(id__in=siblings).values_list("id", "uuid")}
+    return Branch(messages, positions, uuids)
+
+
+def active_generations(chat: Chat) -> QuerySet[Generation]:
+    return Generation.objects.filter(message__chat=chat, state__in=Generation.ACTIVE_STATES)

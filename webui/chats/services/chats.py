@@ -1,0 +1,75 @@
+"""Changes to a chat as a whole."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+
+from webui.accounts.models import User
+from webui.chats import access
+from webui.chats.branches import leaf_under
+from webui.chats.conf import UNDO_WINDOW
+from webui.chats.errors import TitleEmpty
+from webui.chats.models import TITLE_MAX_LENGTH, Chat
+from webui.chats.queries import active_generations, parents_of
+
+
+def create_chat(owner: User, *, title: str = "", model: str = "") -> Chat:
+    return Chat.objects.create(owner=owner, title=title, model=model)
+
+
+@transaction.atomic
+def rename_chat(user: User, uuid: UUID | str, title: str) -> Chat:
+    """Name a chat; automatic titles leave it alone from then on.
+
+    Raises:
+        TitleEmpty: Nothing but spaces.
+    """
+    words = " ".join(title.split())[:TITLE_MAX_LENGTH]
+    if not words:
+        raise TitleEmpty
+    chat = access.chat_write(user, uuid)
+    chat.title = words
+    chat.has_automatic_title = False
+    chat.save(update_fields=["title", "has_automatic_title"])
+    return chat
+
+
+@transaction.atomic
+def delete_chat(user: User, uuid: UUID | str) -> tuple[Chat, list[str]]:
+    """Hide a chat until `purge_deleted` removes its rows; return it with the generations to stop."""
+    chat = access.chat_write(user, uuid)
+    chat.deleted_at = timezone.now()
+    chat.save(update_fields=["deleted_at"])
+    return chat, [str(uuid) for uuid in active_generations(chat).values_list("uuid", flat=True)]
+
+
+@transaction.atomic
+def undo_delete_chat(user: User, uuid: UUID | str) -> Chat:
+    chat = access.deleted_chat_write(user, uuid)
+    chat.deleted_at = None
+    chat.save(update_fields=["deleted_at"])
+    return chat
+
+
+def purge_deleted(now: datetime) -> int:
+    """Remove for good the chats whose undo window is over; return how many."""
+    n_purged = 0
+    # One at a time: a long chat must not keep other writers waiting.
+    for chat in Chat.objects.filter(deleted_at__lt=now - UNDO_WINDOW).only("id"):
+        chat.delete()
+        n_purged += 1
+    return n_purged
+
+
+@transaction.atomic
+def show_sibling(user: User, chat_uuid: UUID | str, message_uuid: UUID | str) -> Chat:
+    """Show the newest branch through a message."""
+    chat = access.chat_write(user, chat_uuid)
+    message = access.message_read(chat, message_uuid)
+    chat.current_message_id = leaf_under(parents_of(chat), message.pk)
+    chat.save(update_fields=["current_message"])
+    return chat

@@ -1,0 +1,197 @@
+"""The life of a generation in the database: queued, running with its journal, and one of four ends.
+
+Only active rows change: whoever comes second (a late journal, a stop after the end) changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from django.apps import apps
+from django.db import connection, transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from inference.types import Usage
+from rag.types import Passage
+from webui.chats.branches import branch_of
+from webui.chats.conf import HEARTBEAT_DEAD_AFTER
+from webui.chats.errors import Failure
+from webui.chats.models import Citation, Generation, Message
+from webui.chats.queries import parents_of
+
+EndState = Literal["finished", "stopped", "failed", "interrupted"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """One message of the branch, as the prompt needs it."""
+
+    uuid: str
+    role: Literal["system", "user", "assistant", "tool"]
+    content: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """All that one generation has to know.
+
+    Attributes:
+        turns: The branch from its root to the question; answers without text are left out.
+        document_ids: Documents attached anywhere on the branch that the person still owns.
+        question_document_ids: Those attached to the question itself.
+    """
+
+    generation_id: int
+    generation_uuid: str
+    message_id: int
+    message_uuid: str
+    chat_uuid: str
+    user_id: int
+    language: str
+    model: str
+    turns: Sequence[Turn]
+    document_ids: Sequence[int]
+    question_document_ids: Sequence[int]
+
+    @property
+    def question(self) -> str:
+        return self.turns[-1].content
+
+
+@transaction.atomic
+def start_generation(generation: Generation) -> Task:
+    """Mark a queued generation as running and return what it has to do."""
+    now = timezone.now()
+    Generation.objects.filter(pk=generation.pk, state=Generation.State.QUEUED).update(
+        state=Generation.State.RUNNING, heartbeat_at=now
+    )
+    answer = Message.objects.select_related("chat__owner").get(generation=generation)
+    assert answer.parent_id is not None, "an answer hangs below its question"
+    branch = branch_of(parents_of(answer.chat), answer.parent_id)
+    messages = list(answer.chat.messages.filter(id__in=branch).order_by("id"))
+    attached = list(
+        Message.documents.through.objects.filter(
+            message_id__in=branch, document__owner_id=answer.chat.owner_id
+        ).values_list("message_id", "document_id")
+    )
+    return Task(
+        generation_id=generation.pk,
+        generation_uuid=str(generation.uuid),
+        message_id=answer.pk,
+        message_uuid=str(answer.uuid),
+        chat_uuid=str(answer.chat.uuid),
+        user_id=answer.chat.owner_id,
+        language=answer.chat.owner.language,
+        model=answer.model,
+        turns=[
+            Turn(uuid=str(m.uuid), role=m.role, content=m.content)  # type: ignore[arg-type]  # checked by the database
+            for m in messages
+            if m.content
+        ],
+        document_ids=sorted({document for _, document in attached}),
+        question_document_ids=sorted(document for message, document in attached if message == answer.parent_id),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalEntry:
+    """The text of one running answer so far."""
+
+    message_id: int
+    generation_id: int
+    content: str
+    thinking: str
+
+
+def write_journal(entries: Sequence[JournalEntry], running: Sequence[int]) -> None:
+    """Store the text of running answers and renew the heartbeat of all `running` generations.
+
+    One transaction and two statements, whatever the number of answers: 200 streams must not make 200
+    commits a second.
+    """
+    table = connection.ops.quote_name(Message._meta.db_table)
+    with transaction.atomic(), connection.cursor() as cursor:
+        if entries:
+            cursor.executemany(
+                f"UPDATE {table} SET content = %s, thinking = %s WHERE id = %s",  # noqa: S608  (the name is ours)
+                [(entry.content, entry.thinking, entry.message_id) for entry in entries],
+            )
+        Generation.objects.filter(pk__in=running, state__in=Generation.ACTIVE_STATES).update(
+            heartbeat_at=timezone.now()
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """How a generation ended and what it leaves."""
+
+    state: EndState
+    content: str = ""
+    thinking: str = ""
+    failure: Failure | None = None
+    usage: Usage = field(default_factory=Usage)
+    first_delta_at: datetime | None = None
+    ledger: Mapping[str, Any] = field(default_factory=dict)
+    citations: Mapping[int, Passage] = field(default_factory=dict)
+
+
+@transaction.atomic
+def end_generation(task: Task, ending: Ending) -> bool:
+    """Store all that a generation leaves; False when it had ended before or its chat is gone."""
+    timings = {k: v for k, v in asdict(ending.usage).items() if v is not None and k.endswith("_s")}
+    is_changed = Generation.objects.filter(pk=task.generation_id, state__in=Generation.ACTIVE_STATES).update(
+        state=ending.state,
+        error_code=ending.failure.code if ending.failure else "",
+        error_facts=ending.failure.facts if ending.failure else {},
+        first_delta_at=ending.first_delta_at,
+        finished_at=timezone.now(),
+        prompt_tokens=ending.usage.prompt_tokens,
+        answer_tokens=ending.usage.answer_tokens,
+        timings=timings,
+        ledger=dict(ending.ledger),
+    )
+    if not is_changed:
+        return False
+    Message.objects.filter(pk=task.message_id).update(content=ending.content, thinking=ending.thinking)
+    _store_citations(task, ending.citations)
+    return True
+
+
+def _store_citations(task: Task, passages: Mapping[int, Passage]) -> None:
+    # A document may have been deleted while the answer was written; the citation outlives it.
+    documents = apps.get_model("rag", "Document").objects.filter(pk__in={p.document_id for p in passages.values()})
+    left = set(documents.values_list("pk", flat=True))
+    Citation.objects.bulk_create(
+        Citation(
+            message_id=task.message_id,
+            number=number,
+            document_id=passage.document_id if passage.document_id in left else None,
+            document_name=passage.document_name,
+            page=passage.page,
+            start=passage.start,
+            end=passage.end,
+            text=passage.text,
+            score=passage.score,
+        )
+        for number, passage in passages.items()
+    )
+
+
+def interrupt_all() -> int:
+    """Mark every active generation as interrupted, text kept. For the start of the only web process."""
+    return _interrupt(Generation.objects.all(), timezone.now())
+
+
+def interrupt_abandoned(now: datetime, among: QuerySet[Generation] | None = None) -> int:
+    """Mark those whose process has died: nobody has renewed their heartbeat for a while."""
+    generations = Generation.objects.all() if among is None else among
+    return _interrupt(generations.filter(heartbeat_at__lt=now - HEARTBEAT_DEAD_AFTER), now)
+
+
+def _interrupt(generations: QuerySet[Generation], now: datetime) -> int:
+    active = generations.filter(state__in=Generation.ACTIVE_STATES)
+    return active.update(state=Generation.State.INTERRUPTED, error_code="interrupted", finished_at=now)
