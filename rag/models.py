@@ -1,16 +1,22 @@
-"""Documents, their chunks, and the versions of the vector index."""
+"""Documents, their text and chunks, the versions of the vector index, and what is still to be removed."""
 
 from __future__ import annotations
 
 import uuid
+from typing import ClassVar
 
 from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 
+def stored_name(document: Document, filename: str) -> str:
+    """Name the stored file after the document alone: what a person calls a file is never part of a path."""
+    return f"documents/{document.uuid.hex}"
+
+
 class Document(models.Model):
-    """One uploaded file with its extracted text."""
+    """One uploaded file. Its text lies apart, so that listing documents never reads it."""
 
     class State(models.TextChoices):
         QUEUED = "queued", _("Waiting")
@@ -19,26 +25,40 @@ class Document(models.Model):
         READY = "ready", _("Ready")
         FAILED = "failed", _("Failed")
 
+    UNFINISHED_STATES: ClassVar[tuple[str, ...]] = (State.QUEUED, State.EXTRACTING, State.EMBEDDING)
+
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="documents")
+    # For people's eyes only; the stored file is named by `stored_name`.
     name = models.CharField(max_length=255)
     media_type = models.CharField(max_length=100)
-    file = models.FileField(upload_to="documents/")
+    file = models.FileField(upload_to=stored_name)
     size_bytes = models.PositiveBigIntegerField()
     sha256 = models.CharField(max_length=64)
-    text = models.TextField(blank=True)
-    # [[start, end], ...] offsets into `text`, one pair a page, in order; empty for files without pages.
-    page_spans = models.JSONField(default=list)
     state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED)
-    # A code of `rag.errors`, never a sentence; the sentence is made where it is shown.
+    # A `rag.types.Problem`, never a sentence. With a state that is not FAILED: why the last try did not succeed.
     error = models.CharField(max_length=40, blank=True)
+    n_pages = models.PositiveIntegerField(default=0)
     n_chunks = models.PositiveIntegerField(default=0)
+    # Chunks, counted from the first, whose vectors are stored for certain.
     n_chunks_done = models.PositiveIntegerField(default=0)
+    # Ingestions begun since the upload or the last success; a file that ends the process is given up.
+    n_attempts = models.PositiveIntegerField(default=0)
+    # Not taken up before this time; None: at once.
+    retry_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:
         ordering = ["-created_at", "-id"]
+        constraints = [
+            # The same file is kept, and embedded, once a person.
+            models.UniqueConstraint(fields=["owner", "sha256"], name="rag_document_once_per_owner"),
+            models.CheckConstraint(
+                condition=models.Q(state__in=["queued", "extracting", "embedding", "ready", "failed"]),
+                name="rag_document_state_known",
+            ),
+        ]
         indexes = [
             # readable_documents(): one person's documents, newest first.
             models.Index(fields=["owner", "-created_at", "-id"], name="rag_document_by_owner"),
@@ -54,37 +74,34 @@ class Document(models.Model):
         return self.name
 
     @property
-    def n_pages(self) -> int:
-        return len(self.page_spans)
-
-    @property
     def is_ready(self) -> bool:
         return self.state == self.State.READY
 
     @property
+    def has_failed(self) -> bool:
+        return self.state == self.State.FAILED
+
+    @property
     def is_unfinished(self) -> bool:
-        return self.state not in (self.State.READY, self.State.FAILED)
+        return self.state in self.UNFINISHED_STATES
+
+    @property
+    def is_pdf(self) -> bool:
+        return self.media_type == "application/pdf"
 
 
-class IndexVersion(models.Model):
-    """One way of turning chunks into vectors; vectors of different versions never meet."""
+class ExtractedText(models.Model):
+    """The text of a document; all offsets of chunks, passages and citations count in it."""
 
-    embedder = models.CharField(max_length=200)
-    embedder_digest = models.CharField(max_length=64, blank=True)
-    n_dims = models.PositiveIntegerField()
-    chunker = models.CharField(max_length=40)
-    is_current = models.BooleanField(default=False)
-    created_at = models.DateTimeField(auto_now_add=True)
+    document = models.OneToOneField(
+        Document, on_delete=models.CASCADE, primary_key=True, related_name="extracted"
+    )
+    text = models.TextField()
+    # [[start, end], ...], one pair a page, in order; empty for files without pages.
+    page_spans = models.JSONField(default=list)
 
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(
-                fields=["embedder", "embedder_digest", "n_dims", "chunker"], name="rag_index_version_unique"
-            ),
-            models.UniqueConstraint(
-                fields=["is_current"], condition=models.Q(is_current=True), name="rag_index_version_one_current"
-            ),
-        ]
+    def __str__(self) -> str:
+        return f"text of document {self.document_id}"
 
 
 class Chunk(models.Model):
@@ -104,3 +121,47 @@ class Chunk(models.Model):
             models.UniqueConstraint(fields=["document", "position"], name="rag_chunk_position_unique"),
             models.CheckConstraint(condition=models.Q(end__gt=models.F("start")), name="rag_chunk_span_not_empty"),
         ]
+
+    def __str__(self) -> str:
+        return f"chunk {self.position} of document {self.document_id}"
+
+
+class IndexVersion(models.Model):
+    """One way of turning chunks into vectors; vectors of different versions never meet."""
+
+    embedder = models.CharField(max_length=200)
+    embedder_digest = models.CharField(max_length=80, blank=True)
+    n_dims = models.PositiveIntegerField()
+    chunker = models.CharField(max_length=40)
+    is_current = models.BooleanField(default=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["embedder", "embedder_digest", "n_dims", "chunker"], name="rag_index_version_unique"
+            ),
+            models.UniqueConstraint(
+                fields=["is_current"], condition=models.Q(is_current=True), name="rag_index_version_one_current"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.embedder} ({self.n_dims}), {self.chunker}"
+
+    @property
+    def collection(self) -> str:
+        """Name of its vectors in the store; made of our id, never of anything a person can choose."""
+        return f"chunks-v{self.pk}"
+
+
+class Removal(models.Model):
+    """What a deleted document left outside the database. Written in the transaction that deletes it."""
+
+    document_id = models.BigIntegerField(unique=True)
+    document_uuid = models.UUIDField()
+    file = models.CharField(max_length=255, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return f"removal of document {self.document_id}"

@@ -1,0 +1,74 @@
+"""Where vectors are kept. The rest of the package knows `VectorStore`; `vector_store()` gives the configured one."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from rag import conf
+from rag.store import ownership
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+
+class VectorStore(Protocol):
+    """Vectors by collection, each belonging to a chunk and its document. Blocking; safe to use from several threads.
+
+    Every method raises StoreUnavailable when the store cannot do its work.
+    """
+
+    def add(
+        self, collection: str, document_id: int, chunk_ids: Sequence[int], vectors: npt.NDArray[np.float32]
+    ) -> None:
+        """Store vectors of shape (n_chunks, n_dims), replacing those of the same chunks. Durable when it returns."""
+
+    def nearest(
+        self, collection: str, vector: npt.NDArray[np.float32], document_ids: Collection[int], limit: int
+    ) -> dict[int, float]:
+        """Return the chunks of these documents that are nearest, with their cosine similarity, best first."""
+
+    def similarities(
+        self, collection: str, vector: npt.NDArray[np.float32], chunk_ids: Sequence[int]
+    ) -> dict[int, float]:
+        """Return the cosine similarity of given chunks; those without a vector are left out."""
+
+    def count(self, collection: str, document_id: int) -> int: ...
+
+    def remove_document(self, document_id: int) -> None:
+        """Forget a document in all collections."""
+
+    def drop(self, collection: str) -> None: ...
+
+    def close(self) -> None: ...
+
+
+_store: VectorStore | None = None
+_lock = threading.Lock()
+
+
+def vector_store() -> VectorStore:
+    """Return the store, owned by this process from the first call on. Raises StoreUnavailable."""
+    global _store
+    with _lock:
+        if _store is None:
+            ownership.acquire()
+            from rag.store.chroma import ChromaStore
+
+            _store = ChromaStore.open(conf.vectors_folder())
+        return _store
+
+
+def is_open() -> bool:
+    return _store is not None
+
+
+def close_store() -> None:
+    global _store
+    with _lock:
+        if _store is not None:
+            _store.close()
+        _store = None
+        ownership.release()

@@ -1,0 +1,95 @@
+"""What can go wrong with documents.
+
+RagError
+├── UploadRefused          the file was not taken; nothing is stored
+│   ├── UploadTooLarge
+│   ├── UploadEmpty
+│   ├── UploadBroken       its content contradicts its name
+│   └── UploadUnsupported  no extractor reads this kind
+├── IngestionFailed        one document could not be made searchable
+├── StoreUnavailable       the vector store cannot be opened or used
+│   └── StoreOwnedElsewhere  another process holds the vector folder
+├── RenderingFailed        a page could not be drawn
+└── ChildFailed            the bounded process that reads a file gave no result
+    ├── ChildTimedOut
+    ├── ChildCrashed
+    └── ChildOutputTooLarge
+"""
+
+from __future__ import annotations
+
+from rag.types import Problem
+
+
+class RagError(Exception):
+    """Base of all errors here.
+
+    Attributes:
+        permanent: True when the same request cannot succeed later by itself.
+    """
+
+    permanent = True
+
+
+class UploadRefused(RagError):
+    problem = Problem.BROKEN
+
+
+class UploadTooLarge(UploadRefused):
+    problem = Problem.TOO_LARGE
+
+    def __init__(self, size_bytes: int, limit_bytes: int) -> None:
+        super().__init__(size_bytes, limit_bytes)
+        self.size_bytes = size_bytes
+        self.limit_bytes = limit_bytes
+
+
+class UploadEmpty(UploadRefused):
+    problem = Problem.EMPTY
+
+
+class UploadBroken(UploadRefused):
+    problem = Problem.BROKEN
+
+
+class UploadUnsupported(UploadRefused):
+    problem = Problem.UNSUPPORTED
+
+
+class IngestionFailed(RagError):
+    def __init__(self, problem: Problem, *, permanent: bool = True) -> None:
+        super().__init__(problem.value)
+        self.problem = problem
+        self.permanent = permanent
+
+
+class StoreUnavailable(RagError):
+    permanent = False
+
+
+class StoreOwnedElsewhere(StoreUnavailable):
+    pass
+
+
+class RenderingFailed(RagError):
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.value)
+        self.problem = problem
+
+
+class ChildFailed(RagError):
+    problem = Problem.CRASHED
+
+
+class ChildTimedOut(ChildFailed):
+    problem = Problem.TIMEOUT
+
+
+class ChildCrashed(ChildFailed):
+    def __init__(self, exit_code: int) -> None:
+        super().__init__(exit_code)
+        self.exit_code = exit_code
+
+
+class ChildOutputTooLarge(ChildFailed):
+    problem = Problem.TOO_LARGE

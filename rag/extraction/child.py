@@ -1,0 +1,137 @@
+"""Starts the bounded child on a stored file and reads what it found.
+
+The file comes to the child as its standard input, so it needs no path, no access to the data folder and no secret;
+its environment holds nothing of ours.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from pathlib import Path
+from shutil import copyfileobj
+from typing import IO, Any
+
+import rag
+from rag.errors import ChildCrashed, ChildFailed, ChildOutputTooLarge, ChildTimedOut, RenderingFailed
+from rag.extraction import limits
+from rag.types import Box, Extraction, PageMarks, Problem
+
+logger = logging.getLogger(__name__)
+
+_SOURCE_ROOT = Path(rag.__file__).resolve().parents[1]
+_running: set[subprocess.Popen[bytes]] = set()
+_running_lock = threading.Lock()
+
+
+def extract_text(file: IO[bytes], name: str, *, wall_s: float = limits.WALL_S) -> Extraction:
+    """Return the text of a file, or why there is none. Blocks; never raises for what is in the file."""
+    try:
+        header, body = run(["text", name], file, wall_s=wall_s)
+    except ChildFailed as exc:
+        return Extraction(media_type="", problem=exc.problem)
+    problem = header.get("problem")
+    if problem:
+        return Extraction(media_type=header.get("media_type", ""), problem=Problem(problem))
+    spans = tuple((start, end) for start, end in header["page_spans"])
+    return Extraction(media_type=header["media_type"], text=body.decode(), page_spans=spans)
+
+
+def render_page(file: IO[bytes], number: int, width_px: int) -> bytes:
+    """Return a page as PNG. Raises RenderingFailed."""
+    return _drawn(["page", str(number), str(width_px)], file)[1]
+
+
+def find_marks(file: IO[bytes], number: int, start: int, end: int) -> PageMarks:
+    """Return where the span [start, end) of a page's text stands on it. Raises RenderingFailed."""
+    header, _ = _drawn(["marks", str(number), str(start), str(end)], file)
+    return PageMarks(
+        width=header["width"], height=header["height"], boxes=tuple(Box(**box) for box in header["boxes"])
+    )
+
+
+def _drawn(arguments: list[str], file: IO[bytes]) -> tuple[dict[str, Any], bytes]:
+    try:
+        header, body = run(arguments, file, wall_s=20)
+    except ChildFailed as exc:
+        raise RenderingFailed(exc.problem) from exc
+    if header["problem"]:
+        raise RenderingFailed(Problem(header["problem"]))
+    return header, body
+
+
+def run(arguments: list[str], file: IO[bytes], *, wall_s: float) -> tuple[dict[str, Any], bytes]:
+    """Run the child and return its header and body.
+
+    Raises:
+        ChildTimedOut: It used up its seconds, of processor or of clock.
+        ChildCrashed: It ended by a signal or an error.
+        ChildOutputTooLarge
+    """
+    with _with_descriptor(file) as source, _started(arguments, source) as process:
+        out_of_time = threading.Event()
+
+        def give_up() -> None:
+            out_of_time.set()
+            process.kill()
+
+        timer = threading.Timer(wall_s, give_up)
+        timer.start()
+        try:
+            assert process.stdout is not None
+            output = process.stdout.read(limits.MAX_OUTPUT_BYTES + 1)
+            if len(output) > limits.MAX_OUTPUT_BYTES:
+                raise ChildOutputTooLarge
+            exit_code = process.wait()
+        finally:
+            timer.cancel()
+            process.kill()
+            with _running_lock:
+                _running.discard(process)
+    if out_of_time.is_set() or exit_code == -signal.SIGXCPU:
+        raise ChildTimedOut
+    if exit_code:
+        raise ChildCrashed(exit_code)
+    header, _, body = output.partition(b"\n")
+    return json.loads(header), body
+
+
+def stop_all() -> None:
+    """Kill every child that runs, so that their waiting threads end: for the shutdown of this process."""
+    with _running_lock:
+        for process in _running:
+            process.kill()
+
+
+def _started(arguments: list[str], source: IO[bytes]) -> subprocess.Popen[bytes]:
+    process = subprocess.Popen(  # noqa: S603  (our own module, arguments as a list, no shell)
+        [sys.executable, "-P", "-s", "-B", "-m", "rag.extraction", *arguments],
+        stdin=source,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env={"PYTHONPATH": str(_SOURCE_ROOT), "LANG": "C.UTF-8", "PATH": os.defpath},
+        cwd="/",
+    )
+    with _running_lock:
+        _running.add(process)
+    return process
+
+
+def _with_descriptor(file: IO[bytes]) -> IO[bytes]:
+    """Return a file the kernel knows: this one, or a copy of what comes from a remote storage."""
+    try:
+        descriptor = os.dup(file.fileno())
+    except OSError:
+        copy = tempfile.TemporaryFile()
+        file.seek(0)
+        copyfileobj(file, copy)
+        copy.seek(0)
+        return copy
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return os.fdopen(descriptor, "rb")

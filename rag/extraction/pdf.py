@@ -1,0 +1,141 @@
+"""PDF files: text with pages by pdfium, a second try by pypdf, page images, and where a passage stands on its page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import pypdfium2 as pdfium
+import pypdfium2.raw as pdfium_c
+
+from rag.extraction import layout, limits
+from rag.extraction.png import encode_png
+from rag.types import PDF, Box, Extraction, PageMarks, Problem
+
+# Scanned books have their picture on the first pages too.
+_PAGES_SEARCHED_FOR_IMAGES = 20
+
+
+class TooLarge(Exception):
+    pass
+
+
+def extract(path: Path) -> Extraction:
+    """Return the text of a PDF, its pages joined by a line feed that belongs to none of them."""
+    try:
+        pdf = pdfium.PdfDocument(path)
+    except pdfium.PdfiumError as exc:
+        if _wants_password(exc):
+            return _problem(Problem.PASSWORD)
+        return _second_try(path)
+    if len(pdf) > limits.MAX_PAGES:
+        return _problem(Problem.TOO_LARGE)
+    try:
+        extraction = _joined(_raw_pages(pdf))
+    except TooLarge:
+        return _problem(Problem.TOO_LARGE)
+    if extraction.text.strip():
+        return extraction
+    return _problem(Problem.SCANNED if _shows_pictures(pdf) else Problem.EMPTY)
+
+
+def render_page(path: Path, number: int, width_px: int) -> bytes:
+    """Return page `number` (from 1) as PNG, `width_px` wide unless that would make it too tall."""
+    page = pdfium.PdfDocument(path)[number - 1]
+    width, height = page.get_size()
+    scale = min(width_px / width, (limits.MAX_PAGE_PIXELS / (width * height)) ** 0.5)
+    bitmap = page.render(scale=scale, rev_byteorder=True, prefer_bgrx=False)
+    return encode_png(bytes(bitmap.buffer), bitmap.width, bitmap.height, bitmap.stride, bitmap.n_channels)
+
+
+def find_marks(path: Path, number: int, start: int, end: int) -> PageMarks:
+    """Return the rectangles of a span of page `number`, one or more a line.
+
+    Args:
+        start, end: Offsets from the start of the page's extracted text.
+    """
+    page = pdfium.PdfDocument(path)[number - 1]
+    width, height = page.get_size()
+    text_page = page.get_textpage()
+    joined = layout.join_lines(text_page.get_text_range())
+    end = min(end, len(joined.text))
+    if start >= end:
+        return PageMarks(width=width, height=height, boxes=())
+    first = _character_index(text_page, joined.origin(start))
+    last = _character_index(text_page, joined.origin(end - 1))
+    n_rects = text_page.count_rects(first, last - first + 1)
+    corners = [text_page.get_rect(i) for i in range(n_rects)]
+    left, bottom, _, _ = page.get_cropbox()
+    boxes = tuple(
+        Box(x=x0 - left, y=height - (y1 - bottom), width=x1 - x0, height=y1 - y0) for x0, y0, x1, y1 in corners
+    )
+    return PageMarks(width=width, height=height, boxes=boxes)
+
+
+def _character_index(text_page: pdfium.PdfTextPage, text_index: int) -> int:
+    """pdfium counts characters on the page; some of them, such as those of hidden fonts, are not in its text."""
+    return int(pdfium_c.FPDFText_GetCharIndexFromTextIndex(text_page, text_index))
+
+
+def _wants_password(error: pdfium.PdfiumError) -> bool:
+    return getattr(error, "err_code", None) == pdfium_c.FPDF_ERR_PASSWORD
+
+
+def _raw_pages(pdf: pdfium.PdfDocument) -> Iterator[str]:
+    for index in range(len(pdf)):
+        try:
+            page = pdf[index]
+            text_page = page.get_textpage()
+        except pdfium.PdfiumError:
+            # One damaged page does not cost the others.
+            yield ""
+            continue
+        yield text_page.get_text_range()
+        text_page.close()
+        page.close()
+
+
+def _joined(raw_pages: Iterator[str]) -> Extraction:
+    texts: list[str] = []
+    spans: list[tuple[int, int]] = []
+    position = 0
+    for raw in raw_pages:
+        text = layout.join_lines(raw).text
+        texts.append(text)
+        spans.append((position, position + len(text)))
+        position += len(text) + 1
+        if position > limits.MAX_CHARACTERS:
+            raise TooLarge
+    return Extraction(media_type=PDF, text="\n".join(texts), page_spans=tuple(spans))
+
+
+def _shows_pictures(pdf: pdfium.PdfDocument) -> bool:
+    kinds = [pdfium_c.FPDF_PAGEOBJ_IMAGE]
+    return any(
+        next(iter(pdf[index].get_objects(filter=kinds)), None) is not None
+        for index in range(min(len(pdf), _PAGES_SEARCHED_FOR_IMAGES))
+    )
+
+
+def _second_try(path: Path) -> Extraction:
+    """pypdf repairs some files that pdfium refuses, and knows encryption that pdfium calls a broken file."""
+    from pypdf import PdfReader
+    from pypdf.errors import PyPdfError
+
+    try:
+        reader = PdfReader(path)
+        if reader.is_encrypted and not reader.decrypt(""):
+            return _problem(Problem.PASSWORD)
+        pages = (page.extract_text() for page in islice(reader.pages, limits.MAX_PAGES))
+        extraction = _joined(pages)
+    except TooLarge:
+        return _problem(Problem.TOO_LARGE)
+    except (PyPdfError, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError, OSError):
+        # pypdf meets broken files with whatever its parser trips over.
+        return _problem(Problem.BROKEN)
+    return extraction if extraction.text.strip() else _problem(Problem.BROKEN)
+
+
+def _problem(problem: Problem) -> Extraction:
+    return Extraction(media_type=PDF, problem=problem)

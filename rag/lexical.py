@@ -1,0 +1,77 @@
+"""The lexical index: which chunks hold the words of a question. Lives in the database, in the caller's transaction.
+
+SQLite keeps it in an FTS5 table, PostgreSQL in a tsvector column; both see the same terms, made by `words`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+from django.db import connection
+
+from rag import words
+
+_ADD = {
+    "sqlite": "INSERT INTO rag_lexical (rowid, terms) VALUES (%s, %s)",
+    "postgresql": "INSERT INTO rag_lexical (chunk_id, terms) VALUES (%s, to_tsvector('simple', %s))",
+}
+_REMOVE = {
+    "sqlite": "DELETE FROM rag_lexical WHERE rowid IN (SELECT id FROM rag_chunk WHERE document_id = %s)",
+    "postgresql": "DELETE FROM rag_lexical WHERE chunk_id IN (SELECT id FROM rag_chunk WHERE document_id = %s)",
+}
+# The documents are part of the query, not a filter on its result: others' chunks never leave the database.
+_SEARCH = {
+    "sqlite": """
+        SELECT chunk.id, -rag_lexical.rank FROM rag_lexical JOIN rag_chunk AS chunk ON chunk.id = rag_lexical.rowid
+        WHERE rag_lexical MATCH %s AND chunk.document_id IN (SELECT value FROM json_each(%s))
+        ORDER BY rag_lexical.rank LIMIT %s
+    """,
+    "postgresql": """
+        SELECT chunk.id, ts_rank_cd(lexical.terms, query.terms, 1) AS score
+        FROM rag_lexical AS lexical JOIN rag_chunk AS chunk ON chunk.id = lexical.chunk_id,
+             to_tsquery('simple', %s) AS query(terms)
+        WHERE lexical.terms @@ query.terms AND chunk.document_id IN (SELECT value::bigint FROM json_array_elements_text(%s))
+        ORDER BY score DESC LIMIT %s
+    """,
+}
+_QUOTE = {"sqlite": ('"{}"', " OR "), "postgresql": ("'{}'", " | ")}
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    chunk_id: int
+    score: float
+    """BM25 on SQLite, cover density on PostgreSQL; comparable within one answer only."""
+
+
+def add(chunks: Iterable[tuple[int, str]]) -> None:
+    """Index chunks, given as (id, text)."""
+    rows = [(chunk_id, " ".join(words.terms(text))) for chunk_id, text in chunks]
+    with connection.cursor() as cursor:
+        cursor.executemany(_ADD[connection.vendor], rows)
+
+
+def remove(document_id: int) -> None:
+    """Forget a document's chunks; they must still be in their table."""
+    with connection.cursor() as cursor:
+        cursor.execute(_REMOVE[connection.vendor], [document_id])
+
+
+def search(terms: Sequence[str], document_ids: Collection[int], limit: int) -> list[Match]:
+    """Return the chunks of these documents that hold any of the terms, best first."""
+    if not terms or not document_ids:
+        return []
+    form, either = _QUOTE[connection.vendor]
+    # Terms are letters and digits only, so nothing in them can end the quotation.
+    query = either.join(form.format(term) for term in terms)
+    with connection.cursor() as cursor:
+        cursor.execute(_SEARCH[connection.vendor], [query, json.dumps(sorted(document_ids)), limit])
+        return [Match(chunk_id, float(score)) for chunk_id, score in cursor.fetchall()]
+
+
+def n_entries() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM rag_lexical")
+        return int(cursor.fetchone()[0])

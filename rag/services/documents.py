@@ -1,0 +1,113 @@
+"""Taking in, retrying and deleting documents."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import unicodedata
+from typing import TYPE_CHECKING
+
+from django.core.files.base import File
+from django.db import IntegrityError, transaction
+
+from rag import conf, tasks
+from rag.errors import UploadBroken, UploadEmpty, UploadTooLarge, UploadUnsupported
+from rag.extraction import detect
+from rag.models import Document, Removal
+from rag.services.removals import finish_removal
+
+if TYPE_CHECKING:
+    from django.contrib.auth.base_user import AbstractBaseUser
+
+logger = logging.getLogger(__name__)
+
+NAME_MAX_LENGTH = 255
+_CLAIMS_TO_BE_READABLE = (".pdf", ".txt", ".md", ".markdown")
+
+
+def create_document(owner: AbstractBaseUser, upload: File[bytes]) -> Document:
+    """Store a file and queue its ingestion.
+
+    A file that its owner already has is not stored again: the document there is comes back, tried again if it had
+    failed.
+
+    Raises:
+        UploadTooLarge, UploadEmpty, UploadBroken, UploadUnsupported: Nothing is stored.
+    """
+    name = display_name(upload.name or "")
+    media_type = _check_upload(upload, name)
+    sha256 = _digest(upload)
+    existing = Document.objects.filter(owner_id=owner.pk, sha256=sha256).first()
+    if existing:
+        return retry_document(existing) if existing.has_failed else existing
+    document = Document(
+        owner_id=owner.pk, name=name, media_type=media_type, size_bytes=upload.size, sha256=sha256
+    )
+    upload.seek(0)
+    document.file.save(name, upload, save=False)
+    try:
+        with transaction.atomic():
+            document.save(force_insert=True)
+    except IntegrityError:
+        # The same file came twice at the same moment; the other one won.
+        document.file.delete(save=False)
+        return Document.objects.get(owner_id=owner.pk, sha256=sha256)
+    transaction.on_commit(tasks.wake)
+    return document
+
+
+def retry_document(document: Document) -> Document:
+    """Queue a failed or waiting document at once; one that is ready stays as it is."""
+    Document.objects.filter(pk=document.pk, state=Document.State.FAILED).update(
+        state=Document.State.QUEUED, error="", n_attempts=0, n_chunks=0, n_chunks_done=0, retry_at=None
+    )
+    Document.objects.filter(pk=document.pk, state__in=Document.UNFINISHED_STATES).update(retry_at=None)
+    document.refresh_from_db()
+    transaction.on_commit(tasks.wake)
+    return document
+
+
+def delete_document(document: Document) -> None:
+    """Delete a document with its text, chunks, lexical entries, vectors, file and page images.
+
+    The rows go at once. What lies elsewhere goes with them, or, if the vector store cannot be reached from here, as
+    soon as its process gets to it; no answer can draw on it meanwhile.
+    """
+    document_id = document.pk
+    with transaction.atomic():
+        document.delete()
+    removal = Removal.objects.filter(document_id=document_id).first()
+    if removal and not finish_removal(removal):
+        tasks.wake()
+
+
+def display_name(name: str) -> str:
+    """Return a file's name for people: without folders, controls and characters that reorder text."""
+    base = name.replace("\\", "/").rsplit("/", 1)[-1]
+    visible = "".join(c for c in base if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
+    name = " ".join(visible.split())
+    if len(name) > NAME_MAX_LENGTH:
+        stem, dot, extension = name.rpartition(".")
+        room = NAME_MAX_LENGTH - len(extension) - 2
+        name = f"{stem[:room]}…{dot}{extension}" if stem and room > 0 else name[:NAME_MAX_LENGTH]
+    return name or "document"
+
+
+def _check_upload(upload: File[bytes], name: str) -> str:
+    """Return the media type; refuse what no extraction could read."""
+    if not upload.size:
+        raise UploadEmpty
+    if upload.size > conf.max_upload_bytes():
+        raise UploadTooLarge(upload.size, conf.max_upload_bytes())
+    upload.seek(0)
+    media_type = detect.media_type(upload.read(detect.SAMPLE_BYTES), name)
+    if media_type != detect.BINARY:
+        return media_type
+    raise UploadBroken if name.lower().endswith(_CLAIMS_TO_BE_READABLE) else UploadUnsupported
+
+
+def _digest(upload: File[bytes]) -> str:
+    digest = hashlib.sha256()
+    for block in upload.chunks():
+        digest.update(block)
+    return digest.hexdigest()

@@ -1,0 +1,132 @@
+"""Vectors in an embedded Chroma.
+
+Our own vectors only: no embedding function is ever configured, and no server is started (CVE-2026-45829). Chroma does
+not notice what another process writes, so only the owner of the folder may open it (`ownership`). Importing chromadb
+costs two seconds and 60 MB, which is why nothing imports this module before the first document is there.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+import chromadb
+import numpy as np
+import numpy.typing as npt
+from chromadb.config import Settings
+from chromadb.errors import ChromaError, NotFoundError
+
+from rag.errors import StoreUnavailable
+
+# Measured on real vectors: recall at least .998.
+_HNSW = {"space": "cosine", "max_neighbors": 16, "ef_construction": 100, "ef_search": 100}
+_ADD_BATCH = 1000
+
+
+class ChromaStore:
+    """One Chroma folder, open until `close`."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self._collections: dict[str, Any] = {}
+        # Chroma takes one writer at a time; readers go beside it.
+        self._writing = threading.Lock()
+
+    @classmethod
+    def open(cls, folder: Path) -> Self:
+        """Open or create the store in a folder.
+
+        Raises:
+            StoreUnavailable: The folder cannot be used, or does not hold a Chroma that this version reads.
+        """
+        # Without _env_file, Chroma would read the .env of the working directory, which is ours.
+        settings = Settings(_env_file=None, anonymized_telemetry=False, allow_reset=False)
+        try:
+            client = chromadb.PersistentClient(path=str(folder), settings=settings)
+        except (ChromaError, ValueError, OSError) as exc:
+            raise StoreUnavailable(type(exc).__name__) from exc
+        return cls(client)
+
+    def add(
+        self, collection: str, document_id: int, chunk_ids: Sequence[int], vectors: npt.NDArray[np.float32]
+    ) -> None:
+        with self._writing, _named_errors():
+            target = self._open_collection(collection)
+            for first in range(0, len(chunk_ids), _ADD_BATCH):
+                ids = [str(chunk_id) for chunk_id in chunk_ids[first : first + _ADD_BATCH]]
+                target.upsert(
+                    ids=ids,
+                    embeddings=vectors[first : first + _ADD_BATCH],
+                    metadatas=[{"document": document_id}] * len(ids),
+                )
+
+    def nearest(
+        self, collection: str, vector: npt.NDArray[np.float32], document_ids: Collection[int], limit: int
+    ) -> dict[int, float]:
+        if not document_ids:
+            return {}
+        with _named_errors():
+            found = self._open_collection(collection).query(
+                query_embeddings=[vector],
+                n_results=limit,
+                where={"document": {"$in": list(document_ids)}},
+                include=["distances"],
+            )
+        return {
+            int(chunk_id): 1.0 - distance
+            for chunk_id, distance in zip(found["ids"][0], found["distances"][0], strict=True)
+        }
+
+    def similarities(
+        self, collection: str, vector: npt.NDArray[np.float32], chunk_ids: Sequence[int]
+    ) -> dict[int, float]:
+        if not chunk_ids:
+            return {}
+        with _named_errors():
+            found = self._open_collection(collection).get(ids=[str(i) for i in chunk_ids], include=["embeddings"])
+        if not found["ids"]:
+            return {}
+        stored = np.asarray(found["embeddings"], dtype=np.float32)
+        lengths = np.linalg.norm(stored, axis=1) * np.linalg.norm(vector)
+        cosines = stored @ vector / np.maximum(lengths, 1e-12)
+        return {int(chunk_id): float(cosine) for chunk_id, cosine in zip(found["ids"], cosines, strict=True)}
+
+    def count(self, collection: str, document_id: int) -> int:
+        with _named_errors():
+            found = self._open_collection(collection).get(where={"document": document_id}, include=[])
+        return len(found["ids"])
+
+    def remove_document(self, document_id: int) -> None:
+        with self._writing, _named_errors():
+            for collection in self._client.list_collections():
+                self._open_collection(collection.name).delete(where={"document": document_id})
+
+    def drop(self, collection: str) -> None:
+        with self._writing, _named_errors():
+            self._collections.pop(collection, None)
+            try:
+                self._client.delete_collection(collection)
+            except NotFoundError:
+                return
+
+    def close(self) -> None:
+        self._client.close()
+
+    def _open_collection(self, name: str) -> Any:
+        if name not in self._collections:
+            self._collections[name] = self._client.get_or_create_collection(
+                name, embedding_function=None, configuration={"hnsw": _HNSW}
+            )
+        return self._collections[name]
+
+
+@contextmanager
+def _named_errors() -> Iterator[None]:
+    try:
+        yield
+    except (ChromaError, OSError) as exc:
+        # Only the kind: Chroma's messages quote what it was given.
+        raise StoreUnavailable(type(exc).__name__) from exc

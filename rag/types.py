@@ -1,0 +1,171 @@
+"""Values that cross the border of the rag package. No Django, no I/O: the extraction child imports this too."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any, Literal
+from uuid import UUID
+
+
+class Problem(StrEnum):
+    """Why a document has no passages. Stored with it; the sentence for a person is made where it is shown."""
+
+    EMPTY = "empty"
+    """No text in it."""
+    SCANNED = "scanned"
+    """Pages, but only pictures of text."""
+    PASSWORD = "password"  # noqa: S105  (not a password)
+    BROKEN = "broken"
+    """The content is not what it claims to be."""
+    UNSUPPORTED = "unsupported"
+    TOO_LARGE = "too_large"
+    TIMEOUT = "timeout"
+    CRASHED = "crashed"
+    EMBEDDER_MISSING = "embedder_missing"
+    """No connection offers the embedding model."""
+    EMBEDDER_DOWN = "embedder_down"
+    """The embedding model does not answer; may work later."""
+    INDEX_FAILED = "index_failed"
+    """The vector index could not be written."""
+    FILE_MISSING = "file_missing"
+    """The stored file is gone."""
+
+
+PDF = "application/pdf"
+PLAIN = "text/plain"
+MARKDOWN = "text/markdown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extraction:
+    """What came out of a file: text with its pages, or the problem that kept it in.
+
+    Attributes:
+        page_spans: (start, end) offsets into `text`, one pair a page; empty for files without pages.
+    """
+
+    media_type: str
+    text: str = ""
+    page_spans: tuple[tuple[int, int], ...] = ()
+    problem: Problem | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passage:
+    """A chunk as retrieved for a question.
+
+    Attributes:
+        page: 1-based; None for files without pages.
+        start, end: Offsets into the document's text; `text` is what stands there.
+        score: Fused score, higher is better, at most about 1.
+    """
+
+    document_id: int
+    document_uuid: UUID
+    document_name: str
+    page: int | None
+    start: int
+    end: int
+    text: str
+    score: float
+
+
+Outcome = Literal["kept", "beyond limit", "near-duplicate", "below cut-off"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """One chunk that was weighed for a question.
+
+    Attributes:
+        lexical: BM25 as a share of the best candidate's, 0 to 1.
+        coverage: Share of the question's words that stand in it, rare words counting more.
+        dense: Cosine similarity; None when the question could not be embedded.
+    """
+
+    document_id: int
+    document_name: str
+    page: int | None
+    start: int
+    end: int
+    lexical: float
+    coverage: float
+    dense: float | None
+    fused: float
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetrievalTrace:
+    """How passages were found: everything weighed, by falling fused score, and the time of each step in seconds."""
+
+    question: str
+    terms: tuple[str, ...]
+    embedder: str
+    dense_trust: float
+    dense_problem: str
+    candidates: tuple[Candidate, ...]
+    lexical_s: float
+    embed_s: float
+    vector_s: float
+    total_s: float
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retrieval:
+    """The passages for one question, best first; the prompt and the citations number them from 1 in this order."""
+
+    passages: tuple[Passage, ...]
+    trace: RetrievalTrace
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.passages
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuotedAnswer:
+    """An answer made of quotations alone.
+
+    Attributes:
+        text: Markdown with [n] markers; n counts in the passages given to `quote`, from 1.
+        passages: The passages quoted, by number.
+        found: False when the text says that nothing matches.
+    """
+
+    text: str
+    passages: dict[int, Passage]
+    found: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexState:
+    """How the document side is, for /ready and the health page."""
+
+    is_ready: bool
+    detail: str
+    n_waiting: int
+    n_failed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Box:
+    """A rectangle on a page in points, origin at the upper left."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageMarks:
+    """Where a passage stands on its page."""
+
+    width: float
+    height: float
+    boxes: tuple[Box, ...]

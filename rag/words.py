@@ -1,0 +1,74 @@
+"""Words as the lexical index counts them: stemmed Latin words, and pairs of neighbouring CJK characters.
+
+Chinese and Japanese are written without spaces; overlapping pairs find them about as well as a dictionary of words
+does, at a sixth of the cost of indexing.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+
+from rag.stemming import stem
+
+CJK = "\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uac00-\ud7af\U00020000-\U0003ffff"
+CJK_CHARACTER = re.compile(f"[{CJK}]")
+LATIN_WORD = re.compile(rf"(?:(?![{CJK}])[^\W_])+")
+_RUN = re.compile(rf"(?P<cjk>[{CJK}]+)|(?P<word>(?:(?![{CJK}])[^\W_])+)")
+
+STOP_WORDS = frozenset(
+    """
+    a about above after again all also am an and any are as at be because been before being below between both but by
+    can could did do does doing down during each few for from further had has have having he her here hers him his how
+    i if in into is it its itself just me more most my no nor not now of off on once only or other our ours out over
+    own please same say she should so some such tell than that the their theirs them then there these they this those
+    through to too under until up us very was we were what when where which while who whom why will with would you your
+    yours
+    """.split()
+)
+# Phrases that only ask. They are cut out before pairs are made, so that no pair spans them.
+_ASKING = re.compile(
+    "什么时候|为什么|什么样|有什么|是什么|怎么样|能不能|可不可以|是不是|有没有|多少个|什么|怎么|怎样|如何|哪些|哪个|"
+    "哪里|哪儿|哪种|是否|请问|告诉我|多少|可以|應該|应该|吗|嗎|呢|吧|啊|么|麼|的|了|是|和|与|與|或|及|在|我|你|请"
+)
+
+
+def terms(text: str) -> list[str]:
+    """Return the terms of a text in order, as they are indexed."""
+    return list(_terms(_folded(text)))
+
+
+def query_terms(question: str) -> list[str]:
+    """Return the terms of a question worth looking for, each once; all its terms when nothing else is left."""
+    folded = _folded(question)
+    telling = list(dict.fromkeys(_terms(_ASKING.sub(" ", folded), without=STOP_WORDS)))
+    return telling or list(dict.fromkeys(_terms(folded)))
+
+
+def share_of_latin(text: str) -> float:
+    """Return Latin words / (Latin words + CJK characters); 1 for a text with neither."""
+    n_words = len(LATIN_WORD.findall(text))
+    n_cjk = len(CJK_CHARACTER.findall(text))
+    return n_words / (n_words + n_cjk) if n_words + n_cjk else 1.0
+
+
+def _folded(text: str) -> str:
+    if text.isascii():
+        return text.lower()
+    decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", text).casefold())
+    # Hangul and kana with marks must be put together again; only Latin accents go.
+    return unicodedata.normalize("NFC", re.sub("(?<=[a-z])[\u0300-\u036f]+", "", decomposed))
+
+
+def _terms(folded: str, without: Iterable[str] = ()) -> Iterator[str]:
+    for run in _RUN.finditer(folded):
+        if word := run["word"]:
+            if word not in without:
+                yield stem(word)
+            continue
+        characters = run["cjk"]
+        if len(characters) == 1:
+            yield characters
+        for pair in zip(characters, characters[1:], strict=False):
+            yield "".join(pair)
