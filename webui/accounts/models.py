@@ -53,6 +53,10 @@ class User(AbstractBaseUser):
         constraints = [
             models.CheckConstraint(condition=models.Q(role__in=Role.values), name="accounts_user_role_known"),
         ]
+        indexes = [
+            # people(): keyset pages, the newest first.
+            models.Index(fields=["-date_joined", "-id"], name="accounts_user_newest"),
+        ]
 
     def __str__(self) -> str:
         return self.name or self.email

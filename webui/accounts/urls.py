@@ -12,9 +12,9 @@ accounts = [
 
 # allauth's own names, without its pages for e-mail verification and reset: no mail is sent here.
 urlpatterns = [
-    path("login/", allauth_views.login, name="account_login"),
+    path("login/", views.SignInView.as_view(), name="account_login"),
     path("logout/", allauth_views.logout, name="account_logout"),
-    path("signup/", allauth_views.signup, name="account_signup"),
+    path("signup/", views.SignUpView.as_view(), name="account_signup"),
     path("inactive/", allauth_views.account_inactive, name="account_inactive"),
     path("password/", allauth_views.password_change, name="account_change_password"),
     path("", include((accounts, "accounts"))),

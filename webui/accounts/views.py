@@ -1,24 +1,53 @@
-"""Pages about oneself."""
+"""Signing up, signing in, waiting, and the page about oneself."""
 
 from __future__ import annotations
 
+from typing import Any
+
+from allauth.account import views as allauth_views
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
+from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
-from webui.accounts import conf
+from webui.accounts import conf, queries
 from webui.accounts.decorators import member_required
 from webui.accounts.forms import ProfileForm
 from webui.accounts.http import MemberRequest, is_member
 from webui.accounts.middleware import open_to_waiting
 
 
+@method_decorator(login_not_required, name="dispatch")
+class SignInView(allauth_views.LoginView):  # type: ignore[misc]  # allauth is not typed
+    """Sends the very first visitor on to the sign-up page: there is no account yet to sign in to."""
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if request.method == "GET" and not queries.has_administrator():
+            return redirect("account_signup")
+        response: HttpResponseBase = super().dispatch(request, *args, **kwargs)
+        return response
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return {**super().get_context_data(**kwargs), "is_open_for_signup": queries.is_open_for_signup()}
+
+
+@method_decorator(login_not_required, name="dispatch")
+class SignUpView(allauth_views.SignupView):  # type: ignore[misc]  # allauth is not typed
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return {
+            **super().get_context_data(**kwargs),
+            "is_first": not queries.has_administrator(),
+            "needs_approval": conf.signup_policy() == "approval",
+        }
+
+
 @open_to_waiting
 @require_GET
 def pending(request: HttpRequest) -> HttpResponse:
-    """Where people wait for approval. Reloads itself away once they are members."""
+    """Where people wait for approval; members are sent on."""
     if is_member(request):
         return redirect("/")
     return render(request, "accounts/pending.html", {"note": conf.waiting_note()})

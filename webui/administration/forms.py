@@ -16,7 +16,7 @@ class PeopleFilter(forms.Form):
 
     q = forms.CharField(label=_("Search"), max_length=200, required=False)
     role = forms.ChoiceField(label=_("Role"), choices=[("", _("Every role")), *Role.choices], required=False)
-    after = forms.CharField(max_length=100, required=False)
+    before = forms.CharField(max_length=100, required=False)
 
 
 class RoleForm(forms.Form):

@@ -12,17 +12,25 @@ from importlib.metadata import version
 from typing import Literal, TypedDict
 
 import psutil
+import rag.api
 from channels.db import database_sync_to_async
 from django.conf import settings
 from django.db import DatabaseError, connection
+from django.utils.translation import gettext_lazy as _
 
-import rag.api
 from inference import client
 from rag.errors import RagError
 
 logger = logging.getLogger(__name__)
 CHECK_TIMEOUT_S = 3.0
 PACKAGES = ("hearth", "Django", "llama-cpp-python", "chromadb", "onnxruntime")
+
+
+PART_LABELS = {
+    "database": _("Database"),
+    "inference": _("Built-in model server"),
+    "vector_store": _("Document index"),
+}
 
 
 class PartFacts(TypedDict):
@@ -37,6 +45,10 @@ class Part:
     name: str
     is_ok: bool
     detail: str = ""
+
+    @property
+    def label(self) -> str:
+        return str(PART_LABELS[self.name])
 
     def as_json(self) -> PartFacts:
         return {"state": "ok" if self.is_ok else "failed", "detail": self.detail}

@@ -36,7 +36,6 @@ async def ready(request: HttpRequest) -> JsonResponse:
 @require_GET
 def page(request: MemberRequest) -> HttpResponse:
     context = {
-        "section": "health",
         "parts": async_to_sync(health.parts)(),
         "processes": health.process_memory(),
         "disk": health.disk(),

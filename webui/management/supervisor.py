@@ -1,0 +1,246 @@
+"""Starts the children, names their log lines, restarts what dies, and leaves nothing behind.
+
+`up` replaces itself by this module when everything is prepared: it needs the standard library only, so that
+the process that watches the others holds little memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import http.client
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from urllib.parse import urlsplit
+
+GRACE_S = 7.0
+BACKOFF_START_S = 0.5
+BACKOFF_LIMIT_S = 30.0
+# A child that has lived this long counts as well again.
+STEADY_S = 60.0
+READY_POLL_S = 0.1
+READY_PATIENCE_S = 20.0
+PR_SET_PDEATHSIG = 1
+LOG_LINE_LIMIT_BYTES = 256 * 1024
+
+# What a process without secrets is given: names, and beginnings of names.
+PUBLIC_NAMES = frozenset({
+    "HOME", "LANG", "LANGUAGE", "LOGNAME", "PATH", "SHELL", "TERM", "TMPDIR", "TZ", "USER", "VIRTUAL_ENV",
+    "HEARTH_DATA", "HEARTH_LOG_LEVEL", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy",
+    "no_proxy", "SSL_CERT_DIR", "SSL_CERT_FILE", "HF_HOME",
+})  # fmt: skip
+PUBLIC_BEGINNINGS = ("CUDA_", "GGML_", "HIP_", "LC_", "LD_", "LLAMA_", "OLLAMA_", "OMP_", "PYTHON", "ROCR_", "XDG_")
+SECRET_WORDS = ("KEY", "TOKEN", "SECRET", "PASSWORD")
+# Needed by preparation only.
+BOOTSTRAP_SECRETS = frozenset({"HEARTH_ADMIN_EMAIL", "HEARTH_ADMIN_PASSWORD", "HEARTH_ADMIN_PASSWORD_FILE"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChildSpec:
+    """A process to keep running.
+
+    Attributes:
+        environment: Set on top of what the child inherits.
+        knows_secrets: Whether it inherits everything, or only what PUBLIC_NAMES and PUBLIC_BEGINNINGS allow.
+    """
+
+    name: str
+    command: Sequence[str]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    knows_secrets: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What to run. `ready_url` is asked until it answers 200, then `address` is printed."""
+
+    children: Sequence[ChildSpec]
+    ready_url: str = ""
+    address: str = ""
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
+
+    @staticmethod
+    def from_json(text: str) -> Plan:
+        values = json.loads(text)
+        values["children"] = [ChildSpec(**child) for child in values["children"]]
+        return Plan(**values)
+
+
+def inherited_environment(spec: ChildSpec, environment: Mapping[str, str]) -> dict[str, str]:
+    """Return what a child is given of our environment."""
+    if spec.knows_secrets:
+        return {name: value for name, value in environment.items() if name not in BOOTSTRAP_SECRETS}
+    return {
+        name: value
+        for name, value in environment.items()
+        if (name in PUBLIC_NAMES or name.startswith(PUBLIC_BEGINNINGS)) and not any(w in name for w in SECRET_WORDS)
+    }
+
+
+class Supervisor:
+    """Keeps the children of one plan alive until it is told to stop."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._stopping = asyncio.Event()
+        self._width = max((len(child.name) for child in plan.children), default=0)
+
+    async def run(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._stop)
+        async with asyncio.TaskGroup() as group:
+            for spec in self._plan.children:
+                group.create_task(self._keep_alive(spec))
+            if self._plan.ready_url:
+                group.create_task(self._announce())
+
+    def _stop(self) -> None:
+        if not self._stopping.is_set():
+            self._say("Stopping.")
+        self._stopping.set()
+
+    async def _keep_alive(self, spec: ChildSpec) -> None:
+        backoff_s = BACKOFF_START_S
+        while not self._stopping.is_set():
+            started = time.monotonic()
+            exit_code = await self._run_once(spec)
+            if self._stopping.is_set():
+                return
+            if time.monotonic() - started > STEADY_S:
+                backoff_s = BACKOFF_START_S
+            self._say(f"{spec.name} ended ({_reason(exit_code)}); starting it again in {backoff_s:g} s.")
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), backoff_s)
+            backoff_s = min(backoff_s * 2, BACKOFF_LIMIT_S)
+
+    async def _run_once(self, spec: ChildSpec) -> int:
+        """Run the child until it ends or has to, and whatever it started ends with it."""
+        process = await asyncio.create_subprocess_exec(
+            *spec.command,
+            env={**inherited_environment(spec, os.environ), **spec.environment},
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            # A group of its own: Ctrl-C reaches us alone, and what is left of the group can be ended with it.
+            start_new_session=True,
+            preexec_fn=_end_with(os.getpid()),  # noqa: PLW1509  (no other thread runs here)
+            limit=LOG_LINE_LIMIT_BYTES,
+        )
+        log = asyncio.create_task(self._copy_log(spec.name, process.stdout))
+        stop = asyncio.create_task(self._end_when_stopping(process))
+        try:
+            return await process.wait()
+        finally:
+            stop.cancel()
+            _signal_group(process.pid, signal.SIGKILL)
+            # The pipe is at its end now, because nobody of the group is left to hold it open.
+            await asyncio.wait({log}, timeout=1)
+            log.cancel()
+            await asyncio.gather(log, stop, return_exceptions=True)
+
+    async def _end_when_stopping(self, process: asyncio.subprocess.Process) -> None:
+        await self._stopping.wait()
+        with suppress(ProcessLookupError):
+            process.terminate()
+        await asyncio.sleep(GRACE_S)
+        _signal_group(process.pid, signal.SIGKILL)
+
+    async def _copy_log(self, name: str, stream: asyncio.StreamReader | None) -> None:
+        while stream is not None:
+            try:
+                line = await stream.readline()
+            except ValueError:
+                # Longer than the limit; what was buffered of it is gone, the next line is whole again.
+                line = b"(a line too long to show)\n"
+            if not line:
+                return
+            self._write(f"{name:<{self._width}} | {line.decode('utf-8', 'replace').rstrip()}")
+
+    async def _announce(self) -> None:
+        patience_ends = time.monotonic() + READY_PATIENCE_S
+        while not self._stopping.is_set():
+            problem = await asyncio.to_thread(readiness_problem, self._plan.ready_url)
+            if not problem:
+                self._write("\nHearth is ready. Press Ctrl+C to stop it.\n")
+                self._write(f"{self._plan.address}\n")
+                return
+            if time.monotonic() > patience_ends:
+                self._say(f"Not ready yet: {problem}.")
+                patience_ends = time.monotonic() + READY_PATIENCE_S
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), READY_POLL_S)
+
+    def _say(self, text: str) -> None:
+        self._write(f"{'up':<{self._width}} | {text}")
+
+    def _write(self, text: str) -> None:
+        sys.stdout.write(f"{text}\n")
+        sys.stdout.flush()
+
+
+def readiness_problem(url: str) -> str:
+    """Return an empty string when the site is ready, else which part is not."""
+    address = urlsplit(url)
+    connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=5)
+    try:
+        connection.request("GET", address.path, headers={"Host": f"localhost:{address.port}"})
+        response = connection.getresponse()
+        body = response.read(64 * 1024)
+    except (OSError, http.client.HTTPException):
+        return "web does not answer"
+    finally:
+        connection.close()
+    return "" if response.status == http.HTTPStatus.OK else _failed_parts(body, response.status)
+
+
+def _failed_parts(body: bytes, status: int) -> str:
+    try:
+        parts = json.loads(body)
+        failed = [f"{name} {facts['detail']}" for name, facts in parts.items() if isinstance(facts, dict)]
+    except (ValueError, AttributeError, KeyError):
+        return f"web answers with status {status}"
+    return ", ".join(text.strip() for text in failed if not text.endswith(" "))
+
+
+def _end_with(parent_pid: int) -> object:
+    """Return a function for the child that asks the kernel to end it when the supervisor dies, however it dies."""
+    if not sys.platform.startswith("linux"):
+        return None
+    prctl = ctypes.CDLL(None, use_errno=True).prctl
+
+    def ask() -> None:
+        prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != parent_pid:
+            # It died between the fork and the line above.
+            os._exit(1)
+
+    return ask
+
+
+def _signal_group(group: int, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, number)
+
+
+def _reason(exit_code: int) -> str:
+    if exit_code < 0:
+        return f"killed by {signal.Signals(-exit_code).name}"
+    return f"exit code {exit_code}"
+
+
+def main() -> None:
+    plan = Plan.from_json(sys.argv[1])
+    asyncio.run(Supervisor(plan).run())
+
+
+if __name__ == "__main__":
+    main()

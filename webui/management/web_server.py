@@ -1,0 +1,52 @@
+"""Runs the site under Daphne, on uvloop, with the background jobs of this process."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+from twisted.internet import asyncioreactor
+
+from webui.management.background import BackgroundJobs
+
+logger = logging.getLogger(__name__)
+# Larger messages than the composer accepts are refused by the chat, in words; this only bounds memory.
+WEBSOCKET_MESSAGE_BYTES = 4 * 1024 * 1024
+
+
+def install_event_loop() -> asyncio.AbstractEventLoop:
+    """Install Twisted's reactor on uvloop. Must run before anything imports Daphne, which would install its own."""
+    try:
+        import uvloop
+    except ImportError:
+        loop: asyncio.AbstractEventLoop = asyncio.new_event_loop()
+    else:
+        loop = uvloop.new_event_loop()
+    asyncioreactor.install(loop)
+    asyncio.set_event_loop(loop)
+    return loop
+
+
+def serve(application: Any, *, host: str, port: int, jobs: BackgroundJobs, loop: asyncio.AbstractEventLoop) -> bool:
+    """Serve until a signal comes; return False if the address could not be listened on."""
+    from daphne.endpoints import build_endpoint_description_strings
+    from daphne.server import Server
+    from twisted.internet import defer, reactor
+
+    server = Server(
+        application=application,
+        endpoints=build_endpoint_description_strings(host=host, port=port),
+        websocket_max_message_size=WEBSOCKET_MESSAGE_BYTES,
+        websocket_max_frame_size=WEBSOCKET_MESSAGE_BYTES,
+        application_close_timeout=3,
+        server_name="hearth",
+        verbosity=0,
+    )
+    jobs.start(loop)
+    # "before" triggers run side by side: Daphne cancels its requests while the jobs come to their end.
+    reactor.addSystemEventTrigger(  # type: ignore[attr-defined]  # the module is replaced by the reactor
+        "before", "shutdown", lambda: defer.Deferred.fromFuture(loop.create_task(jobs.stop()))
+    )
+    server.run()
+    return bool(server.listening_addresses)
