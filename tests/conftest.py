@@ -73,7 +73,7 @@ def sign_in() -> Callable[[User], Client]:
 
     def browser_of(user: User) -> Client:
         client = Client()
-        client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+        client.force_login(user)
         return client
 
     return browser_of
