@@ -12,7 +12,9 @@ InferenceError
 │   ├── ConnectionRefused
 │   ├── HostNotFound
 │   ├── UpstreamTimeout
+│   ├── ConnectionLost     it ended in the middle of an answer
 │   └── WrongService       something answered, but it speaks another protocol
+├── KeyUnreadable          a connection's key was encrypted with another secret key
 └── UpstreamRefused        the upstream answered with an error status
     └── BadCredentials     401 or 403
 """
@@ -91,8 +93,18 @@ class UpstreamTimeout(ConnectionFailed):
     pass
 
 
+class ConnectionLost(ConnectionFailed):
+    pass
+
+
 class WrongService(ConnectionFailed):
     permanent = True
+
+
+class KeyUnreadable(InferenceError):
+    def __init__(self, connection: str) -> None:
+        super().__init__(connection)
+        self.connection = connection
 
 
 class UpstreamRefused(InferenceError):

@@ -1,0 +1,171 @@
+"""The one way to every model: what chats, documents and administration use of this package.
+
+All functions are asynchronous and share one HTTP client per event loop. Errors are those of `inference.errors`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+
+import numpy as np
+import numpy.typing as npt
+
+from inference import catalog
+from inference.catalog import forget
+from inference.conf import ConnectionSpec, builtin_connection
+from inference.connections.kinds import backend_for, ollama_for
+from inference.connections.ollama import OllamaConnection
+from inference.connections.transport import close_client
+from inference.errors import InferenceError, InvalidRequest, ModelNotFound
+from inference.types import (
+    ChatEvent,
+    ChatRequest,
+    ConnectionKind,
+    FoundStore,
+    LoadedModel,
+    ModelInfo,
+    ModelList,
+    PullProgress,
+)
+
+N_TEXTS_PER_REQUEST = 64
+READY_TIMEOUT_S = 1.0
+
+__all__ = [
+    "aclose",
+    "attach_model",
+    "check_connection",
+    "delete_model",
+    "embed",
+    "find_model",
+    "forget",
+    "found_stores",
+    "is_built_in_ready",
+    "list_models",
+    "load_model",
+    "loaded_models",
+    "pull_model",
+    "stream_chat",
+    "unload_model",
+]
+
+
+async def list_models() -> ModelList:
+    """Return what can be reached now, and which connections could not be asked.
+
+    All connections are asked at once, and their answers are good for some seconds.
+    """
+    return await catalog.list_models()
+
+
+async def find_model(model_id: str) -> ModelInfo:
+    """Return a model by its catalog id. Raises ModelNotFound."""
+    return (await catalog.find_offer(model_id)).model
+
+
+async def stream_chat(request: ChatRequest) -> AsyncGenerator[ChatEvent, None]:
+    """Yield the events of one answer, ending with Finished.
+
+    The text that arrived since the last read comes as one Delta; a caller that pauses between reads gets fewer and
+    longer ones. Close the iterator (`contextlib.aclosing`) to stop: that ends the upstream's request at once.
+
+    Raises:
+        ModelNotFound, ModelLoadFailed, InvalidRequest, QueueFull, RunnerDied, UpstreamRefused, ConnectionFailed
+    """
+    offer = await catalog.find_offer(request.model)
+    backend = await backend_for(offer.spec)
+    try:
+        async with aclosing(backend.stream_chat(request, offer.model)) as events:
+            async for event in events:
+                yield event
+    except ModelNotFound:
+        forget()
+        raise
+
+
+async def embed(model: str, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+    """Return the embeddings of texts: shape (n, n_dims), float32, each row of length 1."""
+    offer = await catalog.find_offer(model)
+    backend = await backend_for(offer.spec)
+    if not texts:
+        raise InvalidRequest("nothing to embed")
+    batches = [
+        await backend.embed(texts[start : start + N_TEXTS_PER_REQUEST], offer.model)
+        for start in range(0, len(texts), N_TEXTS_PER_REQUEST)
+    ]
+    return np.concatenate(batches)
+
+
+async def loaded_models() -> tuple[LoadedModel, ...]:
+    """Return the models that the built-in server holds in memory."""
+    return tuple(await (await _builtin()).loaded_models())
+
+
+async def load_model(model_id: str) -> None:
+    """Load a model into its server's memory; returns once it is there."""
+    backend, model = await _ollama_offering(model_id)
+    await backend.load_model(model)
+
+
+async def unload_model(model_id: str) -> None:
+    backend, model = await _ollama_offering(model_id)
+    await backend.unload_model(model)
+
+
+async def delete_model(model_id: str) -> None:
+    """Delete a model from its server's disk."""
+    backend, model = await _ollama_offering(model_id)
+    await backend.delete_model(model)
+    forget()
+
+
+async def pull_model(name: str) -> AsyncGenerator[PullProgress, None]:
+    """Let the built-in server download a model; yield its progress. Closing the iterator stops the download."""
+    backend = await _builtin()
+    async with aclosing(backend.pull_model(name)) as steps:
+        async for step in steps:
+            yield step
+    forget()
+
+
+async def attach_model(path: str) -> tuple[str, ...]:
+    """Let the built-in server use a GGUF file, or a folder of models, where it lies; return the models' names."""
+    names = await (await _builtin()).attach_model(path)
+    forget()
+    return tuple(names)
+
+
+async def found_stores() -> tuple[FoundStore, ...]:
+    """Return the places on the built-in server's machine that hold models and are not attached yet."""
+    return tuple(await (await _builtin()).found_stores())
+
+
+async def check_connection(kind: ConnectionKind, url: str, key: str | None = None) -> tuple[ModelInfo, ...]:
+    """Return the models that an address offers, or raise why it cannot be used. Nothing is kept."""
+    spec = ConnectionSpec(name=url, kind=kind, url=url.rstrip("/"), prefix="", key=key)
+    return tuple(await (await backend_for(spec)).list_models())
+
+
+async def is_built_in_ready() -> bool:
+    try:
+        await (await _builtin()).version(timeout_s=READY_TIMEOUT_S)
+    except InferenceError:
+        return False
+    return True
+
+
+async def aclose() -> None:
+    """Close the connections of the running event loop."""
+    await close_client()
+
+
+async def _builtin() -> OllamaConnection:
+    return await ollama_for(builtin_connection())
+
+
+async def _ollama_offering(model_id: str) -> tuple[OllamaConnection, ModelInfo]:
+    offer = await catalog.find_offer(model_id)
+    if offer.spec.kind == "openai":
+        raise InvalidRequest("models behind an OpenAI-compatible address are managed there")
+    return await ollama_for(offer.spec), offer.model

@@ -1,0 +1,180 @@
+"""Requests to one upstream: its key and its limits go out, our own errors come back."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+
+import aiohttp
+import httpx
+import orjson
+
+from inference.conf import CONNECT_TIMEOUT_S, READ_TIMEOUT_S, ConnectionSpec
+from inference.dialects.errors import MalformedStream
+from inference.dialects.ndjson import JsonObject, parse_object
+from inference.dialects.values import error_detail
+from inference.errors import (
+    BadCredentials,
+    ConnectionFailed,
+    ConnectionLost,
+    ConnectionRefused,
+    HostNotFound,
+    KeyUnreadable,
+    UpstreamRefused,
+    UpstreamTimeout,
+    WrongService,
+)
+
+MAX_BODY_BYTES = 64 * 1024 * 1024
+"""Of one answer that is read whole; 64 embeddings of 4096 dimensions are 6 MB."""
+MAX_STREAM_BYTES = 256 * 1024 * 1024
+"""Of one stream; Ollama spends about 130 bytes on a token."""
+MAX_ERROR_BYTES = 64 * 1024
+
+
+class UpstreamHttp:
+    """Talks HTTP to one connection."""
+
+    def __init__(self, client: httpx.AsyncClient, spec: ConnectionSpec) -> None:
+        self.spec = spec
+        self._client = client
+
+    async def get(self, path: str, *, timeout_s: float) -> JsonObject:
+        return await self._exchange("GET", path, None, timeout_s)
+
+    async def post(self, path: str, body: Mapping[str, object], *, timeout_s: float) -> JsonObject:
+        return await self._exchange("POST", path, body, timeout_s)
+
+    async def delete(self, path: str, body: Mapping[str, object], *, timeout_s: float) -> None:
+        async with self._answer("DELETE", path, body, timeout_s):
+            pass
+
+    @asynccontextmanager
+    async def stream(
+        self, path: str, body: Mapping[str, object], *, headers: Mapping[str, str] | None = None
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
+        """Open a stream; iterating it yields what has arrived since the last read, in one piece.
+
+        Leaving the block closes the connection, which is how the upstream learns that nobody listens any more.
+        """
+        async with self._answer("POST", path, body, READ_TIMEOUT_S, headers) as response:
+            yield self._pieces(response)
+
+    async def _pieces(self, response: httpx.Response) -> AsyncIterator[bytes]:
+        n_bytes = 0
+        with self._errors(has_begun=True):
+            async for piece in response.aiter_raw():
+                n_bytes += len(piece)
+                if n_bytes > MAX_STREAM_BYTES:
+                    raise WrongService(self.spec.url, f"a stream of more than {MAX_STREAM_BYTES} bytes")
+                yield piece
+
+    async def _exchange(
+        self, method: str, path: str, body: Mapping[str, object] | None, timeout_s: float
+    ) -> JsonObject:
+        # The time-out of the socket alone would let an upstream drip its answer for ever.
+        with self._errors():
+            async with asyncio.timeout(timeout_s), self._answer(method, path, body, timeout_s) as response:
+                data = await self._read(response, MAX_BODY_BYTES)
+        try:
+            return parse_object(data)
+        except MalformedStream as exc:
+            raise WrongService(self.spec.url, str(exc)) from exc
+
+    @asynccontextmanager
+    async def _answer(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, object] | None,
+        timeout_s: float,
+        headers: Mapping[str, str] | None = None,
+    ) -> AsyncIterator[httpx.Response]:
+        with self._errors():
+            request = self._client.build_request(
+                method,
+                self.spec.url + path,
+                content=None if body is None else orjson.dumps(body),
+                headers={**self._headers(), **(headers or {})},
+                timeout=httpx.Timeout(timeout_s, connect=min(timeout_s, CONNECT_TIMEOUT_S)),
+            )
+            response = await self._client.send(request, stream=True)
+        try:
+            await self._refuse_errors(response)
+            yield response
+        finally:
+            with self._errors(has_begun=True):
+                await response.aclose()
+
+    def _headers(self) -> dict[str, str]:
+        if not self.spec.is_key_readable:
+            raise KeyUnreadable(self.spec.name)
+        headers = {"Content-Type": "application/json"}
+        if self.spec.key:
+            headers["Authorization"] = f"Bearer {self.spec.key}"
+        return headers
+
+    async def _refuse_errors(self, response: httpx.Response) -> None:
+        if response.is_redirect:
+            # Following it would hand the key to whoever the upstream names.
+            location = response.headers.get("location", "")[:200]
+            raise WrongService(self.spec.url, f"redirects to {location}")
+        if response.headers.get("content-encoding", "identity") != "identity":
+            raise WrongService(self.spec.url, "compresses its answers unasked")
+        if response.is_success:
+            return
+        detail = error_detail(await self._read(response, MAX_ERROR_BYTES))
+        if response.status_code in (401, 403):
+            raise BadCredentials(response.status_code, detail)
+        raise UpstreamRefused(response.status_code, detail)
+
+    async def _read(self, response: httpx.Response, limit: int) -> bytes:
+        body = bytearray()
+        with self._errors(has_begun=True):
+            async for piece in response.aiter_raw():
+                body += piece
+                if len(body) > limit:
+                    raise WrongService(self.spec.url, f"an answer of more than {limit} bytes")
+        return bytes(body)
+
+    @contextmanager
+    def _errors(self, *, has_begun: bool = False) -> Iterator[None]:
+        """Turn what httpx, aiohttp and sockets raise into our errors."""
+        try:
+            yield
+        except (httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError, TimeoutError, OSError, UnicodeError) as exc:
+            raise connection_error(self.spec.url, exc, has_begun=has_begun) from exc
+
+
+def connection_error(url: str, exc: BaseException, *, has_begun: bool) -> ConnectionFailed:
+    """Tell apart why an upstream could not be talked to.
+
+    httpx-aiohttp maps several of aiohttp's errors to one of httpx's, so the cause is looked at.
+    """
+    cause: BaseException = exc.__cause__ if isinstance(exc, httpx.HTTPError) and exc.__cause__ else exc
+    if isinstance(exc, httpx.InvalidURL | httpx.UnsupportedProtocol | UnicodeError):
+        return WrongService(url, "not a usable address")
+    if isinstance(cause, TimeoutError | httpx.TimeoutException):
+        return UpstreamTimeout(url)
+    if isinstance(cause, aiohttp.ClientConnectorDNSError | socket.gaierror):
+        return HostNotFound(url)
+    if isinstance(cause, aiohttp.ClientSSLError):
+        return WrongService(url, "its certificate is not trusted")
+    if isinstance(cause, aiohttp.ClientConnectorError):
+        return _socket_error(url, cause.os_error)
+    if isinstance(cause, aiohttp.ClientResponseError):
+        return WrongService(url, "does not speak HTTP")
+    if has_begun or isinstance(cause, aiohttp.ServerDisconnectedError | ConnectionError):
+        return ConnectionLost(url)
+    return _socket_error(url, cause) if isinstance(cause, OSError) else ConnectionFailed(url, type(cause).__name__)
+
+
+def _socket_error(url: str, error: OSError) -> ConnectionFailed:
+    if error.errno == errno.ECONNREFUSED:
+        return ConnectionRefused(url)
+    if error.errno in (errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH):
+        return UpstreamTimeout(url)
+    return ConnectionFailed(url, error.strerror or "")

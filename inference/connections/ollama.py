@@ -1,0 +1,194 @@
+"""Connections that speak Ollama: remote ones, and the built-in model server."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from datetime import datetime
+
+import httpx
+import numpy as np
+import numpy.typing as npt
+
+from inference.conf import DEFAULT_NUM_CTX, EMBED_TIMEOUT_S, LIST_TIMEOUT_S, READ_TIMEOUT_S, ConnectionSpec
+from inference.connections.http import UpstreamHttp
+from inference.connections.streams import chat_events
+from inference.dialects import ollama
+from inference.dialects.embeddings import matrix
+from inference.dialects.errors import MalformedStream
+from inference.dialects.ndjson import NdjsonDecoder
+from inference.dialects.ollama import ModelDetails, OllamaChatDecoder, ShownModel
+from inference.errors import (
+    InferenceError,
+    InvalidRequest,
+    ModelLoadFailed,
+    ModelNotFound,
+    QueueFull,
+    RunnerDied,
+    UpstreamRefused,
+    WrongService,
+)
+from inference.types import ChatEvent, ChatRequest, FoundStore, LoadedModel, ModelInfo, PullProgress
+
+N_SHOWN_AT_ONCE = 8
+MAX_SHOWN_KEPT = 5000
+# Source: ollama's llm/server.go and server/routes.go; the built-in server says the same words.
+RUNNER_DIED_WORDS = ("model runner has unexpectedly stopped", "llama runner process has terminated")
+LOAD_FAILED_WORDS = ("unable to load model", "model requires more system memory", "error loading model")
+PROGRESS_HEADERS = {"Hearth-Progress": "1"}
+
+_shown: dict[tuple[str, str, str | None], ShownModel] = {}
+"""What `/api/show` said about a model, by address, name and digest: it cannot change without the digest."""
+
+
+class OllamaConnection:
+    def __init__(self, client: httpx.AsyncClient, spec: ConnectionSpec) -> None:
+        self.spec = spec
+        self._http = UpstreamHttp(client, spec)
+
+    async def list_models(self) -> list[ModelInfo]:
+        """Return what the server offers, each with its plain name as id."""
+        try:
+            body = await self._http.get("/api/tags", timeout_s=LIST_TIMEOUT_S)
+            listed = ollama.listed_models(body)
+        except MalformedStream as exc:
+            raise WrongService(self.spec.url, str(exc)) from exc
+        except UpstreamRefused as exc:
+            if exc.status == 404:
+                raise WrongService(self.spec.url, "no list of models at /api/tags") from exc
+            raise
+
+        gate = asyncio.Semaphore(N_SHOWN_AT_ONCE)
+        shown = await asyncio.gather(*(self._show(details, gate) for details in listed))
+        return [self._model(*pair) for pair in zip(listed, shown, strict=True)]
+
+    def _model(self, details: ModelDetails, shown: ShownModel) -> ModelInfo:
+        modified_at = details["modified_at"]
+        return ModelInfo(
+            id=details["name"],
+            name=details["name"],
+            connection=self.spec.name,
+            connection_kind=self.spec.kind,
+            capabilities=shown["capabilities"],
+            size_bytes=details["size_bytes"],
+            digest=details["digest"],
+            modified_at=modified_at if isinstance(modified_at, datetime) else None,
+            family=details["family"],
+            parameter_size=details["parameter_size"],
+            quantization=details["quantization"],
+            context_length=shown["context_length"],
+        )
+
+    async def _show(self, details: ModelDetails, gate: asyncio.Semaphore) -> ShownModel:
+        """Ask what a model can do; a model that the server cannot show counts as one that chats."""
+        key = (self.spec.url, details["name"], details["digest"])
+        if key not in _shown:
+            try:
+                async with gate:
+                    body = await self._http.post("/api/show", {"model": details["name"]}, timeout_s=LIST_TIMEOUT_S)
+            except UpstreamRefused:
+                return ShownModel(capabilities=frozenset({"completion"}), context_length=None)
+            if len(_shown) >= MAX_SHOWN_KEPT:
+                _shown.clear()
+            _shown[key] = ollama.shown_model(body)
+        return _shown[key]
+
+    async def stream_chat(self, request: ChatRequest, model: ModelInfo) -> AsyncGenerator[ChatEvent, None]:
+        is_builtin = self.spec.kind == "builtin"
+        # The built-in server sizes its own slots; a remote Ollama would cut a long prompt without a word.
+        num_ctx = None if is_builtin or model.context_length is None else min(model.context_length, DEFAULT_NUM_CTX)
+        body = ollama.chat_body(request, model.name, num_ctx=num_ctx)
+        decoder = OllamaChatDecoder(tells_progress=is_builtin)
+        try:
+            async with (
+                self._http.stream("/api/chat", body, headers=PROGRESS_HEADERS if is_builtin else None) as pieces,
+                aclosing(chat_events(self.spec.url, pieces, decoder)) as events,
+            ):
+                async for event in events:
+                    yield event
+        except UpstreamRefused as exc:
+            raise refusal(exc, request.model) from exc
+
+    async def embed(self, texts: Sequence[str], model: ModelInfo) -> npt.NDArray[np.float32]:
+        try:
+            body = await self._http.post("/api/embed", ollama.embed_body(model.name, texts), timeout_s=EMBED_TIMEOUT_S)
+            return matrix(body.get("embeddings"), n_rows=len(texts))
+        except MalformedStream as exc:
+            raise WrongService(self.spec.url, str(exc)) from exc
+        except UpstreamRefused as exc:
+            raise refusal(exc, model.id) from exc
+
+    async def version(self, *, timeout_s: float) -> str:
+        body = await self._http.get("/api/version", timeout_s=timeout_s)
+        return str(body.get("version", ""))
+
+    async def loaded_models(self) -> list[LoadedModel]:
+        return ollama.loaded_models(await self._http.get("/api/ps", timeout_s=LIST_TIMEOUT_S))
+
+    async def load_model(self, model: ModelInfo) -> None:
+        """Load a model into memory; returns once it is there."""
+        await self._order(ollama.load_body(model.name), model)
+
+    async def unload_model(self, model: ModelInfo) -> None:
+        await self._order(ollama.unload_body(model.name), model)
+
+    async def _order(self, body: ollama.GenerateBody, model: ModelInfo) -> None:
+        try:
+            await self._http.post("/api/generate", body, timeout_s=READ_TIMEOUT_S)
+        except UpstreamRefused as exc:
+            raise refusal(exc, model.id) from exc
+
+    async def delete_model(self, model: ModelInfo) -> None:
+        try:
+            await self._http.delete("/api/delete", {"model": model.name}, timeout_s=LIST_TIMEOUT_S)
+        except UpstreamRefused as exc:
+            # The built-in server wants no key: it refuses to delete what is only attached.
+            if exc.status == 403 and self.spec.kind == "builtin":
+                raise InvalidRequest(exc.detail) from exc
+            raise refusal(exc, model.id) from exc
+
+    async def pull_model(self, name: str) -> AsyncGenerator[PullProgress, None]:
+        """Let the server download a model. Leaving the iterator lets it stop; it keeps what it has."""
+        decoder = NdjsonDecoder()
+        last: PullProgress | None = None
+        try:
+            async with self._http.stream("/api/pull", {"model": name, "stream": True}) as pieces:
+                async for piece in pieces:
+                    for line in decoder.feed(piece):
+                        last = ollama.pull_progress(line)
+                        yield last
+                for line in decoder.finish():
+                    last = ollama.pull_progress(line)
+                    yield last
+        except MalformedStream as exc:
+            raise WrongService(self.spec.url, str(exc)) from exc
+        except UpstreamRefused as exc:
+            raise refusal(exc, name) from exc
+
+    async def attach_model(self, path: str) -> list[str]:
+        """Let the built-in server use a file or folder of its machine; return the names of its models."""
+        try:
+            body = await self._http.post("/hearth/attach", {"path": path}, timeout_s=READ_TIMEOUT_S)
+        except UpstreamRefused as exc:
+            raise refusal(exc, path) from exc
+        return [details["name"] for details in ollama.listed_models(body)]
+
+    async def found_stores(self) -> list[FoundStore]:
+        return ollama.found_stores(await self._http.get("/hearth/stores", timeout_s=READ_TIMEOUT_S))
+
+
+def refusal(exc: UpstreamRefused, model: str) -> InferenceError:
+    """Return the error that an error status, or an error inside a stream, stands for."""
+    match exc.status:
+        case 404:
+            return ModelNotFound(model)
+        case 400 | 413:
+            return InvalidRequest(exc.detail)
+        case 503:
+            return QueueFull()
+    if any(words in exc.detail for words in RUNNER_DIED_WORDS):
+        return RunnerDied(model)
+    if any(words in exc.detail for words in LOAD_FAILED_WORDS):
+        return ModelLoadFailed(model, exc.detail)
+    return exc

@@ -1,0 +1,98 @@
+"""Connections that speak OpenAI's API: OpenAI itself, OpenRouter, vLLM, LM Studio, llama.cpp and many more."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+
+import httpx
+import numpy as np
+import numpy.typing as npt
+
+from inference.conf import EMBED_TIMEOUT_S, LIST_TIMEOUT_S, ConnectionSpec
+from inference.connections.http import UpstreamHttp
+from inference.connections.streams import chat_events
+from inference.dialects import openai
+from inference.dialects.embeddings import matrix
+from inference.dialects.errors import MalformedStream
+from inference.dialects.openai import OpenAIChatDecoder
+from inference.dialects.values import items, mapping
+from inference.errors import InferenceError, InvalidRequest, ModelNotFound, UpstreamRefused, WrongService
+from inference.types import ChatEvent, ChatRequest, ModelInfo
+
+
+class OpenAIConnection:
+    def __init__(self, client: httpx.AsyncClient, spec: ConnectionSpec) -> None:
+        self.spec = spec
+        self._http = UpstreamHttp(client, spec)
+
+    async def list_models(self) -> list[ModelInfo]:
+        """Return what the server offers, each with its plain name as id."""
+        try:
+            listed = openai.listed_models(await self._http.get("/models", timeout_s=LIST_TIMEOUT_S))
+        except MalformedStream as exc:
+            raise WrongService(self.spec.url, str(exc)) from exc
+        except UpstreamRefused as exc:
+            if exc.status == 404:
+                raise WrongService(self.spec.url, "no list of models at /models") from exc
+            raise
+        return [
+            ModelInfo(
+                id=model["name"],
+                name=model["name"],
+                connection=self.spec.name,
+                connection_kind=self.spec.kind,
+                capabilities=frozenset({"embedding" if model["is_embedding"] else "completion"}),
+                context_length=model["context_length"],
+            )
+            for model in listed
+        ]
+
+    async def stream_chat(self, request: ChatRequest, model: ModelInfo) -> AsyncGenerator[ChatEvent, None]:
+        async with aclosing(self._stream(request, model, wants_usage=True)) as events:
+            try:
+                async for event in events:
+                    yield event
+                return
+            except UpstreamRefused as exc:
+                # Some servers refuse fields that they do not know; this one is only worth having.
+                if exc.status not in (400, 422) or "stream_options" not in exc.detail:
+                    raise refusal(exc, request.model) from exc
+        async with aclosing(self._stream(request, model, wants_usage=False)) as events:
+            try:
+                async for event in events:
+                    yield event
+            except UpstreamRefused as exc:
+                raise refusal(exc, request.model) from exc
+
+    async def _stream(
+        self, request: ChatRequest, model: ModelInfo, *, wants_usage: bool
+    ) -> AsyncGenerator[ChatEvent, None]:
+        body = openai.chat_body(request, model.name, wants_usage=wants_usage)
+        async with (
+            self._http.stream("/chat/completions", body) as pieces,
+            aclosing(chat_events(self.spec.url, pieces, OpenAIChatDecoder())) as events,
+        ):
+            async for event in events:
+                yield event
+
+    async def embed(self, texts: Sequence[str], model: ModelInfo) -> npt.NDArray[np.float32]:
+        try:
+            body = await self._http.post("/embeddings", openai.embed_body(model.name, texts), timeout_s=EMBED_TIMEOUT_S)
+            # The order of the list is not promised; the index is.
+            rows = sorted(map(mapping, items(body.get("data"))), key=lambda row: str(row.get("index")).zfill(9))
+            return matrix([row.get("embedding") for row in rows], n_rows=len(texts))
+        except MalformedStream as exc:
+            raise WrongService(self.spec.url, str(exc)) from exc
+        except UpstreamRefused as exc:
+            raise refusal(exc, model.id) from exc
+
+
+def refusal(exc: UpstreamRefused, model: str) -> InferenceError:
+    """Return the error that an error status stands for. Without words of the API a 404 is just a wrong path."""
+    match exc.status:
+        case 404 if exc.detail:
+            return ModelNotFound(model)
+        case 400 | 413 | 422:
+            return InvalidRequest(exc.detail)
+    return exc

@@ -1,0 +1,252 @@
+"""Ollama's wire shapes, and how they become our types. No I/O.
+
+Source: https://github.com/ollama/ollama/blob/main/docs/api.md and its api/types.go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NotRequired, TypedDict
+
+from inference.dialects.deltas import DeltaGatherer
+from inference.dialects.errors import MalformedStream
+from inference.dialects.ndjson import JsonObject, NdjsonDecoder
+from inference.dialects.values import count, detail_of, items, mapping, moment, seconds, size, text
+from inference.errors import InferenceError, UpstreamRefused
+from inference.types import (
+    Capability,
+    ChatEvent,
+    ChatRequest,
+    Finished,
+    FinishReason,
+    FoundStore,
+    LoadedModel,
+    Options,
+    Progress,
+    PullProgress,
+    Usage,
+)
+
+CAPABILITIES: frozenset[Capability] = frozenset({"completion", "embedding", "vision", "tools", "thinking"})
+REASONS: dict[str, FinishReason] = {"stop": "stop", "length": "length", "load": "load", "unload": "unload"}
+PROGRESS_KEY = "hearth"
+"""The key under which our own server tells why no text comes yet; no other upstream is asked for it."""
+
+
+class MessageBody(TypedDict):
+    role: str
+    content: str
+
+
+class ChatBody(TypedDict):
+    model: str
+    messages: list[MessageBody]
+    stream: bool
+    options: Options
+    keep_alive: NotRequired[str]
+
+
+class GenerateBody(TypedDict):
+    model: str
+    stream: bool
+    keep_alive: NotRequired[str | int]
+
+
+class EmbedBody(TypedDict):
+    model: str
+    input: list[str]
+    truncate: bool
+
+
+class ModelDetails(TypedDict):
+    """What one entry of `/api/tags` says about a model."""
+
+    name: str
+    digest: str | None
+    size_bytes: int | None
+    modified_at: object
+    family: str | None
+    parameter_size: str | None
+    quantization: str | None
+
+
+class ShownModel(TypedDict):
+    """What `/api/show` adds to it."""
+
+    capabilities: frozenset[Capability]
+    context_length: int | None
+
+
+def chat_body(request: ChatRequest, name: str, *, num_ctx: int | None) -> ChatBody:
+    """Return the body of `/api/chat`.
+
+    Args:
+        num_ctx: The context window to ask for when the request names none. Ollama's own default is small
+            and cuts longer prompts without a word.
+    """
+    options = Options(**request.options)
+    if num_ctx is not None:
+        options.setdefault("num_ctx", num_ctx)
+    body = ChatBody(
+        model=name,
+        messages=[MessageBody(role=message.role, content=message.content) for message in request.messages],
+        stream=True,
+        options=options,
+    )
+    if request.keep_alive_s is not None:
+        body["keep_alive"] = f"{request.keep_alive_s:g}s"
+    return body
+
+
+def load_body(name: str) -> GenerateBody:
+    return GenerateBody(model=name, stream=False)
+
+
+def unload_body(name: str) -> GenerateBody:
+    return GenerateBody(model=name, stream=False, keep_alive=0)
+
+
+def embed_body(name: str, texts: Sequence[str]) -> EmbedBody:
+    return EmbedBody(model=name, input=list(texts), truncate=True)
+
+
+class OllamaChatDecoder:
+    """Turns the bytes of one `/api/chat` stream into events.
+
+    `error` is set when the stream told of one or stopped making sense; the events before it still count.
+    Nothing that follows it, or the end, is read.
+    """
+
+    def __init__(self, *, tells_progress: bool = False) -> None:
+        self.error: InferenceError | MalformedStream | None = None
+        self.is_finished = False
+        self._tells_progress = tells_progress
+        self._lines = NdjsonDecoder()
+        self._deltas = DeltaGatherer()
+
+    def feed(self, data: bytes) -> list[ChatEvent]:
+        """Return the events that `data` completes; all its text is one delta."""
+        return self._decode(self._lines.feed(data))
+
+    def finish(self) -> list[ChatEvent]:
+        return self._decode(self._lines.finish())
+
+    def _decode(self, lines: Iterable[JsonObject]) -> list[ChatEvent]:
+        events: list[ChatEvent] = []
+        try:
+            for line in lines:
+                if self.is_finished or self.error:
+                    break
+                events += self._take_line(line)
+        except MalformedStream as exc:
+            self.error = self.error or exc
+        if not self.is_finished:
+            events += self._deltas.take()
+        return events
+
+    def _take_line(self, line: JsonObject) -> list[ChatEvent]:
+        if "error" in line:
+            self.error = UpstreamRefused(200, detail_of(line["error"]))
+            return []
+        message = mapping(line.get("message"))
+        self._deltas.add(text(message.get("content")), text(message.get("thinking")))
+        if line.get("done") is True:
+            self._deltas.finish()
+            self.is_finished = True
+            return [*self._deltas.take(), finished(line)]
+        if self._tells_progress and PROGRESS_KEY in line:
+            return [*self._deltas.take(), *progress(mapping(line[PROGRESS_KEY]))]
+        return []
+
+
+def finished(line: JsonObject) -> Finished:
+    usage = Usage(
+        prompt_tokens=count(line.get("prompt_eval_count")),
+        answer_tokens=count(line.get("eval_count")),
+        total_s=seconds(line.get("total_duration")),
+        load_s=seconds(line.get("load_duration")),
+        prompt_s=seconds(line.get("prompt_eval_duration")),
+        answer_s=seconds(line.get("eval_duration")),
+    )
+    return Finished(reason=REASONS.get(text(line.get("done_reason")), "stop"), usage=usage)
+
+
+def progress(values: JsonObject) -> list[Progress]:
+    waited = values.get("waited_s")
+    waited_s = max(0.0, float(waited)) if isinstance(waited, int | float) else 0.0
+    match values.get("state"):
+        case "queued":
+            return [Progress(state="queued", queue_position=count(values.get("queue_position")), waited_s=waited_s)]
+        case "loading":
+            return [Progress(state="loading", waited_s=waited_s)]
+    return []
+
+
+def listed_models(body: JsonObject) -> list[ModelDetails]:
+    """Return the entries of `/api/tags`. Raises MalformedStream when the body holds no such list."""
+    if not isinstance(body.get("models"), list):
+        raise MalformedStream("no list of models")
+    models = []
+    for entry in map(mapping, body["models"]):
+        details = mapping(entry.get("details"))
+        models.append(
+            ModelDetails(
+                name=text(entry.get("model")) or text(entry.get("name")),
+                digest=text(entry.get("digest")) or None,
+                size_bytes=size(entry.get("size")),
+                modified_at=moment(entry.get("modified_at")),
+                family=text(details.get("family")) or None,
+                parameter_size=text(details.get("parameter_size")) or None,
+                quantization=text(details.get("quantization_level")) or None,
+            )
+        )
+    return [model for model in models if model["name"]]
+
+
+def shown_model(body: JsonObject) -> ShownModel:
+    """Return what `/api/show` says. Old servers name no capabilities: then a model with a pooling layer embeds."""
+    info = mapping(body.get("model_info"))
+    architecture = text(info.get("general.architecture"))
+    capabilities = frozenset(c for c in CAPABILITIES if c in items(body.get("capabilities")))
+    guessed: Capability = "embedding" if f"{architecture}.pooling_type" in info else "completion"
+    return ShownModel(
+        capabilities=capabilities or frozenset({guessed}),
+        context_length=count(info.get(f"{architecture}.context_length")) or None,
+    )
+
+
+def loaded_models(body: JsonObject) -> list[LoadedModel]:
+    return [
+        LoadedModel(
+            name=text(entry.get("model")) or text(entry.get("name")),
+            size_bytes=size(entry.get("size")) or 0,
+            context_length=count(entry.get("context_length")) or None,
+            expires_at=moment(entry.get("expires_at")),
+        )
+        for entry in map(mapping, items(body.get("models")))
+    ]
+
+
+def pull_progress(line: JsonObject) -> PullProgress:
+    """Return one line of `/api/pull`; raises UpstreamRefused when it tells an error."""
+    if "error" in line:
+        raise UpstreamRefused(200, detail_of(line["error"]))
+    return PullProgress(
+        status=detail_of(line.get("status")),
+        total_bytes=size(line.get("total")),
+        completed_bytes=size(line.get("completed")),
+    )
+
+
+def found_stores(body: JsonObject) -> list[FoundStore]:
+    """Return the answer of our own server's `/hearth/stores`."""
+    return [
+        FoundStore(
+            kind=entry["kind"],
+            path=text(entry.get("path")),
+            n_models=count(entry.get("n_models")) or 0,
+            size_bytes=size(entry.get("size_bytes")) or 0,
+        )
+        for entry in map(mapping, items(body.get("stores")))
+        if entry.get("kind") in ("ollama", "huggingface", "lmstudio") and entry.get("path")
+    ]
