@@ -2,8 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+import contextlib
+import itertools
+import logging
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import AsyncGenerator, Iterator, Sequence
 
+import numpy as np
+import psutil
+
+from inference.errors import (
+    BadModelFile,
+    InferenceError,
+    InvalidRequest,
+    ModelLoadFailed,
+    QueueFull,
+    RunnerDied,
+)
+from inference.runner.environment import child_environment
+from inference.runner.options import checked_options
+from inference.runner.protocol import (
+    CancelCommand,
+    Command,
+    EmbedCommand,
+    Frame,
+    FrameDecoder,
+    GenerateCommand,
+    LoadCommand,
+    Reply,
+    WireError,
+    WireEvent,
+    WireMessage,
+    WireSpec,
+    encode_frame,
+)
 from inference.runner.types import (
     Embedded,
     GenerateRequest,
@@ -27,37 +65,289 @@ __all__ = [
     "TextDelta",
 ]
 
+logger = logging.getLogger(__name__)
+
+STOP_GRACE_S = 2.0
+READ_BYTES = 1 << 20
+
 
 class RunnerHandle:
-    """One runner process. Whoever started it owns it and calls `stop`."""
+    """One runner process. Whoever started it owns it and calls `stop`; all methods belong to one event loop."""
 
-    spec: RunnerSpec
-    facts: RunnerFacts
-    pid: int
+    def __init__(self, spec: RunnerSpec, process: subprocess.Popen[bytes]) -> None:
+        """Use `start`."""
+        self.spec = spec
+        self.pid = process.pid
+        self._process = process
+        self._facts: RunnerFacts | None = None
+        self._ids = itertools.count(1)
+        self._mailboxes: dict[int, _Mailbox] = {}
+        self._death: RunnerDied | None = None
+        self._writer: asyncio.StreamWriter | None = None
+        self._listener: asyncio.Task[None] | None = None
 
     @classmethod
     async def start(cls, spec: RunnerSpec, *, timeout_s: float) -> RunnerHandle:
-        """Start the process and wait until its model is loaded. Raises ModelLoadFailed or BadModelFile."""
-        raise NotImplementedError
+        """Start a process and wait until its model is loaded. Cancelling the wait ends the process.
 
-    def generate(self, request: GenerateRequest) -> AsyncIterator[RunnerEvent]:
-        """Yield the events of one generation. Raises RunnerDied, InvalidRequest or QueueFull."""
-        raise NotImplementedError
+        Raises:
+            BadModelFile: The header reader refused the file.
+            ModelLoadFailed: The model does not fit, loads too slowly, or its process ended.
+        """
+        process, connection = _spawn()
+        handle = cls(spec, process)
+        try:
+            async with asyncio.timeout(timeout_s):
+                await handle._load(connection)
+        except TimeoutError:
+            raise ModelLoadFailed(spec.model, f"it did not load within {timeout_s:g} s") from None
+        finally:
+            if handle._facts is None:
+                await handle.stop()
+        return handle
 
-    async def embed(self, texts: Sequence[str], *, truncate: bool = True) -> Embedded:
-        raise NotImplementedError
-
-    async def stop(self) -> None:
-        raise NotImplementedError
+    @property
+    def facts(self) -> RunnerFacts:
+        if self._facts is None:
+            raise RuntimeError("the model is not loaded")
+        return self._facts
 
     @property
     def is_alive(self) -> bool:
-        raise NotImplementedError
+        return self._death is None and self._process.poll() is None
 
     @property
     def rss_bytes(self) -> int:
-        raise NotImplementedError
+        """Resident memory of the process; 0 once it has ended."""
+        try:
+            return int(psutil.Process(self.pid).memory_info().rss) if self.is_alive else 0
+        except psutil.Error:
+            return 0
 
     @property
     def n_active(self) -> int:
-        raise NotImplementedError
+        """Requests that wait or are being answered."""
+        return len(self._mailboxes)
+
+    async def generate(self, request: GenerateRequest) -> AsyncGenerator[RunnerEvent, None]:
+        """Yield the events of one generation, the last of them RunnerFinished. Closing the iterator stops the decode.
+
+        Text that arrives while the caller is busy is merged into one event.
+
+        Raises:
+            InvalidRequest: An option is out of range, or the prompt does not fit the context window.
+            QueueFull: Too many requests wait already.
+            RunnerDied: The process ended before the answer did.
+        """
+        if request.messages is None and request.prompt is None:
+            raise InvalidRequest("there are neither messages nor a prompt")
+        checked_options(request.options)
+        with self._mailbox() as (number, mailbox):
+            self._send(_generate_command(number, request))
+            while True:
+                event = await mailbox.take()
+                if isinstance(event, Embedded):
+                    raise RuntimeError("the runner answered a question with vectors")
+                yield event
+                if isinstance(event, RunnerFinished):
+                    return
+
+    async def embed(self, texts: Sequence[str], *, truncate: bool = True) -> Embedded:
+        """Return the embeddings of some texts.
+
+        Raises:
+            InvalidRequest: A text is too long and `truncate` is off.
+            RunnerDied: The process ended before the answer came.
+        """
+        with self._mailbox() as (number, mailbox):
+            self._send(EmbedCommand(op="embed", id=number, texts=list(texts), truncate=truncate))
+            event = await mailbox.take()
+            if not isinstance(event, Embedded):
+                raise RuntimeError("the runner answered texts with a generation")
+            return event
+
+    async def stop(self) -> None:
+        """End the process and wait for its end. What it was doing fails with RunnerDied. Safe to call twice."""
+        self._hang_up()
+        if not await self._exited(STOP_GRACE_S):
+            logger.warning("The runner of %s did not end by itself and is killed", self.spec.model)
+            self._process.kill()
+            await self._exited(STOP_GRACE_S)
+        if self._listener is not None:
+            await self._listener
+
+    async def _load(self, connection: socket.socket) -> None:
+        reader, self._writer = await asyncio.open_connection(sock=connection)
+        self._send(LoadCommand(op="load", spec=_wire_spec(self.spec)))
+        decoder = FrameDecoder()
+        while self._facts is None:
+            data = await reader.read(READ_BYTES)
+            if not data:
+                await self._exited(STOP_GRACE_S)
+                raise ModelLoadFailed(self.spec.model, f"its process ended {_ending(self._process.returncode)}")
+            for frame in decoder.feed(data):
+                self._loaded(frame.reply())
+        self._listener = asyncio.create_task(self._listen(reader, decoder), name=f"runner {self.spec.model}")
+
+    def _loaded(self, reply: Reply) -> None:
+        if reply["type"] == "load_failed":
+            error = BadModelFile if reply["is_bad_file"] else ModelLoadFailed
+            raise error(self.spec.model, reply["detail"])
+        if reply["type"] == "ready":
+            self._facts = RunnerFacts(**reply["facts"])
+
+    async def _listen(self, reader: asyncio.StreamReader, decoder: FrameDecoder) -> None:
+        """Hand out what the process sends until it ends, then tell everybody who waits."""
+        try:
+            while data := await reader.read(READ_BYTES):
+                for frame in decoder.feed(data):
+                    self._deliver(frame)
+        except ConnectionError:
+            logger.info("The connection to the runner of %s broke", self.spec.model)
+        finally:
+            self._hang_up()
+            if not await self._exited(STOP_GRACE_S):
+                self._process.kill()
+                await self._exited(STOP_GRACE_S)
+            self._death = RunnerDied(self.spec.model, self._process.returncode)
+            for mailbox in self._mailboxes.values():
+                mailbox.fail(self._death)
+
+    def _deliver(self, frame: Frame) -> None:
+        reply = frame.reply()
+        if reply["type"] == "step":
+            for event in reply["events"]:
+                if (mailbox := self._mailboxes.get(event["id"])) is not None:
+                    _put_event(mailbox, event)
+        elif reply["type"] == "embedded" and (mailbox := self._mailboxes.get(reply["id"])) is not None:
+            vectors = np.frombuffer(frame.raw, np.float32).reshape(-1, reply["n_dims"])
+            mailbox.put(Embedded(vectors=vectors, n_tokens=reply["n_tokens"]))
+
+    @contextlib.contextmanager
+    def _mailbox(self) -> Iterator[tuple[int, _Mailbox]]:
+        """Open a place for the answers to one request; at the end tell the process that nobody waits any more."""
+        if self._death is not None:
+            raise RunnerDied(self.spec.model, self._death.exit_code)
+        number, mailbox = next(self._ids), _Mailbox()
+        self._mailboxes[number] = mailbox
+        try:
+            yield number, mailbox
+        finally:
+            del self._mailboxes[number]
+            self._send(CancelCommand(op="cancel", id=number))
+
+    def _send(self, command: Command) -> None:
+        if self._writer is not None and not self._writer.is_closing():
+            self._writer.write(encode_frame(command))
+
+    def _hang_up(self) -> None:
+        """Close our end of the socket, which ends the process."""
+        if self._writer is not None:
+            self._writer.close()
+        else:
+            self._process.kill()
+
+    async def _exited(self, within_s: float) -> bool:
+        deadline = time.monotonic() + within_s
+        while self._process.poll() is None:
+            if time.monotonic() > deadline:
+                return False
+            await asyncio.sleep(0.005)
+        return True
+
+
+class _Mailbox:
+    """The events of one request that nobody has taken yet."""
+
+    def __init__(self) -> None:
+        self._events: deque[RunnerEvent | Embedded] = deque()
+        self._error: InferenceError | None = None
+        self._arrived = asyncio.Event()
+
+    def put(self, event: RunnerEvent | Embedded) -> None:
+        last = self._events[-1] if self._events else None
+        if isinstance(last, TextDelta) and isinstance(event, TextDelta):
+            event = TextDelta(content=last.content + event.content, thinking=last.thinking + event.thinking)
+            self._events.pop()
+        self._events.append(event)
+        self._arrived.set()
+
+    def fail(self, error: InferenceError) -> None:
+        self._error = error
+        self._arrived.set()
+
+    async def take(self) -> RunnerEvent | Embedded:
+        await self._arrived.wait()
+        if self._events:
+            event = self._events.popleft()
+            if not self._events and self._error is None:
+                self._arrived.clear()
+            return event
+        if self._error is None:
+            raise RuntimeError("a mailbox rang without anything in it")
+        raise self._error
+
+
+def _spawn() -> tuple[subprocess.Popen[bytes], socket.socket]:
+    ours, theirs = socket.socketpair()
+    with theirs:
+        process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+            [sys.executable, "-P", "-m", "inference.runner", str(theirs.fileno())],
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            env=child_environment(),
+        )
+    return process, ours
+
+
+def _put_event(mailbox: _Mailbox, event: WireEvent) -> None:
+    if "error" in event:
+        mailbox.fail(_error(event["error"]))
+        return
+    if "position" in event:
+        mailbox.put(Queued(position=event["position"]))
+    if "content" in event or "thinking" in event:
+        mailbox.put(TextDelta(content=event.get("content", ""), thinking=event.get("thinking", "")))
+    if "finish" in event:
+        mailbox.put(RunnerFinished(**event["finish"]))
+
+
+def _error(error: WireError) -> InferenceError:
+    if error["kind"] == "queue_full":
+        return QueueFull(error["detail"])
+    return InvalidRequest(error["detail"])
+
+
+def _wire_spec(spec: RunnerSpec) -> WireSpec:
+    return WireSpec(
+        kind=spec.kind,
+        model=spec.model,
+        path=str(spec.path),
+        n_ctx=spec.n_ctx,
+        n_slots=spec.n_slots,
+        n_threads=spec.n_threads,
+        embedding=spec.embedding,
+        max_queue=spec.max_queue,
+    )
+
+
+def _generate_command(number: int, request: GenerateRequest) -> GenerateCommand:
+    messages = None
+    if request.messages is not None:
+        messages = [WireMessage(role=message.role, content=message.content) for message in request.messages]
+    return GenerateCommand(
+        op="generate",
+        id=number,
+        messages=messages,
+        prompt=request.prompt,
+        raw=request.raw,
+        options=request.options,
+        think=request.think,
+    )
+
+
+def _ending(exit_code: int | None) -> str:
+    if exit_code is not None and exit_code < 0:
+        return f"by signal {signal.Signals(-exit_code).name}"
+    return f"with code {exit_code}"

@@ -49,7 +49,7 @@ class Shape:
 
 TINY = Shape(layers=2, hidden=64, heads_kv=2, feed_forward=128)
 ENDLESS = Shape(context=131072)
-SLOW = Shape(layers=160, hidden=128, context=32768)
+SLOW = Shape(layers=64, hidden=128, context=32768)
 
 
 def build_tiny(

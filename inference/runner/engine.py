@@ -1,0 +1,315 @@
+"""The decode loop of a chat model: every step advances all running requests in one batch.
+
+A step admits waiting requests to idle slots, fills a batch with one row per generating request and with rows of
+prompts, decodes it, and picks one token for each request whose prompt is complete. Prompts go in pieces that take about
+`STEP_AIM_S`, so that running answers keep flowing while a long prompt arrives.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from inference.dialects.thinking import Split, ThinkingSplitter
+from inference.runner.native import CACHE_FULL, DECODED, INTERRUPTED, Context, Model, Sampler
+from inference.runner.options import GenerationOptions
+from inference.runner.protocol import WireError, WireEvent, WireFinish
+from inference.runner.slots import Slot, Slots, Tokens
+from inference.runner.text import TextAssembler
+from inference.runner.worker import Ticket
+
+STEP_AIM_S = 0.5
+"""How long a step with prompt rows may take while answers are running. Shorter steps cost throughput."""
+
+MIN_PROMPT_ROWS = 64
+INTERRUPT_WORTH_S = 0.1
+"""Shorter steps are waited for when a request is cancelled; longer ones are interrupted."""
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Request:
+    """One request that fits the context window.
+
+    Attributes:
+        stop: Stop strings beside those of the options.
+        told_position: The last place in the queue that was told.
+    """
+
+    ticket: Ticket
+    prompt: Tokens
+    options: GenerationOptions
+    stop: tuple[str, ...] = ()
+    splits_thinking: bool = False
+    starts_thinking: bool = False
+    told_position: int | None = None
+
+    @property
+    def id(self) -> int:
+        return self.ticket.id
+
+    @property
+    def is_cancelled(self) -> bool:
+        return self.ticket.is_cancelled
+
+
+class Running:
+    """A request that has a slot."""
+
+    def __init__(self, request: Request, slot: Slot, sampler: Sampler, n_ctx: int, now: float) -> None:
+        self.request = request
+        self.slot = slot
+        self.sampler = sampler
+        self.n_answer = 0
+        self.n_reused = slot.n_cached
+        self._n_ctx = n_ctx
+        self._assembler = TextAssembler((*request.options.stop, *request.stop))
+        self._splitter = ThinkingSplitter(starts_thinking=request.starts_thinking) if request.splits_thinking else None
+        self._admitted_at = now
+        self._first_token_at = now
+
+    @property
+    def n_rows_wanted(self) -> int:
+        """One while it generates, more while its prompt is not decoded."""
+        return self.slot.n_tokens - self.slot.n_cached
+
+    @property
+    def is_generating(self) -> bool:
+        return self.n_answer > 0
+
+    def accept(self, token: int, piece: bytes, *, is_end: bool, now: float) -> WireEvent:
+        """Take the next token of the answer and return what it means for whoever asked."""
+        if not self.is_generating:
+            self._first_token_at = now
+        self.n_answer += 1
+        event = WireEvent(id=self.request.id)
+        if is_end:
+            self._add_text(event, self._assembler.finish(), is_last=True)
+            event["finish"] = self._finish("stop", now)
+            return event
+        text = self._assembler.feed(piece)
+        reason = self._reason_to_end()
+        if reason is None:
+            self._add_text(event, text)
+            self.slot.append(token)
+            return event
+        self._add_text(event, text + self._assembler.finish(), is_last=True)
+        event["finish"] = self._finish(reason, now)
+        return event
+
+    def _reason_to_end(self) -> Literal["stop", "length"] | None:
+        if self._assembler.is_stopped:
+            return "stop"
+        limit = self.request.options.num_predict
+        is_full = self.slot.n_tokens >= self._n_ctx
+        return "length" if is_full or 0 < limit <= self.n_answer else None
+
+    def _add_text(self, event: WireEvent, text: str, *, is_last: bool = False) -> None:
+        split = self._splitter.feed(text) if self._splitter else Split(content=text)
+        content, thinking = split.content, split.thinking
+        if self._splitter and is_last:
+            rest = self._splitter.finish()
+            content, thinking = content + rest.content, thinking + rest.thinking
+        if content:
+            event["content"] = content
+        if thinking:
+            event["thinking"] = thinking
+
+    def _finish(self, reason: Literal["stop", "length"], now: float) -> WireFinish:
+        return WireFinish(
+            reason=reason,
+            prompt_tokens=len(self.request.prompt),
+            answer_tokens=self.n_answer,
+            prompt_s=self._first_token_at - self._admitted_at,
+            answer_s=now - self._first_token_at,
+            cached_tokens=self.n_reused,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """The rows that one request has in the current batch; `output_row` is where its next token comes from."""
+
+    running: Running
+    n_rows: int
+    output_row: int | None
+
+
+class Engine:
+    """Owns a context and its slots. One thread calls `submit` and `step`; any thread may call `interrupt`."""
+
+    def __init__(
+        self,
+        model: Model,
+        context: Context,
+        *,
+        n_slots: int,
+        n_ctx: int,
+        max_queue: int,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self.n_ctx = n_ctx
+        self._model = model
+        self._context = context
+        self._slots = Slots(context, n_slots, n_ctx, can_share=model.keeps_every_position)
+        self._max_queue = max_queue
+        self._clock = clock
+        self._waiting: deque[Request] = deque()
+        self._running: list[Running] = []
+        self._row_s: float | None = None
+        self._step_lock = threading.Lock()
+        self._in_long_step: frozenset[int] = frozenset()
+
+    @property
+    def has_work(self) -> bool:
+        return bool(self._waiting or self._running)
+
+    def submit(self, request: Request) -> list[WireEvent]:
+        """Take a request; return its refusal when the queue is full."""
+        if len(self._waiting) >= self._max_queue and not self._slots.has_idle():
+            error = WireError(kind="queue_full", detail=f"{self._max_queue} requests are waiting")
+            return [WireEvent(id=request.id, error=error)]
+        self._waiting.append(request)
+        return []
+
+    def interrupt(self, request: Request) -> None:
+        """Do not let a request that was just cancelled wait for the end of a long step."""
+        with self._step_lock:
+            if request.id in self._in_long_step:
+                self._context.interrupt()
+
+    def step(self) -> list[WireEvent]:
+        """Advance every running request by one step and return what happened."""
+        self._drop_cancelled()
+        self._admit()
+        events = list(self._changed_positions())
+        if not self._running:
+            return events
+        shares = self._fill_batch()
+        started = self._clock()
+        if self._decode(shares):
+            now = self._clock()
+            self._learn(shares, now - started)
+            events += self._pick_tokens(shares, now)
+        return events
+
+    def close(self) -> None:
+        for running in self._running:
+            running.sampler.close()
+        self._running.clear()
+
+    def _drop_cancelled(self) -> None:
+        if any(request.is_cancelled for request in self._waiting):
+            self._waiting = deque(request for request in self._waiting if not request.is_cancelled)
+        for running in [running for running in self._running if running.request.is_cancelled]:
+            self._release(running)
+
+    def _release(self, running: Running) -> None:
+        running.sampler.close()
+        self._slots.give_back(running.slot)
+        self._running.remove(running)
+
+    def _admit(self) -> None:
+        # A slot is a reservation: its share of the cache holds the longest prompt and answer a request may have.
+        while self._waiting and self._slots.has_idle():
+            request = self._waiting.popleft()
+            slot = self._slots.take(request.prompt)
+            options = request.options
+            n_ctx = min(self.n_ctx, options.num_ctx or self.n_ctx)
+            seed = options.seed if options.seed is not None else secrets.randbits(31)
+            sampler = Sampler(
+                options, n_vocab=self._model.n_vocab, n_ctx=self.n_ctx, seed=seed, prompt=request.prompt.tolist()
+            )
+            self._running.append(Running(request, slot, sampler, n_ctx, self._clock()))
+
+    def _changed_positions(self) -> Iterable[WireEvent]:
+        for position, request in enumerate(self._waiting):
+            if request.told_position != position:
+                request.told_position = position
+                yield WireEvent(id=request.id, position=position)
+
+    def _fill_batch(self) -> list[Share]:
+        """Put rows into the batch: one per generating request, then as many of prompts as there is time for."""
+        batch = self._context.batch
+        batch.clear()
+        generating = [running for running in self._running if running.n_rows_wanted == 1]
+        prefilling = [running for running in self._running if running.n_rows_wanted > 1]
+        n_prompt_rows = self._prompt_rows(len(generating))
+        shares = [self._add_rows(running, 1) for running in generating]
+        for running in prefilling:
+            n_rows = min(running.n_rows_wanted, n_prompt_rows)
+            if not n_rows:
+                break
+            shares.append(self._add_rows(running, n_rows))
+            n_prompt_rows -= n_rows
+        return shares
+
+    def _prompt_rows(self, n_generating: int) -> int:
+        room = self._context.batch.capacity - n_generating
+        if not n_generating or self._row_s is None:
+            return room
+        return min(room, max(MIN_PROMPT_ROWS, int(STEP_AIM_S / self._row_s)))
+
+    def _add_rows(self, running: Running, n_rows: int) -> Share:
+        slot = running.slot
+        is_complete = n_rows == running.n_rows_wanted
+        tokens = slot.tokens[slot.n_cached : slot.n_cached + n_rows]
+        last_row = self._context.batch.add(slot.index, slot.n_cached, tokens, output_last=is_complete)
+        return Share(running, n_rows, last_row if is_complete else None)
+
+    def _decode(self, shares: list[Share]) -> bool:
+        """Decode the batch; False when it was interrupted and everything is as before the step."""
+        result = self._decode_watched(shares)
+        if result == CACHE_FULL and self._slots.forget_idle():
+            result = self._decode_watched(shares)
+        if result == INTERRUPTED:
+            for share in shares:
+                self._slots.roll_back(share.running.slot)
+            return False
+        if result != DECODED:
+            raise RuntimeError(f"llama_decode returned {result} although every slot has its share of the cache")
+        for share in shares:
+            share.running.slot.n_cached += share.n_rows
+        return True
+
+    def _decode_watched(self, shares: list[Share]) -> int:
+        """Decode in such a way that `interrupt` works when that is worth it."""
+        n_rows = sum(share.n_rows for share in shares)
+        is_long = self._row_s is None or n_rows * self._row_s > INTERRUPT_WORTH_S
+        requests = [share.running.request for share in shares]
+        with self._step_lock:
+            self._context.clear_interrupt()
+            # Whoever cancels from now on finds its request here; whoever did before is seen by the next line.
+            self._in_long_step = frozenset(request.id for request in requests) if is_long else frozenset()
+            if is_long and any(request.is_cancelled for request in requests):
+                return INTERRUPTED
+        try:
+            return self._context.decode()
+        finally:
+            with self._step_lock:
+                self._in_long_step = frozenset()
+
+    def _learn(self, shares: list[Share], took_s: float) -> None:
+        n_rows = sum(share.n_rows for share in shares)
+        if n_rows < MIN_PROMPT_ROWS // 2:
+            return
+        row_s = took_s / n_rows
+        self._row_s = row_s if self._row_s is None else 0.7 * self._row_s + 0.3 * row_s
+
+    def _pick_tokens(self, shares: list[Share], now: float) -> list[WireEvent]:
+        events: list[WireEvent] = []
+        for share in shares:
+            if share.output_row is None:
+                continue
+            running = share.running
+            token = running.sampler.pick(self._context, share.output_row)
+            event = running.accept(token, self._model.piece(token), is_end=self._model.is_end(token), now=now)
+            if "finish" in event:
+                self._release(running)
+            if len(event) > 1:
+                events.append(event)
+        return events

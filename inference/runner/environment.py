@@ -1,0 +1,21 @@
+"""The environment that child processes get: what programs need to run, and no secret."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import inference
+
+ALLOWED = frozenset({"PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "LD_LIBRARY_PATH"})
+ALLOWED_PREFIXES = ("OMP_", "GGML_", "CUDA_", "HIP_", "ROCR_", "VK_")
+
+
+def child_environment() -> dict[str, str]:
+    """Return a fresh environment; whatever else the parent was given stays there."""
+    environment = {
+        name: value for name, value in os.environ.items() if name in ALLOWED or name.startswith(ALLOWED_PREFIXES)
+    }
+    root = Path(next(iter(inference.__path__))).resolve().parent
+    # A crash prints a back trace through gdb otherwise, which takes minutes and much memory.
+    return environment | {"PYTHONPATH": str(root), "GGML_NO_BACKTRACE": "1"}

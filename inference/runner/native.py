@@ -1,0 +1,322 @@
+"""The only module that calls llama.cpp: a loaded model, and a context that decodes batches of rows.
+
+Everything here may end the process when it is called wrongly, so callers check counts and ranges first.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from llama_cpp import llama_cpp
+
+from inference.errors import ModelLoadFailed
+from inference.runner.options import GenerationOptions
+from inference.runner.templates import VocabularyMarks
+
+Tokens = npt.NDArray[np.int32]
+
+DECODED, CACHE_FULL, INTERRUPTED = 0, 1, 2
+"""What `Context.decode` returns. Source: llama.h, `llama_decode`."""
+
+LOG_LEVEL_WARN, LOG_LEVEL_ERROR = 3, 4
+VISIBLE_CONTROL_TOKENS = frozenset({b"<think>", b"</think>"})
+
+
+class NativeLog:
+    """Keeps llama.cpp's last lines, to explain a failed load, and passes errors on to standard error."""
+
+    def __init__(self) -> None:
+        self.lines: deque[str] = deque(maxlen=40)
+        # llama.cpp keeps the pointer only: without this reference the next log line would crash the process.
+        self._callback = llama_cpp.llama_log_callback(self._write)
+        llama_cpp.llama_log_set(self._callback, ctypes.c_void_p(0))
+
+    def _write(self, level: int, text: bytes, _data: object) -> None:
+        line = text.decode("utf-8", "replace")
+        if level < LOG_LEVEL_WARN or not line.strip():
+            return
+        self.lines.append(line.strip())
+        if level == LOG_LEVEL_ERROR:
+            os.write(2, line.encode())
+
+    def last_words(self) -> str:
+        return "; ".join(list(self.lines)[-3:])
+
+
+class Model:
+    """Weights and vocabulary of one GGUF file. Its vocabulary may be used by several threads."""
+
+    def __init__(self, name: str, path: Path, log: NativeLog) -> None:
+        self.name = name
+        llama_cpp.llama_backend_init()
+        params = llama_cpp.llama_model_default_params()
+        pointer = llama_cpp.llama_model_load_from_file(str(path).encode(), params)
+        if not pointer:
+            raise ModelLoadFailed(name, log.last_words() or "llama.cpp could not load the file")
+        self.pointer = pointer
+        self._vocab = llama_cpp.llama_model_get_vocab(pointer)
+        self.n_vocab: int = llama_cpp.llama_vocab_n_tokens(self._vocab)
+        self.n_ctx_train: int = llama_cpp.llama_model_n_ctx_train(pointer)
+        self.n_params: int = llama_cpp.llama_model_n_params(pointer)
+        self.size_bytes: int = llama_cpp.llama_model_size(pointer)
+        self.n_dims: int = llama_cpp.llama_model_n_embd_out(pointer)
+        self.has_encoder: bool = llama_cpp.llama_model_has_encoder(pointer)
+        self.keeps_every_position: bool = not (
+            llama_cpp.llama_model_is_recurrent(pointer) or llama_cpp.llama_model_is_hybrid(pointer)
+        )
+        """False for models that fold the past into one state, of which no part can be cut or copied."""
+        self.bos: int = llama_cpp.llama_vocab_bos(self._vocab)
+        self.eos: int = llama_cpp.llama_vocab_eos(self._vocab)
+        self.adds_bos: bool = llama_cpp.llama_vocab_get_add_bos(self._vocab) and self.bos >= 0
+        self._pieces: dict[int, bytes] = {}
+        self._ends = {token for token in range(self.n_vocab) if llama_cpp.llama_vocab_is_eog(self._vocab, token)}
+
+    def close(self) -> None:
+        llama_cpp.llama_model_free(self.pointer)
+
+    def is_end(self, token: int) -> bool:
+        return token in self._ends
+
+    def token_text(self, token: int) -> str:
+        """Return how the vocabulary spells a token; empty when there is no such token."""
+        if token < 0:
+            return ""
+        return str(llama_cpp.llama_vocab_get_text(self._vocab, token).decode("utf-8", "replace"))
+
+    def tokenize(self, text: str, *, parse_special: bool, add_special: bool = False) -> list[int]:
+        """Return the tokens of a text; control tokens are recognised only with `parse_special`."""
+        data = text.encode("utf-8", "replace")
+        room = len(data) + 8
+        while True:
+            tokens = (ctypes.c_int32 * room)()
+            n_tokens = llama_cpp.llama_tokenize(self._vocab, data, len(data), tokens, room, add_special, parse_special)
+            if n_tokens >= 0:
+                return list(tokens[:n_tokens])
+            room = -n_tokens
+
+    def piece(self, token: int) -> bytes:
+        """Return the bytes that a generated token adds to the answer; control tokens add none."""
+        known = self._pieces.get(token)
+        if known is None:
+            known = self._piece(token, special=False)
+            if not known and (shown := self._piece(token, special=True)) in VISIBLE_CONTROL_TOKENS:
+                known = shown
+            self._pieces[token] = known
+        return known
+
+    def marks(self) -> VocabularyMarks:
+        control_or_unknown = llama_cpp.LLAMA_TOKEN_ATTR_CONTROL | llama_cpp.LLAMA_TOKEN_ATTR_UNKNOWN
+        control, user_defined = [], []
+        for token in range(self.n_vocab):
+            attributes = llama_cpp.llama_vocab_get_attr(self._vocab, token)
+            if attributes & control_or_unknown:
+                control.append(self.token_text(token))
+            elif attributes & llama_cpp.LLAMA_TOKEN_ATTR_USER_DEFINED:
+                user_defined.append(self.token_text(token))
+        return VocabularyMarks(control=tuple(filter(None, control)), user_defined=tuple(filter(None, user_defined)))
+
+    def _piece(self, token: int, *, special: bool) -> bytes:
+        room = 64
+        while True:
+            buffer = ctypes.create_string_buffer(room)
+            n_bytes = llama_cpp.llama_token_to_piece(self._vocab, token, buffer, room, 0, special)
+            if n_bytes >= 0:
+                return buffer.raw[:n_bytes]
+            room = -n_bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContextShape:
+    """How a context is laid out.
+
+    Attributes:
+        n_ctx: Tokens of all sequences together.
+        n_batch: Most rows of one decode.
+        pooling: How a sequence becomes one embedding, in llama.cpp's numbers; None for contexts that predict tokens.
+    """
+
+    n_ctx: int
+    n_sequences: int
+    n_batch: int
+    n_threads: int
+    pooling: int | None = None
+
+
+class Context:
+    """The cache and compute buffers for a fixed number of sequences over one model. Used by one thread.
+
+    Only `interrupt` may be called by another thread.
+    """
+
+    def __init__(self, model: Model, shape: ContextShape, log: NativeLog) -> None:
+        params = llama_cpp.llama_context_default_params()
+        params.n_ctx = shape.n_ctx
+        params.n_batch = params.n_ubatch = shape.n_batch
+        params.n_seq_max = shape.n_sequences
+        params.n_threads = params.n_threads_batch = shape.n_threads
+        params.flash_attn_type = llama_cpp.LLAMA_FLASH_ATTN_TYPE_AUTO
+        params.kv_unified = True
+        params.swa_full = True
+        params.no_perf = True
+        self._flag = ctypes.create_string_buffer(2)
+        # strlen() of the flag is "shall it stop?" without any Python inside the decode.
+        strlen = ctypes.cast(ctypes.CDLL(None).strlen, llama_cpp.ggml_abort_callback)
+        params.abort_callback = strlen
+        params.abort_callback_data = ctypes.cast(self._flag, ctypes.c_void_p)
+        self._keep_alive = strlen
+        if shape.pooling is not None:
+            params.embeddings = True
+            params.pooling_type = shape.pooling
+        else:
+            # One row of scores per sequence is all that is ever asked for; the default reserves one per batch row.
+            params.n_outputs_max = shape.n_sequences
+        pointer = llama_cpp.llama_init_from_model(model.pointer, params)
+        if not pointer:
+            raise ModelLoadFailed(model.name, log.last_words() or "there is not enough memory for its context window")
+        self.pointer = pointer
+        self._memory = llama_cpp.llama_get_memory(pointer)
+        # Models without a cache (BERT) only know how to encode.
+        self._run = llama_cpp.llama_decode if self._memory else llama_cpp.llama_encode
+        self._n_dims = model.n_dims
+        self.batch = Batch(shape.n_batch)
+
+    def close(self) -> None:
+        llama_cpp.llama_free(self.pointer)
+
+    def decode(self) -> int:
+        """Decode the rows of `batch`. Raises RuntimeError on a batch that llama.cpp refuses."""
+        result = int(self._run(self.pointer, self.batch.native))
+        if result < 0:
+            raise RuntimeError(f"llama_decode returned {result}")
+        return result
+
+    def interrupt(self) -> None:
+        """Make the running decode, or the next one, return INTERRUPTED at once."""
+        self._flag[0] = b"\1"
+
+    def clear_interrupt(self) -> None:
+        self._flag[0] = b"\0"
+
+    def cut(self, sequence: int, length: int) -> bool:
+        """Forget all positions of a sequence from `length` on. False: it can only be forgotten as a whole."""
+        return bool(llama_cpp.llama_memory_seq_rm(self._memory, sequence, length, -1))
+
+    def forget(self, sequence: int) -> None:
+        llama_cpp.llama_memory_seq_rm(self._memory, sequence, -1, -1)
+
+    def forget_all(self) -> None:
+        if self._memory:
+            llama_cpp.llama_memory_clear(self._memory, False)
+
+    def copy(self, source: int, target: int, length: int) -> None:
+        """Let an empty sequence share the first positions of another."""
+        llama_cpp.llama_memory_seq_cp(self._memory, source, target, 0, length)
+
+    def pooled_embedding(self, sequence: int) -> npt.NDArray[np.float32]:
+        row = llama_cpp.llama_get_embeddings_seq(self.pointer, sequence)
+        return np.ctypeslib.as_array(row, (self._n_dims,)).copy()
+
+
+class Batch:
+    """Rows for one decode, in numpy arrays that llama.cpp reads in place."""
+
+    def __init__(self, capacity: int) -> None:
+        self.capacity = capacity
+        self._tokens = np.zeros(capacity, np.int32)
+        self._positions = np.zeros(capacity, np.int32)
+        self._n_sequences = np.ones(capacity, np.int32)
+        self._sequences = np.zeros(capacity, np.int32)
+        self._wants_output = np.zeros(capacity, np.int8)
+        first = self._sequences.ctypes.data
+        self._sequence_pointers = (ctypes.POINTER(ctypes.c_int32) * capacity)(
+            *(ctypes.cast(first + 4 * row, ctypes.POINTER(ctypes.c_int32)) for row in range(capacity))
+        )
+        self.native = llama_cpp.llama_batch(
+            n_tokens=0,
+            token=_pointer(self._tokens, ctypes.c_int32),
+            embd=None,
+            pos=_pointer(self._positions, ctypes.c_int32),
+            n_seq_id=_pointer(self._n_sequences, ctypes.c_int32),
+            seq_id=ctypes.cast(self._sequence_pointers, ctypes.POINTER(ctypes.POINTER(ctypes.c_int32))),
+            logits=_pointer(self._wants_output, ctypes.c_int8),
+        )
+        self.n_rows = 0
+
+    def clear(self) -> None:
+        self.n_rows = self.native.n_tokens = 0
+
+    def add(self, sequence: int, position: int, tokens: Tokens, *, output_last: bool) -> int:
+        """Add consecutive tokens of one sequence; return the row of the last one."""
+        start, end = self.n_rows, self.n_rows + len(tokens)
+        if end > self.capacity:
+            raise RuntimeError("the batch is full")
+        self._tokens[start:end] = tokens
+        self._positions[start:end] = np.arange(position, position + len(tokens), dtype=np.int32)
+        self._sequences[start:end] = sequence
+        self._wants_output[start:end] = 0
+        self._wants_output[end - 1] = output_last
+        self.n_rows = self.native.n_tokens = end
+        return end - 1
+
+
+class Sampler:
+    """Picks tokens for one sequence. Penalties, then cuts from coarse to fine, then the temperature, as Ollama does."""
+
+    def __init__(
+        self, options: GenerationOptions, *, n_vocab: int, n_ctx: int, seed: int, prompt: Sequence[int]
+    ) -> None:
+        self._chain = llama_cpp.llama_sampler_chain_init(llama_cpp.llama_sampler_chain_default_params())
+        if last_n := _penalty_window(options, n_ctx):
+            self._add(
+                llama_cpp.llama_sampler_init_penalties(
+                    n_vocab, last_n, options.repeat_penalty, options.frequency_penalty, options.presence_penalty
+                )
+            )
+        if options.temperature == 0:
+            self._add(llama_cpp.llama_sampler_init_greedy())
+        else:
+            self._add_random(options, seed)
+        for token in prompt[-last_n:] if last_n else ():
+            llama_cpp.llama_sampler_accept(self._chain, int(token))
+
+    def pick(self, context: Context, row: int) -> int:
+        """Return the next token after a row of the last decode that asked for output."""
+        return int(llama_cpp.llama_sampler_sample(self._chain, context.pointer, row))
+
+    def close(self) -> None:
+        llama_cpp.llama_sampler_free(self._chain)
+
+    def _add_random(self, options: GenerationOptions, seed: int) -> None:
+        if options.top_k > 0:
+            self._add(llama_cpp.llama_sampler_init_top_k(options.top_k))
+        if options.typical_p < 1:
+            self._add(llama_cpp.llama_sampler_init_typical(options.typical_p, 1))
+        if options.top_p < 1:
+            self._add(llama_cpp.llama_sampler_init_top_p(options.top_p, 1))
+        if options.min_p > 0:
+            self._add(llama_cpp.llama_sampler_init_min_p(options.min_p, 1))
+        self._add(llama_cpp.llama_sampler_init_temp(options.temperature))
+        self._add(llama_cpp.llama_sampler_init_dist(seed))
+
+    def _add(self, sampler: Any) -> None:
+        llama_cpp.llama_sampler_chain_add(self._chain, sampler)
+
+
+def _penalty_window(options: GenerationOptions, n_ctx: int) -> int:
+    """Return how many tokens the penalties look back; 0 when none is switched on."""
+    has_penalty = options.repeat_penalty != 1 or options.frequency_penalty != 0 or options.presence_penalty != 0
+    if not has_penalty:
+        return 0
+    return n_ctx if options.repeat_last_n < 0 else min(options.repeat_last_n, n_ctx)
+
+
+def _pointer(array: npt.NDArray[Any], kind: Any) -> Any:
+    return array.ctypes.data_as(ctypes.POINTER(kind))

@@ -1,0 +1,202 @@
+"""The frames between a model server and its runner process: JSON with an optional block of raw bytes. No I/O.
+
+A frame is the length of the rest (u32), the length of the JSON (u32), the JSON, and the raw bytes, which carry
+embeddings. Both ends are our own code of the same version, so unknown frames are programming mistakes.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, NotRequired, TypedDict
+
+import orjson
+
+from inference.types import Options, Role
+
+HEAD = struct.Struct("<II")
+MAX_FRAME_BYTES = 256 * 1024 * 1024
+
+
+class WireSpec(TypedDict):
+    kind: Literal["llama", "onnx"]
+    model: str
+    path: str
+    n_ctx: int
+    n_slots: int
+    n_threads: int | None
+    embedding: bool
+    max_queue: int
+
+
+class LoadCommand(TypedDict):
+    """The first frame that a process gets."""
+
+    op: Literal["load"]
+    spec: WireSpec
+
+
+class WireMessage(TypedDict):
+    role: Role
+    content: str
+
+
+class GenerateCommand(TypedDict):
+    op: Literal["generate"]
+    id: int
+    messages: list[WireMessage] | None
+    prompt: str | None
+    raw: bool
+    options: Options
+    think: bool | None
+
+
+class EmbedCommand(TypedDict):
+    op: Literal["embed"]
+    id: int
+    texts: list[str]
+    truncate: bool
+
+
+class CancelCommand(TypedDict):
+    """Nobody waits for this request any more. Also sent after its end, so that the process can forget it."""
+
+    op: Literal["cancel"]
+    id: int
+
+
+Command = LoadCommand | GenerateCommand | EmbedCommand | CancelCommand
+
+
+class WireFacts(TypedDict):
+    architecture: str
+    n_ctx: int
+    n_ctx_train: int
+    n_slots: int
+    n_params: int
+    size_bytes: int
+    n_vocab: int
+    n_dims: int
+    has_chat_template: bool
+    is_embedding: bool
+    max_text_tokens: int
+
+
+class ReadyReply(TypedDict):
+    type: Literal["ready"]
+    facts: WireFacts
+
+
+class LoadFailedReply(TypedDict):
+    type: Literal["load_failed"]
+    is_bad_file: bool
+    detail: str
+
+
+class WireFinish(TypedDict):
+    reason: Literal["stop", "length"]
+    prompt_tokens: int
+    answer_tokens: int
+    prompt_s: float
+    answer_s: float
+    cached_tokens: int
+
+
+class WireError(TypedDict):
+    kind: Literal["invalid_request", "queue_full"]
+    detail: str
+
+
+class WireEvent(TypedDict):
+    """What one step means for one request; only the keys that apply are there."""
+
+    id: int
+    position: NotRequired[int]
+    content: NotRequired[str]
+    thinking: NotRequired[str]
+    finish: NotRequired[WireFinish]
+    error: NotRequired[WireError]
+
+
+class StepReply(TypedDict):
+    type: Literal["step"]
+    events: list[WireEvent]
+
+
+class EmbeddedReply(TypedDict):
+    """The frame's raw bytes are the vectors, float32, row after row."""
+
+    type: Literal["embedded"]
+    id: int
+    n_dims: int
+    n_tokens: int
+
+
+Reply = ReadyReply | LoadFailedReply | StepReply | EmbeddedReply
+
+
+class BadFrame(RuntimeError):
+    """The other side does not speak this protocol."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    json: bytes
+    raw: bytes
+
+    def command(self) -> Command:
+        command: Command = orjson.loads(self.json)
+        return command
+
+    def reply(self) -> Reply:
+        reply: Reply = orjson.loads(self.json)
+        return reply
+
+
+def encode_frame(value: Mapping[str, object], raw: bytes = b"") -> bytes:
+    # Text from outside may hold lone surrogates, which JSON cannot carry.
+    try:
+        body = orjson.dumps(value)
+    except (TypeError, ValueError):
+        body = orjson.dumps(_without_surrogates(value))
+    return HEAD.pack(HEAD.size - 4 + len(body) + len(raw), len(body)) + body + raw
+
+
+class FrameDecoder:
+    """Cuts a stream of bytes into frames."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> list[Frame]:
+        """Return the frames that these bytes complete."""
+        self._buffer += data
+        frames: list[Frame] = []
+        start = 0
+        while (end := self._frame_end(start)) is not None:
+            n_json = HEAD.unpack_from(self._buffer, start)[1]
+            body = start + HEAD.size
+            frames.append(Frame(bytes(self._buffer[body : body + n_json]), bytes(self._buffer[body + n_json : end])))
+            start = end
+        del self._buffer[:start]
+        return frames
+
+    def _frame_end(self, start: int) -> int | None:
+        if len(self._buffer) - start < HEAD.size:
+            return None
+        n_rest, n_json = HEAD.unpack_from(self._buffer, start)
+        if not 4 + n_json <= n_rest <= MAX_FRAME_BYTES:
+            raise BadFrame(f"a frame of {n_rest} bytes with {n_json} bytes of JSON")
+        end = start + 4 + int(n_rest)
+        return end if end <= len(self._buffer) else None
+
+
+def _without_surrogates(value: object) -> object:
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, Mapping):
+        return {key: _without_surrogates(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_surrogates(item) for item in value]
+    return value

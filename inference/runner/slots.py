@@ -1,0 +1,123 @@
+"""Slots: the sequences a context holds, what each has in its cache, and which one suits a new prompt best."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+Tokens = npt.NDArray[np.int32]
+
+
+class Cache(Protocol):
+    """The part of a native context that slots need."""
+
+    def cut(self, sequence: int, length: int) -> bool: ...
+    def forget(self, sequence: int) -> None: ...
+    def copy(self, source: int, target: int, length: int) -> None: ...
+
+
+@dataclass(slots=True)
+class Slot:
+    """One sequence of the context.
+
+    Attributes:
+        tokens: shape (n_ctx,); the prompt and the answer of the current or last request.
+        n_tokens: How many of them are known; the last ones may not be decoded yet.
+        n_cached: How many of them the native cache holds.
+        used_at: Rises with every use; tells the longest idle slot.
+    """
+
+    index: int
+    tokens: Tokens
+    n_tokens: int = 0
+    n_cached: int = 0
+    is_busy: bool = False
+    used_at: int = 0
+
+    def append(self, token: int) -> None:
+        self.tokens[self.n_tokens] = token
+        self.n_tokens += 1
+
+    def common_prefix(self, prompt: Tokens) -> int:
+        """Return how many leading tokens of the prompt are in the cache."""
+        length = min(self.n_cached, len(prompt))
+        differs = np.flatnonzero(self.tokens[:length] != prompt[:length])
+        return int(differs[0]) if len(differs) else length
+
+
+class Slots:
+    """All slots of one context. Idle ones keep their cache, so that a next turn finds its history decoded."""
+
+    def __init__(self, cache: Cache, n_slots: int, n_ctx: int, *, can_share: bool = True) -> None:
+        """Pass `can_share=False` for models whose past cannot be cut or copied in part."""
+        self._cache = cache
+        self._can_share = can_share
+        self._clock = 0
+        self.all: Sequence[Slot] = tuple(Slot(index, np.zeros(n_ctx, np.int32)) for index in range(n_slots))
+
+    def has_idle(self) -> bool:
+        return any(not slot.is_busy for slot in self.all)
+
+    def take(self, prompt: Tokens) -> Slot:
+        """Return an idle slot made ready for the prompt, with as much of it cached as any slot has."""
+        # One token at least must be decoded, or there are no scores to pick the next one from.
+        wanted = prompt[:-1]
+        idle = [slot for slot in self.all if not slot.is_busy]
+        source = max(self.all, key=lambda slot: (slot.common_prefix(wanted), not slot.is_busy))
+        shared = source.common_prefix(wanted)
+        target = self._target(idle, source, shared)
+        if target is source:
+            shared = self._cut(source, shared)
+        else:
+            self._forget(target)
+            shared = self._copy(source, target, shared)
+        target.tokens[: len(prompt)] = prompt
+        target.n_tokens, target.n_cached, target.is_busy = len(prompt), shared, True
+        self._clock += 1
+        target.used_at = self._clock
+        return target
+
+    def give_back(self, slot: Slot) -> None:
+        slot.is_busy = False
+        self._clock += 1
+        slot.used_at = self._clock
+
+    def roll_back(self, slot: Slot) -> None:
+        """Bring the native cache back to `n_cached` after a decode that was interrupted half-way."""
+        slot.n_cached = self._cut(slot, slot.n_cached)
+
+    def forget_idle(self) -> bool:
+        """Empty the caches of all idle slots; False when there was nothing to empty."""
+        idle = [slot for slot in self.all if not slot.is_busy and slot.n_cached]
+        for slot in idle:
+            self._forget(slot)
+        return bool(idle)
+
+    def _target(self, idle: Sequence[Slot], source: Slot, shared: int) -> Slot:
+        oldest = min(idle, key=lambda slot: (slot.n_cached > 0, slot.used_at))
+        if source.is_busy:
+            return oldest
+        # A prompt that shares only its beginning (a system message) must not cost another chat its whole history.
+        is_own_history = shared * 2 >= source.n_cached
+        return source if is_own_history or not self._can_share else oldest
+
+    def _cut(self, slot: Slot, length: int) -> int:
+        """Shorten a slot's cache; return what is left, which is nothing when the model's past cannot be cut."""
+        if self._cache.cut(slot.index, length):
+            return length
+        self._forget(slot)
+        return 0
+
+    def _copy(self, source: Slot, target: Slot, length: int) -> int:
+        if not length or not self._can_share:
+            return 0
+        self._cache.copy(source.index, target.index, length)
+        return length
+
+    def _forget(self, slot: Slot) -> None:
+        self._cache.forget(slot.index)
+        slot.n_cached = 0

@@ -1,0 +1,64 @@
+"""What the loop of a runner process drives: a chat model or an embedding model, behind one shape."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from inference.errors import InvalidRequest
+from inference.runner.protocol import Command, StepReply, WireEvent, WireFacts, encode_frame
+
+
+@dataclass(slots=True, eq=False)
+class Ticket:
+    """One request from its arrival in the process to its end.
+
+    Attributes:
+        is_cancelled: Set by the reader's thread; whoever works on the request looks at it before each step.
+        on_cancel: What else to do at that moment.
+    """
+
+    id: int
+    is_cancelled: bool = False
+    on_cancel: Callable[[], None] | None = field(default=None, repr=False)
+
+    def cancel(self) -> None:
+        self.is_cancelled = True
+        if self.on_cancel is not None:
+            self.on_cancel()
+
+
+Start = Callable[[], Sequence[bytes]]
+"""Hands a prepared request to the model; returns frames to send."""
+
+
+class Worker(Protocol):
+    """A loaded model at work.
+
+    `prepare` runs on a thread of its own, so that a slow template or a long text holds up nobody's answer. What it
+    returns, and `step`, run on the thread that decodes.
+    """
+
+    @property
+    def facts(self) -> WireFacts: ...
+
+    @property
+    def has_work(self) -> bool: ...
+
+    def prepare(self, command: Command, ticket: Ticket) -> Start:
+        """Check and tokenize a request. Raises InvalidRequest."""
+        ...
+
+    def step(self) -> Sequence[bytes]:
+        """Work a little; return frames to send."""
+        ...
+
+
+def step_frames(events: Sequence[WireEvent]) -> list[bytes]:
+    return [encode_frame(StepReply(type="step", events=list(events)))] if events else []
+
+
+def unsupported(command: Command) -> InvalidRequest:
+    what = {"generate": "write text", "embed": "embed texts"}.get(command["op"], command["op"])
+    return InvalidRequest(f"this model is not loaded to {what}")
