@@ -8,7 +8,7 @@ from django.conf import settings
 
 DEFAULT_EMBEDDER = "all-minilm"
 
-# Embedders that know English only: on other scripts their similarities are noise (measured: R@10 .02 to .13 on Chinese).
+# Embedders that know English only; on other scripts their similarities are noise (measured: R@10 .02-.13 on Chinese).
 ENGLISH_EMBEDDERS = ("all-minilm", "all-mpnet", "nomic-embed-text", "mxbai-embed-large", "snowflake-arctic-embed:")
 
 

@@ -23,8 +23,9 @@ async def embed_texts(embedder: str, texts: Sequence[str]) -> npt.NDArray[np.flo
 
 async def embed_question(embedder: str, question: str) -> npt.NDArray[np.float32]:
     """Return the vector, shape (n_dims,), of a question. Raises inference.errors.InferenceError."""
-    vectors = await client.embed(embedder, [question])
-    return vectors[0]
+    vectors = await embed_texts(embedder, [question])
+    vector: npt.NDArray[np.float32] = vectors[0]
+    return vector
 
 
 def trust(embedder: str, question: str) -> float:

@@ -32,7 +32,8 @@ _SEARCH = {
         SELECT chunk.id, ts_rank_cd(lexical.terms, query.terms, 1) AS score
         FROM rag_lexical AS lexical JOIN rag_chunk AS chunk ON chunk.id = lexical.chunk_id,
              to_tsquery('simple', %s) AS query(terms)
-        WHERE lexical.terms @@ query.terms AND chunk.document_id IN (SELECT value::bigint FROM json_array_elements_text(%s))
+        WHERE lexical.terms @@ query.terms
+          AND chunk.document_id IN (SELECT value::bigint FROM json_array_elements_text(%s))
         ORDER BY score DESC LIMIT %s
     """,
 }

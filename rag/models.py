@@ -93,9 +93,7 @@ class Document(models.Model):
 class ExtractedText(models.Model):
     """The text of a document; all offsets of chunks, passages and citations count in it."""
 
-    document = models.OneToOneField(
-        Document, on_delete=models.CASCADE, primary_key=True, related_name="extracted"
-    )
+    document = models.OneToOneField(Document, on_delete=models.CASCADE, primary_key=True, related_name="extracted")
     text = models.TextField()
     # [[start, end], ...], one pair a page, in order; empty for files without pages.
     page_spans = models.JSONField(default=list)

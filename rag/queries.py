@@ -11,8 +11,8 @@ from django.utils import timezone
 from rag.models import Document
 
 if TYPE_CHECKING:
-    from django.contrib.auth.models import AnonymousUser
     from django.contrib.auth.base_user import AbstractBaseUser
+    from django.contrib.auth.models import AnonymousUser
 
 
 def readable_documents(user: AbstractBaseUser | AnonymousUser) -> QuerySet[Document]:

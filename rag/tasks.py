@@ -9,10 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Callable
-from typing import ParamSpec, TypeVar
-
-from channels.db import DatabaseSyncToAsync
 
 from inference import client
 from inference.errors import InferenceError, ModelNotFound
@@ -23,12 +19,10 @@ from rag.models import Document, IndexVersion
 from rag.services import ingestion, removals
 from rag.services.ingestion import DocumentGone
 from rag.store import ownership
+from rag.threads import in_thread
 from rag.types import Problem
 
 logger = logging.getLogger(__name__)
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 CONCURRENCY = 2
 # Work that another process has left is found at the latest after so long.
@@ -36,12 +30,6 @@ POLL_S = 2.0
 OWNERSHIP_POLL_S = 5.0
 # Vectors of so many chunks are stored, and counted, at once.
 STORE_BATCH = 64
-
-
-async def in_thread(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """Run a function that blocks, or asks the database, outside the event loop and outside the requests' thread."""
-    call: Callable[..., R] = DatabaseSyncToAsync(function, thread_sensitive=False)
-    return await call(*args, **kwargs)  # type: ignore[misc]
 
 
 class Wake:

@@ -17,16 +17,15 @@ CJK_CHARACTER = re.compile(f"[{CJK}]")
 LATIN_WORD = re.compile(rf"(?:(?![{CJK}])[^\W_])+")
 _RUN = re.compile(rf"(?P<cjk>[{CJK}]+)|(?P<word>(?:(?![{CJK}])[^\W_])+)")
 
-STOP_WORDS = frozenset(
-    """
+_STOP_WORDS = """
     a about above after again all also am an and any are as at be because been before being below between both but by
     can could did do does doing down during each few for from further had has have having he her here hers him his how
     i if in into is it its itself just me more most my no nor not now of off on once only or other our ours out over
     own please same say she should so some such tell than that the their theirs them then there these they this those
     through to too under until up us very was we were what when where which while who whom why will with would you your
     yours
-    """.split()
-)
+"""
+STOP_WORDS = frozenset(_STOP_WORDS.split())
 # Phrases that only ask. They are cut out before pairs are made, so that no pair spans them.
 _ASKING = re.compile(
     "什么时候|为什么|什么样|有什么|是什么|怎么样|能不能|可不可以|是不是|有没有|多少个|什么|怎么|怎样|如何|哪些|哪个|"

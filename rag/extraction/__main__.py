@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ def main(arguments: list[str]) -> None:
     limits.bound_this_process()
     job, *rest = arguments
     try:
-        header, body = {"text": text, "page": page, "marks": marks}[job](*rest)
+        header, body = JOBS[job](*rest)
     except MemoryError:
         header, body = {"problem": "too_large"}, b""
     with os.fdopen(1, "wb") as out:
@@ -65,5 +66,7 @@ def _sample(n_bytes: int) -> bytes:
     with INPUT.open("rb") as file:
         return file.read(n_bytes)
 
+
+JOBS: dict[str, Callable[..., tuple[dict[str, Any], bytes]]] = {"text": text, "page": page, "marks": marks}
 
 main(sys.argv[1:])

@@ -51,9 +51,7 @@ def render_page(file: IO[bytes], number: int, width_px: int) -> bytes:
 def find_marks(file: IO[bytes], number: int, start: int, end: int) -> PageMarks:
     """Return where the span [start, end) of a page's text stands on it. Raises RenderingFailed."""
     header, _ = _drawn(["marks", str(number), str(start), str(end)], file)
-    return PageMarks(
-        width=header["width"], height=header["height"], boxes=tuple(Box(**box) for box in header["boxes"])
-    )
+    return PageMarks(width=header["width"], height=header["height"], boxes=tuple(Box(**box) for box in header["boxes"]))
 
 
 def _drawn(arguments: list[str], file: IO[bytes]) -> tuple[dict[str, Any], bytes]:
@@ -84,8 +82,7 @@ def run(arguments: list[str], file: IO[bytes], *, wall_s: float) -> tuple[dict[s
         timer = threading.Timer(wall_s, give_up)
         timer.start()
         try:
-            assert process.stdout is not None
-            output = process.stdout.read(limits.MAX_OUTPUT_BYTES + 1)
+            output = _read(process, limits.MAX_OUTPUT_BYTES + 1)
             if len(output) > limits.MAX_OUTPUT_BYTES:
                 raise ChildOutputTooLarge
             exit_code = process.wait()
@@ -123,12 +120,16 @@ def _started(arguments: list[str], source: IO[bytes]) -> subprocess.Popen[bytes]
     return process
 
 
+def _read(process: subprocess.Popen[bytes], n_bytes: int) -> bytes:
+    return process.stdout.read(n_bytes) if process.stdout else b""
+
+
 def _with_descriptor(file: IO[bytes]) -> IO[bytes]:
     """Return a file the kernel knows: this one, or a copy of what comes from a remote storage."""
     try:
         descriptor = os.dup(file.fileno())
     except OSError:
-        copy = tempfile.TemporaryFile()
+        copy = tempfile.TemporaryFile()  # noqa: SIM115  (the caller closes it)
         file.seek(0)
         copyfileobj(file, copy)
         copy.seek(0)

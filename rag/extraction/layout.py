@@ -26,7 +26,9 @@ _UNWANTED = re.compile(
 )
 _LINE_END = re.compile("(?P<before>[^\n])\n(?=(?P<after>[^\n]))")
 _MANY_LINES = re.compile("\n{3,}")
-_ITEM = re.compile(r"\s*(?:[-*•‣▪◦–—·]\s|\(?(?:\d{1,3}|[a-zA-Z])[.)]\s|[一二三四五六七八九十]+、|第[一二三四五六七八九十百\d]+[章节条])")
+_ITEM = re.compile(
+    r"\s*(?:[-*•‣▪◦–—·]\s|\(?(?:\d{1,3}|[a-zA-Z])[.)]\s|[一二三四五六七八九十]+、|第[一二三四五六七八九十百\d]+[章节条])"
+)
 _CLOSES_SENTENCE = re.compile(r"[.!?:。！？：][\"'”’)\]」』）]*$")
 # A line this much shorter than the page's full lines was ended on purpose.
 _FULL_LINE = 0.7

@@ -79,7 +79,7 @@ def _character_index(text_page: pdfium.PdfTextPage, text_index: int) -> int:
 
 
 def _wants_password(error: pdfium.PdfiumError) -> bool:
-    return getattr(error, "err_code", None) == pdfium_c.FPDF_ERR_PASSWORD
+    return bool(getattr(error, "err_code", None) == pdfium_c.FPDF_ERR_PASSWORD)
 
 
 def _raw_pages(pdf: pdfium.PdfDocument) -> Iterator[str]:

@@ -47,5 +47,3 @@ def decode(data: bytes) -> str:
     # GB18030 reads most bytes as something. Western words betray themselves: lone characters behind letters.
     is_western = len(_ALONE.findall(chinese)) * 2 > len(_CJK.findall(chinese))
     return data.decode("cp1252", errors="replace") if is_western else chinese
-
-

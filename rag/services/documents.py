@@ -40,9 +40,7 @@ def create_document(owner: AbstractBaseUser, upload: File[bytes]) -> Document:
     existing = Document.objects.filter(owner_id=owner.pk, sha256=sha256).first()
     if existing:
         return retry_document(existing) if existing.has_failed else existing
-    document = Document(
-        owner_id=owner.pk, name=name, media_type=media_type, size_bytes=upload.size, sha256=sha256
-    )
+    document = Document(owner_id=owner.pk, name=name, media_type=media_type, size_bytes=upload.size, sha256=sha256)
     upload.seek(0)
     document.file.save(name, upload, save=False)
     try:

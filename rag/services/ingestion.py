@@ -10,7 +10,7 @@ import logging
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 from django.db.models import F
@@ -136,7 +136,12 @@ def switch_version(embedder: str, digest: str, n_dims: int) -> IndexVersion:
     """
     with transaction.atomic():
         current = IndexVersion.objects.select_for_update().filter(is_current=True).first()
-        wanted = {"embedder": embedder, "embedder_digest": digest, "n_dims": n_dims, "chunker": chunking.NAME}
+        wanted: dict[str, Any] = {
+            "embedder": embedder,
+            "embedder_digest": digest,
+            "n_dims": n_dims,
+            "chunker": chunking.NAME,
+        }
         if current and all(getattr(current, name) == value for name, value in wanted.items()):
             # Two documents were the first at the same moment.
             return current
@@ -220,7 +225,7 @@ class DocumentGone(Exception):
     """The document was deleted while it was being worked on."""
 
 
-def _still_there(document: Document, **changes: object) -> None:
+def _still_there(document: Document, **changes: Any) -> None:
     """Change a document's row, or raise DocumentGone."""
     if not Document.objects.filter(pk=document.pk).update(updated_at=timezone.now(), **changes):
         raise DocumentGone

@@ -43,7 +43,7 @@ class ChromaStore:
             StoreUnavailable: The folder cannot be used, or does not hold a Chroma that this version reads.
         """
         # Without _env_file, Chroma would read the .env of the working directory, which is ours.
-        settings = Settings(_env_file=None, anonymized_telemetry=False, allow_reset=False)
+        settings = Settings(_env_file=None, anonymized_telemetry=False, allow_reset=False)  # type: ignore[call-arg]
         try:
             client = chromadb.PersistentClient(path=str(folder), settings=settings)
         except (ChromaError, ValueError, OSError) as exc:

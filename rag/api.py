@@ -1,0 +1,88 @@
+"""What the web application uses of this package."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Collection
+
+from django.db.models import Count, Q
+
+from rag import conf
+from rag.access import document_read, document_write
+from rag.citations import cited_numbers, cited_passages
+from rag.errors import StoreOwnedElsewhere, StoreUnavailable
+from rag.models import Document
+from rag.queries import readable_documents
+from rag.quotes import quote
+from rag.retrieval import retrieve
+from rag.services.documents import create_document, delete_document, display_name, retry_document
+from rag.services.pages import document_text, page_image, page_marks
+from rag.store import ownership
+from rag.tasks import ingestion_loop
+from rag.threads import in_thread
+from rag.types import IndexState
+
+__all__ = [
+    "Document",
+    "cited_numbers",
+    "cited_passages",
+    "create_document",
+    "delete_document",
+    "display_name",
+    "document_read",
+    "document_text",
+    "document_write",
+    "index_state",
+    "ingestion_loop",
+    "max_upload_bytes",
+    "page_image",
+    "page_marks",
+    "quote",
+    "readable_documents",
+    "retrieve",
+    "retry_document",
+    "wait_until_ready",
+]
+
+max_upload_bytes = conf.max_upload_bytes
+
+_WAIT_POLL_S = 0.2
+
+
+async def wait_until_ready(document_ids: Collection[int], timeout_s: float) -> AsyncIterator[list[Document]]:
+    """Yield the unfinished documents, first at once and then whenever they have come further, until none is left.
+
+    Ends after `timeout_s` seconds whatever is left. Documents that failed are not waited for.
+    """
+    deadline = time.monotonic() + timeout_s
+    seen: list[tuple[int, str, int, str]] = []
+    while unfinished := await in_thread(_unfinished, document_ids):
+        progress = [(d.pk, d.state, d.n_chunks_done, d.error) for d in unfinished]
+        if progress != seen:
+            seen = progress
+            yield unfinished
+        if time.monotonic() + _WAIT_POLL_S > deadline:
+            return
+        await asyncio.sleep(_WAIT_POLL_S)
+
+
+def _unfinished(document_ids: Collection[int]) -> list[Document]:
+    return list(Document.objects.filter(pk__in=document_ids, state__in=Document.UNFINISHED_STATES))
+
+
+def index_state() -> IndexState:
+    """Return how the document side is. Cheap: one query, and the vector store is not opened for it."""
+    counts = Document.objects.aggregate(
+        waiting=Count("pk", filter=Q(state__in=Document.UNFINISHED_STATES)),
+        failed=Count("pk", filter=Q(state=Document.State.FAILED)),
+    )
+    try:
+        ownership.acquire()
+        problem = ""
+    except StoreOwnedElsewhere:
+        # Another web process ingests; here questions are answered by their words alone.
+        problem = ""
+    except StoreUnavailable as exc:
+        problem = str(exc) or type(exc).__name__
+    return IndexState(is_ready=not problem, detail=problem, n_waiting=counts["waiting"], n_failed=counts["failed"])
