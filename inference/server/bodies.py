@@ -1,0 +1,223 @@
+"""Read a request's JSON body into typed values; everything wrong becomes one readable InvalidRequest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar, cast
+
+import orjson
+from django.http import HttpRequest, RawPostDataException
+
+from inference.errors import InvalidRequest
+from inference.server.durations import parse_duration
+from inference.server.errors import BodyTooLarge
+from inference.types import ChatMessage, Role
+
+SMALL_BODY = 1024 * 1024
+LARGE_BODY = 64 * 1024 * 1024
+"""For chats: a long one, or one with images."""
+
+MAX_MESSAGES = 20_000
+MAX_INPUTS = 4096
+
+_ROLES = frozenset({"system", "user", "assistant", "tool"})
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerBody:
+    """What `/api/chat` and `/api/generate` have in common.
+
+    Attributes:
+        messages: None for `/api/generate`.
+        keep_alive_s: None when not given.
+        unsupported: The names of fields that ask for something no model here can do.
+    """
+
+    model: str
+    messages: Sequence[ChatMessage] | None = None
+    prompt: str = ""
+    system: str = ""
+    raw: bool = False
+    stream: bool = True
+    think: bool | None = None
+    options: Mapping[str, Any]
+    keep_alive_s: float | None = None
+    unsupported: frozenset[Literal["images", "tools", "format", "suffix", "context", "template"]] = frozenset()
+
+    @property
+    def is_empty(self) -> bool:
+        """True when nothing is asked: the model is only to be loaded or unloaded."""
+        return not self.messages if self.messages is not None else not self.prompt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbedBody:
+    model: str
+    inputs: Sequence[str]
+    truncate: bool = True
+    dimensions: int | None = None
+    options: Mapping[str, Any]
+    keep_alive_s: float | None = None
+
+
+def read_json(request: HttpRequest, limit_bytes: int) -> dict[str, Any]:
+    """Return the body's object.
+
+    Raises:
+        BodyTooLarge
+        InvalidRequest: Missing, not JSON, or not an object.
+    """
+    try:
+        length = int(request.headers.get("Content-Length") or 0)
+    except ValueError:
+        raise InvalidRequest("the Content-Length header is not a number") from None
+    if length > limit_bytes:
+        raise BodyTooLarge(limit_bytes)
+    try:
+        body = request.read(limit_bytes + 1)
+    except RawPostDataException as exc:
+        raise RuntimeError("the body was read twice") from exc
+    if len(body) > limit_bytes:
+        raise BodyTooLarge(limit_bytes)
+    if not body.strip():
+        raise InvalidRequest("missing request body")
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError as exc:
+        raise InvalidRequest(f"the request body is not valid JSON: {exc}") from exc
+    if not isinstance(value, dict):
+        raise InvalidRequest("the request body must be a JSON object")
+    return value
+
+
+def parse_chat(body: Mapping[str, Any]) -> AnswerBody:
+    raw_messages = _get(body, "messages", list, [])
+    if len(raw_messages) > MAX_MESSAGES:
+        raise InvalidRequest(f"messages may hold at most {MAX_MESSAGES} messages")
+    has_images = any(isinstance(message, dict) and message.get("images") for message in raw_messages)
+    return AnswerBody(
+        model=parse_model(body),
+        messages=[_message(message) for message in raw_messages],
+        stream=_get(body, "stream", bool, True),
+        think=_think(body),
+        options=_get(body, "options", dict, {}),
+        keep_alive_s=_keep_alive(body),
+        unsupported=_unsupported(body, ("tools", "format")) | ({"images"} if has_images else frozenset()),
+    )
+
+
+def parse_generate(body: Mapping[str, Any]) -> AnswerBody:
+    parsed = AnswerBody(
+        model=parse_model(body),
+        prompt=_get(body, "prompt", str, ""),
+        system=_get(body, "system", str, ""),
+        raw=_get(body, "raw", bool, False),
+        stream=_get(body, "stream", bool, True),
+        think=_think(body),
+        options=_get(body, "options", dict, {}),
+        keep_alive_s=_keep_alive(body),
+        unsupported=_unsupported(body, ("images", "format", "suffix", "context", "template")),
+    )
+    if parsed.raw and (parsed.system or {"template", "context"} & parsed.unsupported):
+        raise InvalidRequest("raw mode does not support template, system, or context")
+    return parsed
+
+
+def parse_embed(body: Mapping[str, Any]) -> EmbedBody:
+    given = body.get("input")
+    inputs = [given] if isinstance(given, str) and given else given or []
+    if not isinstance(inputs, list) or not all(isinstance(text, str) for text in inputs):
+        raise InvalidRequest("invalid input type")
+    return _embed_body(body, inputs)
+
+
+def parse_embeddings(body: Mapping[str, Any]) -> EmbedBody:
+    """Read the body of the older route, which takes one `prompt`."""
+    prompt = _get(body, "prompt", str, "")
+    return _embed_body(body, [prompt] if prompt else [])
+
+
+def _embed_body(body: Mapping[str, Any], inputs: Sequence[str]) -> EmbedBody:
+    if len(inputs) > MAX_INPUTS:
+        raise InvalidRequest(f"input may hold at most {MAX_INPUTS} texts")
+    dimensions = _get(body, "dimensions", int, 0)
+    if dimensions < 0:
+        raise InvalidRequest("dimensions must not be negative")
+    return EmbedBody(
+        model=parse_model(body),
+        inputs=inputs,
+        truncate=_get(body, "truncate", bool, True),
+        dimensions=dimensions or None,
+        options=_get(body, "options", dict, {}),
+        keep_alive_s=_keep_alive(body),
+    )
+
+
+def parse_model(body: Mapping[str, Any]) -> str:
+    """Return the model's name; older clients call the field `name`."""
+    model = _get(body, "model", str, "") or _get(body, "name", str, "")
+    if not model.strip():
+        raise InvalidRequest("model is required")
+    return model
+
+
+def parse_flag(body: Mapping[str, Any], name: str, default: bool) -> bool:
+    return _get(body, name, bool, default)
+
+
+def parse_text(body: Mapping[str, Any], name: str) -> str:
+    text = _get(body, name, str, "")
+    if not text:
+        raise InvalidRequest(f"{name} is required")
+    return text
+
+
+_TYPE_NAMES = {list: "an array", dict: "an object", str: "a string", bool: "true or false", int: "a whole number"}
+
+
+def _get(body: Mapping[str, Any], name: str, kind: type[T], default: T) -> T:
+    """Return a field of a certain type; null counts as missing."""
+    value = body.get(name)
+    if value is None:
+        return default
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise InvalidRequest(f"{name} must be {_TYPE_NAMES[kind]}")
+    return value
+
+
+def _message(value: Any) -> ChatMessage:
+    if not isinstance(value, dict):
+        raise InvalidRequest("each of messages must be an object")
+    role = value.get("role")
+    if role not in _ROLES:
+        raise InvalidRequest('the role of a message must be "system", "user", "assistant" or "tool"')
+    content = value.get("content")
+    if content is not None and not isinstance(content, str):
+        raise InvalidRequest("the content of a message must be a string")
+    return ChatMessage(role=cast(Role, role), content=content or "")
+
+
+def _think(body: Mapping[str, Any]) -> bool | None:
+    value = body.get("think")
+    if value is None or isinstance(value, bool):
+        return value
+    if value in ("high", "medium", "low"):
+        return True
+    raise InvalidRequest(f'invalid think value: {value!r} (must be "high", "medium", "low", true, or false)')
+
+
+def _keep_alive(body: Mapping[str, Any]) -> float | None:
+    value = body.get("keep_alive")
+    if value is None:
+        return None
+    try:
+        return parse_duration(value)
+    except ValueError as exc:
+        raise InvalidRequest(str(exc)) from None
+
+
+def _unsupported(body: Mapping[str, Any], names: Sequence[str]) -> frozenset[Any]:
+    return frozenset(name for name in names if body.get(name))

@@ -1,0 +1,140 @@
+"""What the environment says about the model server. Ollama's names, and Ollama's meaning."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from inference.server.durations import parse_duration
+
+DEFAULT_HOST = "127.0.0.1"
+DEFAULT_PORT = 11434
+DEFAULT_KEEP_ALIVE_S = 300.0
+DEFAULT_MAX_QUEUE = 512
+DEFAULT_MAX_LOADED = 3
+DEFAULT_LOAD_TIMEOUT_S = 300.0
+
+_HOST_NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.\-]*[A-Za-z0-9_])?|[0-9A-Fa-f:.]+(%\w+)?")
+
+
+class WrongSetting(Exception):
+    """A variable whose value cannot be used. The text is one sentence for a person."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerConfig:
+    """How the model server runs.
+
+    Attributes:
+        num_parallel: Requests that one model answers at the same time; None chooses 4, 2 or 1 by free memory.
+        context_length: Tokens of a model's window when a request names none; None chooses by free memory.
+        max_loaded: Models that are loaded at the same time; the embedded embedder does not count.
+        ollama_models: The store of an Ollama, only read; None without one.
+        origins: Web pages that may call us, beside those of this machine; `*` stands for anything.
+        notes: Sentences for the log about variables that are odd but usable.
+    """
+
+    data: Path
+    host: str = DEFAULT_HOST
+    port: int = DEFAULT_PORT
+    ollama_models: Path | None = None
+    keep_alive_s: float = DEFAULT_KEEP_ALIVE_S
+    num_parallel: int | None = None
+    max_queue: int = DEFAULT_MAX_QUEUE
+    max_loaded: int = DEFAULT_MAX_LOADED
+    context_length: int | None = None
+    load_timeout_s: float = DEFAULT_LOAD_TIMEOUT_S
+    origins: tuple[str, ...] = ()
+    is_debug: bool = False
+    notes: tuple[str, ...] = ()
+
+    @property
+    def models_folder(self) -> Path:
+        return self.data / "models"
+
+    @property
+    def address(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str]) -> ServerConfig:
+        """Read the environment. Raises WrongSetting."""
+        notes: list[str] = []
+        host, port = parse_listen_address(environ.get("OLLAMA_HOST", ""), _fallback_port(environ, notes))
+        models = environ.get("OLLAMA_MODELS", "").strip()
+        return cls(
+            data=Path(environ.get("HEARTH_DATA") or "data").expanduser().resolve(),
+            host=host,
+            port=port,
+            ollama_models=_store_folder(models) if models else None,
+            keep_alive_s=_duration(environ, "OLLAMA_KEEP_ALIVE", DEFAULT_KEEP_ALIVE_S),
+            num_parallel=_count(environ, "OLLAMA_NUM_PARALLEL", 0) or None,
+            max_queue=_count(environ, "OLLAMA_MAX_QUEUE", DEFAULT_MAX_QUEUE),
+            max_loaded=_count(environ, "OLLAMA_MAX_LOADED_MODELS", 0) or DEFAULT_MAX_LOADED,
+            context_length=_count(environ, "OLLAMA_CONTEXT_LENGTH", 0) or None,
+            load_timeout_s=_duration(environ, "OLLAMA_LOAD_TIMEOUT", DEFAULT_LOAD_TIMEOUT_S) or DEFAULT_LOAD_TIMEOUT_S,
+            origins=tuple(filter(None, map(str.strip, environ.get("OLLAMA_ORIGINS", "").split(",")))),
+            is_debug=environ.get("OLLAMA_DEBUG", "").strip().lower() not in ("", "0", "false", "no", "off"),
+            notes=tuple(notes),
+        )
+
+
+def parse_listen_address(text: str, default_port: int = DEFAULT_PORT) -> tuple[str, int]:
+    """Return (host, port) of `host`, `host:port`, `:port`, `scheme://host:port` or `[ipv6]:port`.
+
+    Source: Ollama's envconfig/config.go, `Host`: a scheme changes the port that is meant when none is given.
+    """
+    value = text.strip().strip("\"'").strip()
+    scheme, _, rest = value.rpartition("://")
+    authority = rest.partition("/")[0]
+    port = {"http": 80, "https": 443}.get(scheme.lower(), default_port) if scheme else default_port
+    if authority.count(":") > 1 and not authority.startswith("["):
+        authority = f"[{authority}]"
+    try:
+        parts = urlsplit(f"//{authority}")
+        host, port = parts.hostname or DEFAULT_HOST, parts.port if parts.port is not None else port
+    except ValueError:
+        raise WrongSetting(f"OLLAMA_HOST={text} is no address; write host:port, for example 127.0.0.1:11434.") from None
+    if not _HOST_NAME.fullmatch(host) or parts.username is not None:
+        raise WrongSetting(f"OLLAMA_HOST={text} is no address; write host:port, for example 127.0.0.1:11434.")
+    return host, port
+
+
+def _fallback_port(environ: Mapping[str, str], notes: list[str]) -> int:
+    """Return the port meant when OLLAMA_HOST has none. OLLAMA_PORT is no variable of Ollama, but guides name it."""
+    if not environ.get("OLLAMA_PORT", "").strip():
+        return DEFAULT_PORT
+    port = _count(environ, "OLLAMA_PORT", DEFAULT_PORT)
+    if not 0 < port < 65536:
+        raise WrongSetting(f"OLLAMA_PORT={port} is no port; write a number from 1 to 65535.")
+    notes.append("OLLAMA_PORT is not one of Ollama's variables; write the port into OLLAMA_HOST instead.")
+    return port
+
+
+def _store_folder(text: str) -> Path:
+    folder = Path(text).expanduser()
+    if folder.exists() and not folder.is_dir():
+        raise WrongSetting(f"OLLAMA_MODELS={text} is not a folder.")
+    return folder.absolute()
+
+
+def _count(environ: Mapping[str, str], name: str, default: int) -> int:
+    text = environ.get(name, "").strip()
+    if not text:
+        return default
+    if not text.isdecimal() or len(text) > 9:
+        raise WrongSetting(f"{name}={text} is not a whole number; write for example {name}={default or 4}.")
+    return int(text)
+
+
+def _duration(environ: Mapping[str, str], name: str, default: float) -> float:
+    text = environ.get(name, "").strip()
+    if not text:
+        return default
+    try:
+        return parse_duration(text)
+    except ValueError:
+        raise WrongSetting(f"{name}={text} is no duration; write for example {name}=5m.") from None

@@ -1,0 +1,61 @@
+"""The decorator of every view: methods, and errors as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from contextlib import aclosing
+from functools import wraps
+from typing import Any
+
+import orjson
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+
+from inference.errors import InferenceError
+from inference.server.errors import answer_for, body_for
+from inference.server.wire import NDJSON, ndjson
+
+View = Callable[..., Coroutine[Any, Any, HttpResponseBase]]
+
+JSON = "application/json; charset=utf-8"
+
+
+def endpoint(*methods: str) -> Callable[[View], View]:
+    """Let a view answer these methods only, and turn our errors into Ollama's `{"error": "..."}`."""
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        async def wrapper(request: HttpRequest, **captured: str) -> HttpResponseBase:
+            if request.method not in methods:
+                response = json_response({"error": "method not allowed"}, status=405)
+                response["Allow"] = ", ".join(methods)
+                return response
+            try:
+                return await view(request, **captured)
+            except InferenceError as exc:
+                return json_response(body_for(exc), status=answer_for(exc).status)
+
+        return wrapper
+
+    return decorate
+
+
+def json_response(value: Any, *, status: int = 200) -> HttpResponse:
+    body = orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)
+    return HttpResponse(body, content_type=JSON, status=status)
+
+
+async def stream_response(lines: AsyncGenerator[dict[str, Any], None]) -> HttpResponseBase:
+    """Answer with one line per item. What goes wrong before the first item still gets its own status."""
+    first = await anext(lines)
+    return StreamingHttpResponse(_encoded(first, lines), content_type=NDJSON)
+
+
+async def _encoded(first: dict[str, Any], lines: AsyncGenerator[dict[str, Any], None]) -> AsyncGenerator[bytes, None]:
+    async with aclosing(lines):
+        yield ndjson(first)
+        try:
+            async for line in lines:
+                yield ndjson(line)
+        except InferenceError as exc:
+            yield ndjson(body_for(exc))

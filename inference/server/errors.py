@@ -1,0 +1,131 @@
+"""How an error reaches the caller: one table, Ollama's shape `{"error": "..."}` and, where it has one, its text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from inference.errors import (
+    BadModelFile,
+    GenerationStopped,
+    InferenceError,
+    InvalidRequest,
+    ModelLoadFailed,
+    ModelNotFound,
+    QueueFull,
+    RunnerDied,
+)
+from inference.library.errors import (
+    BadManifest,
+    DigestMismatch,
+    ForeignRealm,
+    InsecureRegistry,
+    InvalidName,
+    LibraryError,
+    NotAttachable,
+    NotEnoughSpace,
+    NotInRegistry,
+    ReadOnlyModel,
+    RegistryFailed,
+)
+from inference.server.memory import human_bytes
+
+
+class NotSupported(InvalidRequest):
+    """The model, or this server, cannot do what the request asks for."""
+
+
+class RouteNotImplemented(InferenceError):
+    """A route of Ollama's that this server does not have."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+class BodyTooLarge(InferenceError):
+    def __init__(self, limit_bytes: int) -> None:
+        super().__init__(limit_bytes)
+        self.limit_bytes = limit_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    text: str
+
+
+_CODES: dict[type[InferenceError], str] = {
+    ModelNotFound: "model_not_found",
+    BodyTooLarge: "body_too_large",
+    RouteNotImplemented: "not_implemented",
+    NotSupported: "not_supported",
+    InvalidRequest: "invalid_request",
+    QueueFull: "queue_full",
+    GenerationStopped: "shutting_down",
+    BadModelFile: "bad_model_file",
+    ModelLoadFailed: "model_load_failed",
+    RunnerDied: "runner_died",
+    LibraryError: "library_error",
+}
+
+
+def body_for(error: InferenceError) -> dict[str, str]:
+    """Return the JSON of an error. `code` is ours: a client need not read the sentence to know what happened."""
+    code = next((code for kind, code in _CODES.items() if isinstance(error, kind)), "internal_error")
+    return {"error": answer_for(error).text, "code": code}
+
+
+def answer_for(error: InferenceError) -> Answer:
+    """Return the status and the sentence for an error."""
+    match error:
+        case ModelNotFound():
+            return Answer(404, f"model '{error.model}' not found")
+        case InvalidName():
+            return Answer(400, "invalid model name")
+        case BodyTooLarge():
+            return Answer(413, f"request body too large: at most {human_bytes(error.limit_bytes)} are read")
+        case RouteNotImplemented():
+            return Answer(501, error.detail)
+        case InvalidRequest():
+            return Answer(400, error.detail)
+        case QueueFull():
+            return Answer(503, "server busy, please try again.  maximum pending requests exceeded")
+        case GenerationStopped():
+            return Answer(503, "the server is shutting down")
+        case ModelLoadFailed():
+            return Answer(500, f"unable to load model '{error.model}': {error.detail}")
+        case RunnerDied():
+            return Answer(500, f"model runner has unexpectedly stopped{_exit(error)}; the next request starts it again")
+        case _:
+            return _answer_for_library(error)
+
+
+def _answer_for_library(error: InferenceError) -> Answer:
+    match error:
+        case NotAttachable():
+            return Answer(400, f"cannot attach {error.path}: {error.reason}")
+        case ReadOnlyModel():
+            return Answer(403, f"model '{error.model}' is only attached; delete it where it lies: {error.path}")
+        case NotInRegistry():
+            return Answer(404, f"pull model manifest: {error.host} has no model '{error.model}'")
+        case RegistryFailed():
+            return Answer(502, f"pull model: {error.host}: {error.detail}")
+        case ForeignRealm():
+            return Answer(502, f"pull model: {error.host} wants a log-in at another host, which is refused")
+        case InsecureRegistry():
+            return Answer(400, f"pull model: {error.host} is not reached over https; set insecure to allow that")
+        case DigestMismatch():
+            return Answer(502, f"pull model: digest mismatch, expected {error.expected}, got {error.received}")
+        case NotEnoughSpace():
+            needed, free = human_bytes(error.needed_bytes), human_bytes(error.free_bytes)
+            return Answer(507, f"pull model: not enough disk space, {needed} are needed and {free} are free")
+        case BadManifest():
+            return Answer(502, f"pull model manifest: {error.detail}")
+        case _:
+            return Answer(500, "internal error")
+
+
+def _exit(error: RunnerDied) -> str:
+    if error.exit_code is None:
+        return ""
+    return f" (signal {-error.exit_code})" if error.exit_code < 0 else f" (exit code {error.exit_code})"

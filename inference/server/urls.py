@@ -1,0 +1,31 @@
+"""Ollama's routes, and a few of our own under `/hearth/`."""
+
+from __future__ import annotations
+
+from django.urls import path, re_path
+
+from inference.server.views import answers, basics, embeddings, hearth, models
+
+urlpatterns = [
+    path("", basics.home),
+    path("api/version", basics.api_version),
+    path("api/tags", models.tags),
+    path("api/ps", models.ps),
+    path("api/show", models.show),
+    path("api/pull", models.pull),
+    path("api/delete", models.delete),
+    path("api/chat", answers.chat),
+    path("api/generate", answers.generate),
+    path("api/embed", embeddings.embed),
+    path("api/embeddings", embeddings.embeddings),
+    path("hearth/stores", hearth.stores),
+    path("hearth/attach", hearth.attach),
+    path("hearth/status", hearth.status),
+    re_path(r"^api/(push|create|copy|me|signout|web_search|web_fetch)$", basics.not_implemented),
+    path("api/blobs/<str:digest>", basics.not_implemented),
+    re_path(r"^v1/", basics.not_implemented),
+]
+
+handler400 = basics.bad_request
+handler404 = basics.not_found
+handler500 = basics.failed

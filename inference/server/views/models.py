@@ -1,0 +1,81 @@
+"""Which models there are, which are loaded, and getting or deleting one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+
+from inference.library.names import ModelName
+from inference.server.bodies import SMALL_BODY, parse_flag, parse_model, read_json
+from inference.server.endpoints import endpoint, json_response, stream_response
+from inference.server.scheduler import Seat
+from inference.server.state import ServerState, get_state
+from inference.server.wire import details, expiry, listed_model, shown_model
+
+
+@endpoint("GET", "HEAD")
+async def tags(request: HttpRequest) -> HttpResponseBase:
+    snapshot = await asyncio.to_thread(get_state().catalog.snapshot)
+    newest_first = sorted(snapshot.models, key=lambda model: -model.modified_ns)
+    return json_response({"models": [listed_model(model) for model in newest_first]})
+
+
+@endpoint("GET")
+async def ps(request: HttpRequest) -> HttpResponseBase:
+    state = get_state()
+    ready = [seat for seat in state.scheduler.seats() if seat.state == "ready"]
+    return json_response({"models": [_loaded(state, seat) for seat in ready]})
+
+
+@endpoint("POST")
+async def show(request: HttpRequest) -> HttpResponseBase:
+    name = parse_model(read_json(request, SMALL_BODY))
+    model = await asyncio.to_thread(get_state().catalog.find, name)
+    return json_response(shown_model(model))
+
+
+@endpoint("POST")
+async def pull(request: HttpRequest) -> HttpResponseBase:
+    body = read_json(request, SMALL_BODY)
+    name = ModelName.parse(parse_model(body))
+    lines = _pull_lines(get_state(), name, insecure=parse_flag(body, "insecure", False))
+    if parse_flag(body, "stream", True):
+        return await stream_response(lines)
+    last: dict[str, Any] = {}
+    async for line in lines:
+        last = line
+    return json_response(last)
+
+
+@endpoint("DELETE")
+async def delete(request: HttpRequest) -> HttpResponseBase:
+    name = parse_model(read_json(request, SMALL_BODY))
+    state = get_state()
+    model = await asyncio.to_thread(state.catalog.find, name)
+    if model.is_ours:
+        await state.scheduler.unload(model)
+    await asyncio.to_thread(state.catalog.delete, name)
+    return HttpResponse(status=200)
+
+
+async def _pull_lines(state: ServerState, name: ModelName, *, insecure: bool) -> AsyncGenerator[dict[str, Any], None]:
+    async for line in state.puller.pull(name, insecure=insecure):
+        yield dict(line)
+    await asyncio.to_thread(state.catalog.snapshot, fresh=True)
+
+
+def _loaded(state: ServerState, seat: Seat) -> dict[str, Any]:
+    return {
+        "name": seat.model.name.short,
+        "model": seat.model.name.short,
+        "size": seat.needs_bytes,
+        "digest": seat.model.digest,
+        "details": details(seat.model),
+        "expires_at": expiry(state.scheduler.seconds_left(seat)),
+        "size_vram": 0,
+        "context_length": seat.spec.n_ctx,
+    }

@@ -1,0 +1,167 @@
+"""The lines and objects that leave the server, with Ollama's field names. Durations are nanoseconds."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal, TypedDict
+
+import orjson
+
+from inference.library.models import LibraryModel
+from inference.runner.types import RunnerFinished
+
+# Ollama's "for ever" is the largest duration Go knows: 2^63 nanoseconds.
+_FOREVER = timedelta(days=106_751)
+
+NDJSON = "application/x-ndjson"
+
+Kind = Literal["chat", "generate"]
+
+
+class Timings(TypedDict, total=False):
+    total_duration: int
+    load_duration: int
+    prompt_eval_count: int
+    prompt_eval_duration: int
+    eval_count: int
+    eval_duration: int
+
+
+class Details(TypedDict):
+    parent_model: str
+    format: str
+    family: str
+    families: list[str]
+    parameter_size: str
+    quantization_level: str
+
+
+def ndjson(value: Mapping[str, Any]) -> bytes:
+    return orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def timestamp(time_ns: int) -> str:
+    """Return a moment as Go writes it: RFC 3339, UTC, nanoseconds."""
+    seconds, fraction = divmod(time_ns, 1_000_000_000)
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{fraction:09d}Z"
+
+
+def now() -> str:
+    return timestamp(time.time_ns())
+
+
+def text_line(kind: Kind, model: str, content: str, thinking: str) -> dict[str, Any]:
+    """Return the line for a piece of the answer."""
+    if kind == "generate":
+        line: dict[str, Any] = {"model": model, "created_at": now(), "response": content}
+        if thinking:
+            line["thinking"] = thinking
+        return line | {"done": False}
+    message = {"role": "assistant", "content": content}
+    if thinking:
+        message["thinking"] = thinking
+    return {"model": model, "created_at": now(), "message": message, "done": False}
+
+
+def last_line(kind: Kind, model: str, reason: str, timings: Timings | None = None) -> dict[str, Any]:
+    """Return the line that ends an answer, and the only line of a load or unload."""
+    line = text_line(kind, model, "", "")
+    return line | {"done": True, "done_reason": reason} | (timings or {})
+
+
+def timings(finished: RunnerFinished, *, total_s: float, load_s: float) -> Timings:
+    return {
+        "total_duration": nanoseconds(total_s),
+        "load_duration": nanoseconds(load_s),
+        "prompt_eval_count": finished.prompt_tokens,
+        "prompt_eval_duration": nanoseconds(finished.prompt_s),
+        "eval_count": finished.answer_tokens,
+        "eval_duration": nanoseconds(finished.answer_s),
+    }
+
+
+def nanoseconds(seconds: float) -> int:
+    return max(0, round(seconds * 1_000_000_000))
+
+
+def details(model: LibraryModel) -> Details:
+    return {
+        "parent_model": "",
+        "format": "gguf" if model.kind == "llama" else "onnx",
+        "family": model.family,
+        "families": [model.family],
+        "parameter_size": model.parameter_size,
+        "quantization_level": model.quantization,
+    }
+
+
+def listed_model(model: LibraryModel) -> dict[str, Any]:
+    """Return a model's entry in `/api/tags`."""
+    return {
+        "name": model.name.short,
+        "model": model.name.short,
+        "modified_at": timestamp(model.modified_ns),
+        "size": model.size_bytes,
+        "digest": model.digest,
+        "details": details(model),
+    }
+
+
+def expiry(seconds_left: float | None) -> str:
+    """Return the moment a loaded model expires; None is never."""
+    left = _FOREVER if seconds_left is None else timedelta(seconds=max(0.0, seconds_left))
+    return (datetime.now(UTC) + left).isoformat().replace("+00:00", "Z")
+
+
+def shown_model(model: LibraryModel) -> dict[str, Any]:
+    """Return the body of `/api/show`."""
+    return {
+        "modelfile": _modelfile(model),
+        "parameters": _parameters(model),
+        "template": model.baked.template or _jinja_template(model),
+        "system": model.baked.system,
+        "license": model.baked.license,
+        "details": details(model),
+        "messages": [{"role": message.role, "content": message.content} for message in model.baked.messages],
+        "model_info": _model_info(model),
+        "capabilities": sorted(model.capabilities),
+        "modified_at": timestamp(model.modified_ns),
+    }
+
+
+def _jinja_template(model: LibraryModel) -> str:
+    return (model.header.chat_template or "") if model.header is not None else ""
+
+
+def _model_info(model: LibraryModel) -> dict[str, Any]:
+    info: dict[str, Any] = {"general.architecture": model.family}
+    if model.header is not None:
+        hidden = ("general.name", "tokenizer.chat_template")
+        info |= {key: value for key, value in model.header.metadata.items() if key not in hidden}
+        info["general.parameter_count"] = model.header.parameter_count
+    elif model.context_length is not None:
+        info[f"{model.family}.context_length"] = model.context_length
+    return info
+
+
+def _parameters(model: LibraryModel) -> str:
+    lines = []
+    for name, value in model.baked.options.items():
+        for item in value if isinstance(value, list) else [value]:
+            lines.append(f"{name:<30} {orjson.dumps(item).decode()}")
+    return "\n".join(lines)
+
+
+def _modelfile(model: LibraryModel) -> str:
+    lines = ['# Modelfile generated by "ollama show"', "# To build a new Modelfile based on this, replace FROM with:"]
+    lines += [f"# FROM {model.name.short}", "", f"FROM {model.path}"]
+    if model.baked.template:
+        lines.append(f'TEMPLATE """{model.baked.template}"""')
+    if model.baked.system:
+        lines.append(f'SYSTEM """{model.baked.system}"""')
+    for name, value in model.baked.options.items():
+        for item in value if isinstance(value, list) else [value]:
+            lines.append(f"PARAMETER {name} {orjson.dumps(item).decode() if isinstance(item, str) else item}")
+    return "\n".join(lines) + "\n"
