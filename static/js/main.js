@@ -1,4 +1,3 @@
-import "./elements/chat_citations.js";
 import "./elements/chat_composer.js";
 import "./elements/chat_frame.js";
 import "./elements/chat_menu.js";
@@ -11,5 +10,7 @@ import "./elements/chat_sidebar.js";
 import "./elements/chat_theme.js";
 import "./elements/chat_title.js";
 import "./elements/chat_toasts.js";
+import "./lib/code_blocks.js";
 import "./lib/dialogs.js";
+import "./lib/failures.js";
 import "./lib/tooltips.js";

@@ -31,3 +31,12 @@ export function copyOf(template) {
   if (!(node instanceof HTMLElement)) throw new Error("The template is empty.");
   return node;
 }
+
+/**
+ * Read a whole page of ours without showing it.
+ *
+ * @param {string} html
+ */
+export function parsePage(html) {
+  return new DOMParser().parseFromString(html, "text/html");
+}

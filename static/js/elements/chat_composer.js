@@ -1,1 +1,240 @@
-export {};
+import { Attachments } from "../lib/attachments.js";
+import { DocumentCompletion } from "../lib/document_completion.js";
+import { keepDraft, readDraft } from "../lib/drafts.js";
+import { fitHeight, isPlainEnter } from "../lib/text_area.js";
+
+/**
+ * @typedef {import("../lib/drafts.js").DraftDocument} DraftDocument
+ */
+
+/** Where a message is written: the text, what goes with it, and Send or Stop. */
+class ChatComposer extends HTMLElement {
+  #chat = "";
+  #isStreaming = false;
+  /** @type {Attachments | null} */
+  #attachments = null;
+  /** @type {DocumentCompletion | null} */
+  #completion = null;
+
+  connectedCallback() {
+    this.#chat = this.closest("chat-page")?.getAttribute("data-chat") ?? "";
+    this.#attachments ??= new Attachments(this.#find("[data-chips]"), this.#template("[data-chip]"), () => this.#changed());
+    this.#completion ??= new DocumentCompletion({
+      panel: this.#find("[data-completion]"),
+      area: this.#area,
+      template: this.#template("[data-option]"),
+      url: this.dataset.searchUrl ?? "",
+      onPick: (document) => this.#attachments?.add(document),
+    });
+    this.addEventListener("submit", this.#submitted);
+    this.addEventListener("click", this.#clicked);
+    this.#area.addEventListener("input", this.#changed);
+    this.#area.addEventListener("keydown", this.#pressed);
+    this.#area.addEventListener("paste", this.#pasted);
+    this.#files.addEventListener("change", this.#chosen);
+    this.#takeDraft();
+    if (matchMedia("(pointer: fine)").matches) this.#area.focus({ preventScroll: true });
+  }
+
+  disconnectedCallback() {
+    this.removeEventListener("submit", this.#submitted);
+    this.removeEventListener("click", this.#clicked);
+    this.#area.removeEventListener("input", this.#changed);
+    this.#area.removeEventListener("keydown", this.#pressed);
+    this.#area.removeEventListener("paste", this.#pasted);
+    this.#files.removeEventListener("change", this.#chosen);
+  }
+
+  /** An answer is being written: Stop takes the place of Send. @param {boolean} isStreaming */
+  set isStreaming(isStreaming) {
+    if (isStreaming === this.#isStreaming) return;
+    const hadFocus = this.contains(document.activeElement);
+    this.#isStreaming = isStreaming;
+    this.#send.hidden = isStreaming;
+    this.#stop.hidden = !isStreaming;
+    this.#stop.disabled = false;
+    this.#changed();
+    // The button that had the focus is hidden now.
+    if (hadFocus && document.activeElement !== this.#area) this.#area.focus({ preventScroll: true });
+  }
+
+  get isEmpty() {
+    return !this.#area.value.trim() && !this.#attachments?.documents.length;
+  }
+
+  /** Empty the field; the draft stays on this device until the server has the message. */
+  clear() {
+    this.#area.value = "";
+    this.#attachments?.clear();
+    this.#showNotice("");
+    this.#fit();
+  }
+
+  /** The message is stored: its draft is not needed any more. @param {string} [chat] the new chat's */
+  settle(chat) {
+    keepDraft(this.#chat, { content: "", documents: [] });
+    if (chat) this.#chat = chat;
+    this.#changed();
+  }
+
+  /**
+   * Put back what was not sent, before anything written since.
+   *
+   * @param {string} content
+   * @param {DraftDocument[]} documents
+   * @param {string} reason a sentence
+   */
+  restore(content, documents, reason) {
+    const since = this.#area.value;
+    this.#area.value = since ? `${content}\n${since}` : content;
+    for (const document of documents) this.#attachments?.add(document);
+    this.#changed();
+    this.#showNotice(reason);
+    this.#area.focus({ preventScroll: true });
+  }
+
+  /** @param {string} text */
+  suggest(text) {
+    this.#area.value = text;
+    this.#area.focus();
+    this.#area.setSelectionRange(text.length, text.length);
+    this.#area.dispatchEvent(new Event("input", { bubbles: true }));
+  }
+
+  /** @param {Iterable<File>} files */
+  attach(files) {
+    for (const file of files) {
+      this.#attachments?.upload(file, (error) => {
+        const general = (this.dataset.uploadFailed ?? "").replace("{name}", file.name);
+        this.#showNotice(error.message || general);
+      });
+    }
+  }
+
+  chooseFiles() {
+    this.#files.click();
+  }
+
+  focusText() {
+    this.#area.focus({ preventScroll: true });
+  }
+
+  /** @param {string} selector */
+  #find(selector) {
+    return /** @type {HTMLElement} */ (this.querySelector(selector));
+  }
+
+  /** @param {string} selector */
+  #template(selector) {
+    return /** @type {HTMLTemplateElement} */ (this.querySelector(`template${selector}`));
+  }
+
+  get #area() {
+    return /** @type {HTMLTextAreaElement} */ (this.#find("textarea"));
+  }
+
+  get #files() {
+    return /** @type {HTMLInputElement} */ (this.#find("[data-files]"));
+  }
+
+  get #send() {
+    return /** @type {HTMLButtonElement} */ (this.#find("[data-send]"));
+  }
+
+  get #stop() {
+    return /** @type {HTMLButtonElement} */ (this.#find("[data-stop]"));
+  }
+
+  #takeDraft() {
+    const draft = readDraft(this.#chat);
+    if (!this.#area.value) this.#area.value = draft.content;
+    for (const document of draft.documents) this.#attachments?.add(document);
+    this.#changed();
+  }
+
+  #changed = () => {
+    const content = this.#area.value;
+    keepDraft(this.#chat, { content, documents: this.#attachments?.documents ?? [] });
+    this.#send.disabled = !content.trim() || Boolean(this.#attachments?.isUploading);
+    this.#showNotice("");
+    this.#fit();
+  };
+
+  #fit() {
+    fitHeight(this.#area);
+  }
+
+  /** @param {string} text */
+  #showNotice(text) {
+    const notice = this.#find("[data-notice]");
+    notice.textContent = text;
+    notice.hidden = !text;
+  }
+
+  /** @param {Event} event */
+  #submitted = (event) => {
+    event.preventDefault();
+    const content = this.#area.value;
+    if (this.#isStreaming || !content.trim() || this.#attachments?.isUploading) return;
+    const limit = Number(this.dataset.maxChars);
+    const length = [...content].length;
+    if (limit && length > limit) {
+      const text = this.dataset.tooLong ?? "";
+      this.#showNotice(text.replace("{count}", length.toLocaleString()).replace("{limit}", limit.toLocaleString()));
+      return;
+    }
+    const documents = this.#attachments?.documents ?? [];
+    this.clear();
+    // The draft outlives the field until the server says that it has the message.
+    keepDraft(this.#chat, { content, documents });
+    this.dispatchEvent(new CustomEvent("message-composed", { bubbles: true, detail: { content, documents } }));
+  };
+
+  /** @param {KeyboardEvent} event */
+  #pressed = (event) => {
+    if (this.#completion?.press(event)) return;
+    if (!isPlainEnter(event)) return;
+    event.preventDefault();
+    this.querySelector("form")?.requestSubmit();
+  };
+
+  /** @param {Event} event */
+  #clicked = (event) => {
+    if (!(event.target instanceof Element)) return;
+    if (event.target.closest("[data-choose-files]")) this.chooseFiles();
+    else if (event.target.closest("[data-complete]")) this.#startCompletion();
+    else if (event.target.closest("[data-stop]")) this.#stopWanted();
+    // The box looks like one field: a click beside the text means the text.
+    else if (!event.target.closest("button, a, li, textarea")) this.focusText();
+  };
+
+  #stopWanted() {
+    this.#stop.disabled = true;
+    this.dispatchEvent(new CustomEvent("stop-wanted", { bubbles: true }));
+  }
+
+  #startCompletion() {
+    const area = this.#area;
+    const before = area.value.slice(0, area.selectionStart);
+    area.focus();
+    area.setRangeText(!before || /\s$/u.test(before) ? "#" : " #", area.selectionStart, area.selectionEnd, "end");
+    area.dispatchEvent(new Event("input", { bubbles: true }));
+  }
+
+  /** @param {ClipboardEvent} event */
+  #pasted = (event) => {
+    const files = event.clipboardData?.files;
+    if (!files?.length) return;
+    event.preventDefault();
+    this.attach(files);
+  };
+
+  #chosen = () => {
+    this.attach([...(this.#files.files ?? [])]);
+    this.#files.value = "";
+    this.focusText();
+  };
+}
+
+customElements.define("chat-composer", ChatComposer);
+export { ChatComposer };

@@ -1,4 +1,4 @@
-const GAP_PX = 4;
+import { placeBeside } from "../lib/placement.js";
 
 /** A button and the popover it opens: placed beside the button, walked with the arrow keys. */
 class ChatMenu extends HTMLElement {
@@ -33,20 +33,9 @@ class ChatMenu extends HTMLElement {
     const isOpen = this.#panel.matches(":popover-open");
     this.#button.setAttribute("aria-expanded", String(isOpen));
     if (!isOpen) return;
-    this.#place();
+    placeBeside(this.#panel, this.#button, { atEnd: this.hasAttribute("data-end") });
     this.#items[0]?.focus({ preventScroll: true });
   };
-
-  #place() {
-    const around = this.#button.getBoundingClientRect();
-    const panel = this.#panel;
-    const own = panel.getBoundingClientRect();
-    const fitsBelow = around.bottom + own.height + GAP_PX <= innerHeight;
-    const top = fitsBelow ? around.bottom + GAP_PX : around.top - own.height - GAP_PX;
-    const left = this.hasAttribute("data-end") ? around.right - own.width : around.left;
-    panel.style.top = `${Math.max(GAP_PX, top)}px`;
-    panel.style.left = `${Math.min(Math.max(GAP_PX, left), innerWidth - own.width - GAP_PX)}px`;
-  }
 
   /** @param {KeyboardEvent} event */
   #pressed = (event) => {

@@ -1,1 +1,122 @@
-export {};
+import { appendText } from "../lib/tail.js";
+import { element, fragment } from "../render.js";
+
+/** The branch being shown, and the answers that are being written in it. */
+class ChatMessages extends HTMLElement {
+  /** The last event seen of each running generation, to go on from after a break. @type {Map<string, number>} */
+  #seen = new Map();
+
+  /** @returns {Record<string, number>} */
+  get seen() {
+    return Object.fromEntries(this.#seen);
+  }
+
+  /** The answer that is being written, if one is. @returns {HTMLElement | null} */
+  get active() {
+    return this.querySelector(".message--active[data-generation]");
+  }
+
+  /** @returns {HTMLElement[]} */
+  get all() {
+    return [...this.querySelectorAll(":scope > chat-message")].filter((node) => node instanceof HTMLElement);
+  }
+
+  /** @param {string} message */
+  find(message) {
+    return /** @type {HTMLElement | null} */ (this.querySelector(`:scope > #${CSS.escape(`message-${message}`)}`));
+  }
+
+  /**
+   * Show new messages after one that stays.
+   *
+   * @param {string | null} after
+   * @param {string} html
+   * @returns {boolean} false when `after` is not here, and nothing was changed
+   */
+  replaceAfter(after, html) {
+    const last = after === null ? null : this.find(after);
+    if (after !== null && !last) return false;
+    const stale = last ? [...this.children].slice([...this.children].indexOf(last) + 1) : [...this.children];
+    for (const node of stale) node.remove();
+    this.append(fragment(html));
+    return true;
+  }
+
+  /** @param {Node} nodes */
+  replaceAll(nodes) {
+    this.#seen.clear();
+    this.replaceChildren(nodes);
+  }
+
+  /**
+   * Bring one event of a running answer to the page.
+   *
+   * @param {any} event
+   * @returns {string} text to be read out, often empty
+   */
+  apply(event) {
+    const message = this.find(event.message);
+    if (!message) return "";
+    // After a reset the numbers may start anew; anything else that is old has been seen.
+    if (event.type !== "answer.reset" && event.seq <= (this.#seen.get(event.generation) ?? -1)) return "";
+    this.#seen.set(event.generation, event.seq);
+    if (event.type === "generation.ended") return this.#end(message, event);
+    if (event.type === "generation.progressed") return this.#progress(message, event.text);
+    return this.#write(message, event);
+  }
+
+  /**
+   * @param {HTMLElement} message
+   * @param {string} text
+   */
+  #progress(message, text) {
+    const line = message.querySelector("[data-progress-text]");
+    if (line) line.textContent = text;
+    return "";
+  }
+
+  /**
+   * @param {HTMLElement} message
+   * @param {any} event
+   */
+  #write(message, event) {
+    const blocks = message.querySelector("[data-blocks]");
+    const tail = message.querySelector("[data-tail]");
+    if (!blocks || !tail) return "";
+    message.querySelector("[data-progress]")?.remove();
+    if (event.type === "text.added") {
+      appendText(tail, event.text);
+      return "";
+    }
+    if (event.type === "tail.changed") {
+      tail.replaceChildren(fragment(event.html));
+      return "";
+    }
+    if (event.type === "answer.reset") {
+      blocks.replaceChildren(fragment(event.blocks.join("")));
+      tail.replaceChildren(fragment(event.tail));
+      return "";
+    }
+    const finished = fragment(event.html);
+    const words = finished.textContent ?? "";
+    blocks.append(finished);
+    tail.replaceChildren();
+    return words;
+  }
+
+  /**
+   * @param {HTMLElement} message
+   * @param {any} event
+   */
+  #end(message, event) {
+    this.#seen.delete(event.generation);
+    const words = message.querySelector("[data-tail]")?.textContent ?? "";
+    const stored = element(event.html);
+    if (stored) message.replaceWith(stored);
+    const error = stored?.querySelector(".message__error .notice__title")?.textContent ?? "";
+    return `${words} ${error}`.trim();
+  }
+}
+
+customElements.define("chat-messages", ChatMessages);
+export { ChatMessages };

@@ -1,1 +1,411 @@
-export {};
+import { PendingRequests } from "../lib/pending.js";
+import { newRef } from "../lib/refs.js";
+import { get, post, RequestFailed } from "../lib/requests.js";
+import { ScrollFollower } from "../lib/scroll_follower.js";
+import { socket } from "../lib/socket.js";
+import { copyOf, fragment, parsePage } from "../render.js";
+import { toast } from "./chat_toasts.js";
+
+/**
+ * @typedef {import("./chat_composer.js").ChatComposer} ChatComposer
+ * @typedef {import("./chat_message.js").ChatMessage} ChatMessage
+ * @typedef {import("./chat_messages.js").ChatMessages} ChatMessages
+ * @typedef {import("./chat_panel.js").ChatPanel} ChatPanel
+ * @typedef {import("./chat_sidebar.js").ChatSidebar} ChatSidebar
+ * @typedef {import("./chat_title.js").ChatTitle} ChatTitle
+ * @typedef {import("../lib/pending.js").Pending} Pending
+ */
+
+/** One chat, or the beginning of one: carries what people do to the server and what it says to the page. */
+class ChatPage extends HTMLElement {
+  #pending = new PendingRequests();
+  /** @type {ScrollFollower | null} */
+  #follower = null;
+  #hasBeenOpen = false;
+
+  /** What people do inside the page, by the event that tells of it. @type {Record<string, (detail: any) => void>} */
+  #deeds = {
+    "message-composed": (detail) => this.#send(detail),
+    "message-edited": (detail) => this.#edit(detail),
+    "answer-wanted": (detail) => this.#regenerate(detail),
+    "sibling-wanted": (detail) => this.#showSibling(detail),
+    "stop-wanted": () => this.#stop(),
+    "citation-opened": (detail) => this.#panel.open(detail.source, detail.opener),
+  };
+
+  connectedCallback() {
+    // Swapped in as a whole, this element is reached before those inside it.
+    customElements.upgrade(this);
+    for (const name of Object.keys(this.#deeds)) this.addEventListener(name, this.#done);
+    this.addEventListener("click", this.#clicked);
+    this.addEventListener("dragover", this.#dragged);
+    this.addEventListener("dragleave", this.#dragEnded);
+    this.addEventListener("drop", this.#dropped);
+    socket.addEventListener("opened", this.#opened);
+    socket.addEventListener("lost", this.#lost);
+    socket.addEventListener("received", this.#received);
+    const jump = this.#find("[data-jump]");
+    this.#follower = new ScrollFollower(this.#find("[data-scroll]"), this.#messages, (isAtEnd) => {
+      jump.hidden = isAtEnd;
+    });
+    this.#follower.follow();
+    this.#showState();
+    if (socket.isOpen) this.#opened();
+    else socket.connect();
+  }
+
+  disconnectedCallback() {
+    for (const name of Object.keys(this.#deeds)) this.removeEventListener(name, this.#done);
+    this.removeEventListener("click", this.#clicked);
+    this.removeEventListener("dragover", this.#dragged);
+    this.removeEventListener("dragleave", this.#dragEnded);
+    this.removeEventListener("drop", this.#dropped);
+    socket.removeEventListener("opened", this.#opened);
+    socket.removeEventListener("lost", this.#lost);
+    socket.removeEventListener("received", this.#received);
+    this.#follower?.stop();
+    if (this.#chat && socket.isOpen) socket.send({ type: "chat.closed", chat: this.#chat });
+  }
+
+  /** Uuid of the chat; empty for a new one. */
+  get #chat() {
+    return this.dataset.chat ?? "";
+  }
+
+  get #model() {
+    return this.querySelector("chat-picker")?.getAttribute("data-selected") ?? "";
+  }
+
+  /** @param {string} selector */
+  #find(selector) {
+    return /** @type {HTMLElement} */ (this.querySelector(selector));
+  }
+
+  get #messages() {
+    return /** @type {ChatMessages} */ (this.#find("chat-messages"));
+  }
+
+  get #composer() {
+    return /** @type {ChatComposer} */ (this.#find("chat-composer"));
+  }
+
+  get #panel() {
+    return /** @type {ChatPanel} */ (this.#find("chat-panel"));
+  }
+
+  get #title() {
+    return /** @type {ChatTitle} */ (this.#find("chat-title"));
+  }
+
+  get #sidebar() {
+    return /** @type {ChatSidebar | null} */ (document.querySelector("chat-sidebar"));
+  }
+
+  // ---- what people do ---------------------------------------------------------------------------
+
+  /** @param {Event} event */
+  #done = (event) => {
+    if (event instanceof CustomEvent) this.#deeds[event.type]?.(event.detail);
+  };
+
+  /** @param {{content: string, documents: import("../lib/drafts.js").DraftDocument[]}} detail */
+  #send({ content, documents }) {
+    const ref = newRef();
+    this.#pending.add(ref, this.#pendingOf({ kind: "send", content, documents }));
+    const question = copyOf(this.#template("[data-optimistic]"));
+    question.querySelector("[data-body]")?.append(content);
+    this.#messages.append(question, copyOf(this.#template("[data-waiting]")));
+    this.classList.remove("chat--empty");
+    this.#follower?.follow();
+    socket.send({
+      type: "message.sent",
+      ref,
+      content,
+      model: this.#model,
+      ...(this.#chat && { chat: this.#chat }),
+      ...(documents.length && { documents: documents.map(({ uuid }) => uuid) }),
+    });
+  }
+
+  /** @param {{message: string, content: string}} detail */
+  #edit({ message, content }) {
+    const ref = newRef();
+    this.#pending.add(ref, this.#pendingOf({ kind: "edit", content, message }));
+    this.#messages.find(message)?.setAttribute("aria-busy", "true");
+    socket.send({ type: "message.edited", ref, chat: this.#chat, message, content, model: this.#model });
+  }
+
+  /** @param {{message: string}} detail */
+  #regenerate({ message }) {
+    const ref = newRef();
+    this.#pending.add(ref, this.#pendingOf({ kind: "regenerate", message }));
+    this.#messages.find(message)?.setAttribute("aria-busy", "true");
+    socket.send({ type: "answer.requested", ref, chat: this.#chat, message, model: this.#model });
+  }
+
+  #stop() {
+    const generation = this.#messages.active?.dataset.generation;
+    if (generation) socket.send({ type: "stop.requested", chat: this.#chat, generation });
+  }
+
+  /** @param {{url: string, to: string, message: string}} detail */
+  async #showSibling({ url, to }) {
+    try {
+      const answer = await post(url);
+      const before = this.#messages.all.length;
+      this.#messages.replaceAll(fragment(await answer.text()));
+      this.#showState();
+      this.#open({});
+      if (before) this.#focusSibling(url, to);
+    } catch (error) {
+      this.#complain(error);
+    }
+  }
+
+  /**
+   * Keep the focus on the arrow that was pressed: on the message that has come in its place.
+   *
+   * @param {string} url names the message that was asked for
+   * @param {string} to
+   */
+  #focusSibling(url, to) {
+    const shown = this.#messages.all.find((node) => url.includes(node.dataset.message ?? "-"));
+    const arrow = shown?.querySelector(`[data-to="${to}"]:not(:disabled)`) ?? shown?.querySelector("[data-to]:not(:disabled)");
+    if (arrow instanceof HTMLElement) arrow.focus({ preventScroll: true });
+  }
+
+  /** @param {Partial<Pending>} facts @returns {Pending} */
+  #pendingOf(facts) {
+    const known = this.#chat ? this.#messages.all.map((node) => node.dataset.message ?? "") : (this.#sidebar?.chats ?? []);
+    return { kind: "send", content: "", documents: [], message: "", isUncertain: false, ...facts, known: new Set(known) };
+  }
+
+  /** @param {Event} event */
+  #clicked = (event) => {
+    if (!(event.target instanceof Element)) return;
+    if (event.target.closest("[data-jump]")) this.#follower?.follow();
+    else if (event.target.closest("[data-reconnect]")) socket.retry();
+    const suggestion = event.target.closest(".suggestion");
+    if (!(suggestion instanceof HTMLButtonElement)) return;
+    if (suggestion.dataset.suggestion) this.#composer.suggest(suggestion.dataset.suggestion);
+    if ("chooseFiles" in suggestion.dataset) this.#composer.chooseFiles();
+  };
+
+  // ---- files dropped anywhere on the page ---------------------------------------------------------
+
+  /** @param {DragEvent} event */
+  #dragged = (event) => {
+    if (!event.dataTransfer?.types.includes("Files")) return;
+    event.preventDefault();
+    this.classList.add("chat--drop");
+  };
+
+  /** @param {DragEvent} event */
+  #dragEnded = (event) => {
+    if (!(event.relatedTarget instanceof Node) || !this.contains(event.relatedTarget)) this.classList.remove("chat--drop");
+  };
+
+  /** @param {DragEvent} event */
+  #dropped = (event) => {
+    this.classList.remove("chat--drop");
+    if (!event.dataTransfer?.files.length) return;
+    event.preventDefault();
+    this.#composer.attach(event.dataTransfer.files);
+  };
+
+  // ---- the connection -----------------------------------------------------------------------------
+
+  #opened = () => {
+    this.#find("[data-offline]").hidden = true;
+    this.#open(this.#messages.seen);
+    if (this.#hasBeenOpen) this.#recover();
+    this.#hasBeenOpen = true;
+  };
+
+  /** @param {Record<string, number>} seen */
+  #open(seen) {
+    if (this.#chat && socket.isOpen) socket.send({ type: "chat.opened", chat: this.#chat, seen });
+  }
+
+  #lost = () => {
+    this.#pending.doubt((ref) => socket.isWaiting(ref));
+    // The first break is often over before anyone has noticed it.
+    if (socket.failures > 1 || this.#pending.size) this.#find("[data-offline]").hidden = false;
+    if (socket.isSuspicious) this.#checkSession();
+  };
+
+  /** A connection that cannot be made again may mean that the person is not signed in any more. */
+  async #checkSession() {
+    try {
+      await get(this.#sidebar?.dataset.listUrl ?? location.pathname);
+    } catch (error) {
+      if (error instanceof RequestFailed && [401, 403].includes(error.status)) {
+        this.#find("[data-signed-out]").hidden = false;
+        this.#find("[data-offline]").hidden = true;
+      }
+    }
+  }
+
+  /** Ask the server what it has, after a break: whatever came or was sent meanwhile. */
+  async #recover() {
+    const doubtful = this.#pending.takeUncertain();
+    try {
+      const answer = await get(this.#chat ? location.pathname : (this.dataset.newUrl ?? "/"));
+      const page = parsePage(await answer.text());
+      if (this.#chat) this.#adopt(page);
+      for (const request of doubtful) this.#judge(request, page);
+    } catch {
+      for (const request of doubtful) this.#giveBack(request, this.#composer.dataset.unsent ?? "");
+    }
+  }
+
+  /** @param {Document} page as the server shows it now */
+  #adopt(page) {
+    const stored = page.querySelector("chat-messages");
+    if (!stored || this.querySelector(".message__editor")) return;
+    const isSame = digest(stored) === digest(this.#messages);
+    if (isSame) return;
+    const nodes = document.createDocumentFragment();
+    for (const node of [...stored.childNodes]) nodes.append(document.importNode(node, true));
+    this.#messages.replaceAll(nodes);
+    this.#showState();
+    this.#open({});
+  }
+
+  /**
+   * Was a request that was on its way when the connection broke done or not?
+   *
+   * @param {Pending} request
+   * @param {Document} page
+   */
+  #judge(request, page) {
+    if (request.kind !== "send") return;
+    if (this.#chat) {
+      const arrived = [.../** @type {NodeListOf<ChatMessage>} */ (this.#messages.querySelectorAll('chat-message[data-role="user"]'))].some(
+        (node) => !request.known.has(node.dataset.message ?? "") && node.text === request.content,
+      );
+      if (arrived) this.#composer.settle();
+      else this.#giveBack(request, this.#composer.dataset.unsent ?? "");
+      return;
+    }
+    const row = [...page.querySelectorAll("li[data-chat]")].find((node) => !request.known.has(node.getAttribute("data-chat") ?? ""));
+    const link = row?.querySelector("a");
+    if (!link) {
+      this.#giveBack(request, this.#composer.dataset.unsent ?? "");
+      return;
+    }
+    this.#composer.settle();
+    location.assign(link.href);
+  }
+
+  // ---- what the server says ------------------------------------------------------------------------
+
+  /** @param {Event} event */
+  #received = (event) => {
+    const said = /** @type {CustomEvent} */ (event).detail;
+    if (said.type === "sidebar.changed") this.#sidebar?.replaceChats(said.html);
+    else if (said.type === "chat.renamed") this.#renamed(said);
+    else if (said.type === "branch.changed") this.#branchChanged(said);
+    else if (said.type === "request.refused") this.#refused(said);
+    else if (said.chat === this.#chat) this.#answered(said);
+  };
+
+  /** @param {any} said */
+  #answered(said) {
+    const words = this.#messages.apply(said);
+    if (words) this.#announce(words);
+    if (said.type === "generation.ended") this.#showState();
+  }
+
+  /** @param {{chat: string, title: string}} said */
+  #renamed({ chat, title }) {
+    this.#sidebar?.rename(chat, title);
+    if (chat === this.#chat) this.#title.show(title);
+  }
+
+  /** @param {any} said */
+  #branchChanged(said) {
+    const request = this.#pending.settle(said.ref);
+    const isNew = !this.#chat && request !== undefined;
+    if (!isNew && said.chat !== this.#chat) return;
+    if (isNew) this.#begin(said);
+    if (request?.kind === "send") this.#composer.settle(said.chat);
+    if (!this.#messages.replaceAfter(said.after, said.html)) {
+      this.#recover();
+      return;
+    }
+    if (request) this.#follower?.follow();
+    this.#showState();
+  }
+
+  /** The new chat has an address now. @param {{chat: string, url: string}} said */
+  #begin({ chat, url }) {
+    this.dataset.chat = chat;
+    this.#title.dataset.chat = chat;
+    this.#title.dataset.url = (this.dataset.renameUrl ?? "").replace(/[0-9a-f]{8}-[0-9a-f-]{27}/u, chat);
+    for (const node of this.querySelectorAll("[data-welcome]")) node.remove();
+    // Going back means loading that page anew, which is what htmx does with entries of its own.
+    history.replaceState({ htmx: true }, "", location.href);
+    history.pushState({ htmx: true }, "", url);
+  }
+
+  /** @param {{text: string, ref?: string}} said */
+  #refused({ text, ref }) {
+    const request = this.#pending.settle(ref);
+    if (request) this.#giveBack(request, text);
+    else toast(text, { danger: true });
+  }
+
+  /**
+   * Nothing was stored: the page is as it was before, and what was written is in its field again.
+   *
+   * @param {Pending} request
+   * @param {string} reason
+   */
+  #giveBack(request, reason) {
+    for (const node of this.querySelectorAll(".message--unsent")) node.remove();
+    this.#messages.find(request.message)?.removeAttribute("aria-busy");
+    this.classList.toggle("chat--empty", !this.#messages.all.length);
+    if (request.kind === "send") {
+      this.#composer.restore(request.content, request.documents, reason);
+      return;
+    }
+    toast(reason, { danger: true });
+    const message = /** @type {ChatMessage | null} */ (this.#messages.find(request.message));
+    if (request.kind === "edit") message?.edit(request.content);
+  }
+
+  // ---- the rest --------------------------------------------------------------------------------
+
+  #showState() {
+    this.#composer.isStreaming = this.#messages.active !== null;
+  }
+
+  /** @param {string} words */
+  #announce(words) {
+    this.#find("[data-announcer]").textContent = words;
+  }
+
+  /** @param {unknown} error */
+  #complain(error) {
+    const kind = error instanceof RequestFailed && error.status > 0 ? "failed" : "offline";
+    toast(document.querySelector("chat-toasts")?.getAttribute(`data-${kind}`) ?? "", { danger: true });
+  }
+
+  /** @param {string} selector */
+  #template(selector) {
+    return /** @type {HTMLTemplateElement} */ (this.querySelector(`template${selector}`));
+  }
+}
+
+/**
+ * What tells one state of a branch from another: its messages and whether their answers are finished.
+ *
+ * @param {Element} messages
+ */
+function digest(messages) {
+  const facts = [...messages.children].map((node) => `${node.id} ${node.getAttribute("data-state")}`);
+  return facts.join();
+}
+
+customElements.define("chat-page", ChatPage);

@@ -1,1 +1,169 @@
-export {};
+import { get, post } from "../lib/requests.js";
+import { fragment } from "../render.js";
+import { toast } from "./chat_toasts.js";
+
+/** The list of chats beside the page: kept fresh by the socket, renamed and deleted from in place. */
+class ChatSidebar extends HTMLElement {
+  connectedCallback() {
+    this.addEventListener("click", this.#clicked);
+    document.addEventListener("htmx:pushedIntoHistory", this.#moved);
+    document.addEventListener("htmx:afterSettle", this.#moved);
+  }
+
+  disconnectedCallback() {
+    this.removeEventListener("click", this.#clicked);
+    document.removeEventListener("htmx:pushedIntoHistory", this.#moved);
+    document.removeEventListener("htmx:afterSettle", this.#moved);
+  }
+
+  /** Uuids of the chats in the list. @returns {Set<string>} */
+  get chats() {
+    return new Set([...this.querySelectorAll("li[data-chat]")].map((row) => row.getAttribute("data-chat") ?? ""));
+  }
+
+  /** @param {string} html the newest chats */
+  replaceChats(html) {
+    const list = this.querySelector("[data-chats]");
+    // A row that is being renamed would lose what was typed; the list comes again with the next change.
+    if (!list || list.querySelector("form")) return;
+    const top = list.scrollTop;
+    list.replaceChildren(fragment(html));
+    globalThis.htmx.process(list);
+    list.scrollTop = top;
+    this.#moved();
+  }
+
+  /**
+   * @param {string} chat
+   * @param {string} title
+   */
+  rename(chat, title) {
+    const link = this.#row(chat)?.querySelector("a");
+    if (link) link.textContent = title;
+  }
+
+  async refresh() {
+    const answer = await get(this.dataset.listUrl ?? "");
+    this.replaceChats(await answer.text());
+  }
+
+  /** @param {string} chat */
+  #row(chat) {
+    return /** @type {HTMLElement | null} */ (this.querySelector(`li[data-chat="${CSS.escape(chat)}"]`));
+  }
+
+  #moved = () => {
+    for (const link of this.querySelectorAll("a.sidebar-chat__link, a.navigation__link")) {
+      if (link.getAttribute("href") === location.pathname) link.setAttribute("aria-current", "page");
+      else link.removeAttribute("aria-current");
+    }
+  };
+
+  /** @param {Event} event */
+  #clicked = (event) => {
+    const button = event.target instanceof Element ? event.target.closest("[data-row-action]") : null;
+    const row = button?.closest("li");
+    if (!button || !row) return;
+    if (button.getAttribute("data-row-action") === "rename") this.#startRename(row);
+    else this.#delete(row);
+  };
+
+  /** @param {HTMLElement} row */
+  #startRename(row) {
+    const link = /** @type {HTMLAnchorElement} */ (row.querySelector("a"));
+    const title = link.textContent ?? "";
+    const form = document.createElement("form");
+    form.className = "sidebar-chat__rename";
+    const input = document.createElement("input");
+    input.maxLength = 200;
+    input.value = title;
+    input.setAttribute("aria-label", title);
+    form.append(input);
+    link.hidden = true;
+    row.prepend(form);
+    input.focus();
+    input.select();
+
+    const leave = () => {
+      form.remove();
+      link.hidden = false;
+    };
+    const save = () => {
+      if (!form.isConnected) return;
+      const wanted = input.value.trim();
+      leave();
+      if (wanted && wanted !== title) this.#rename(row, link, title, wanted);
+    };
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      save();
+      link.focus();
+    });
+    input.addEventListener("blur", save);
+    input.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape") return;
+      event.preventDefault();
+      leave();
+      link.focus();
+    });
+  }
+
+  /**
+   * @param {HTMLElement} row
+   * @param {HTMLAnchorElement} link
+   * @param {string} before
+   * @param {string} wanted
+   */
+  async #rename(row, link, before, wanted) {
+    link.textContent = wanted;
+    try {
+      await post(row.dataset.renameUrl ?? "", { title: wanted });
+    } catch {
+      link.textContent = before;
+      toast(this.dataset.renameFailed ?? "", { danger: true });
+    }
+  }
+
+  /** @param {HTMLElement} row */
+  async #delete(row) {
+    const link = /** @type {HTMLAnchorElement} */ (row.querySelector("a"));
+    const isShown = link.getAttribute("href") === location.pathname;
+    const next = row.nextElementSibling;
+    row.hidden = true;
+    try {
+      await post(row.dataset.deleteUrl ?? "");
+    } catch {
+      row.hidden = false;
+      toast(this.dataset.deleteFailed ?? "", { danger: true });
+      return;
+    }
+    const undo = () => this.#undoDelete(row.dataset.undoUrl ?? "", link.href, isShown);
+    toast(this.dataset.deleted ?? "", { action: { label: this.dataset.undo ?? "", run: undo } });
+    if (isShown) this.#visitNewChat();
+    else /** @type {HTMLElement | null} */ (next?.querySelector("a"))?.focus({ preventScroll: true });
+  }
+
+  /**
+   * @param {string} url
+   * @param {string} chatUrl
+   * @param {boolean} wasShown
+   */
+  async #undoDelete(url, chatUrl, wasShown) {
+    try {
+      await post(url);
+      await this.refresh();
+    } catch {
+      toast(this.dataset.undoFailed ?? "", { danger: true });
+      return;
+    }
+    if (wasShown) location.assign(chatUrl);
+  }
+
+  #visitNewChat() {
+    const link = this.querySelector("a[data-new-chat]");
+    if (link instanceof HTMLElement) link.click();
+  }
+}
+
+customElements.define("chat-sidebar", ChatSidebar);
+export { ChatSidebar };

@@ -26,7 +26,7 @@ def dom_id(thing: object, part: str = "") -> str:
 
     `thing` has a `uuid`; its noun is `dom_noun` where it has one (views of a model class), else its class's name.
     """
-    noun = getattr(thing, "dom_noun", None) or type(thing).__name__.lower()
+    noun = getattr(thing, "dom_noun", None) or type(thing).__name__.removesuffix("View").lower()
     base = f"{noun}-{getattr(thing, 'uuid')}"  # noqa: B009  (any object with a uuid will do)
     return f"{base}-{part}" if part else base
 

@@ -1,0 +1,122 @@
+import { copyOf } from "../render.js";
+import { PickerList } from "./picker_list.js";
+import { get } from "./requests.js";
+
+const PAUSE_MS = 120;
+/** `#` at the start of a word, and what follows it up to the caret. */
+const QUERY = /(?:^|\s)#([^\s#]*)$/u;
+
+/**
+ * Completes `#name` in the composer with one of the person's documents.
+ *
+ * The panel opens while the caret stands in such a word; picking one takes the word out of the text.
+ */
+export class DocumentCompletion {
+  #panel;
+  #area;
+  #template;
+  #url;
+  #onPick;
+  #options;
+  #timer = 0;
+  #asked = 0;
+
+  /**
+   * @param {object} parts
+   * @param {HTMLElement} parts.panel
+   * @param {HTMLTextAreaElement} parts.area
+   * @param {HTMLTemplateElement} parts.template
+   * @param {string} parts.url
+   * @param {(document: import("./drafts.js").DraftDocument) => void} parts.onPick
+   */
+  constructor({ panel, area, template, url, onPick }) {
+    this.#panel = panel;
+    this.#area = area;
+    this.#template = template;
+    this.#url = url;
+    this.#onPick = onPick;
+    const list = /** @type {HTMLElement} */ (panel.querySelector(".picker__list"));
+    this.#options = new PickerList(list, area, (option) => this.#pick(option));
+    area.addEventListener("input", () => this.update());
+    area.addEventListener("blur", () => this.close());
+  }
+
+  get isOpen() {
+    return !this.#panel.hidden;
+  }
+
+  get #query() {
+    const before = this.#area.value.slice(0, this.#area.selectionStart);
+    return QUERY.exec(before)?.[1] ?? null;
+  }
+
+  update() {
+    clearTimeout(this.#timer);
+    if (!this.#url || this.#query === null) this.close();
+    else this.#timer = setTimeout(() => this.#ask(), PAUSE_MS);
+  }
+
+  close() {
+    clearTimeout(this.#timer);
+    this.#asked += 1;
+    this.#panel.hidden = true;
+    this.#area.removeAttribute("aria-activedescendant");
+  }
+
+  /**
+   * @param {KeyboardEvent} event
+   * @returns {boolean} whether the key was for the list
+   */
+  press(event) {
+    if (!this.isOpen) return false;
+    if (event.key === "Escape") {
+      event.preventDefault();
+      this.close();
+      return true;
+    }
+    return this.#options.press(event);
+  }
+
+  async #ask() {
+    const query = this.#query;
+    if (query === null) return;
+    this.#asked += 1;
+    const asked = this.#asked;
+    const answer = await get(`${this.#url}?q=${encodeURIComponent(query)}`).catch(() => null);
+    // A later keystroke has asked again, or closed the panel.
+    if (!answer || asked !== this.#asked) return;
+    const { documents } = await answer.json();
+    if (asked === this.#asked) this.#show(documents);
+  }
+
+  /** @param {{uuid: string, name: string, detail?: string}[]} documents */
+  #show(documents) {
+    const list = /** @type {HTMLElement} */ (this.#panel.querySelector(".picker__list"));
+    list.replaceChildren(...documents.map((document) => this.#optionOf(document)));
+    /** @type {HTMLElement} */ (this.#panel.querySelector("[data-none]")).hidden = documents.length > 0;
+    this.#panel.hidden = false;
+    this.#options.activate(this.#options.shown[0] ?? null);
+  }
+
+  /** @param {{uuid: string, name: string, detail?: string}} document */
+  #optionOf(document) {
+    const option = copyOf(this.#template);
+    option.id = `document-option-${document.uuid}`;
+    option.dataset.uuid = document.uuid;
+    /** @type {HTMLElement} */ (option.querySelector("[data-name]")).textContent = document.name;
+    /** @type {HTMLElement} */ (option.querySelector("[data-detail]")).textContent = document.detail ?? "";
+    return option;
+  }
+
+  /** @param {HTMLElement} option */
+  #pick(option) {
+    const area = this.#area;
+    const caret = area.selectionStart;
+    const start = caret - (this.#query?.length ?? 0) - 1;
+    area.setRangeText("", Math.max(0, start), caret, "end");
+    this.close();
+    this.#onPick({ uuid: option.dataset.uuid ?? "", name: option.querySelector("[data-name]")?.textContent ?? "" });
+    area.dispatchEvent(new Event("input", { bubbles: true }));
+    area.focus();
+  }
+}

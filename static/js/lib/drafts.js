@@ -1,0 +1,37 @@
+/**
+ * @typedef {{uuid: string, name: string}} DraftDocument
+ * @typedef {{content: string, documents: DraftDocument[]}} Draft
+ */
+
+/** @param {string} chat empty for a new one */
+function keyOf(chat) {
+  return `hearth:draft:${document.body.dataset.user ?? ""}:${chat || "new"}`;
+}
+
+/**
+ * What was written in a chat and not sent, on this device.
+ *
+ * @param {string} chat
+ * @returns {Draft}
+ */
+export function readDraft(chat) {
+  try {
+    const stored = JSON.parse(localStorage.getItem(keyOf(chat)) ?? "{}");
+    return { content: String(stored.content ?? ""), documents: Array.isArray(stored.documents) ? stored.documents : [] };
+  } catch {
+    return { content: "", documents: [] };
+  }
+}
+
+/**
+ * @param {string} chat
+ * @param {Draft} draft an empty one is forgotten
+ */
+export function keepDraft(chat, draft) {
+  try {
+    if (draft.content || draft.documents.length) localStorage.setItem(keyOf(chat), JSON.stringify(draft));
+    else localStorage.removeItem(keyOf(chat));
+  } catch {
+    // Storage is full or switched off: the text is still in the field.
+  }
+}

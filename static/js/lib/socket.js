@@ -1,0 +1,114 @@
+const FIRST_WAIT_MS = 500;
+const LONGEST_WAIT_MS = 15_000;
+/** So many failures in a row, and it is worth asking whether the person is still signed in. */
+const SUSPICIOUS_FAILURES = 2;
+
+/**
+ * The connection of this page to the server, made anew when it breaks.
+ *
+ * Dispatches `opened`, `lost` and, for what the server says, `received` with the event as `detail`.
+ * What is sent while the connection is being made waits for it; what was on its way when it broke is
+ * not sent again: whoever sent it asks the server what became of it.
+ */
+export class ChatSocket extends EventTarget {
+  #path;
+  /** @type {WebSocket | null} */
+  #socket = null;
+  /** @type {object[]} */
+  #waiting = [];
+  #failures = 0;
+  #timer = 0;
+  #isWanted = false;
+
+  /** @param {string} path */
+  constructor(path) {
+    super();
+    this.#path = path;
+    addEventListener("online", () => this.retry());
+    document.addEventListener("visibilitychange", () => {
+      if (!document.hidden) this.retry();
+    });
+    // A page kept for the back button comes back with its connection closed.
+    addEventListener("pageshow", (event) => {
+      if (event.persisted) this.retry();
+    });
+  }
+
+  get isOpen() {
+    return this.#socket?.readyState === WebSocket.OPEN;
+  }
+
+  /** How often in a row the connection could not be made. */
+  get failures() {
+    return this.#failures;
+  }
+
+  get isSuspicious() {
+    return this.#failures >= SUSPICIOUS_FAILURES;
+  }
+
+  connect() {
+    this.#isWanted = true;
+    if (!this.#socket) this.#open();
+  }
+
+  /** Try at once instead of waiting for the next attempt. */
+  retry() {
+    if (!this.#isWanted || this.#socket) return;
+    clearTimeout(this.#timer);
+    this.#open();
+  }
+
+  /**
+   * Send an event now, or as soon as there is a connection.
+   *
+   * @param {{type: string}} event
+   */
+  send(event) {
+    if (this.isOpen) this.#socket?.send(JSON.stringify(event));
+    else this.#waiting.push(event);
+  }
+
+  /**
+   * Forget events that still wait, so that they are not sent later.
+   *
+   * @param {(event: any) => boolean} isUnwanted
+   */
+  withdraw(isUnwanted) {
+    this.#waiting = this.#waiting.filter((event) => !isUnwanted(event));
+  }
+
+  /** @param {string} ref */
+  isWaiting(ref) {
+    return this.#waiting.some((event) => "ref" in event && event.ref === ref);
+  }
+
+  #open() {
+    const scheme = location.protocol === "https:" ? "wss:" : "ws:";
+    const socket = new WebSocket(`${scheme}//${location.host}${this.#path}`);
+    this.#socket = socket;
+    socket.addEventListener("open", () => {
+      this.#failures = 0;
+      this.dispatchEvent(new Event("opened"));
+      const waiting = this.#waiting;
+      this.#waiting = [];
+      for (const event of waiting) this.send(event);
+    });
+    socket.addEventListener("message", ({ data }) => {
+      this.dispatchEvent(new CustomEvent("received", { detail: JSON.parse(data) }));
+    });
+    // An error is always followed by close.
+    socket.addEventListener("close", () => this.#closed());
+  }
+
+  #closed() {
+    this.#socket = null;
+    this.#failures += 1;
+    this.dispatchEvent(new Event("lost"));
+    const longest = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** (this.#failures - 1));
+    // Pages that lost the same server must not all come back at the same moment.
+    this.#timer = setTimeout(() => this.#open(), longest * (0.5 + Math.random() / 2));
+  }
+}
+
+export const socket = new ChatSocket("/ws/");
