@@ -11,7 +11,7 @@ import re
 from markdown_it import MarkdownIt
 from markdown_it.rules_inline import StateInline
 
-_SCHEME = re.compile(r"(?<![^\W_])https?$")
+_SCHEME = re.compile(r"(?<![A-Za-z0-9])https?$")
 _ADDRESS = re.compile(
     r"://[A-Za-z0-9.\-]+(?::\d{1,5})?(?:[/?#][^\s<>\"`\\^{}|\u3000-\u303f\uff00-\uffef\u2018-\u201d]*)?"
 )

@@ -21,15 +21,16 @@ def _citation_rule(state: StateInline, silent: bool) -> bool:
     known = state.env.get("citations")
     if not known or state.linkLevel > 0 or state.src[state.pos] != "[":
         return False
+    if silent:
+        return False  # asked for the end of a link's label, where a mark is only a pair of brackets
     match = _MARK.match(state.src, state.pos, state.posMax)
     if match is None:
         return False
     numbers = [int(number) for number in match[1].split(",")]
     if not all(number in known for number in numbers):
         return False
-    if not silent:
-        for number in numbers:
-            state.push("citation", "button", 0).content = str(number)
+    for number in numbers:
+        state.push("citation", "button", 0).content = str(number)
     state.pos = match.end()
     return True
 

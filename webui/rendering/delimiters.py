@@ -14,7 +14,7 @@ from markdown_it.rules_block import StateBlock
 from markdown_it.rules_inline import StateInline
 
 _CLOSING = {"$$": "$$", r"\[": r"\]", r"\(": r"\)"}
-_PROSE = re.compile(r"[^\W\d_]{2,}[,;:]?\s+[^\W\d_]{2,}")
+_PROSE = re.compile(r"[^\W\d_]{2,}[,;:]?\s+[^\W\d_]{2,}|^\d[\d.,]*\s.*[^\W\d_]{3,}", re.DOTALL)
 _TEX_SIGN = re.compile(r"[\\^_={}<>|]")
 
 
@@ -144,7 +144,7 @@ def _closing_dollar(source: str, start: int, limit: int) -> int:
 
 
 def _is_money(tex: str) -> bool:
-    """Tell `$5, and (US$` from `$5 x$`: words in a row without anything of TeX."""
+    """Tell `$5, and (US$` from `$5 x$`: words in a row or after an amount, without anything of TeX."""
     return _PROSE.search(tex) is not None and _TEX_SIGN.search(tex) is None
 
 

@@ -39,7 +39,7 @@ class IncrementalRenderer:
     def __init__(self, *, citations: Collection[int] = ()) -> None:
         self._citations = frozenset(citations)
         self._pieces: list[str] = []
-        self._n_chars = 0
+        self._size = limits.TextSize()
         self._open = ""
         """The source from the first unfinished block on."""
         self._new = ""
@@ -52,7 +52,7 @@ class IncrementalRenderer:
     def feed(self, delta: str) -> None:
         """Take the next piece of text. Cheap: nothing is rendered."""
         self._pieces.append(delta)
-        self._n_chars += len(delta)
+        self._size.add(delta)
         if self._ends_in_return and delta:
             delta = delta.removeprefix("\n")
         self._ends_in_return = delta.endswith("\r") if delta else self._ends_in_return
@@ -63,7 +63,7 @@ class IncrementalRenderer:
         has_new_line = "\n" in self._new
         self._open += self._new
         self._new = ""
-        if self._is_too_long():
+        if self._size.is_too_large:
             return RenderedUpdate(finished_blocks=(), tail=self._render_tail())
         finished = self._finish_blocks() if has_new_line else ()
         return RenderedUpdate(finished_blocks=finished, tail=self._render_tail())
@@ -74,16 +74,13 @@ class IncrementalRenderer:
         blocks = (*update.finished_blocks, update.tail) if update.tail else update.finished_blocks
         self._note_definitions(self._references_of(self._open))
         text = "".join(self._pieces)
-        must_replace = self._must_replace or self._is_too_long() or "[^" in text
+        must_replace = self._must_replace or self._size.is_too_large or "[^" in text
         self._open = ""
         return RenderedUpdate(
             finished_blocks=blocks,
             tail=SafeString(""),
             whole=render_markdown(text, citations=self._citations) if must_replace else None,
         )
-
-    def _is_too_long(self) -> bool:
-        return self._n_chars > limits.MAX_TEXT_CHARS
 
     def _env(self) -> dict[str, Any]:
         return {"citations": self._citations, "references": dict(self._references)}
@@ -127,8 +124,8 @@ class IncrementalRenderer:
             self._must_replace = True
 
     def _render_tail(self) -> SafeString:
-        if not self._open.strip():
+        if not self._open:
             return SafeString("")
-        if self._is_too_long():
+        if self._size.is_too_large:
             return clean(plain_block(self._open, _("This text is too long to lay out; it is shown as it is.")))
         return clean(stream_parser.render(self._open, self._env()))

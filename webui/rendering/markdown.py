@@ -25,6 +25,7 @@ from .autolinks import bare_addresses
 from .citations import citation_chip, citation_marks
 from .code import render_code
 from .delimiters import math_delimiters
+from .emphasis import cjk_emphasis
 from .math import render_math, tex_as_code
 from .sanitize import LINK_REL, clean, is_allowed_link
 
@@ -37,7 +38,9 @@ def render_markdown(text: str, *, citations: Collection[int] = ()) -> SafeString
     Args:
         citations: Numbers that may become chips. Marks with other numbers stay text.
     """
-    if len(text) > limits.MAX_TEXT_CHARS:
+    size = limits.TextSize()
+    size.add(text)
+    if size.is_too_large:
         return clean(plain_block(text, _("This text is too long to lay out; it is shown as it is.")))
     env: Env = {"citations": frozenset(citations), "docId": f"{zlib.crc32(text.encode('utf-8', 'replace')):08x}"}
     return clean(whole_parser.render(text, env))
@@ -77,7 +80,7 @@ def build_parser(*, footnotes: bool) -> _Parser:
     md = _Parser("commonmark", {"html": False, "xhtmlOut": False, "maxNesting": 100, "tasklists": True})
     md.enable(["table", "strikethrough"])
     md.disable(["html_block", "html_inline"])
-    md.use(math_delimiters).use(citation_marks).use(bare_addresses)
+    md.use(math_delimiters).use(citation_marks).use(bare_addresses).use(cjk_emphasis)
     if footnotes:
         md.use(footnote_plugin, inline=False)
     md.block.ruler.before("table", "too_deep", _too_deep_rule)
@@ -251,6 +254,19 @@ def _render_footnotes_open(renderer: RendererHTML, tokens: Sequence[Token], inde
     return '<section class="footnotes" role="doc-endnotes">\n<ol class="footnotes-list">\n'
 
 
+def _render_footnote_caption(
+    renderer: RendererHTML, tokens: Sequence[Token], index: int, options: Any, env: Env
+) -> str:
+    return str(tokens[index].meta["id"] + 1)
+
+
+def _render_footnote_anchor(renderer: RendererHTML, tokens: Sequence[Token], index: int, options: Any, env: Env) -> str:
+    meta = tokens[index].meta
+    name = f"{env['docId']}-{meta['id'] + 1}" + (f":{meta['subId']}" if meta.get("subId") else "")
+    label = escape(_("Back to the text"))
+    return f' <a href="#fnref-{name}" class="footnote-backref" aria-label="{label}">\u21a9\ufe0e</a>'
+
+
 _RENDER_RULES = {
     "fence": _render_fence,
     "code_block": _render_code_block,
@@ -265,7 +281,9 @@ _RENDER_RULES = {
     "table_close": _render_table_close,
     "th_open": _render_cell_open,
     "td_open": _render_cell_open,
+    "footnote_anchor": _render_footnote_anchor,
     "footnote_block_open": _render_footnotes_open,
+    "footnote_caption": _render_footnote_caption,
 }
 
 whole_parser = build_parser(footnotes=True)

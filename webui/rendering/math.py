@@ -100,6 +100,7 @@ _NAMED_OPERATORS = (
     r"Cov|KL|ReLU|Tr|Var|argmax|argmin|cov|diag|erfc?|grad|lcm|rank|relu|rot|sech|csch|sgn|sigmoid|sign|softmax|span|supp|"
     r"tr|var"
 )
+_ARGUMENT = r"(?:\{(?:[^{}]|\{[^{}]*\})*\}|\w)"
 
 
 def normalised(tex: str) -> str:
@@ -122,10 +123,16 @@ def normalised(tex: str) -> str:
     tex = re.sub(r"\\(begin|end)\{([a-z]+\*?)\}", _known_environment, tex)
     tex = re.sub(r"\\\\\s*\[\s*-?[\d.]+\s*[a-z]{2}\s*\]", r"\\\\", tex)
     tex = re.sub(r"\\text(?:rm|bf|it|sf|tt|normal|up|md)?\s*\{((?:[^{}]|\{[^{}]*\})*)\}", _plain_text, tex)
+    tex = re.sub(r"\\mathrm\s*\{([a-zA-Z]{2,})\}", r"\\text{\1}", tex)
+    tex = re.sub(r"\\[bB]igg?[lrm]?\s*(?=\\[a-zA-Z])", "", tex)  # sizes are known before signs only
     tex = re.sub(r"\\operatorname\s*(\*?)\s*\{([^{}]*)\}", _operator, tex)
     tex = re.sub(r"\\arg\s*(?:\\[,;:! ]\s*)?\\(max|min)(?![a-zA-Z])", r"\\arg\1", tex)
     tex = re.sub(rf"\\({_NAMED_OPERATORS})(?![a-zA-Z])", _named_operator, tex)
     tex = re.sub(r"\\([RNZQCEP])(?![a-zA-Z])", r"\\mathbb{\1}", tex)
+    # The converter writes the brackets of these beside them, which an exponent would take for operands.
+    tex = re.sub(r"(\\begin\{[pbBvV]matrix\*?\})", r"{\1", tex)
+    tex = re.sub(r"(\\end\{[pbBvV]matrix\*?\})", r"\1}", tex)
+    tex = re.sub(rf"\\[dt]?binom\s*{_ARGUMENT}\s*{_ARGUMENT}", r"{\g<0>}", tex)
     tex = _with_tag_last(tex)
     if re.search(r"\\\\", tex) and r"\begin" not in tex and r"\substack" not in tex:
         environment = "align*" if "&" in tex else "matrix"
@@ -171,6 +178,7 @@ def _with_tag_last(tex: str) -> str:
 _LIMIT_NAMES = words("lim max min sup inf det gcd Pr plim argmax argmin liminf limsup injlim projlim")
 _LARGE_OPERATORS = frozenset("∑∏∐⋂⋃⋀⋁⨀⨁⨂⨄⨆")
 _SIDE_TO_LIMITS = {"msub": "munder", "msup": "mover", "msubsup": "munderover"}
+_N_CHILDREN = {"mfrac": 2, "mroot": 2, "msub": 2, "msup": 2, "msubsup": 3, "munder": 2, "mover": 2, "munderover": 3}
 _ALIGN_CLASSES = {"left": "math-left", "right": "math-right"}
 _LENGTH = re.compile(r"[+-]?(?:\d{1,3}(?:\.\d*)?|\.\d+)(?:em|ex|px|pt|mu)?")
 _WORD = re.compile(r"[^\W\d_]{2,}")
@@ -216,6 +224,8 @@ class _Writer:
         if tag == "menclose" and element.get("notation") == "box":
             tag, classes = "mrow", ["math-box"]
         if tag not in MATH_TAGS or text.startswith("\\"):
+            raise FormulaNotShown(tag)
+        if len(element) != _N_CHILDREN.get(tag, len(element)):
             raise FormulaNotShown(tag)
         if tag == "math":
             attributes = {"display": "block" if self._display else "inline"}
@@ -305,7 +315,7 @@ def _mark_lines(table: Element) -> None:
             lines = []
             if column_number < len(columns) and columns[column_number] != "none" and column_number + 1 < len(row):
                 lines.append("math-line-end")
-            if row_number < len(rows) and rows[row_number] != "none" and row_number > 0:
+            if 0 < row_number <= len(rows) and rows[row_number - 1] != "none":
                 lines.append("math-line-top")
             if lines:
                 cell.set("hearth-lines", " ".join(lines))

@@ -56,7 +56,7 @@ _CLASSES: dict[str, set[str]] = {
     "ul": {"contains-task-list"},
 }
 _ATTRIBUTES: dict[str, set[str]] = {
-    "a": {"href", "title", "id"},
+    "a": {"href", "title", "id", "aria-label"},
     "button": {"data-citation", "aria-label"},
     "input": {"checked", "disabled", "aria-label"},
     "li": {"id"},
