@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
 
 from inference import client
 from rag import conf, words
-
-if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
 
 # Small batches are as fast, and leave the embedder free for a question every tenth of a second.
 BATCH = 8
@@ -18,7 +16,8 @@ BATCH = 8
 
 async def embed_texts(embedder: str, texts: Sequence[str]) -> npt.NDArray[np.float32]:
     """Return vectors of shape (len(texts), n_dims). Raises inference.errors.InferenceError."""
-    return await client.embed(embedder, texts)
+    batches = [await client.embed(embedder, texts[first : first + BATCH]) for first in range(0, len(texts), BATCH)]
+    return np.concatenate(batches)
 
 
 async def embed_question(embedder: str, question: str) -> npt.NDArray[np.float32]:
