@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from inference import catalog
 from tests.doubles.upstream_fixtures import upstream as upstream
 from tests.factories import make_user
 from webui.accounts.models import Role, User
@@ -42,6 +43,13 @@ def _only_loopback() -> Iterator[None]:
         patch.setattr(socket.socket, "connect", connect)
         patch.setattr(socket.socket, "connect_ex", connect_ex)
         yield
+
+
+@pytest.fixture(autouse=True)
+def _forget_models() -> Iterator[None]:
+    """Keep nothing that connections answered in another test."""
+    yield
+    catalog.forget()
 
 
 @pytest.fixture

@@ -124,6 +124,8 @@ class UpstreamHttp:
             raise WrongService(self.spec.url, f"redirects to {location}")
         if response.headers.get("content-encoding", "identity") != "identity":
             raise WrongService(self.spec.url, "compresses its answers unasked")
+        if response.is_success and response.headers.get("content-type", "").startswith("text/html"):
+            raise WrongService(self.spec.url, "answers with a web page")
         if response.is_success:
             return
         detail = error_detail(await self._read(response, MAX_ERROR_BYTES))

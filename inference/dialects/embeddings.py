@@ -16,7 +16,8 @@ def matrix(rows: object, *, n_rows: int) -> npt.NDArray[np.float32]:
     Raises MalformedStream for another number of rows, rows of different lengths, or values that are no numbers.
     """
     try:
-        vectors = np.asarray(rows, dtype=np.float32)
+        with np.errstate(over="ignore"):
+            vectors = np.asarray(rows, dtype=np.float32)
     except (TypeError, ValueError) as exc:
         raise MalformedStream("embeddings that are no lists of numbers") from exc
     if vectors.ndim != 2 or len(vectors) != n_rows or not 0 < vectors.shape[1] <= MAX_DIMENSIONS:

@@ -97,6 +97,8 @@ class FakeModel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedRequest:
+    """One request as it arrived. The names of its headers are in lower case."""
+
     method: str
     path: str
     headers: dict[str, str]
@@ -122,6 +124,8 @@ class Upstream:
     loaded: set[str] = field(default_factory=set)
     pull_steps: list[JsonObject] = field(default_factory=list)
     stores: list[JsonObject] = field(default_factory=list)
+    error_text: str = "the runner crashed"
+    refuses_stream_options: bool = False
     n_active: int = 0
     n_peak: int = 0
     n_started: int = 0
@@ -194,7 +198,12 @@ class Upstream:
         """Record the request, check its key, and strike with the faults that spoil a whole answer."""
         body = await request.json() if request.can_read_body else {}
         self.requests.append(
-            RecordedRequest(method=request.method, path=request.path, headers=dict(request.headers), body=body)
+            RecordedRequest(
+                method=request.method,
+                path=request.path,
+                headers={name.lower(): value for name, value in request.headers.items()},
+                body=body,
+            )
         )
         is_openai = request.path.startswith("/v1")
         if self.api_key and request.headers.get("Authorization") != f"Bearer {self.api_key}":
@@ -235,10 +244,10 @@ class Upstream:
             pieces = pieces_of(behaviour, prompt)
             async for number, piece in paced(pieces, behaviour):
                 if behaviour.fault and number == behaviour.at:
-                    return await strike(request, response, behaviour.fault, wire, len(pieces))
+                    return await strike(request, response, behaviour.fault, wire, len(pieces), self.error_text)
                 await response.write(wire.delta(piece.render(), piece.is_thinking))
             if behaviour.fault and behaviour.at >= len(pieces):
-                return await strike(request, response, behaviour.fault, wire, len(pieces))
+                return await strike(request, response, behaviour.fault, wire, len(pieces), self.error_text)
             await response.write(wire.end(len(pieces)))
             await response.write_eof()
             is_finished = True
@@ -300,7 +309,7 @@ async def paced(pieces: list[Piece], behaviour: Behaviour) -> AsyncIterator[tupl
 
 
 async def strike(
-    request: web.Request, response: web.StreamResponse, fault: str, wire: Wire, n_pieces: int
+    request: web.Request, response: web.StreamResponse, fault: str, wire: Wire, n_pieces: int, error_text: str
 ) -> web.StreamResponse:
     """Spoil a stream that has begun."""
     match fault:
@@ -308,9 +317,9 @@ async def strike(
             assert request.transport
             request.transport.abort()
         case "error":
-            await response.write(wire.error("the runner crashed"))
+            await response.write(wire.error(error_text))
         case "garbage":
-            await response.write(b"\xff\xfe\x00{{{ nonsense\n\n")
+            await response.write(b"data: \xff\xfe\x00{{{ nonsense\n\n")
         case "stall":
             await asyncio.Event().wait()
         case "huge-line":
@@ -593,6 +602,9 @@ class OpenAIRoutes:
         name = body.get("model", "")
         if self.upstream.find(name) is None:
             return error_response(f"The model `{name}` does not exist", 404, is_openai=True)
+
+        if self.upstream.refuses_stream_options and "stream_options" in body:
+            return error_response("Unrecognized request argument supplied: stream_options", 400, is_openai=True)
 
         prompt = prompt_of(body)
         behaviour = self.upstream.behaviour.steered_by(prompt)
