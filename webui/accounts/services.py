@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
@@ -92,6 +94,14 @@ def reinstate(user: User) -> User:
     user.is_active = True
     user.save(update_fields=["is_active"])
     return user
+
+
+def give_new_password(user: User) -> str:
+    """Replace a forgotten password by a random one and return it; whoever is signed in as this person is signed out."""
+    password = secrets.token_urlsafe(12)
+    user.set_password(password)
+    user.save(update_fields=["password"])
+    return password
 
 
 def delete_person(user: User) -> None:

@@ -12,14 +12,13 @@ from importlib.metadata import version
 from typing import Literal, TypedDict
 
 import psutil
-import rag.api
 from channels.db import database_sync_to_async
 from django.conf import settings
 from django.db import DatabaseError, connection
 from django.utils.translation import gettext_lazy as _
 
+import rag.api
 from inference import client
-from rag.errors import RagError
 
 logger = logging.getLogger(__name__)
 CHECK_TIMEOUT_S = 3.0
@@ -78,7 +77,10 @@ async def _checked(name: str, check: Callable[[], Awaitable[str]]) -> Part:
         async with asyncio.timeout(CHECK_TIMEOUT_S):
             problem = await check()
     except TimeoutError:
-        problem = f"no answer within {CHECK_TIMEOUT_S:.0f} s"
+        problem = f"does not answer within {CHECK_TIMEOUT_S:.0f} s"
+    except DatabaseError:
+        logger.warning("The database does not answer", exc_info=True)
+        problem = "does not answer: the database failed"
     return Part(name=name, is_ok=not problem, detail=problem)
 
 
@@ -87,12 +89,8 @@ async def _check_database() -> str:
 
 
 def _ask_database() -> str:
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
-    except DatabaseError:
-        logger.warning("The database does not answer", exc_info=True)
-        return "does not answer"
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
     return ""
 
 
@@ -101,12 +99,8 @@ async def _check_inference() -> str:
 
 
 async def _check_vector_store() -> str:
-    try:
-        await asyncio.to_thread(rag.api.index_state)
-    except RagError as exc:
-        logger.warning("The vector store does not answer", exc_info=True)
-        return type(exc).__name__
-    return ""
+    state = await database_sync_to_async(rag.api.index_state)()
+    return "" if state.is_ready else state.detail or "does not answer"
 
 
 def process_memory() -> list[ProcessMemory]:

@@ -11,6 +11,7 @@ urlpatterns = [
     path("people/<uuid:person_uuid>/role/", people.change_role, name="change_role"),
     path("people/<uuid:person_uuid>/suspend/", people.suspend, name="suspend"),
     path("people/<uuid:person_uuid>/reinstate/", people.reinstate, name="reinstate"),
+    path("people/<uuid:person_uuid>/password/", people.new_password, name="new_password"),
     path("people/<uuid:person_uuid>/delete/", people.delete, name="delete"),
     path("settings/", settings.settings, name="settings"),
     path("settings/<slug:name>/", settings.change, name="change_setting"),

@@ -261,6 +261,8 @@ CONTENT_SECURITY_POLICY = {
         "frame-ancestors": [NONE],
     }
 }
+# In the session, not in a cookie: a message may name people.
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 
 # ---- static files --------------------------------------------------------------------------------------
@@ -312,6 +314,8 @@ LOGGING = {
         "django": {"handlers": [], "level": "WARNING", "propagate": True},
         # A visitor's mistake is not news; the page has told them.
         "django.request": {"level": "ERROR"},
+        # Scanners ask for foreign hosts all day; they get their 400 and no traceback in our log.
+        "django.security.DisallowedHost": {"level": "CRITICAL"},
     },
 }
 

@@ -6,13 +6,15 @@ from importlib.util import find_spec
 
 from django.urls import URLPattern, URLResolver, include, path
 
-urlpatterns: list[URLPattern | URLResolver] = [path("accounts/", include("webui.accounts.urls"))]
-websocket_urlpatterns: list[URLPattern] = []
-if find_spec("webui.administration.urls") and find_spec("rag.api") and find_spec("inference.client"):
-    from webui.administration.views.health import alive, ready
+from webui.administration.views.health import alive, ready
 
-    urlpatterns += [path("health", alive), path("ready", ready)]
-    urlpatterns += [path("administration/", include("webui.administration.urls"))]
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("health", alive, name="alive"),
+    path("ready", ready, name="ready"),
+    path("accounts/", include("webui.accounts.urls")),
+    path("administration/", include("webui.administration.urls")),
+]
+websocket_urlpatterns: list[URLPattern] = []
 if find_spec("webui.chats.document_urls"):
     urlpatterns += [path("documents/", include("webui.chats.document_urls"))]
 if find_spec("webui.chats.urls"):

@@ -8,6 +8,7 @@ from django.contrib import messages
 from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from webui.accounts import queries, services
@@ -71,6 +72,16 @@ def reinstate(request: MemberRequest, person_uuid: uuid.UUID) -> HttpResponseBas
     person = services.reinstate(person_write(request, person_uuid))
     messages.success(request, _("%(person)s can sign in again.") % {"person": person})
     return redirect("administration:people")
+
+
+@admin_required
+@require_POST
+@never_cache
+def new_password(request: MemberRequest, person_uuid: uuid.UUID) -> HttpResponse:
+    """Answers with the page that shows the password, once: it is kept nowhere."""
+    person = person_write(request, person_uuid)
+    context = {"person": person, "password": services.give_new_password(person)}
+    return render(request, "administration/new_password.html", context)
 
 
 @admin_required
