@@ -15,7 +15,7 @@ from typing import Any
 from daphne.http_protocol import HTTPFactory, WebRequest
 from daphne.server import Server
 from twisted.internet import reactor as _reactor
-from twisted.logger import globalLogBeginner
+from twisted.logger import STDLibLogObserver, globalLogBeginner
 
 from inference.server.access_log import Application
 from inference.server.bodies import LARGE_BODY
@@ -90,13 +90,13 @@ class ModelHttpServer(Server):  # type: ignore[misc]
 
     def run(self) -> None:
         self.connections: dict[Any, Any] = {}
-        no_observers: list[Any] = [lambda _event: None]
-        globalLogBeginner.beginLoggingTo(no_observers, redirectStandardIO=False, discardBuffer=True)
+        observers: list[Any] = [STDLibLogObserver("twisted")]
+        globalLogBeginner.beginLoggingTo(observers, redirectStandardIO=False, discardBuffer=True)
         loop = reactor._asyncioEventloop
         asyncio.set_event_loop(loop)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._begin_to_end)
-        reactor.callWhenRunning(self._begin)
+        loop.call_soon(self._begin)  # Not callWhenRunning: that comes before the loop runs.
         reactor.run(installSignalHandlers=False)
 
     def _begin(self) -> None:

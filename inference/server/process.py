@@ -166,12 +166,13 @@ def _install_event_loop() -> None:
     """Let Twisted use an asyncio loop, uvloop's where there is one; must come before Daphne is imported."""
     from twisted.internet import asyncioreactor
 
-    try:
-        from uvloop import new_event_loop
-    except ImportError:
-        from asyncio import new_event_loop
     install: Any = asyncioreactor.install
-    install(new_event_loop())
+    try:
+        import uvloop
+    except ImportError:
+        install(asyncio.new_event_loop())
+    else:
+        install(uvloop.new_event_loop())
 
 
 def environment_for_child(environ: Mapping[str, str]) -> dict[str, str]:
