@@ -22,7 +22,7 @@ from inference import client
 
 logger = logging.getLogger(__name__)
 CHECK_TIMEOUT_S = 3.0
-PACKAGES = ("hearth", "Django", "llama-cpp-python", "chromadb", "onnxruntime")
+PACKAGES = ("Django", "llama-cpp-python", "chromadb", "onnxruntime")
 
 
 PART_LABELS = {
@@ -137,4 +137,5 @@ def disk() -> Disk:
 
 
 def versions() -> dict[str, str]:
-    return {"Python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
+    packages = {name: version(name) for name in PACKAGES}
+    return {"Hearth": settings.HEARTH_VERSION, "Python": platform.python_version(), **packages}

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import psutil
 from csp.constants import NONE, SELF
 
+from webui import __version__
 from webui.config.data_folder import prepare_data_folder, read_or_create_secret_key
 from webui.config.env import Environment, reachable_url, read_env_file
 from webui.config.proxies import FORWARDED_PROTO
@@ -19,6 +20,8 @@ from webui.config.proxies import FORWARDED_PROTO
 PACKAGE_DIR = Path(__file__).resolve().parents[1]
 # A checkout holds templates/ and static/ beside webui/; the wheel carries them in webui/bundled/.
 BASE_DIR = PACKAGE_DIR / "bundled" if (PACKAGE_DIR / "bundled").is_dir() else PACKAGE_DIR.parent
+
+HEARTH_VERSION = __version__
 
 read_env_file(Path(os.environ.get("HEARTH_ENV_FILE", ".env")))
 env = Environment(os.environ)

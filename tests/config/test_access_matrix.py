@@ -1,0 +1,135 @@
+"""Who reaches which address, for every address that the URL configuration holds.
+
+The addresses are found by introspection: a new page is covered from its first day, and one that is open to more
+people than members has to be named here.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import pytest
+from django.http import HttpResponse
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django.urls.converters import IntConverter, PathConverter, SlugConverter, StringConverter, UUIDConverter
+
+from tests.factories import make_user
+from webui.accounts.models import Role, User
+
+pytestmark = pytest.mark.django_db
+
+OPEN_TO_EVERYBODY = {"alive", "ready", "account_login", "account_signup", "account_inactive", "account_logout"}
+OPEN_TO_THE_WAITING = OPEN_TO_EVERYBODY | {"accounts:pending"}
+SAMPLES = {
+    UUIDConverter: uuid.UUID(int=7),
+    IntConverter: 7,
+    SlugConverter: "seven",
+    StringConverter: "seven",
+    PathConverter: "seven",
+}
+METHODS = ("get", "post")
+
+
+@dataclass(frozen=True)
+class Address:
+    name: str
+    path: str
+
+
+def addresses(patterns: list[URLPattern | URLResolver], prefix: str = "/", namespace: str = "") -> Iterator[Address]:
+    for pattern in patterns:
+        values = {name: SAMPLES[type(converter)] for name, converter in pattern.pattern.converters.items()}
+        route = str(pattern.pattern)
+        for name, converter in pattern.pattern.converters.items():
+            route = route.replace(f"<{_kind(converter)}:{name}>", str(values[name])).replace(f"<{name}>", "seven")
+        assert "<" not in route, f"no sample for {route}"
+        if isinstance(pattern, URLResolver):
+            inner = f"{namespace}{pattern.namespace}:" if pattern.namespace else namespace
+            yield from addresses(pattern.url_patterns, prefix + route, inner)
+        else:
+            yield Address(name=f"{namespace}{pattern.name}", path=prefix + route)
+
+
+def _kind(converter: object) -> str:
+    return type(converter).__name__.removesuffix("Converter").lower().replace("string", "str")
+
+
+ADDRESSES = list(addresses(get_resolver().url_patterns))
+every_address = pytest.mark.parametrize("address", ADDRESSES, ids=lambda address: address.name)
+every_method = pytest.mark.parametrize("method", METHODS)
+
+
+def ask(client: Client, method: str, address: Address) -> HttpResponse:
+    client.raise_request_exception = False
+    asked: Callable[..., HttpResponse] = getattr(client, method)
+    return asked(address.path)
+
+
+def test_there_are_addresses_of_every_room() -> None:
+    rooms = {address.name.split(":")[0] for address in ADDRESSES if ":" in address.name}
+
+    assert {"accounts", "administration", "chats", "documents"} <= rooms
+
+
+@every_method
+@every_address
+def test_a_stranger_has_to_sign_in(client: Client, root: User, address: Address, method: str) -> None:
+    if address.name in OPEN_TO_EVERYBODY:
+        return
+    response = ask(client, method, address)
+
+    assert response.status_code == 302
+    assert response.headers["Location"].startswith(reverse("account_login"))
+
+
+@every_method
+@every_address
+def test_somebody_who_waits_sees_the_waiting_page(client: Client, address: Address, method: str) -> None:
+    client.force_login(make_user(role=Role.PENDING))
+    if address.name in OPEN_TO_THE_WAITING:
+        return
+    response = ask(client, method, address)
+
+    assert (response.status_code, response.headers.get("Location")) == (302, reverse("accounts:pending"))
+
+
+@every_method
+@every_address
+def test_a_member_finds_no_administration(charlie_client: Client, address: Address, method: str) -> None:
+    response = ask(charlie_client, method, address)
+
+    if address.name.startswith("administration:"):
+        assert response.status_code == 404
+    else:
+        assert response.status_code < 500 or address.name == "ready"
+
+
+@every_method
+@every_address
+def test_a_suspended_member_is_a_stranger(client: Client, root: User, address: Address, method: str) -> None:
+    user = make_user(is_active=True)
+    client.force_login(user)
+    user.is_active = False
+    user.save(update_fields=["is_active"])
+    if address.name in OPEN_TO_EVERYBODY:
+        return
+
+    response = ask(client, method, address)
+
+    assert response.status_code == 302
+    assert response.headers["Location"].startswith(reverse("account_login"))
+
+
+@every_address
+def test_no_page_fails_or_lacks_the_policy(root_client: Client, address: Address) -> None:
+    response = ask(root_client, "get", address)
+
+    assert response.status_code < 500 or address.name == "ready"
+    policy = response.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "script-src 'self'" in policy
+    assert "unsafe" not in policy
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
