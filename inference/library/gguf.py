@@ -155,6 +155,9 @@ def read_header(path: Path, *, check_vocabulary: bool = False) -> GgufHeader:
         BadModelFile: The file cannot be read, is not a GGUF, is truncated, or its header contradicts itself.
     """
     try:
+        # Opening a named pipe would wait for a writer.
+        if path.exists() and not path.is_file():
+            raise _Refused("this is not a regular file")
         with path.open("rb", buffering=0) as file:
             return _read(file, check_vocabulary)
     except _Refused as exc:

@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from inference.runner.slots import Slot, Slots, Tokens
+
+
+class RecordingCache:
+    """Remembers what each sequence holds, by the calls that a native cache would get."""
+
+    def __init__(self, *, can_cut: bool = True) -> None:
+        self.can_cut = can_cut
+        self.copies: list[tuple[int, int, int]] = []
+        self.forgotten: list[int] = []
+
+    def cut(self, sequence: int, length: int) -> bool:
+        return self.can_cut
+
+    def forget(self, sequence: int) -> None:
+        self.forgotten.append(sequence)
+
+    def copy(self, source: int, target: int, length: int) -> None:
+        self.copies.append((source, target, length))
+
+
+def prompt(text: str) -> Tokens:
+    return np.frombuffer(text.encode(), np.uint8).astype(np.int32)
+
+
+@pytest.fixture
+def cache() -> RecordingCache:
+    return RecordingCache()
+
+
+@pytest.fixture
+def slots(cache: RecordingCache) -> Slots:
+    return Slots(cache, n_slots=3, n_ctx=64)
+
+
+def used(slots: Slots, text: str) -> Slot:
+    """Take a slot and let it decode the whole prompt."""
+    slot = slots.take(prompt(text))
+    slot.n_cached = slot.n_tokens
+    return slot
+
+
+def test_a_next_turn_finds_its_history(slots: Slots) -> None:
+    first = used(slots, "system: hello")
+    slots.give_back(first)
+
+    second = slots.take(prompt("system: hello again"))
+
+    assert second is first
+    assert second.n_cached == len("system: hello")
+
+
+def test_one_token_at_least_is_left_to_decode(slots: Slots) -> None:
+    slots.give_back(used(slots, "same prompt"))
+
+    assert slots.take(prompt("same prompt")).n_cached == len("same prompt") - 1
+
+
+def test_a_busy_slot_shares_its_beginning(slots: Slots, cache: RecordingCache) -> None:
+    busy = used(slots, "system: one")
+
+    other = slots.take(prompt("system: two"))
+
+    assert other is not busy
+    assert cache.copies == [(busy.index, other.index, len("system: "))]
+    assert other.n_cached == len("system: ")
+
+
+def test_a_short_common_beginning_costs_nobody_the_history(slots: Slots, cache: RecordingCache) -> None:
+    history = used(slots, "sys: a long chat with many turns")
+    slots.give_back(history)
+
+    other = slots.take(prompt("sys: another"))
+
+    assert other is not history
+    assert other.n_cached == len("sys: a")
+    assert history.n_cached == len("sys: a long chat with many turns")
+
+
+def test_an_unused_slot_is_taken_before_an_old_one(slots: Slots) -> None:
+    slots.give_back(used(slots, "aaaa"))
+
+    assert slots.take(prompt("bbbb")).n_cached == 0
+    assert [slot.n_cached for slot in slots.all] == [4, 0, 0]
+
+
+def test_the_longest_idle_slot_gives_way(slots: Slots) -> None:
+    taken = [used(slots, text) for text in ("aaaa", "bbbb", "cccc")]
+    for slot in (taken[1], taken[0], taken[2]):
+        slots.give_back(slot)
+
+    assert slots.take(prompt("dddd")) is taken[1]
+
+
+def test_a_past_that_cannot_be_cut_is_forgotten() -> None:
+    cache = RecordingCache(can_cut=False)
+    slots = Slots(cache, n_slots=1, n_ctx=64, can_share=False)
+    slots.give_back(used(slots, "system: hello"))
+
+    slot = slots.take(prompt("system: other"))
+
+    assert slot.n_cached == 0
+    assert cache.forgotten[-1] == slot.index
+
+
+def test_idle_caches_can_be_emptied(slots: Slots) -> None:
+    slots.give_back(used(slots, "aaaa"))
+    busy = used(slots, "bbbb")
+
+    assert slots.forget_idle()
+    assert not slots.forget_idle()
+    assert busy.n_cached == 4
