@@ -177,6 +177,9 @@ def _with_tag_last(tex: str) -> str:
 
 _LIMIT_NAMES = words("lim max min sup inf det gcd Pr plim argmax argmin liminf limsup injlim projlim")
 _LARGE_OPERATORS = frozenset("∑∏∐⋂⋃⋀⋁⨀⨁⨂⨄⨆")
+_ORDINARY_SIGNS = frozenset(
+    "\u221e\u2205\u2202\u2207\u2200\u2203\u2204\u2206\u22a4\u22a5\u2220\u2221\u2127"
+)  # infinity, empty set ...
 _SIDE_TO_LIMITS = {"msub": "munder", "msup": "mover", "msubsup": "munderover"}
 _N_CHILDREN = {"mfrac": 2, "mroot": 2, "msub": 2, "msup": 2, "msubsup": 3, "munder": 2, "mover": 2, "munderover": 3}
 _ALIGN_CLASSES = {"left": "math-left", "right": "math-right"}
@@ -234,6 +237,12 @@ class _Writer:
         if tag == "mi" and _WORD.fullmatch(text):
             tag = "mo"
             attributes = _function_spacing(previous, following)
+        elif tag in {"mi", "mo"} and len(text) == 1 and not attributes:
+            tag = _kind_of_sign(text, tag)
+            if text in _ORDINARY_SIGNS and text != "\u2202":
+                attributes["mathvariant"] = "normal"
+        if tag == "mpadded" and any(value.startswith(("+", "-")) for value in element.attrib.values()):
+            tag, attributes = "mrow", {}  # Core has no lengths relative to the content
         if tag == "mtd" and element.get("columnalign") in _ALIGN_CLASSES:
             classes.append(_ALIGN_CLASSES[element.get("columnalign", "")])
         if tag in _SIDE_TO_LIMITS and self._display and _takes_limits(element):
@@ -246,7 +255,9 @@ class _Writer:
         opening = "".join(f' {name}="{escape(value)}"' for name, value in attributes.items())
         if classes:
             opening += f' class="{" ".join(classes)}"'
-        return f"<{tag}{opening}>{escape(text, quote=False)}{self._children(element, depth)}</{tag}>"
+        # A sign at the start of a cell would lose its space without an operand, and rows would not line up.
+        operand = "<mi></mi>" if "math-left" in classes and len(element) and element[0].tag == "mo" else ""
+        return f"<{tag}{opening}>{escape(text, quote=False)}{operand}{self._children(element, depth)}</{tag}>"
 
     def _children(self, element: Element, depth: int) -> str:
         children = list(element)
@@ -287,6 +298,13 @@ def _letter_in(style: str, letter: str) -> str:
         return unicodedata.lookup(f"MATHEMATICAL {style} {kind}")
     except KeyError:
         return letter
+
+
+def _kind_of_sign(sign: str, tag: str) -> str:
+    """Return `mo` for what TeX spaces as an operator or relation, `mi` for what it sets like a letter."""
+    if sign in _ORDINARY_SIGNS:
+        return "mi"
+    return "mo" if tag == "mi" and unicodedata.category(sign) == "Sm" else tag
 
 
 def _function_spacing(previous: Element | None, following: Element | None) -> dict[str, str]:
