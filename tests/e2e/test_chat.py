@@ -1,0 +1,283 @@
+"""Chatting, as a person does it in a browser."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.async_api import BrowserContext, Page, expect
+
+from tests.doubles.upstream import Upstream
+from tests.e2e.chatting import answer_is_finished, answers, ask, ask_and_wait, composer, overflow, questions
+from tests.e2e.conftest import DESKTOP, PHONE, TABLET, OpenBrowser
+
+pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="session")]
+
+CHAT_URL = re.compile(r"/chats/[0-9a-f-]{36}/$")
+
+
+async def test_a_question_is_answered_without_another_click(page: Page) -> None:
+    await expect(composer(page)).to_be_focused()
+
+    await page.keyboard.type("Hello there @fake tokens=5")
+    await page.keyboard.press("Enter")
+
+    await expect(questions(page)).to_contain_text("Hello there")
+    await answer_is_finished(page)
+    await expect(answers(page)).to_contain_text("The model answers with a")
+    await expect(page).to_have_url(CHAT_URL)
+    await expect(composer(page)).to_be_focused()
+
+
+async def test_text_appears_while_the_answer_is_written(page: Page) -> None:
+    await ask(page, "Slowly, please. @fake tokens=200 rate=20")
+
+    await expect(page.locator(".message--active .prose")).to_contain_text("The model answers")
+    await expect(page.get_by_role("button", name="Stop", exact=True)).to_be_visible()
+    await page.get_by_role("button", name="Stop", exact=True).click()
+    await answer_is_finished(page)
+
+
+async def test_what_was_typed_shows_at_once(page: Page, alice: BrowserContext) -> None:
+    await composer(page).fill("Right away")
+
+    appeared_ms = await page.evaluate(
+        """() => new Promise((resolve) => {
+          const start = performance.now();
+          const look = () => document.querySelector(".message--user")?.textContent.includes("Right away")
+            ? resolve(performance.now() - start) : requestAnimationFrame(look);
+          document.querySelector("chat-composer form").requestSubmit();
+          look();
+        })"""
+    )
+
+    assert appeared_ms < 100
+    await answer_is_finished(page)
+
+
+async def test_stop_ends_the_answer_and_keeps_its_text(page: Page, models: Upstream) -> None:
+    n_aborted = models.n_aborted
+    await ask(page, "A long one @fake tokens=500 rate=20")
+    await expect(page.locator(".message--active .prose")).to_contain_text("The model")
+
+    await page.get_by_role("button", name="Stop", exact=True).click()
+
+    await answer_is_finished(page)
+    await expect(answers(page)).to_contain_text("The model")
+    await expect(answers(page)).to_contain_text("Stopped")
+    await models.wait_until_async(lambda upstream: upstream.n_aborted == n_aborted + 1)
+
+
+async def test_regenerating_adds_a_sibling_and_the_arrows_walk_between_them(page: Page) -> None:
+    await ask_and_wait(page, "Say something @fake tokens=3")
+
+    await page.get_by_role("button", name="Answer again").click()
+    await expect(answers(page)).to_contain_text("2/2")
+    await answer_is_finished(page)
+    await page.get_by_role("button", name="Previous version").click()
+
+    await expect(answers(page)).to_contain_text("1/2")
+    await expect(page.get_by_role("button", name="Next version")).to_be_focused()
+    await expect(answers(page)).to_have_count(1)
+
+
+async def test_editing_a_question_asks_again(page: Page) -> None:
+    await ask_and_wait(page, "First wording @fake tokens=3")
+
+    await questions(page).hover()
+    await page.get_by_role("button", name="Edit", exact=True).click()
+    await page.get_by_role("textbox", name="Edit the message").fill("Second wording @fake tokens=4")
+    await page.get_by_role("button", name="Ask again").click()
+
+    await expect(questions(page)).to_contain_text("Second wording")
+    await answer_is_finished(page)
+    await expect(questions(page)).to_contain_text("2/2")
+    await expect(questions(page)).to_have_count(1)
+
+
+async def test_a_reload_in_the_middle_loses_nothing(page: Page) -> None:
+    await ask(page, "Count on @fake tokens=60 rate=20")
+    await expect(page.locator(".message--active .prose")).to_contain_text("The model")
+
+    await page.reload()
+
+    await expect(page.locator(".message--active .prose")).to_contain_text("The model answers")
+    await answer_is_finished(page)
+    await expect(answers(page)).to_contain_text(expected_words(60))
+
+
+async def test_the_answer_goes_on_while_the_tab_is_closed(page: Page, alice: BrowserContext, models: Upstream) -> None:
+    n_finished = models.n_finished
+    await ask(page, "Go on without me @fake tokens=40 rate=20")
+    await expect(page).to_have_url(CHAT_URL)
+    url = page.url
+    await page.close()
+    await models.wait_until_async(lambda upstream: upstream.n_finished == n_finished + 1)
+
+    later = await alice.new_page()
+    await later.goto(url)
+
+    await answer_is_finished(later)
+    await expect(answers(later)).to_contain_text(expected_words(40))
+
+
+async def test_two_tabs_show_the_same_stream(page: Page, alice: BrowserContext) -> None:
+    await ask_and_wait(page, "Begin @fake tokens=2")
+    other = await alice.new_page()
+    await other.goto(page.url)
+
+    await ask(page, "And now both @fake tokens=60 rate=20")
+
+    for tab in (page, other):
+        await expect(tab.locator(".message--active .prose")).to_contain_text("The model answers")
+    for tab in (page, other):
+        await answer_is_finished(tab)
+        await expect(answers(tab).last).to_contain_text(expected_words(60))
+
+
+async def test_a_draft_survives_leaving_the_page(page: Page) -> None:
+    await composer(page).fill("Not finished yet")
+
+    await page.goto("about:blank")
+    await page.goto("/")
+
+    await expect(composer(page)).to_have_value("Not finished yet")
+    await composer(page).fill("")
+
+
+async def test_a_deleted_chat_comes_back_with_undo(page: Page) -> None:
+    await ask_and_wait(page, "Keep this chat @fake tokens=2")
+    row = page.locator(f'li[data-chat="{chat_of(page)}"]')
+    await expect(row).to_be_visible()
+
+    await row.hover()
+    await row.get_by_role("button", name=re.compile("Actions for")).click()
+    await page.get_by_role("button", name="Delete", exact=True).click()
+    await expect(row).to_be_hidden()
+    await expect(page).to_have_url(re.compile(r"/$"))
+    await page.get_by_role("button", name="Undo").click()
+
+    await expect(row).to_be_visible()
+    await expect(questions(page)).to_contain_text("Keep this chat")
+
+
+async def test_a_chat_is_renamed_where_its_title_stands(page: Page) -> None:
+    await ask_and_wait(page, "Name me @fake tokens=2")
+
+    await page.locator(".chat-title__text").click()
+    await page.get_by_role("textbox", name="Title of the chat").fill("A better name")
+    await page.keyboard.press("Enter")
+
+    await expect(page.locator(f'li[data-chat="{chat_of(page)}"]')).to_contain_text("A better name")
+    await expect(page).to_have_title(re.compile("A better name"))
+    await page.reload()
+    await expect(page.locator(".chat-title__text")).to_have_text("A better name")
+
+
+async def test_an_error_stands_where_the_answer_would_be_and_retry_works(page: Page, models: Upstream) -> None:
+    models.error_text = "the runner crashed"
+    await ask(page, "Break off @fake tokens=20 fault=error at=3")
+    await expect(answers(page).locator(".message__error")).to_be_visible()
+    await expect(answers(page)).to_contain_text("The model")
+
+    await page.get_by_role("button", name="Retry").click()
+
+    await expect(answers(page)).to_contain_text("2/2")
+    await expect(answers(page).locator(".message__error")).to_be_visible()
+
+
+async def test_a_model_that_is_gone_is_refused_and_the_text_comes_back(page: Page) -> None:
+    await page.evaluate("document.querySelector('chat-picker').dataset.selected = 'no-such-model'")
+
+    await ask(page, "Is anybody there?")
+
+    await expect(page.get_by_role("alert")).to_contain_text("no-such-model")
+    await expect(composer(page)).to_have_value("Is anybody there?")
+    await expect(questions(page)).to_have_count(0)
+    await composer(page).fill("")
+
+
+async def test_the_model_is_picked_with_the_keyboard(page: Page, models: Upstream) -> None:
+    await page.get_by_role("button", name="Model", exact=True).click()
+    await page.keyboard.type("large")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("button", name="Model", exact=True)).to_contain_text("large")
+
+    await ask_and_wait(page, "Who are you? @fake tokens=2")
+
+    assert models.last("/api/chat").body["model"] == "large:latest"
+
+
+async def test_shift_enter_breaks_the_line(page: Page) -> None:
+    await composer(page).focus()
+
+    await page.keyboard.type("One")
+    await page.keyboard.press("Shift+Enter")
+    await page.keyboard.type("two")
+
+    await expect(composer(page)).to_have_value("One\ntwo")
+    await expect(questions(page)).to_have_count(0)
+    await composer(page).fill("")
+
+
+async def test_a_lost_connection_is_said_and_what_is_sent_meanwhile_arrives(page: Page, alice: BrowserContext) -> None:
+    await ask_and_wait(page, "Before the break @fake tokens=2")
+    await alice.set_offline(True)
+    await page.evaluate("import('/static/js/lib/socket.js').catch(() => null)")
+
+    await ask(page, "Sent in the dark @fake tokens=3")
+    await expect(questions(page).or_(page.locator(".message--unsent")).last).to_be_visible()
+    await alice.set_offline(False)
+
+    await expect(answers(page)).to_have_count(2)
+    await answer_is_finished(page)
+    await expect(questions(page).last).to_contain_text("Sent in the dark")
+
+
+@pytest.mark.parametrize("size", [PHONE, TABLET, DESKTOP], ids=["phone", "tablet", "desktop"])
+async def test_nothing_is_wider_than_the_window(
+    open_browser: OpenBrowser, alice_state: Path, size: tuple[int, int]
+) -> None:
+    context = await open_browser(size=size, storage_state=alice_state)
+    page = await context.new_page()
+    await page.goto("/")
+    assert await overflow(page) <= 0
+
+    await ask_and_wait(page, f"{'w' * 300} | a | b | @fake mode=echo")
+
+    assert await overflow(page) <= 0
+
+
+async def test_on_a_phone_the_sidebar_is_a_drawer(open_browser: OpenBrowser, alice_state: Path) -> None:
+    context = await open_browser(size=PHONE, storage_state=alice_state)
+    page = await context.new_page()
+    await page.goto("/")
+    new_chat = page.locator("chat-sidebar").get_by_role("link", name="New chat")
+    await expect(new_chat).to_be_hidden()
+
+    await page.get_by_role("button", name="Show or hide the sidebar").click()
+    await expect(new_chat).to_be_in_viewport()
+    await page.keyboard.press("Escape")
+
+    await expect(new_chat).to_be_hidden()
+
+
+async def test_the_chosen_theme_is_there_at_the_first_paint(page: Page) -> None:
+    await page.locator(".account").click()
+    await page.get_by_text("Dark", exact=True).click()
+    await expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+
+    reply = await page.request.get("/")
+
+    assert 'data-theme="dark"' in await reply.text()
+
+
+def chat_of(page: Page) -> str:
+    return page.url.rstrip("/").rsplit("/", 1)[-1]
+
+
+def expected_words(n_tokens: int) -> str:
+    """What the double answers with so many tokens, as a page shows it."""
+    words = ("The", "model", "answers", "with", "a", "list", "of", "short", "words.")
+    return " ".join(words[number % len(words)] for number in range(n_tokens))
