@@ -17,14 +17,16 @@ from rag.queries import readable_documents
 from rag.quotes import quote
 from rag.retrieval import retrieve
 from rag.services.documents import create_document, delete_document, display_name, retry_document
-from rag.services.pages import document_text, page_image, page_marks
+from rag.services.pages import PAGE_WIDTHS, DocumentText, document_text, page_image, page_marks
 from rag.store import ownership
 from rag.tasks import ingestion_loop
 from rag.threads import in_thread
 from rag.types import IndexState
 
 __all__ = [
+    "PAGE_WIDTHS",
     "Document",
+    "DocumentText",
     "cited_numbers",
     "cited_passages",
     "create_document",

@@ -1,0 +1,2 @@
+import "./chat_delete_document.js";
+import "./chat_drop_zone.js";

@@ -1,0 +1,148 @@
+"""What the templates of the document pages are given."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.urls import reverse
+
+from rag import api as rag
+from rag.types import PageMarks
+from webui.chats.views import document_words
+
+# Text files have no pages of their own; they are shown in parts of about this many characters.
+PART_CHARACTERS = 20_000
+CONTEXT_CHARACTERS = 700
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentRow:
+    """One document in a list.
+
+    Attributes:
+        state_text: Where it stands, in words.
+        advice: What to do about a problem; empty without one.
+        progress: 0 to 100 while it is indexed, else None.
+    """
+
+    uuid: str
+    name: str
+    media_type: str
+    size_bytes: int
+    created_at: datetime
+    state: str
+    state_text: str
+    advice: str
+    progress: int | None
+    is_ready: bool
+    has_failed: bool
+    is_unfinished: bool
+    can_retry: bool
+
+    dom_noun = "document"
+
+
+def document_row(document: rag.Document) -> DocumentRow:
+    words = document_words.problem_words(document.error)
+    is_indexing = document.state == rag.Document.State.EMBEDDING and document.n_chunks and not words
+    return DocumentRow(
+        uuid=str(document.uuid),
+        name=document.name,
+        media_type=document.media_type,
+        size_bytes=document.size_bytes,
+        created_at=document.created_at,
+        state=document.state,
+        state_text=document_words.state_in_words(document),
+        advice=str(words.advice) if words else "",
+        progress=100 * document.n_chunks_done // document.n_chunks if is_indexing else None,
+        is_ready=document.is_ready,
+        has_failed=document.has_failed,
+        is_unfinished=document.is_unfinished,
+        can_retry=bool(words and words.can_retry),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentListPage:
+    """One page of a person's documents. `is_busy`: some of them are being worked on, so the list is asked for again."""
+
+    rows: Sequence[DocumentRow]
+    next_cursor: str | None
+    before: str
+    max_upload_bytes: int
+    sidebar: None = None
+
+    @property
+    def is_busy(self) -> bool:
+        return any(row.is_unfinished for row in self.rows)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarkedText:
+    """A stretch of text with the passage in it; `marked` is empty when none is asked for."""
+
+    before: str
+    marked: str
+    after: str
+
+
+def marked_text(text: str, first: int, last: int, start: int, end: int) -> MarkedText:
+    """Cut text[first:last] at the passage [start, end)."""
+    start = min(max(start, first), last)
+    end = min(max(end, start), last)
+    return MarkedText(before=text[first:start], marked=text[start:end], after=text[end:last])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImagePage:
+    """A page drawn as an image, with the passage's rectangles over it."""
+
+    number: int
+    url: str
+    large_url: str
+    marks: PageMarks | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReaderPage:
+    """One page, or one part, of a document.
+
+    Attributes:
+        number: From 1; of `n_pages` pages of a PDF, or of as many parts of another file.
+        image: None for files without pages, and for pages that could not be drawn.
+    """
+
+    document: DocumentRow
+    number: int
+    n_pages: int
+    is_paged: bool
+    text: MarkedText
+    image: ImagePage | None
+    sidebar: None = None
+
+    @property
+    def previous(self) -> int | None:
+        return self.number - 1 if self.number > 1 else None
+
+    @property
+    def next(self) -> int | None:
+        return self.number + 1 if self.number < self.n_pages else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassagePanel:
+    """A passage with what stands around it, and its page as an image."""
+
+    document: DocumentRow
+    page: int | None
+    text: MarkedText
+    is_cut_before: bool
+    is_cut_after: bool
+    image: ImagePage | None
+
+
+def image_page(document: rag.Document, number: int, marks: PageMarks | None) -> ImagePage:
+    small, large = (reverse("documents:page_image", args=[document.uuid, number, width]) for width in rag.PAGE_WIDTHS)
+    return ImagePage(number=number, url=small, large_url=large, marks=marks)

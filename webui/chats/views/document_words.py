@@ -1,0 +1,107 @@
+"""What is said about a document's state and problems: one sentence, and what to do about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from rag.api import Document
+from rag.errors import UploadRefused, UploadTooLarge
+from rag.types import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemWords:
+    sentence: str | Promise
+    advice: str | Promise
+    can_retry: bool = False
+
+
+PROBLEMS: dict[Problem, ProblemWords] = {
+    Problem.EMPTY: ProblemWords(
+        gettext_lazy("There is no text in this file."), gettext_lazy("Choose a file that contains text.")
+    ),
+    Problem.SCANNED: ProblemWords(
+        gettext_lazy("This PDF holds pictures of pages, but no text."),
+        gettext_lazy("Run it through text recognition (OCR) and upload the result."),
+    ),
+    Problem.PASSWORD: ProblemWords(
+        gettext_lazy("This PDF is protected by a password."),
+        gettext_lazy("Save it without the password and upload that copy."),
+    ),
+    Problem.BROKEN: ProblemWords(
+        gettext_lazy("This file is damaged, or it is not what its name says."),
+        gettext_lazy("Open it on your computer, save it anew and upload that copy."),
+    ),
+    Problem.UNSUPPORTED: ProblemWords(
+        gettext_lazy("This kind of file cannot be read yet."),
+        gettext_lazy("PDF, plain text and Markdown files can."),
+    ),
+    Problem.TOO_LARGE: ProblemWords(
+        gettext_lazy("This file holds more than can be read at once."),
+        gettext_lazy("Split it and upload the parts."),
+    ),
+    Problem.TIMEOUT: ProblemWords(
+        gettext_lazy("Reading this file took too long."),
+        gettext_lazy("Try again, or save it anew with another program first."),
+        can_retry=True,
+    ),
+    Problem.CRASHED: ProblemWords(
+        gettext_lazy("This file could not be read: the reader ended unexpectedly."),
+        gettext_lazy("Try again, or save it anew with another program first."),
+        can_retry=True,
+    ),
+    Problem.EMBEDDER_MISSING: ProblemWords(
+        gettext_lazy("The embedding model is not there."),
+        gettext_lazy("It is tried again by itself; an administrator can look at the models."),
+        can_retry=True,
+    ),
+    Problem.EMBEDDER_DOWN: ProblemWords(
+        gettext_lazy("The embedding model does not answer."),
+        gettext_lazy("It is tried again by itself."),
+        can_retry=True,
+    ),
+    Problem.INDEX_FAILED: ProblemWords(
+        gettext_lazy("The index could not be written."), gettext_lazy("It is tried again by itself."), can_retry=True
+    ),
+    Problem.FILE_MISSING: ProblemWords(
+        gettext_lazy("The stored file is gone."), gettext_lazy("Delete this entry and upload the file again.")
+    ),
+}
+
+
+def problem_words(code: str) -> ProblemWords | None:
+    return PROBLEMS[Problem(code)] if code else None
+
+
+def state_in_words(document: Document) -> str:
+    """Return one short line: where the document stands, with a number where there is one."""
+    words = problem_words(document.error)
+    if document.has_failed:
+        return str(words.sentence) if words else _("This file could not be read.")
+    if document.is_ready:
+        return _pages_in_words(document)
+    if words:
+        return _("Waiting: %(problem)s") % {"problem": words.sentence}
+    if document.state == Document.State.EMBEDDING and document.n_chunks:
+        percent = 100 * document.n_chunks_done // document.n_chunks
+        return _("Indexing, %(percent)d %%") % {"percent": percent}
+    return _("Reading") if document.state == Document.State.EXTRACTING else _("Waiting for its turn")
+
+
+def refusal_in_words(error: UploadRefused) -> str:
+    """Return the sentence for an upload that was not taken."""
+    if isinstance(error, UploadTooLarge):
+        limit_mb = error.limit_bytes // 1_000_000
+        return _("This file is too large: at most %(limit)d MB can be uploaded.") % {"limit": limit_mb}
+    words = PROBLEMS[error.problem]
+    return f"{words.sentence} {words.advice}"
+
+
+def _pages_in_words(document: Document) -> str:
+    if not document.n_pages:
+        return _("Ready")
+    return ngettext("%(n)d page", "%(n)d pages", document.n_pages) % {"n": document.n_pages}

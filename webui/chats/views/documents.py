@@ -1,0 +1,269 @@
+"""A person's documents: the list, uploading, reading them at a passage, deleting."""
+
+from __future__ import annotations
+
+import logging
+from uuid import UUID
+
+from django import forms
+from django.contrib import messages
+from django.http import FileResponse, Http404, HttpResponse, HttpResponseBase, JsonResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_POST
+
+from rag import api as rag
+from rag.errors import RenderingFailed, UploadRefused
+from rag.types import PageMarks, Problem
+from webui.accounts.decorators import member_required
+from webui.accounts.http import MemberRequest, wants_json
+from webui.chats.views import document_words
+from webui.chats.views.document_contexts import (
+    CONTEXT_CHARACTERS,
+    PART_CHARACTERS,
+    DocumentListPage,
+    ImagePage,
+    PassagePanel,
+    ReaderPage,
+    document_row,
+    image_page,
+    marked_text,
+)
+from webui.ui.keyset import BadCursor, newest_first
+
+logger = logging.getLogger(__name__)
+
+ROWS_A_PAGE = 50
+SEARCH_LIMIT = 8
+
+_REFUSAL_STATUS = {Problem.TOO_LARGE: 413, Problem.UNSUPPORTED: 415}
+
+
+class PlaceForm(forms.Form):
+    """A place in a document: a page, or a span of its text. All parts may be missing."""
+
+    page = forms.IntegerField(required=False, min_value=1)
+    start = forms.IntegerField(required=False, min_value=0)
+    end = forms.IntegerField(required=False, min_value=0)
+
+
+class SearchForm(forms.Form):
+    q = forms.CharField(required=False, max_length=200)
+
+
+class UploadForm(forms.Form):
+    # An empty file is refused by the service, with its own sentence.
+    file = forms.FileField(allow_empty_file=True, max_length=1000)
+
+
+@require_GET
+@member_required
+def document_list(request: MemberRequest) -> HttpResponse:
+    before = request.GET.get("before", "")
+    try:
+        page = newest_first(rag.readable_documents(request.user), field="created_at", before=before, limit=ROWS_A_PAGE)
+    except BadCursor as exc:
+        raise Http404 from exc
+    context = DocumentListPage(
+        rows=[document_row(document) for document in page.rows],
+        next_cursor=page.next_cursor,
+        before=before,
+        max_upload_bytes=rag.max_upload_bytes(),
+    )
+    # htmx asks again for the rows alone while some of them are being worked on.
+    is_polling = request.headers.get("HX-Target") == "documents"
+    return render(request, "documents/_rows.html" if is_polling else "documents/list.html", {"page": context})
+
+
+@require_POST
+@member_required
+def upload(request: MemberRequest) -> HttpResponse:
+    """Take one file, in the field `file`. Scripts get JSON, a plain form goes back to the list."""
+    form = UploadForm(request.POST, request.FILES)
+    if not form.is_valid():
+        return _refused(request, _("No file came with the request."), code="missing", status=400)
+    try:
+        document = rag.create_document(request.user, form.cleaned_data["file"])
+    except UploadRefused as exc:
+        status = _REFUSAL_STATUS.get(exc.problem, 422)
+        return _refused(request, document_words.refusal_in_words(exc), code=exc.problem, status=status)
+    if wants_json(request):
+        return JsonResponse(_as_json(document), status=201)
+    return redirect("documents:list")
+
+
+def _refused(request: MemberRequest, sentence: str, *, code: str, status: int) -> HttpResponse:
+    if wants_json(request):
+        return JsonResponse({"error": sentence, "code": code}, status=status)
+    messages.error(request, sentence)
+    return redirect("documents:list")
+
+
+def _as_json(document: rag.Document) -> dict[str, object]:
+    row = document_row(document)
+    return {
+        "uuid": row.uuid,
+        "name": row.name,
+        "state": row.state,
+        "detail": row.state_text,
+        "advice": row.advice,
+        "progress": row.progress,
+    }
+
+
+@require_GET
+@member_required
+def search(request: MemberRequest) -> JsonResponse:
+    """Complete `#` in the composer: the person's usable documents whose name holds the query, newest first."""
+    form = SearchForm(request.GET)
+    query = form.cleaned_data["q"] if form.is_valid() else ""
+    found = rag.readable_documents(request.user).exclude(state=rag.Document.State.FAILED)
+    return JsonResponse({"documents": [_as_json(d) for d in found.filter(name__icontains=query)[:SEARCH_LIMIT]]})
+
+
+@require_GET
+@member_required
+def status(request: MemberRequest, uuid: UUID) -> HttpResponse:
+    document = rag.document_read(request.user, uuid)
+    if wants_json(request):
+        return JsonResponse(_as_json(document))
+    return render(request, "documents/_row.html", {"document": document_row(document)})
+
+
+@require_GET
+@member_required
+def document(request: MemberRequest, uuid: UUID) -> HttpResponse:
+    """Show a document at a page, the passage asked for marked."""
+    found = rag.document_read(request.user, uuid)
+    page, start, end = _place(request)
+    content = rag.document_text(found)
+    if content.page_spans:
+        reader = _paged(found, content, page, start, end)
+    else:
+        reader = _in_parts(found, content, page, start, end)
+    return render(request, "documents/document.html", {"page": reader})
+
+
+def _place(request: MemberRequest) -> tuple[int | None, int, int]:
+    """Return page, start and end as asked for; what is nonsense counts as not asked for."""
+    form = PlaceForm(request.GET)
+    form.is_valid()
+    page, start, end = (form.cleaned_data.get(name) for name in ("page", "start", "end"))
+    return page, start or 0, max(end or 0, start or 0)
+
+
+def _paged(found: rag.Document, content: rag.DocumentText, page: int | None, start: int, end: int) -> ReaderPage:
+    has_passage = start < end
+    number = min(page or (has_passage and content.page_of(start)) or 1, len(content.page_spans))
+    first, last = content.page_spans[number - 1]
+    return ReaderPage(
+        document=document_row(found),
+        number=number,
+        n_pages=len(content.page_spans),
+        is_paged=True,
+        text=marked_text(content.text, first, last, start, end),
+        image=_image(found, number, start, end),
+    )
+
+
+def _in_parts(found: rag.Document, content: rag.DocumentText, part: int | None, start: int, end: int) -> ReaderPage:
+    n_parts = max(1, -(-len(content.text) // PART_CHARACTERS))
+    number = min(part or start // PART_CHARACTERS + 1, n_parts)
+    first = (number - 1) * PART_CHARACTERS
+    # A passage is not cut where a part ends.
+    last = max(first + PART_CHARACTERS, end if start < first + PART_CHARACTERS else 0)
+    return ReaderPage(
+        document=document_row(found),
+        number=number,
+        n_pages=n_parts,
+        is_paged=False,
+        text=marked_text(content.text, first, min(last, len(content.text)), start, end),
+        image=None,
+    )
+
+
+def _image(found: rag.Document, number: int, start: int, end: int) -> ImagePage | None:
+    if not found.is_pdf:
+        return None
+    return image_page(found, number, _marks(found, number, start, end) if start < end else None)
+
+
+def _marks(found: rag.Document, number: int, start: int, end: int) -> PageMarks | None:
+    try:
+        return rag.page_marks(found, number, start, end)
+    except RenderingFailed as exc:
+        # The text beside the image still marks the passage.
+        logger.info("Page %d of document %d could not be marked: %s", number, found.pk, exc.problem)
+        return None
+
+
+@require_GET
+@member_required
+def passage(request: MemberRequest, uuid: UUID) -> HttpResponse:
+    """Show a passage with what stands around it: the side panel of a citation."""
+    found = rag.document_read(request.user, uuid)
+    page, start, end = _place(request)
+    content = rag.document_text(found)
+    start = min(start, len(content.text))
+    number = content.page_of(start) if content.page_spans else None
+    low, high = content.page_spans[number - 1] if number else (0, len(content.text))
+    first, last = max(low, start - CONTEXT_CHARACTERS), min(high, end + CONTEXT_CHARACTERS)
+    panel = PassagePanel(
+        document=document_row(found),
+        page=number,
+        text=marked_text(content.text, first, last, start, end),
+        is_cut_before=first > low,
+        is_cut_after=last < high,
+        image=_image(found, number, start, end) if number else None,
+    )
+    return render(request, "documents/_passage.html", {"panel": panel})
+
+
+@require_GET
+@member_required
+def page_image(request: MemberRequest, uuid: UUID, number: int, width: int) -> HttpResponseBase:
+    found = rag.document_read(request.user, uuid)
+    try:
+        image = rag.page_image(found, number, width)
+    except RenderingFailed as exc:
+        raise Http404 from exc
+    response = FileResponse(image.open("rb"), content_type="image/png")
+    # A document's pages never change; its address is as secret as its session.
+    response["Cache-Control"] = "private, max-age=86400, immutable"
+    return response
+
+
+@require_GET
+@member_required
+def file(request: MemberRequest, uuid: UUID) -> HttpResponseBase:
+    """Hand out the file as it was uploaded, as a download: nothing in it runs or renders on this site."""
+    found = rag.document_read(request.user, uuid)
+    try:
+        content = found.file.open("rb")
+    except FileNotFoundError as exc:
+        raise Http404 from exc
+    response = FileResponse(content, as_attachment=True, filename=found.name, content_type="application/octet-stream")
+    response["X-Content-Type-Options"] = "nosniff"
+    response["Content-Security-Policy"] = "sandbox; default-src 'none'"
+    response["Cache-Control"] = "private, no-store"
+    return response
+
+
+@require_POST
+@member_required
+def retry(request: MemberRequest, uuid: UUID) -> HttpResponse:
+    found = rag.retry_document(rag.document_write(request.user, uuid))
+    if request.headers.get("HX-Request") == "true":
+        return render(request, "documents/_row.html", {"document": document_row(found)})
+    return redirect("documents:list")
+
+
+@require_POST
+@member_required
+def delete(request: MemberRequest, uuid: UUID) -> HttpResponse:
+    found = rag.document_write(request.user, uuid)
+    rag.delete_document(found)
+    if wants_json(request):
+        return HttpResponse(status=204)
+    messages.success(request, _("“%(name)s” was deleted.") % {"name": found.name})
+    return redirect("documents:list")
