@@ -1,9 +1,9 @@
-"""A real browser on the real site. Whatever breaks the content security policy or leaves this machine fails the test."""
+"""A real browser on the real site. What breaks the content security policy or leaves this machine fails the test."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -21,7 +21,8 @@ TABLET = (768, 1024)
 DESKTOP = (1440, 900)
 REPORT_VIOLATIONS = """
 addEventListener("securitypolicyviolation", (event) => {
-  console.error(`policy violated: ${event.violatedDirective} by ${event.blockedURI} at ${event.sourceFile}:${event.lineNumber}`);
+  const { violatedDirective, blockedURI, sourceFile, lineNumber } = event;
+  console.error(`policy violated: ${violatedDirective} by ${blockedURI} at ${sourceFile}:${lineNumber}`);
 });
 """
 
@@ -29,7 +30,7 @@ expect.set_options(timeout=10_000)
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Let fixtures see how the test itself went, to keep a picture of a failure."""
     report = yield
     setattr(item, f"report_{report.when}", report)
