@@ -23,6 +23,7 @@ class CitationView:
     Attributes:
         page: 1-based; None for files without pages.
         url: The document's page with the passage marked; empty when the document was deleted.
+        passage_url: The passage with what stands around it, for the side panel; empty like `url`.
     """
 
     number: int
@@ -30,6 +31,7 @@ class CitationView:
     page: int | None
     text: str
     url: str
+    passage_url: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
