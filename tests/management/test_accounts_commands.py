@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+from pytest_django import Settings
+
+from tests.factories import PASSWORD, make_user
+from tests.management.commands import hearth
+from webui.accounts.models import Role, User
+from webui.management.errors import CheckFailed
+from webui.management.preparing import prepare
+
+
+def add_user(monkeypatch: pytest.MonkeyPatch, *arguments: str, password: str = PASSWORD) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{password}\n"))
+    call_command("adduser", *arguments, "--password-stdin", stdout=io.StringIO())
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("role", Role.values)
+def test_a_person_is_added_with_a_role(monkeypatch: pytest.MonkeyPatch, role: str) -> None:
+    add_user(monkeypatch, "Alice@Example.org", "--role", role)
+
+    user = User.objects.get()
+    assert (user.email, user.role) == ("alice@example.org", role)
+    assert user.check_password(PASSWORD)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("email", "password", "problem"),
+    [
+        ("nonsense", PASSWORD, "EMAIL is not an e-mail address"),
+        ("alice@example.org", "short", "The password is not good enough"),
+        ("alice@example.org", "", "The password is not good enough"),
+        ("bob@example.org", PASSWORD, "has an account already"),
+    ],
+)
+def test_a_wrong_person_is_refused_in_words(
+    monkeypatch: pytest.MonkeyPatch, email: str, password: str, problem: str
+) -> None:
+    make_user(email="bob@example.org")
+
+    with pytest.raises(CommandError, match=problem):
+        add_user(monkeypatch, email, password=password)
+    assert User.objects.count() == 1
+
+
+def provision(settings: Settings, email: str, password: str) -> list[str]:
+    settings.HEARTH_ADMIN_EMAIL, settings.HEARTH_ADMIN_PASSWORD = email, password
+    said: list[str] = []
+    prepare(said.append)
+    return said
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_first_administrator_comes_from_the_environment_once(settings: Settings) -> None:
+    first = provision(settings, "root@example.org", PASSWORD)
+    second = provision(settings, "root@example.org", "a later password changes nothing")
+
+    assert any("The first administrator is root@example.org." in line for line in first)
+    assert not any("administrator is" in line for line in second)
+    assert User.objects.get().check_password(PASSWORD)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("email", "password"), [("nonsense", PASSWORD), ("root@example.org", "12345678")])
+def test_wrong_provisioning_stops_the_start(settings: Settings, email: str, password: str) -> None:
+    with pytest.raises(CheckFailed, match="HEARTH_ADMIN_") as refused:
+        provision(settings, email, password)
+
+    assert "12345678" not in str(refused.value)
+    assert not User.objects.exists()
+
+
+def test_the_password_may_come_from_a_file(tmp_path: Path) -> None:
+    secret = tmp_path / "password"
+    secret.write_text(f"{PASSWORD}\n")
+
+    prepared = hearth(
+        tmp_path / "data", "prepare", HEARTH_ADMIN_EMAIL="root@example.org", HEARTH_ADMIN_PASSWORD_FILE=str(secret)
+    )
+
+    assert prepared.returncode == 0
+    assert "The first administrator is root@example.org." in prepared.stdout
+    assert PASSWORD not in prepared.stdout + prepared.stderr
