@@ -13,6 +13,10 @@ from django.test import Client
 from inference import catalog
 from tests.doubles.upstream_fixtures import upstream as upstream
 from tests.factories import make_user
+from tests.rag.fixtures import data_folder as data_folder
+from tests.rag.fixtures import embedder as embedder
+from tests.rag.fixtures import ingested as ingested
+from tests.rag.fixtures import shared_database as shared_database
 from webui.accounts.models import Role, User
 
 _connect = socket.socket.connect

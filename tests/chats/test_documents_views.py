@@ -11,11 +11,11 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
+from pytest_django.fixtures import SettingsWrapper
 
 from rag.models import Document, ExtractedText
 from tests.doubles.pdf_files import scanned_pdf, text_pdf
 from tests.factories import make_document
-from tests.rag.conftest import (  # noqa: F401  (fixtures)
     data_folder,
     embedder,
     ingested,
@@ -61,8 +61,8 @@ def test_a_file_that_cannot_be_read_is_refused_in_words(
     assert not Document.objects.exists()
 
 
-def test_a_file_over_the_limit_is_refused(alice_client: Client, settings: pytest.FixtureRequest) -> None:
-    settings.HEARTH_MAX_UPLOAD_MB = 1  # type: ignore[attr-defined]
+def test_a_file_over_the_limit_is_refused(alice_client: Client, settings: SettingsWrapper) -> None:
+    settings.HEARTH_MAX_UPLOAD_MB = 1
 
     response = post_file(alice_client, b"a" * 1_000_001, "long.txt", **JSON)
 
@@ -149,7 +149,7 @@ def test_search_finds_usable_documents_by_name(alice: User, bob: User, alice_cli
     assert [found["name"] for found in response.json()["documents"]] == ["Harbour report.pdf"]
 
 
-def test_the_reader_marks_the_passage_on_its_page(ingested: Upload, alice: User, alice_client: Client) -> None:  # noqa: F811
+def test_the_reader_marks_the_passage_on_its_page(ingested: Upload, alice: User, alice_client: Client) -> None:
     document = ingested(alice, text_pdf(PAGES), "lockers.pdf")
     start = ExtractedText.objects.get(document=document).text.index("The code of locker 2")
 
@@ -160,7 +160,7 @@ def test_the_reader_marks_the_passage_on_its_page(ingested: Upload, alice: User,
     assert re.search(r'<rect x="[\d.]+" y="[\d.]+" width="[\d.]+" height="[\d.]+"', page)
 
 
-def test_the_passage_panel_shows_what_stands_around_it(ingested: Upload, alice: User, alice_client: Client) -> None:  # noqa: F811
+def test_the_passage_panel_shows_what_stands_around_it(ingested: Upload, alice: User, alice_client: Client) -> None:
     document = ingested(alice, text_pdf(PAGES), "lockers.pdf")
     start = ExtractedText.objects.get(document=document).text.index("The code of locker 2")
 
@@ -174,7 +174,7 @@ def test_a_page_is_drawn_once_and_kept(
     ingested: Upload,
     alice: User,
     alice_client: Client,
-    data_folder: Path,  # noqa: F811
+    data_folder: Path,
 ) -> None:
     document = ingested(alice, text_pdf(PAGES), "lockers.pdf")
     url = reverse("documents:page_image", args=[document.uuid, 2, 900])
@@ -193,14 +193,14 @@ def test_only_existing_pages_are_drawn_in_known_widths(
     alice: User,
     alice_client: Client,
     number: int,
-    width: int,  # noqa: F811
+    width: int,
 ) -> None:
     document = ingested(alice, text_pdf(PAGES), "lockers.pdf")
 
     assert alice_client.get(reverse("documents:page_image", args=[document.uuid, number, width])).status_code == 404
 
 
-def test_a_long_text_is_shown_in_parts(ingested: Upload, alice: User, alice_client: Client) -> None:  # noqa: F811
+def test_a_long_text_is_shown_in_parts(ingested: Upload, alice: User, alice_client: Client) -> None:
     text = "\n\n".join(f"Paragraph {n} of a long text." for n in range(2000))
     document = ingested(alice, text, "long.txt")
     start = text.index("Paragraph 1500")
@@ -211,7 +211,7 @@ def test_a_long_text_is_shown_in_parts(ingested: Upload, alice: User, alice_clie
     assert "Paragraph 1 " not in page
 
 
-def test_a_text_in_the_reader_stays_text(ingested: Upload, alice: User, alice_client: Client) -> None:  # noqa: F811
+def test_a_text_in_the_reader_stays_text(ingested: Upload, alice: User, alice_client: Client) -> None:
     document = ingested(alice, "<script>alert(1)</script> and <img src=x onerror=alert(2)>", "bad.txt")
 
     page = alice_client.get(reverse("documents:document", args=[document.uuid])).content.decode()
@@ -225,7 +225,7 @@ def test_a_nonsense_place_shows_the_document_all_the_same(
     ingested: Upload,
     alice: User,
     alice_client: Client,
-    query: str,  # noqa: F811
+    query: str,
 ) -> None:
     document = ingested(alice, text_pdf(PAGES), "lockers.pdf")
 
@@ -233,7 +233,7 @@ def test_a_nonsense_place_shows_the_document_all_the_same(
         assert alice_client.get(f"{reverse(name, args=[document.uuid])}?{query}").status_code == 200
 
 
-def test_the_file_comes_back_as_a_download_that_cannot_act(ingested: Upload, alice: User, alice_client: Client) -> None:  # noqa: F811
+def test_the_file_comes_back_as_a_download_that_cannot_act(ingested: Upload, alice: User, alice_client: Client) -> None:
     document = ingested(alice, "<html><script>alert(1)</script>", "page.txt")
 
     response = alice_client.get(reverse("documents:file", args=[document.uuid]))
@@ -255,7 +255,7 @@ def test_a_failed_document_can_be_tried_again(alice: User, alice_client: Client)
     assert f'id="document-{document.uuid}"' in response.content.decode()
 
 
-def test_a_scanned_pdf_says_what_to_do(ingested: Upload, alice: User, alice_client: Client) -> None:  # noqa: F811
+def test_a_scanned_pdf_says_what_to_do(ingested: Upload, alice: User, alice_client: Client) -> None:
     document = ingested(alice, scanned_pdf(), "scan.pdf")
 
     page = alice_client.get(reverse("documents:document", args=[document.uuid])).content.decode()
@@ -263,7 +263,7 @@ def test_a_scanned_pdf_says_what_to_do(ingested: Upload, alice: User, alice_clie
     assert "text recognition (OCR)" in page
 
 
-def test_deleting_removes_it_and_says_so(ingested: Upload, alice: User, alice_client: Client) -> None:  # noqa: F811
+def test_deleting_removes_it_and_says_so(ingested: Upload, alice: User, alice_client: Client) -> None:
     document = ingested(alice, text_pdf(PAGES), "lockers.pdf")
 
     response = alice_client.post(reverse("documents:delete", args=[document.uuid]), follow=True)

@@ -1,66 +1,11 @@
-"""Real Chroma, real SQLite, real child processes; only the embedder is a double."""
-
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from django.core.files.uploadedfile import SimpleUploadedFile
-from django.db import connection
-
-from inference import client
-from rag import store, tasks
-from rag.models import Document
-from rag.services import ingestion
-from rag.services.documents import create_document
-from tests.doubles.embedder import FakeEmbedder
-from webui.accounts.models import User
 
 
 @pytest.fixture(autouse=True)
-def data_folder(tmp_path: Path, settings: pytest.FixtureRequest) -> Iterator[Path]:
-    """Give each test its own files, page images and vectors."""
-    settings.HEARTH_DATA = tmp_path  # type: ignore[attr-defined]
-    settings.HEARTH_VECTORS = tmp_path / "vectors"  # type: ignore[attr-defined]
-    settings.MEDIA_ROOT = tmp_path / "uploads"  # type: ignore[attr-defined]
-    yield tmp_path
-    store.close_store()
-
-
-@pytest.fixture
-def embedder(monkeypatch: pytest.MonkeyPatch) -> FakeEmbedder:
-    double = FakeEmbedder()
-    monkeypatch.setattr(client, "embed", double.embed)
-    monkeypatch.setattr(client, "find_model", double.find_model)
-    return double
-
-
-@pytest.fixture
-def shared_database(transactional_db: None) -> Iterator[None]:
-    """Committed rows that other threads see; the lexical table is no model's, so nothing else empties it."""
-    yield
-    with connection.cursor() as cursor:
-        cursor.execute("DELETE FROM rag_lexical")
-
-
-def ingest_all() -> None:
-    """Work off the queue as the loop does, in order, until nothing is due."""
-    ingestion.recover()
-    while document := ingestion.take_document([], []):
-        asyncio.run(tasks.ingest(document))
-
-
-@pytest.fixture
-def ingested(shared_database: None, embedder: FakeEmbedder) -> Callable[..., Document]:
-    """Return a function that uploads a file and ingests it."""
-
-    def upload(owner: User, content: bytes | str, name: str = "notes.txt") -> Document:
-        data = content.encode() if isinstance(content, str) else content
-        document = create_document(owner, SimpleUploadedFile(name, data))
-        ingest_all()
-        document.refresh_from_db()
-        return document
-
-    return upload
+def _own_files(data_folder: Path) -> Path:
+    """Every test of this package has its own files, page images and vectors."""
+    return data_folder

@@ -9,10 +9,11 @@ from inference.errors import ConnectionRefused, ModelNotFound
 from rag import lexical
 from rag.models import Chunk, Document, ExtractedText, IndexVersion
 from rag.services.documents import create_document, delete_document, retry_document
+from rag.services.removals import finish_removals
 from rag.store import vector_store
 from tests.doubles.embedder import FakeEmbedder
 from tests.doubles.pdf_files import blank_pdf, scanned_pdf, text_pdf
-from tests.rag.conftest import ingest_all
+from tests.rag.fixtures import ingest_all
 from webui.accounts.models import User
 
 Upload = Callable[..., Document]
@@ -172,8 +173,6 @@ def test_a_person_takes_their_documents_along(ingested: Upload, alice: User) -> 
     pk, storage, name = document.pk, document.file.storage, document.file.name
 
     alice.delete()
-    from rag.services.removals import finish_removals
-
     assert finish_removals() == 0
     assert not storage.exists(name)
     assert lexical.n_entries() == 0
