@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.http import Http404
 
-from rag import api as rag
+import rag.api as rag
 from webui.accounts.models import User
 from webui.chats.models import Chat, Generation, Message
 

@@ -165,11 +165,3 @@ def _passage_entry(number: int, passage: Passage) -> dict[str, Any]:
         "score": passage.score,
         "tokens": estimate_tokens(passage.text),
     }
-
-
-_CITATION = re.compile(r"\[(\d{1,3}(?:\s*,\s*\d{1,3})*)\]")
-
-
-def cited_numbers(text: str) -> set[int]:
-    """Return the numbers that an answer cites, as in `[1]` and `[2, 3]`."""
-    return {int(number) for group in _CITATION.findall(text) for number in group.split(",")}

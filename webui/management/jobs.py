@@ -18,4 +18,10 @@ def background_jobs() -> BackgroundJobs:
         from inference import client
 
         farewells.append(client.aclose)
+    if find_spec("webui.chats.background"):
+        from webui.chats.background import chat_upkeep, end_answers
+
+        jobs.append(chat_upkeep)
+        # Before the connections to the models are closed.
+        farewells.insert(0, end_answers)
     return BackgroundJobs(jobs=jobs, farewells=farewells)

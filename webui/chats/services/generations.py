@@ -1,6 +1,6 @@
 """The life of a generation in the database: queued, running with its journal, and one of four ends.
 
-Only active rows change: whoever comes second (a late journal, a stop after the end) changes nothing.
+Only the process that runs a generation ends it; what has ended stays as it is.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from django.utils import timezone
 from inference.types import Usage
 from rag.types import Passage
 from webui.chats.branches import branch_of
-from webui.chats.conf import HEARTBEAT_DEAD_AFTER
 from webui.chats.errors import Failure
 from webui.chats.models import Citation, Generation, Message
 from webui.chats.queries import parents_of
@@ -70,8 +69,7 @@ def start_generation(generation: Generation) -> Task:
         state=Generation.State.RUNNING, heartbeat_at=now
     )
     answer = Message.objects.select_related("chat__owner").get(generation=generation)
-    assert answer.parent_id is not None, "an answer hangs below its question"
-    branch = branch_of(parents_of(answer.chat), answer.parent_id)
+    branch = branch_of(parents_of(answer.chat), answer.pk)[:-1]
     messages = list(answer.chat.messages.filter(id__in=branch).order_by("id"))
     attached = list(
         Message.documents.through.objects.filter(
@@ -90,11 +88,23 @@ def start_generation(generation: Generation) -> Task:
         turns=[
             Turn(uuid=str(m.uuid), role=m.role, content=m.content)  # type: ignore[arg-type]  # checked by the database
             for m in messages
-            if m.content
+            if m.content or m.pk == answer.parent_id
         ],
         document_ids=sorted({document for _, document in attached}),
         question_document_ids=sorted(document for message, document in attached if message == answer.parent_id),
     )
+
+
+def attached_documents(document_ids: Sequence[int]) -> list[tuple[str, str]]:
+    """Return name and state of documents."""
+    documents = apps.get_model("rag", "Document").objects.filter(pk__in=document_ids)
+    return list(documents.values_list("name", "state"))
+
+
+def all_documents(user_id: int) -> list[int]:
+    """Return all documents of a person that can be searched."""
+    documents = apps.get_model("rag", "Document").objects.filter(owner_id=user_id, state="ready")
+    return list(documents.values_list("pk", flat=True))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +153,8 @@ class Ending:
 def end_generation(task: Task, ending: Ending) -> bool:
     """Store all that a generation leaves; False when it had ended before or its chat is gone."""
     timings = {k: v for k, v in asdict(ending.usage).items() if v is not None and k.endswith("_s")}
-    is_changed = Generation.objects.filter(pk=task.generation_id, state__in=Generation.ACTIVE_STATES).update(
+    open_states = (*Generation.ACTIVE_STATES, Generation.State.INTERRUPTED)
+    is_changed = Generation.objects.filter(pk=task.generation_id, state__in=open_states).update(
         state=ending.state,
         error_code=ending.failure.code if ending.failure else "",
         error_facts=ending.failure.facts if ending.failure else {},
@@ -181,17 +192,11 @@ def _store_citations(task: Task, passages: Mapping[int, Passage]) -> None:
     )
 
 
-def interrupt_all() -> int:
-    """Mark every active generation as interrupted, text kept. For the start of the only web process."""
-    return _interrupt(Generation.objects.all(), timezone.now())
+def interrupt_abandoned(silent_since: datetime, among: QuerySet[Generation] | None = None) -> int:
+    """Mark as interrupted, text kept, what no process has renewed since then; return how many.
 
-
-def interrupt_abandoned(now: datetime, among: QuerySet[Generation] | None = None) -> int:
-    """Mark those whose process has died: nobody has renewed their heartbeat for a while."""
+    A process that is alive after all and ends such a generation later has the last word.
+    """
     generations = Generation.objects.all() if among is None else among
-    return _interrupt(generations.filter(heartbeat_at__lt=now - HEARTBEAT_DEAD_AFTER), now)
-
-
-def _interrupt(generations: QuerySet[Generation], now: datetime) -> int:
-    active = generations.filter(state__in=Generation.ACTIVE_STATES)
-    return active.update(state=Generation.State.INTERRUPTED, error_code="interrupted", finished_at=now)
+    abandoned = generations.filter(state__in=Generation.ACTIVE_STATES, heartbeat_at__lt=silent_since)
+    return abandoned.update(state=Generation.State.INTERRUPTED, error_code="interrupted", finished_at=timezone.now())

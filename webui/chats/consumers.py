@@ -1,0 +1,217 @@
+"""The chat socket: one a page, thin. What the page asks for goes to services, what happens comes from the registry."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
+
+from channels.db import database_sync_to_async
+from channels.generic.websocket import AsyncWebsocketConsumer
+from django.http import Http404
+from django.utils import translation
+
+from webui.accounts.models import User
+from webui.chats import conf, intake
+from webui.chats.answerers import check_answerer
+from webui.chats.decoding import decode_event, ref_of
+from webui.chats.errors import REFUSALS, ChatError, MessageTooLong, NotFound, refusal_text
+from webui.chats.events import Frame, Outbox, OutboxFull
+from webui.chats.intake import Question
+from webui.chats.orchestration import begin_answer
+from webui.chats.protocol import (
+    AnswerRequested,
+    ChatClosed,
+    ChatOpened,
+    ClientEvent,
+    MessageEdited,
+    MessageSent,
+    RequestRefused,
+    StopRequested,
+)
+from webui.chats.registry import Registry, registry
+from webui.chats.sockets import CLOSE_SIGNED_OUT, CloseCode, Ticket, check_tickets
+
+logger = logging.getLogger(__name__)
+
+CLOSE_TOO_SLOW: Final = 4408
+ENVELOPE_MAX_CHARS: Final = 16_000
+"""Room for everything in a message beside its content."""
+ESCAPED_CHAR_MAX: Final = 6
+"""One character can be six in JSON."""
+
+
+class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels has no types
+    """One connected page. Lives as long as its connection."""
+
+    registry: Registry
+    ticket: Ticket
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.user: User | None = None
+        self._outbox = Outbox()
+        self._has_mail = asyncio.Event()
+        self._close_code: int | None = None
+        self._writer: asyncio.Task[None] | None = None
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> Any:
+        try:
+            return await super().__call__(scope, receive, send)
+        finally:
+            await self._leave()
+
+    # ---- connection ----
+
+    async def connect(self) -> None:
+        await self.accept()
+        ticket = Ticket.of_scope(self.scope)
+        if ticket is None:
+            await self.close(CLOSE_SIGNED_OUT)
+            return
+        self.ticket = ticket
+        if not await self._is_welcome():
+            return
+        self.registry = registry()
+        self.registry.join(self)
+        self._writer = asyncio.create_task(self._write())
+
+    async def _is_welcome(self) -> bool:
+        """Read the person again: what they may do can have changed since the last event."""
+        verdict = (await database_sync_to_async(check_tickets)([self.ticket]))[self.ticket]
+        if isinstance(verdict, User):
+            self.user = verdict
+            return True
+        self.user = None
+        await self.close(verdict)
+        return False
+
+    async def _leave(self) -> None:
+        if self._writer is None:
+            return
+        self.registry.leave(self)
+        self._writer.cancel()
+        await asyncio.wait({self._writer})
+
+    # ---- to the page ----
+
+    def push(self, frame: Frame) -> None:
+        try:
+            self._outbox.push(frame)
+        except OutboxFull:
+            # The page connects again and goes on from what it has seen.
+            self._close_code = CLOSE_TOO_SLOW
+        self._has_mail.set()
+
+    def close_soon(self, code: CloseCode) -> None:
+        self._close_code = code
+        self._has_mail.set()
+
+    async def _write(self) -> None:
+        while True:
+            await self._has_mail.wait()
+            self._has_mail.clear()
+            if self._close_code is not None:
+                self.user = None
+                self.registry.leave(self)
+                await self.close(self._close_code)
+                return
+            for frame in self._outbox.take_all():
+                await self.send(text_data=frame.json)
+
+    def _refuse(self, code: str, text: str, ref: str | None) -> None:
+        refused = RequestRefused(type="request.refused", code=code, text=text)
+        if ref is not None:
+            refused["ref"] = ref
+        self.push(Frame(refused))
+
+    # ---- from the page ----
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        if self._writer is None or not await self._is_welcome():
+            return
+        text = text_data or ""
+        with translation.override(self._user.language or None):
+            try:
+                await self._dispatch(self._decoded(text))
+            except ChatError as error:
+                self._refuse(error.code, refusal_text(error), ref_of(text))
+            except Http404:
+                self._refuse(NotFound.code, refusal_text(NotFound()), ref_of(text))
+            except Exception:
+                logger.exception("An event of the chat socket failed.")
+                self._refuse("internal", str(REFUSALS["internal"]), ref_of(text))
+
+    def _decoded(self, text: str) -> ClientEvent:
+        limit = conf.message_max_chars()
+        if len(text) > limit * ESCAPED_CHAR_MAX + ENVELOPE_MAX_CHARS:
+            raise MessageTooLong(len(text), limit)
+        return decode_event(text)
+
+    @property
+    def _user(self) -> User:
+        if self.user is None:
+            raise NotFound
+        return self.user
+
+    async def _dispatch(self, event: ClientEvent) -> None:
+        await self._handlers[event["type"]](self, event)
+
+    async def _chat_opened(self, event: ChatOpened) -> None:
+        chat, seen = event["chat"], event.get("seen", {})
+        state = await database_sync_to_async(intake.open_chat)(self._user, chat, seen)
+        self.registry.watch(self, chat)
+        here = {answer.task.generation_uuid: answer for answer in self.registry.answers_of(chat)}
+        for generation, answer in here.items():
+            answer.attach(self, seen.get(generation, 0))
+        ended = state.ended
+        if elsewhere := state.active - here.keys():
+            self.registry.resume_elsewhere({generation: seen.get(generation, 0) for generation in elsewhere})
+            # Or they have ended since the database was asked.
+            ended += await database_sync_to_async(intake.ended_generations)(self._user, chat, elsewhere, seen)
+        for end in ended:
+            if end["generation"] not in here:
+                self.push(Frame(end))
+
+    async def _chat_closed(self, event: ChatClosed) -> None:
+        self.registry.unwatch(self, event["chat"])
+
+    async def _message_sent(self, event: MessageSent) -> None:
+        await self._ask(event, intake.send)
+
+    async def _message_edited(self, event: MessageEdited) -> None:
+        await self._ask(event, intake.edit)
+
+    async def _answer_requested(self, event: AnswerRequested) -> None:
+        await self._ask(event, intake.regenerate)
+
+    async def _ask(self, event: Any, put: Callable[[User, Any], Question]) -> None:
+        """Store a question, start its answer, and show both on every page with this chat."""
+        await check_answerer(event["model"])
+        question = await database_sync_to_async(put)(self._user, event)
+        chat = question.task.chat_uuid
+        answer = begin_answer(self.registry, question.task)
+        self.registry.watch(self, chat)
+        changed = await database_sync_to_async(intake.branch_changed)(question)
+        own = changed.copy()
+        own["ref"] = event["ref"]
+        self.push(Frame(own))
+        self.registry.tell_chat(chat, changed, besides=self)
+        for socket in self.registry.watchers_of(chat):
+            answer.attach(socket, 0)
+        sidebar = await database_sync_to_async(intake.sidebar_changed)(self.ticket.user_id)
+        self.registry.tell_user(self.ticket.user_id, sidebar)
+
+    async def _stop_requested(self, event: StopRequested) -> None:
+        await database_sync_to_async(intake.may_stop)(self._user, event["chat"], event["generation"])
+        self.registry.stop(event["generation"])
+
+    _handlers: Final[Mapping[str, Callable[[ChatConsumer, Any], Awaitable[None]]]] = {
+        "chat.opened": _chat_opened,
+        "chat.closed": _chat_closed,
+        "message.sent": _message_sent,
+        "message.edited": _message_edited,
+        "answer.requested": _answer_requested,
+        "stop.requested": _stop_requested,
+    }

@@ -1,0 +1,102 @@
+"""Events that cross from one web process to the others, where there are others.
+
+Each process listens to one group of the channel layer. What its answers and services tell, it tells its own
+sockets directly and the group besides; what the group tells goes to the sockets of this process alone.
+With a single process none of this exists: the layer costs ten times what a direct send costs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any, Final, Protocol
+from uuid import uuid4
+
+from webui.chats.events import Frame, Outbox, OutboxFull
+
+if TYPE_CHECKING:
+    from webui.chats.registry import Registry
+
+logger = logging.getLogger(__name__)
+
+GROUP: Final = "hearth.web"
+
+
+class ChannelLayer(Protocol):
+    async def new_channel(self) -> str: ...
+    async def group_add(self, group: str, channel: str) -> None: ...
+    async def group_discard(self, group: str, channel: str) -> None: ...
+    async def group_send(self, group: str, message: dict[str, Any]) -> None: ...
+    async def receive(self, channel: str) -> dict[str, Any]: ...
+
+
+class Crossing:
+    """One process's end. Owned by its registry, which runs `send_all` and `receive_all` as tasks."""
+
+    def __init__(self, registry: Registry, layer: ChannelLayer) -> None:
+        self._registry = registry
+        self._layer = layer
+        self._origin = uuid4().hex
+        self._news = asyncio.Event()
+        # Pieces of text that wait for the layer become one piece, as for a slow socket.
+        self._outbox = Outbox(max_frames=10_000)
+        self._messages: list[dict[str, Any]] = []
+
+    def tell_chat(self, frame: Frame) -> None:
+        """Send an event to the pages of other processes that show its chat."""
+        try:
+            self._outbox.push(frame)
+        except OutboxFull:
+            logger.error("The channel layer does not keep up: an event for other processes is lost.")
+            return
+        self._news.set()
+
+    def tell_user(self, user_id: int, frame: Frame) -> None:
+        self._post({"kind": "user", "user": user_id, "event": frame.event})
+
+    def stop(self, generation: str) -> None:
+        """Ask the process that runs a generation to stop it."""
+        self._post({"kind": "stop", "generation": generation})
+
+    def resume(self, generation: str, seen: int) -> None:
+        """Ask the process that runs a generation to tell what came after `seen`; pages ignore what they know."""
+        self._post({"kind": "resume", "generation": generation, "seen": seen})
+
+    def _post(self, message: dict[str, Any]) -> None:
+        self._messages.append(message)
+        self._news.set()
+
+    async def send_all(self) -> None:
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            messages, self._messages = self._messages, []
+            events = [{"kind": "chat", "event": frame.event} for frame in self._outbox.take_all()]
+            for message in [*events, *messages]:
+                await self._layer.group_send(GROUP, {"type": "hearth.told", "origin": self._origin, **message})
+
+    async def receive_all(self) -> None:
+        channel = await self._layer.new_channel()
+        await self._layer.group_add(GROUP, channel)
+        try:
+            while True:
+                message = await self._layer.receive(channel)
+                if message.get("origin") != self._origin:
+                    self._take(message)
+        finally:
+            await self._layer.group_discard(GROUP, channel)
+
+    def _take(self, message: dict[str, Any]) -> None:
+        kind = message["kind"]
+        if kind == "chat":
+            frame = Frame(message["event"])
+            for socket in self._registry.watchers_of(message["event"]["chat"]):
+                socket.push(frame)
+        elif kind == "user":
+            self._registry.tell_user_here(message["user"], Frame(message["event"]))
+        elif kind == "stop":
+            self._registry.stop_here(message["generation"])
+        elif kind == "resume":
+            answer = self._registry.answers.get(message["generation"])
+            for frame in answer.frames_since(message["seen"]) if answer else ():
+                self.tell_chat(frame)

@@ -1,0 +1,139 @@
+"""What the socket asks of the database: one synchronous function per step, each a single call from async code."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from django.utils import timezone
+
+from webui.accounts.models import User
+from webui.chats import access, queries
+from webui.chats.models import Chat, Generation
+from webui.chats.protocol import (
+    AnswerRequested,
+    BranchChanged,
+    GenerationEnded,
+    MessageEdited,
+    MessageSent,
+    SidebarChanged,
+)
+from webui.chats.services import generations, messages
+from webui.chats.services.generations import Task
+from webui.chats.services.messages import Asked
+from webui.chats.views.fragments import chat_url, render_message, render_messages, render_sidebar
+
+JUST_ENDED = timedelta(minutes=1)
+"""A page that was loaded while an answer ran may open its socket when the answer has ended."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """A stored question whose answer is to be begun."""
+
+    task: Task
+    chat: Chat
+    after: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenedChat:
+    """What a page that shows a chat has to know.
+
+    Attributes:
+        active: Generations of the chat that run, here or in another process.
+        ended: For generations that the page may still show as running; `seq` is one more than it has seen.
+    """
+
+    active: set[str]
+    ended: list[GenerationEnded]
+
+
+def send(user: User, event: MessageSent) -> Question:
+    return _started(
+        messages.send_message(
+            user,
+            content=event["content"],
+            model=event["model"],
+            chat_uuid=event.get("chat"),
+            documents=event.get("documents", ()),
+        )
+    )
+
+
+def edit(user: User, event: MessageEdited) -> Question:
+    return _started(
+        messages.edit_message(
+            user,
+            chat_uuid=event["chat"],
+            message_uuid=event["message"],
+            content=event["content"],
+            model=event["model"],
+        )
+    )
+
+
+def regenerate(user: User, event: AnswerRequested) -> Question:
+    return _started(
+        messages.regenerate_answer(user, chat_uuid=event["chat"], message_uuid=event["message"], model=event["model"])
+    )
+
+
+def _started(asked: Asked) -> Question:
+    task = generations.start_generation(asked.generation)
+    return Question(task=task, chat=asked.chat, after=asked.after)
+
+
+def branch_changed(question: Question) -> BranchChanged:
+    return BranchChanged(
+        type="branch.changed",
+        chat=question.task.chat_uuid,
+        url=chat_url(question.chat),
+        after=question.after,
+        html=render_messages(question.chat, after=question.after),
+    )
+
+
+def sidebar_changed(user_id: int) -> SidebarChanged:
+    return SidebarChanged(type="sidebar.changed", html=render_sidebar(User.objects.get(pk=user_id)))
+
+
+def may_stop(user: User, chat: str, generation: str) -> None:
+    """Raises Http404 when the generation is none of this person's chat."""
+    access.generation_write(user, chat, generation)
+
+
+def open_chat(user: User, uuid: str, seen: dict[str, int]) -> OpenedChat:
+    chat = access.chat_read(user, uuid)
+    active = {str(uuid) for uuid in queries.active_generations(chat).values_list("uuid", flat=True)}
+    since = timezone.now() - JUST_ENDED
+    just_ended = chat.messages.filter(generation__finished_at__gt=since).values_list("generation__uuid", flat=True)
+    return OpenedChat(active=active, ended=_ended(chat, {*seen, *map(str, just_ended)}, seen))
+
+
+def ended_generations(user: User, uuid: str, wanted: Collection[str], seen: dict[str, int]) -> list[GenerationEnded]:
+    """Return the ends of some generations of a chat, for those that have ended."""
+    return _ended(access.chat_read(user, uuid), wanted, seen)
+
+
+def _ended(chat: Chat, wanted: Collection[str], seen: dict[str, int]) -> list[GenerationEnded]:
+    ended = (
+        Generation.objects.filter(message__chat=chat, uuid__in=[UUID(uuid) for uuid in wanted])
+        .exclude(state__in=Generation.ACTIVE_STATES)
+        .select_related("message")
+    )
+    return [_end_of(chat, generation, seen.get(str(generation.uuid), 0) + 1) for generation in ended]
+
+
+def _end_of(chat: Chat, generation: Generation, seq: int) -> GenerationEnded:
+    return GenerationEnded(
+        type="generation.ended",
+        chat=str(chat.uuid),
+        generation=str(generation.uuid),
+        message=str(generation.message.uuid),
+        seq=seq,
+        state=generation.state,  # type: ignore[typeddict-item]  # not active, so one of the ends
+        html=render_message(chat, generation.message_id),
+    )

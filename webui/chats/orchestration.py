@@ -1,0 +1,262 @@
+"""Run one generation from its question to its end.
+
+The task belongs to the registry of this process, not to a socket: a page that closes stops nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+from collections.abc import Callable, Sequence
+from contextlib import aclosing
+from uuid import UUID
+
+from asgiref.sync import sync_to_async
+from channels.db import database_sync_to_async
+from django.db import DatabaseError
+from django.utils import translation
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from inference import client
+from inference.errors import InferenceError
+from inference.types import ChatRequest, Delta, Finished, ModelInfo, Options, Progress
+from rag import api as rag
+from rag.errors import RagError
+from rag.types import Passage
+from webui.chats import conf, journal, pacing
+from webui.chats.answerers import QUOTES
+from webui.chats.errors import AnswerEmpty, DocumentsLate, DocumentsUnreadable, Failure, RetrievalFailed, failure_of
+from webui.chats.live import LiveAnswer
+from webui.chats.models import Chat, Generation
+from webui.chats.prompting import Prompt, build_prompt
+from webui.chats.registry import Registry
+from webui.chats.services import generations
+from webui.chats.services.generations import Ending, EndState, Task
+from webui.chats.views.fragments import render_message
+
+logger = logging.getLogger(__name__)
+
+PUSH_INTERVAL_S = 0.06
+"""Text that arrives within that time leaves as one event; the first text leaves at once."""
+WORKING_SET_TOKENS = 4096
+"""Windows are asked for in multiples of this, so that a growing chat does not reload its model every time."""
+
+
+def begin_answer(registry: Registry, task: Task) -> LiveAnswer:
+    """Start a generation; returns at once."""
+    answer = LiveAnswer(task)
+    if registry.crossing is not None:
+        registry.connect_processes()
+        answer.relay = registry.crossing.tell_chat
+    registry.answers[task.generation_uuid] = answer
+    registry.own(run_answer(registry, answer))
+    registry.ensure("rendering", lambda: pacing.render_answers(registry.answers))
+    registry.ensure("journal", lambda: journal.keep_journal(registry.answers))
+    return answer
+
+
+async def run_answer(registry: Registry, answer: LiveAnswer) -> None:
+    """Produce the answer and store its end, whatever that is: done, stopped, failed, or this process ending."""
+    answer.producer = asyncio.create_task(produce(answer))
+    if answer.is_stop_requested:
+        answer.producer.cancel()
+    try:
+        await asyncio.wait({answer.producer})
+    finally:
+        if not answer.producer.done():
+            answer.producer.cancel()
+            await asyncio.wait({answer.producer})
+        try:
+            await _end(answer, answer.producer)
+        finally:
+            registry.answers.pop(answer.task.generation_uuid, None)
+
+
+async def produce(answer: LiveAnswer) -> None:
+    """Fill the answer. Raises what went wrong; a cancel stops the upstream at once."""
+    task = answer.task
+    passages = await _find_passages(answer)
+    if task.model == QUOTES:
+        await _quote(answer, passages)
+        return
+    info = await client.find_model(task.model)
+    prompt = build_prompt(task.turns, passages, context_tokens=_window_of(info))
+    answer.ledger |= prompt.ledger
+    answer.expect_citations(prompt.passages)
+    request = ChatRequest(model=task.model, messages=prompt.messages, options=_options_for(info, prompt))
+    await _stream(answer, request)
+    if not answer.content and not answer.thinking:
+        raise AnswerEmpty
+
+
+async def _stream(answer: LiveAnswer, request: ChatRequest) -> None:
+    loop = asyncio.get_running_loop()
+    thinking_since: float | None = None
+    async with aclosing(client.stream_chat(request)) as events:
+        async for event in events:
+            if isinstance(event, Finished):
+                answer.usage = event.usage
+            elif isinstance(event, Progress):
+                _say_waiting(answer, event)
+            elif isinstance(event, Delta):
+                if event.thinking:
+                    thinking_since = loop.time() if thinking_since is None else thinking_since
+                    answer.add_thinking(event.thinking)
+                    _say_thinking(answer, loop.time() - thinking_since)
+                if event.content:
+                    answer.add_text(event.content)
+                # The next read takes all that has come meanwhile.
+                await asyncio.sleep(PUSH_INTERVAL_S)
+
+
+def _window_of(info: ModelInfo) -> int | None:
+    if info.connection_kind == "openai":
+        return info.context_length
+    return min(info.context_length or conf.context_tokens(), conf.context_tokens())
+
+
+def _options_for(info: ModelInfo, prompt: Prompt) -> Options:
+    """Ask our own server for a larger window only when the prompt needs it; it chooses by free memory otherwise."""
+    window = prompt.ledger["context_tokens"]
+    needed = math.ceil(prompt.ledger["estimated_tokens"] * 4 / 3)
+    if info.connection_kind != "builtin" or window is None or needed <= WORKING_SET_TOKENS:
+        return {}
+    return {"num_ctx": min(window, math.ceil(needed / WORKING_SET_TOKENS) * WORKING_SET_TOKENS)}
+
+
+# ---- documents -----------------------------------------------------------------------------------
+
+
+async def _find_passages(answer: LiveAnswer) -> Sequence[Passage]:
+    """Return the passages for the question: from the branch's documents, or for Quotes from all of them."""
+    task = answer.task
+    document_ids = task.document_ids
+    if task.question_document_ids:
+        await _wait_for_documents(answer)
+    if not document_ids and task.model == QUOTES:
+        document_ids = await database_sync_to_async(generations.all_documents)(task.user_id)
+    answer.has_documents = bool(document_ids)
+    if not document_ids or not task.question.strip():
+        return ()
+    try:
+        found = await rag.retrieve(user_id=task.user_id, question=task.question, document_ids=document_ids)
+    except (RagError, InferenceError) as exc:
+        raise RetrievalFailed from exc
+    answer.ledger["retrieval"] = found.trace.as_dict()
+    return found.passages
+
+
+async def _wait_for_documents(answer: LiveAnswer) -> None:
+    task = answer.task
+    async for unfinished in rag.wait_until_ready(task.document_ids, conf.document_wait_s()):
+        _say(answer, _reading_text, unfinished[0])
+    for name, state in await database_sync_to_async(generations.attached_documents)(task.question_document_ids):
+        if state == rag.Document.State.FAILED:
+            raise DocumentsUnreadable(name)
+        if state != rag.Document.State.READY:
+            raise DocumentsLate(name)
+
+
+async def _quote(answer: LiveAnswer, passages: Sequence[Passage]) -> None:
+    answer.expect_citations(passages)
+    with translation.override(answer.task.language or None):
+        quoted = await sync_to_async(rag.quote, thread_sensitive=False)(
+            answer.task.question, passages, has_documents=answer.has_documents
+        )
+    answer.add_text(quoted.text)
+
+
+# ---- sentences while no text comes -------------------------------------------------------------------
+
+
+def _say_waiting(answer: LiveAnswer, progress: Progress) -> None:
+    if progress.state == "loading":
+        _say(answer, _loading_text, answer.task.model, progress.waited_s)
+    else:
+        _say(answer, _queue_text, progress.queue_position or 0)
+
+
+def _say_thinking(answer: LiveAnswer, seconds: float) -> None:
+    if not answer.has_text:
+        _say(answer, _thinking_text, seconds)
+
+
+def _say(answer: LiveAnswer, make: Callable[..., str], *facts: object) -> None:
+    """Show a sentence where the answer will be, in the reader's language; the same one is not sent twice."""
+    with translation.override(answer.task.language or None):
+        answer.publish_progress(make(*facts))
+
+
+def _reading_text(document: rag.Document) -> str:
+    if not document.n_chunks:
+        return _("Reading %(name)s") % {"name": document.name}
+    percent = 100 * document.n_chunks_done // document.n_chunks
+    return _("Reading %(name)s, %(percent)s %%") % {"name": document.name, "percent": percent}
+
+
+def _loading_text(model: str, seconds: float) -> str:
+    return _("Loading %(model)s, %(seconds).0f s") % {"model": model, "seconds": seconds}
+
+
+def _queue_text(position: int) -> str:
+    if not position:
+        return _("Waiting: yours is the next question")
+    return ngettext(
+        "Waiting: %(n)s question is before yours", "Waiting: %(n)s questions are before yours", position
+    ) % {"n": position}
+
+
+def _thinking_text(seconds: float) -> str:
+    return _("Thinking, %(seconds).0f s") % {"seconds": seconds}
+
+
+# ---- the end ---------------------------------------------------------------------------------------
+
+
+async def _end(answer: LiveAnswer, producer: asyncio.Task[None]) -> None:
+    state, failure = _outcome(answer, producer)
+    ending = Ending(
+        state=state,
+        content=answer.content,
+        thinking=answer.thinking,
+        failure=failure,
+        usage=answer.usage,
+        first_delta_at=answer.first_delta_at,
+        ledger=answer.ledger,
+        citations=rag.cited_passages(answer.content, answer.passages),
+    )
+    try:
+        stored = await database_sync_to_async(_store_and_render)(answer.task, ending)
+    except DatabaseError:
+        # The journal has the text; the row is found to be abandoned and marked interrupted later.
+        logger.exception("The end of generation %s could not be stored.", answer.task.generation_uuid)
+        return
+    if stored is not None:
+        answer.publish_end(*stored)
+
+
+def _outcome(answer: LiveAnswer, producer: asyncio.Task[None]) -> tuple[EndState, Failure | None]:
+    if producer.cancelled():
+        if answer.is_stop_requested:
+            return "stopped", None
+        return "interrupted", Failure(code="interrupted", facts={})
+    error = producer.exception()
+    if error is None:
+        return "finished", None
+    failure = failure_of(error)
+    if failure.code == "internal":
+        logger.error("Generation %s failed.", answer.task.generation_uuid, exc_info=error)
+    return "failed", failure
+
+
+def _store_and_render(task: Task, ending: Ending) -> tuple[EndState, str] | None:
+    """Store the end; return the state that stands in the database now, with the message as HTML."""
+    generations.end_generation(task, ending)
+    generation = Generation.objects.filter(pk=task.generation_id).only("state").first()
+    if generation is None:
+        return None
+    with translation.override(task.language or None):
+        chat = Chat.objects.get(uuid=UUID(task.chat_uuid))
+        return generation.state, render_message(chat, task.message_id)  # type: ignore[return-value]  # an end state

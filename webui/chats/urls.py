@@ -1,0 +1,19 @@
+"""Addresses of the chat page."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from webui.chats.views import actions, pages
+
+app_name = "chats"
+urlpatterns = [
+    path("", pages.new_chat, name="new"),
+    path("chats/", pages.chat_list, name="list"),
+    path("chats/<uuid:uuid>/", pages.chat, name="chat"),
+    path("chats/<uuid:uuid>/rename/", actions.rename, name="rename"),
+    path("chats/<uuid:uuid>/delete/", actions.delete, name="delete"),
+    path("chats/<uuid:uuid>/undo-delete/", actions.undo_delete, name="undo_delete"),
+    path("chats/<uuid:uuid>/siblings/<uuid:message_uuid>/", actions.show_sibling, name="show_sibling"),
+    path("chats/<uuid:uuid>/messages/<uuid:message_uuid>/", pages.message, name="message"),
+]

@@ -1,0 +1,36 @@
+"""Telling open pages what a form has changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.db import transaction
+
+from webui.accounts.models import User
+from webui.chats.intake import sidebar_changed
+from webui.chats.models import Chat
+from webui.chats.protocol import ChatRenamed
+from webui.chats.registry import Registry, tell_from_thread
+
+
+def announce_sidebar(user: User) -> None:
+    """Show the person's chats anew on all their pages, once the change is certain."""
+
+    def tell() -> None:
+        event = sidebar_changed(user.pk)
+        tell_from_thread(lambda registry: registry.tell_user(user.pk, event))
+
+    transaction.on_commit(tell)
+
+
+def announce_title(user: User, chat: Chat) -> None:
+    event = ChatRenamed(type="chat.renamed", chat=str(chat.uuid), title=chat.title)
+    transaction.on_commit(lambda: tell_from_thread(lambda registry: registry.tell_user(user.pk, event)))
+
+
+def stop_generations(uuids: Sequence[str]) -> None:
+    def stop_all(registry: Registry) -> None:
+        for uuid in uuids:
+            registry.stop(uuid)
+
+    transaction.on_commit(lambda: tell_from_thread(stop_all))

@@ -1,0 +1,187 @@
+"""From rows to what the templates show, and the fragments that pages and the socket share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import date, datetime, timedelta
+from typing import cast
+from uuid import UUID
+
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from webui.accounts.models import User
+from webui.chats import queries
+from webui.chats.answerers import QUOTES, model_label
+from webui.chats.errors import explain
+from webui.chats.models import Chat, Citation, Generation, Message
+from webui.chats.queries import Branch
+from webui.chats.views.contexts import (
+    CitationView,
+    DocumentView,
+    MessageView,
+    SidebarChat,
+    SidebarGroup,
+    SidebarPage,
+)
+from webui.chats.views.document_links import passage_page_url, passage_url
+from webui.rendering import render_markdown, render_plain
+
+
+def render_message(chat: Chat, message_id: int) -> str:
+    """Render one message; empty when it is gone."""
+    branch = queries.one_message(chat, message_id)
+    return "".join(render_to_string("chats/_message.html", {"message": view}) for view in message_views(chat, branch))
+
+
+def render_messages(chat: Chat, *, after: str | None = None) -> str:
+    """Render the shown branch, or what follows the message `after` in it."""
+    branch = queries.branch_messages(chat)
+    views = list(message_views(chat, _following(branch, after)))
+    return render_to_string("chats/_messages.html", {"messages": views})
+
+
+def _following(branch: Branch, after: str | None) -> Branch:
+    if after is None:
+        return branch
+    uuids = [str(message.uuid) for message in branch.messages]
+    start = uuids.index(after) + 1 if after in uuids else 0
+    return Branch(branch.messages[start:], branch.positions, branch.uuids)
+
+
+def message_views(chat: Chat, branch: Branch) -> Iterator[MessageView]:
+    for message in branch.messages:
+        yield _message_view(chat, message, branch)
+
+
+def _message_view(chat: Chat, message: Message, branch: Branch) -> MessageView:
+    generation = cast("Generation | None", getattr(message, "generation", None))
+    is_active = generation is not None and generation.is_active
+    citations = [*message.citations.all()]
+    position = branch.positions[message.pk]
+    return MessageView(
+        uuid=str(message.uuid),
+        chat_uuid=str(chat.uuid),
+        role=message.role,  # type: ignore[arg-type]  # one of the four, checked by the database
+        text=message.content,
+        html=SafeString("") if is_active else _html_of(message, citations),
+        thinking_html=render_markdown(message.thinking) if message.thinking and not is_active else SafeString(""),
+        model_name=model_label(message.model) if message.role == Message.Role.ASSISTANT else "",
+        created_at=message.created_at,
+        sibling_number=position.number,
+        sibling_count=position.count,
+        previous_sibling=_uuid_of(position.previous, branch),
+        next_sibling=_uuid_of(position.next, branch),
+        generation_uuid=str(generation.uuid) if generation else None,
+        state=generation.state if generation else "",
+        is_active=is_active,
+        error=explain(generation.error_code, generation.error_facts) if generation and generation.error_code else None,
+        citations=[_citation_view(citation) for citation in citations],
+        documents=[
+            DocumentView(uuid=str(d.uuid), name=d.name, state=d.state, url=_document_url(d.uuid))
+            for d in message.documents.all()
+        ],
+        facts=list(_facts(message, generation)) if generation and not is_active else [],
+    )
+
+
+def _html_of(message: Message, citations: Iterable[Citation]) -> SafeString:
+    if message.role == Message.Role.USER:
+        return render_plain(message.content)
+    return render_markdown(message.content, citations=[citation.number for citation in citations])
+
+
+def _uuid_of(message_id: int | None, branch: Branch) -> str | None:
+    return None if message_id is None else branch.uuids[message_id]
+
+
+def _citation_view(citation: Citation) -> CitationView:
+    url = panel_url = ""
+    if citation.document is not None:
+        url = passage_page_url(citation.document.uuid, page=citation.page, start=citation.start, end=citation.end)
+        panel_url = passage_url(citation.document.uuid, page=citation.page, start=citation.start, end=citation.end)
+    return CitationView(
+        number=citation.number,
+        document_name=citation.document_name,
+        page=citation.page,
+        text=citation.text,
+        url=url,
+        passage_url=panel_url,
+    )
+
+
+def _document_url(uuid: UUID) -> str:
+    return reverse("documents:document", args=[uuid])
+
+
+def _facts(message: Message, generation: Generation) -> Iterator[str]:
+    if generation.state == Generation.State.STOPPED:
+        yield _("Stopped")
+    if message.model == QUOTES:
+        return
+    n_tokens = generation.answer_tokens
+    if n_tokens:
+        yield ngettext("%(n)s token", "%(n)s tokens", n_tokens) % {"n": n_tokens}
+    answer_s = generation.timings.get("answer_s")
+    if n_tokens and answer_s:
+        yield _("%(rate).0f tokens a second") % {"rate": n_tokens / answer_s}
+    n_dropped = len(generation.ledger.get("dropped", ()))
+    if n_dropped:
+        yield ngettext("%(n)s earlier message did not fit", "%(n)s earlier messages did not fit", n_dropped) % {
+            "n": n_dropped
+        }
+
+
+# ---- sidebar -------------------------------------------------------------------------------------
+
+
+def sidebar_page(
+    user: User, *, before: str | None = None, current: UUID | str | None = None, after_label: str = ""
+) -> SidebarPage:
+    """Return one page of the person's chats in groups of time. Raises BadCursor for a made-up `before`."""
+    page = queries.chat_page(user, before)
+    return SidebarPage(
+        groups=_grouped(page.rows),
+        next_cursor=page.next_cursor,
+        current_uuid=str(current) if current else None,
+        after_label=after_label,
+    )
+
+
+def render_sidebar(user: User, *, current: UUID | str | None = None) -> str:
+    return render_to_string("chats/_sidebar_chats.html", {"sidebar": sidebar_page(user, current=current)})
+
+
+def _grouped(chats: Iterable[Chat]) -> list[SidebarGroup]:
+    today = timezone.localdate()
+    groups: dict[str, list[SidebarChat]] = {}
+    for chat in chats:
+        entry = SidebarChat(uuid=str(chat.uuid), title=chat_title(chat), url=chat_url(chat))
+        groups.setdefault(_group_label(chat.updated_at, today), []).append(entry)
+    return [SidebarGroup(label=label, chats=entries) for label, entries in groups.items()]
+
+
+def _group_label(moment: datetime, today: date) -> str:
+    day = timezone.localdate(moment)
+    if day >= today:
+        return _("Today")
+    if day == today - timedelta(days=1):
+        return _("Yesterday")
+    if day > today - timedelta(days=7):
+        return _("Previous 7 days")
+    if day > today - timedelta(days=30):
+        return _("Previous 30 days")
+    return date_format(day, "YEAR_MONTH_FORMAT")
+
+
+def chat_title(chat: Chat) -> str:
+    return chat.title or _("New chat")
+
+
+def chat_url(chat: Chat) -> str:
+    return reverse("chats:chat", args=[chat.uuid])

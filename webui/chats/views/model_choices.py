@@ -1,0 +1,37 @@
+"""The rows of the model picker, and the connections it has to do without."""
+
+from __future__ import annotations
+
+from django.template.defaultfilters import filesizeformat
+from django.utils.translation import gettext as _
+
+from inference.types import ModelInfo, ModelList
+from webui.chats.answerers import QUOTES, model_label
+from webui.chats.errors import explain, failure_of
+from webui.chats.views.contexts import ConnectionTrouble, ModelChoice
+
+
+def model_choices(models: ModelList) -> list[ModelChoice]:
+    """Return who can answer: the models that chat, then Quotes."""
+    quotes = ModelChoice(
+        id=QUOTES, name=model_label(QUOTES), detail=_("Quotes your documents, needs no model"), is_quotes=True
+    )
+    return [*(_choice(model) for model in models.models if model.can_chat), quotes]
+
+
+def _choice(model: ModelInfo) -> ModelChoice:
+    size = filesizeformat(model.size_bytes) if model.size_bytes else ""
+    facts = (model.parameter_size, size, model.connection)
+    return ModelChoice(id=model.id, name=model.id, detail=", ".join(filter(None, facts)), is_quotes=False)
+
+
+def troubles(models: ModelList) -> list[ConnectionTrouble]:
+    return [
+        ConnectionTrouble(connection=problem.connection, text=_trouble_text(problem.error))
+        for problem in models.problems
+    ]
+
+
+def _trouble_text(error: Exception) -> str:
+    failure = failure_of(error)
+    return explain(failure.code, failure.facts).title

@@ -1,0 +1,77 @@
+"""The chat page and the fragments that it loads later."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from asgiref.sync import async_to_sync
+from django.http import HttpResponse, HttpResponseBadRequest
+from django.shortcuts import render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET
+
+from inference import client
+from webui.accounts.decorators import member_required
+from webui.accounts.http import MemberRequest
+from webui.accounts.models import User
+from webui.chats import access, conf, queries
+from webui.chats.answerers import choose_model
+from webui.chats.models import Chat
+from webui.chats.views.contexts import ChatHead, ChatPage
+from webui.chats.views.fragments import chat_title, chat_url, message_views, sidebar_page
+from webui.chats.views.model_choices import model_choices, troubles
+from webui.ui.keyset import BadCursor
+
+
+@require_GET
+@never_cache
+@member_required
+def new_chat(request: MemberRequest) -> HttpResponse:
+    newest = queries.visible_chats(request.user).values_list("model", flat=True).first()
+    return render(request, "chats/chat.html", {"page": _chat_page(request.user, None, wanted_model=newest or "")})
+
+
+@require_GET
+@never_cache
+@member_required
+def chat(request: MemberRequest, uuid: UUID) -> HttpResponse:
+    shown = access.chat_read(request.user, uuid)
+    return render(request, "chats/chat.html", {"page": _chat_page(request.user, shown, wanted_model=shown.model)})
+
+
+def _chat_page(user: User, chat: Chat | None, *, wanted_model: str) -> ChatPage:
+    models = async_to_sync(client.list_models)()
+    return ChatPage(
+        chat=ChatHead(uuid=str(chat.uuid), title=chat_title(chat), url=chat_url(chat)) if chat else None,
+        messages=list(message_views(chat, queries.branch_messages(chat))) if chat else [],
+        sidebar=sidebar_page(user, current=chat.uuid if chat else None),
+        models=model_choices(models),
+        selected_model=choose_model(models, wanted_model),
+        has_chat_model=any(model.can_chat for model in models.models),
+        problems=troubles(models),
+        may_manage_models=user.is_admin,
+        message_max_chars=conf.message_max_chars(),
+    )
+
+
+@require_GET
+@never_cache
+@member_required
+def chat_list(request: MemberRequest) -> HttpResponse:
+    """One page of the sidebar; `before` is the cursor of the page before, `after_label` its last heading."""
+    try:
+        sidebar = sidebar_page(
+            request.user, before=request.GET.get("before"), after_label=request.GET.get("after_label", "")
+        )
+    except BadCursor:
+        return HttpResponseBadRequest()
+    return render(request, "chats/_sidebar_chats.html", {"sidebar": sidebar})
+
+
+@require_GET
+@never_cache
+@member_required
+def message(request: MemberRequest, uuid: UUID, message_uuid: UUID) -> HttpResponse:
+    shown = access.chat_read(request.user, uuid)
+    branch = queries.one_message(shown, access.message_read(shown, message_uuid).pk)
+    return render(request, "chats/_message.html", {"message": next(message_views(shown, branch))})
