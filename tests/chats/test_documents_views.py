@@ -11,7 +11,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
-from pytest_django.fixtures import SettingsWrapper
+from pytest_django import SettingsWrapper
 
 from rag.models import Document, ExtractedText
 from tests.doubles.pdf_files import scanned_pdf, text_pdf

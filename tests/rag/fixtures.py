@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
-from pytest_django.fixtures import SettingsWrapper
+from pytest_django import SettingsWrapper
 
 from inference import client
 from rag import store, tasks
