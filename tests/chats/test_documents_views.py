@@ -11,16 +11,11 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
-from pytest_django import SettingsWrapper
+from pytest_django.fixtures import Settings
 
 from rag.models import Document, ExtractedText
 from tests.doubles.pdf_files import scanned_pdf, text_pdf
 from tests.factories import make_document
-    data_folder,
-    embedder,
-    ingested,
-    shared_database,
-)
 from webui.accounts.models import User
 from webui.chats.views.document_links import passage_page_url, passage_url
 
@@ -61,7 +56,7 @@ def test_a_file_that_cannot_be_read_is_refused_in_words(
     assert not Document.objects.exists()
 
 
-def test_a_file_over_the_limit_is_refused(alice_client: Client, settings: SettingsWrapper) -> None:
+def test_a_file_over_the_limit_is_refused(alice_client: Client, settings: Settings) -> None:
     settings.HEARTH_MAX_UPLOAD_MB = 1
 
     response = post_file(alice_client, b"a" * 1_000_001, "long.txt", **JSON)

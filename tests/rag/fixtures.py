@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
-from pytest_django import SettingsWrapper
+from pytest_django.fixtures import Settings
 
 from inference import client
 from rag import store, tasks
@@ -21,7 +21,7 @@ from webui.accounts.models import User
 
 
 @pytest.fixture
-def data_folder(tmp_path: Path, settings: SettingsWrapper) -> Iterator[Path]:
+def data_folder(tmp_path: Path, settings: Settings) -> Iterator[Path]:
     """Give each test its own files, page images and vectors."""
     settings.HEARTH_DATA = tmp_path
     settings.HEARTH_VECTORS = tmp_path / "vectors"
