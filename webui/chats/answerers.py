@@ -7,9 +7,9 @@ from typing import Final
 from django.utils.translation import gettext as _
 
 from inference import client
-from inference.errors import ModelNotFound
+from inference.errors import InferenceError, ModelNotFound
 from inference.types import ModelList
-from webui.chats.errors import ModelCannotChat, ModelUnknown
+from webui.chats.errors import ModelCannotChat, ModelUnknown, ModelUnreachable, failure_of
 
 QUOTES: Final = "quotes"
 """Id of the answerer that quotes the documents word for word."""
@@ -24,6 +24,7 @@ async def check_answerer(model: str) -> None:
 
     Raises:
         ModelUnknown: No connection offers it now.
+        ModelUnreachable: The connection that should have it does not answer.
         ModelCannotChat: It is an embedder.
     """
     if model == QUOTES:
@@ -32,6 +33,8 @@ async def check_answerer(model: str) -> None:
         info = await client.find_model(model)
     except ModelNotFound as exc:
         raise ModelUnknown(model) from exc
+    except InferenceError as exc:
+        raise ModelUnreachable(failure_of(exc)) from exc
     if not info.can_chat:
         raise ModelCannotChat(model)
 

@@ -9,6 +9,7 @@ ChatError                  a request that is refused; nothing was stored
 ├── AnswerRunning          the chat's answer is still being written
 ├── ModelUnknown           no connection offers that model now
 ├── ModelCannotChat        an embedder
+├── ModelUnreachable       its connection does not answer now
 └── TitleEmpty
 
 A generation that fails stores a code and facts (`failure_of`), never a sentence.
@@ -112,6 +113,9 @@ REFUSALS: Final[Mapping[str, Promise]] = {
 
 
 def refusal_text(error: ChatError) -> str:
+    if isinstance(error, ModelUnreachable):
+        words = explain(error.failure.code, error.failure.facts)
+        return f"{words.title} {words.advice}"
     return str(REFUSALS[error.code]) % dict(error.facts)
 
 
@@ -121,6 +125,13 @@ class Failure:
 
     code: str
     facts: dict[str, str | int | float]
+
+
+class ModelUnreachable(ChatError):
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.code)
+        self.failure = failure
+        self.code = failure.code
 
 
 class DocumentsUnreadable(Exception):
