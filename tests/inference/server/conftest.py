@@ -1,0 +1,69 @@
+"""The model server's own Django in the test process, with runners that are no processes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from pytest_django import Settings
+
+from inference.server import settings as server_settings
+from inference.server.asgi import make_application
+from inference.server.conf import ServerConfig
+from inference.server.state import ServerState, make_state, set_state
+from tests.inference.server.fakes import FakeStarter, settle
+
+
+@dataclass
+class Server:
+    """The application, its state, and the runners that it started."""
+
+    http: httpx.AsyncClient
+    state: ServerState
+    starter: FakeStarter
+    models: Path
+
+    async def post(self, path: str, **body: Any) -> httpx.Response:
+        return await self.http.post(path, json=body)
+
+    async def lines(self, path: str, *, headers: dict[str, str] | None = None, **body: Any) -> list[dict[str, Any]]:
+        response = await self.http.post(path, json=body, headers=headers)
+        assert response.status_code == 200, response.text
+        assert response.headers["Content-Type"] == "application/x-ndjson"
+        return [json.loads(line) for line in response.text.splitlines()]
+
+
+@pytest.fixture
+async def server(tmp_path: Path, settings: Settings, tiny_gguf: Path, embedding_gguf: Path) -> AsyncIterator[Server]:
+    """A server that offers `tiny` and `embedder`."""
+    settings.ROOT_URLCONF = server_settings.ROOT_URLCONF
+    settings.MIDDLEWARE = server_settings.MIDDLEWARE
+    settings.ALLOWED_HOSTS = server_settings.ALLOWED_HOSTS
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = server_settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    config = ServerConfig(data=tmp_path, num_parallel=1, max_queue=1, origins=("https://app.example",))
+    config.models_folder.mkdir()
+    shutil.copy(tiny_gguf, config.models_folder / "tiny.gguf")
+    shutil.copy(embedding_gguf, config.models_folder / "embedder.gguf")
+    starter = FakeStarter()
+    state = make_state(config, starter)
+    set_state(state)
+    transport = httpx.ASGITransport(app=make_application())
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:11434") as http:
+        yield Server(http=http, state=state, starter=starter, models=config.models_folder)
+    await state.scheduler.aclose()
+    await settle()
+    set_state(None)
+
+
+async def until(condition: Any, timeout_s: float = 5.0) -> None:
+    """Wait until a condition holds."""
+    async with asyncio.timeout(timeout_s):
+        while not condition():
+            await asyncio.sleep(0.002)
