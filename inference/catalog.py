@@ -13,7 +13,8 @@ from dataclasses import dataclass, field, replace
 from itertools import takewhile
 from weakref import WeakKeyDictionary
 
-from channels.db import database_sync_to_async
+from asgiref.sync import sync_to_async
+from django.db import close_old_connections, connection
 
 from inference.conf import CONNECTIONS_TTL_S, LIST_TIMEOUT_S, MODELS_TTL_S, ConnectionSpec
 from inference.connections.kinds import Backend, backend_for
@@ -76,9 +77,29 @@ async def list_models() -> ModelList:
         for listing in listings
         if listing.error
     )
+    return ModelList(models=tuple(offer.model for offer in _reachable(listings)), problems=problems)
+
+
+async def list_offers() -> list[Offer]:
+    """Return what `list_models` lists, each model with the connection that offers it."""
+    return _reachable(await asyncio.gather(*(_listing(spec) for spec in await _specs())))
+
+
+async def list_connection(prefix: str) -> tuple[ModelInfo, ...]:
+    """Return what one enabled connection offers, or raise why it did not answer."""
+    for spec in await _specs():
+        if spec.prefix == prefix:
+            listing = await _listing(spec)
+            if listing.error:
+                raise listing.error
+            return listing.models
+    return ()
+
+
+def _reachable(listings: Sequence[Listing]) -> list[Offer]:
+    """Return the models that can be used now; those of a dead connection only keep their ids taken."""
     reachable = {listing.spec for listing in listings if not listing.error}
-    offers = [offer for offer in assign_ids(listings) if offer.spec in reachable]
-    return ModelList(models=tuple(offer.model for offer in offers), problems=problems)
+    return [offer for offer in assign_ids(listings) if offer.spec in reachable]
 
 
 async def find_offer(model_id: str) -> Offer:
@@ -129,9 +150,18 @@ def _pick(offers: Sequence[Offer], model_id: str) -> Offer | None:
 async def _specs() -> tuple[ConnectionSpec, ...]:
     known = _known
     if time.monotonic() - known.specs_read_at > CONNECTIONS_TTL_S:
-        known.specs = await database_sync_to_async(enabled_connections)()
+        known.specs = await sync_to_async(_read_specs)()
         known.specs_read_at = time.monotonic()
     return known.specs
+
+
+def _read_specs() -> tuple[ConnectionSpec, ...]:
+    try:
+        return enabled_connections()
+    finally:
+        # A synchronous view that asks for models does so in this very thread, perhaps inside a transaction.
+        if not connection.in_atomic_block:
+            close_old_connections()
 
 
 async def _listing(spec: ConnectionSpec) -> Listing:

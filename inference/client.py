@@ -5,8 +5,10 @@ All functions are asynchronous and share one HTTP client per event loop. Errors 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -45,6 +47,7 @@ __all__ = [
     "list_models",
     "load_model",
     "loaded_models",
+    "models_of_connection",
     "pull_model",
     "stream_chat",
     "unload_model",
@@ -57,6 +60,11 @@ async def list_models() -> ModelList:
     All connections are asked at once, and their answers are good for some seconds.
     """
     return await catalog.list_models()
+
+
+async def models_of_connection(prefix: str) -> tuple[ModelInfo, ...]:
+    """Return what one enabled connection offers, by its own names, or raise why it did not answer."""
+    return await catalog.list_connection(prefix)
 
 
 async def find_model(model_id: str) -> ModelInfo:
@@ -98,8 +106,25 @@ async def embed(model: str, texts: Sequence[str]) -> npt.NDArray[np.float32]:
 
 
 async def loaded_models() -> tuple[LoadedModel, ...]:
-    """Return the models that the built-in server holds in memory."""
-    return tuple(await (await _builtin()).loaded_models())
+    """Return the models that the built-in server and every Ollama hold in memory, named by their catalog ids.
+
+    A server that does not answer holds none.
+    """
+    ids = {(offer.spec, offer.model.name): offer.model.id for offer in await catalog.list_offers()}
+    specs = list(dict.fromkeys(spec for spec, _ in ids if spec.kind != "openai"))
+    held = await asyncio.gather(*(_loaded_of(spec) for spec in specs))
+    return tuple(
+        replace(model, name=ids.get((spec, model.name), model.name))
+        for spec, models in zip(specs, held, strict=True)
+        for model in models
+    )
+
+
+async def _loaded_of(spec: ConnectionSpec) -> list[LoadedModel]:
+    try:
+        return await (await ollama_for(spec)).loaded_models()
+    except InferenceError:
+        return []
 
 
 async def load_model(model_id: str) -> None:

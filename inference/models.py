@@ -22,7 +22,8 @@ class Connection(models.Model):
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     name = models.CharField(_("name"), max_length=100, unique=True)
     kind = models.CharField(_("kind"), max_length=10, choices=Kind)
-    base_url = models.URLField(_("address"), max_length=500)
+    # A CharField: Django's URL field refuses the one-word names that containers have.
+    base_url = models.CharField(_("address"), max_length=500)
     # Written by set_key, read by spec() only: no page and no response ever holds it.
     encrypted_key = models.TextField(blank=True, editable=False)
     prefix = models.SlugField(_("prefix"), max_length=60, unique=True)

@@ -39,7 +39,7 @@ def update_connection(connection: Connection, *, name: str, kind: str, base_url:
         key: The new key, "" to remove the old one, None to keep it. A kept key never moves to another host:
             keys can be written but not read, and pointing the address elsewhere would read one.
     """
-    if key is None and _origin(base_url) != _origin(connection.base_url):
+    if key is None and not keeps_key(connection, base_url):
         key = ""
     connection.name, connection.kind, connection.base_url = name, kind, base_url
     fields = ["name", "kind", "base_url"]
@@ -63,6 +63,11 @@ def enable_connection(connection: Connection, is_enabled: bool) -> Connection:
 def delete_connection(connection: Connection) -> None:
     connection.delete()
     transaction.on_commit(catalog.forget)
+
+
+def keeps_key(connection: Connection, base_url: str) -> bool:
+    """Whether a connection's stored key may be sent to an address: only to the host it was entered for."""
+    return _origin(base_url) == _origin(connection.base_url)
 
 
 def _origin(url: str) -> tuple[str, str]:

@@ -24,6 +24,8 @@ ALLOWED = {
     "webui.administration": {
         "webui.administration", "webui.accounts", "webui.presets", "webui.rendering", "webui.ui",
         "rag.api", "rag.errors", "rag.types", "inference.client", "inference.errors", "inference.types",
+        # Connections are managed there and nowhere else.
+        "inference.models", "inference.queries", "inference.services",
     },
     # Composes everything; imported by nobody.
     "webui.config": {"webui", "rag", "inference"},

@@ -20,6 +20,7 @@ from inference.dialects.errors import MalformedStream
 from inference.dialects.ndjson import NdjsonDecoder
 from inference.dialects.ollama import ModelDetails, OllamaChatDecoder, ShownModel
 from inference.errors import (
+    ConnectionLost,
     InferenceError,
     InvalidRequest,
     ModelLoadFailed,
@@ -161,6 +162,8 @@ class OllamaConnection:
                 for line in decoder.finish():
                     last = ollama.pull_progress(line)
                     yield last
+            if last is None or last.status != "success":
+                raise ConnectionLost(self.spec.url)
         except MalformedStream as exc:
             raise WrongService(self.spec.url, str(exc)) from exc
         except UpstreamRefused as exc:

@@ -1,0 +1,230 @@
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+from django.test import Client
+from pytest_django import Settings
+
+from inference.types import PullProgress
+from tests.doubles.upstream import Behaviour, Upstream
+from webui.administration import problems
+from webui.administration.downloads import DOWNLOADS, MAX_RUNNING, Download
+
+PAGE = "/administration/models/"
+
+
+@pytest.fixture(autouse=True)
+def _built_in(upstream: Upstream, settings: Settings) -> Iterator[None]:
+    settings.HEARTH_INFERENCE_URL = upstream.url
+    yield
+    for download in DOWNLOADS:
+        DOWNLOADS.remove(download)
+
+
+def text(browser: Client, path: str, data: dict[str, str] | None = None) -> str:
+    response = browser.get(path) if data is None else browser.post(path, data)
+    return str(response.content.decode())
+
+
+def ended(download: Download) -> Download:
+    deadline = time.monotonic() + 5
+    while download.is_running:
+        assert time.monotonic() < deadline, f"still running: {download}"
+        time.sleep(0.005)
+    return download
+
+
+def test_only_administrators_see_and_change_models(alice_client: Client, upstream: Upstream) -> None:
+    for path in ("", "list/", "stores/", "downloads/"):
+        assert alice_client.get(PAGE + path).status_code == 404
+    for path in ("load/", "unload/", "delete/", "attach/", "pull/"):
+        assert alice_client.post(PAGE + path, {"model": "tiny:latest", "path": "/x", "name": "x"}).status_code == 404
+
+    assert upstream.requests == []
+    assert list(DOWNLOADS) == []
+
+
+def test_the_page_offers_the_three_ways_to_a_model(root_client: Client) -> None:
+    page = text(root_client, PAGE)
+
+    for action in ("pull/", "attach/"):
+        assert f'action="{PAGE}{action}"' in page
+    assert 'href="/administration/connections/add/"' in page
+
+
+def test_models_are_listed_with_their_facts(root_client: Client) -> None:
+    listed = text(root_client, f"{PAGE}list/")
+
+    assert "tiny:latest" in listed
+    assert "70B" in listed
+    assert "Q4_K_M" in listed
+    assert "context 131072" in listed
+    assert "for documents" in listed
+
+
+def test_a_dead_connection_is_named_where_models_are_listed(
+    root_client: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(problems, "is_in_container", lambda: False)
+    with Upstream() as gone:
+        settings.OLLAMA_BASE_URLS = [gone.url]
+
+    listed = text(root_client, f"{PAGE}list/")
+
+    assert "tiny:latest" in listed
+    assert f"Nothing listens at 127.0.0.1:{gone.port}." in listed
+
+
+def test_without_any_model_the_page_says_what_to_do(root_client: Client, upstream: Upstream) -> None:
+    upstream.models.clear()
+
+    assert "No model yet" in text(root_client, f"{PAGE}list/")
+
+
+def test_a_model_is_loaded_and_unloaded(root_client: Client, upstream: Upstream) -> None:
+    assert "In memory" in text(root_client, f"{PAGE}load/", {"model": "tiny:latest"})
+    assert upstream.loaded == {"tiny:latest"}
+
+    assert "In memory" not in text(root_client, f"{PAGE}unload/", {"model": "tiny:latest"})
+    assert upstream.loaded == set()
+
+
+def test_a_model_is_deleted(root_client: Client) -> None:
+    assert "large:latest" not in text(root_client, f"{PAGE}delete/", {"model": "large:latest"})
+
+
+@pytest.mark.parametrize("model", ["nobody:7b", ""])
+def test_a_model_that_does_not_exist_is_told(model: str, root_client: Client) -> None:
+    listed = text(root_client, f"{PAGE}load/", {"model": model})
+
+    assert 'role="alert"' in listed
+    assert "tiny:latest" in listed
+
+
+def test_a_path_is_attached(root_client: Client) -> None:
+    response = root_client.post(f"{PAGE}attach/", {"path": "/models/Llama.gguf"}, follow=True)
+
+    assert "1 model is attached: llama:latest" in response.content.decode()
+
+
+@pytest.mark.parametrize(("path", "words"), [("nowhere", "Nowhere does not exist"), ("", "This field is required.")])
+def test_a_path_that_cannot_be_attached_is_told_beside_it(path: str, words: str, root_client: Client) -> None:
+    response = root_client.post(f"{PAGE}attach/", {"path": path})
+
+    assert response.status_code == 422
+    assert words in response.content.decode()
+
+
+def test_found_stores_are_offered_with_one_click(root_client: Client, upstream: Upstream) -> None:
+    assert text(root_client, f"{PAGE}stores/").strip() == ""
+
+    upstream.stores = [{"kind": "ollama", "path": "/usr/share/ollama/models", "n_models": 2, "size_bytes": 5_000_000}]
+    offered = text(root_client, f"{PAGE}stores/")
+
+    assert 'name="path" value="/usr/share/ollama/models"' in offered
+    assert "2 models" in offered
+
+
+def test_stores_of_a_dead_server_are_simply_not_there(root_client: Client, settings: Settings) -> None:
+    with Upstream() as gone:
+        settings.HEARTH_INFERENCE_URL = gone.url
+
+    response = root_client.get(f"{PAGE}stores/")
+
+    assert response.status_code == 200
+    assert response.content.decode().strip() == ""
+
+
+def test_a_download_goes_on_without_its_page(root_client: Client, upstream: Upstream) -> None:
+    response = root_client.post(f"{PAGE}pull/", {"name": "qwen3:4b"})
+
+    (download,) = DOWNLOADS
+    assert response.status_code == 302
+    assert ended(download).state == "finished"
+    assert download.percent == 100
+    assert "qwen3:4b" in text(root_client, f"{PAGE}list/")
+    assert "Finished" in text(root_client, f"{PAGE}downloads/")
+
+
+def test_a_running_download_shows_how_far_it_is(root_client: Client, upstream: Upstream) -> None:
+    upstream.behaviour = Behaviour(rate=0.1)
+    upstream.pull_steps = [
+        {"status": "pulling 1a2b", "total": 4_000_000, "completed": 1_000_000},
+        {"status": "success"},
+    ]
+
+    download = DOWNLOADS.start("qwen3:4b")
+    upstream.wait_until(lambda double: double.n_active == 1 and download.total_bytes > 0)
+    shown = text(root_client, PAGE)
+
+    assert 'value="25"' in shown
+    assert 'hx-trigger="every 1s"' in shown
+
+
+def test_a_cancelled_download_stops_the_server(root_client: Client, upstream: Upstream) -> None:
+    upstream.behaviour = Behaviour(rate=0.1)
+    download = DOWNLOADS.start("qwen3:4b")
+    upstream.wait_until(lambda double: double.n_active == 1)
+
+    shown = text(root_client, f"{PAGE}downloads/{download.uuid}/cancel/", {})
+
+    upstream.wait_until(lambda double: double.n_aborted == 1)
+    assert "Cancelled" in shown
+    assert 'hx-trigger="every 1s"' not in shown
+
+
+def test_a_download_that_fails_tells_why_and_can_be_tried_again(root_client: Client, upstream: Upstream) -> None:
+    upstream.pull_steps = [{"status": "pulling manifest"}, {"error": "not enough disk space"}]
+    ended(DOWNLOADS.start("qwen3:4b"))
+
+    shown = text(root_client, f"{PAGE}downloads/")
+
+    assert "not enough disk space" in shown
+    assert "Try again" in shown
+
+
+def test_a_download_whose_server_ends_has_failed(upstream: Upstream) -> None:
+    upstream.pull_steps = [{"status": "pulling manifest"}]
+
+    assert ended(DOWNLOADS.start("qwen3:4b")).state == "failed"
+
+
+def test_an_ended_download_is_taken_off_the_page(root_client: Client) -> None:
+    download = ended(DOWNLOADS.start("qwen3:4b"))
+
+    assert "qwen3:4b" not in text(root_client, f"{PAGE}downloads/{download.uuid}/remove/", {})
+    assert root_client.post(f"{PAGE}downloads/{download.uuid}/remove/").status_code == 404
+
+
+def test_the_list_of_models_is_renewed_when_a_download_has_finished(root_client: Client) -> None:
+    ended(DOWNLOADS.start("qwen3:4b"))
+
+    assert root_client.get(f"{PAGE}downloads/?finished=0").headers["HX-Trigger"] == "models-changed"
+    assert "HX-Trigger" not in root_client.get(f"{PAGE}downloads/?finished=1").headers
+
+
+def test_the_same_model_is_downloaded_once_at_a_time(upstream: Upstream) -> None:
+    upstream.behaviour = Behaviour(rate=0.1)
+
+    assert DOWNLOADS.start("qwen3:4b") is DOWNLOADS.start("qwen3:4b")
+
+
+def test_only_some_downloads_run_at_once(root_client: Client, upstream: Upstream) -> None:
+    upstream.behaviour = Behaviour(rate=0.1)
+    for number in range(MAX_RUNNING):
+        DOWNLOADS.start(f"model:{number}b")
+
+    response = root_client.post(f"{PAGE}pull/", {"name": "one-more"})
+
+    assert response.status_code == 422
+    assert "Wait until one of the running downloads has ended." in response.content.decode()
+
+
+def test_progress_never_goes_back() -> None:
+    download = Download("x")
+    for done in (10, 60, 30, None, 90, 900):
+        download._take(PullProgress(status="pulling a", total_bytes=100, completed_bytes=done))
+        assert download.completed_bytes >= min(done or 0, 100)
+    assert download.percent == 100
