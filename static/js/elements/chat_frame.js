@@ -7,14 +7,14 @@ const WIDE = matchMedia("(min-width: 56rem)");
 class ChatFrame extends HTMLElement {
   connectedCallback() {
     this.addEventListener("click", this.#clicked);
-    this.addEventListener("keydown", this.#pressed);
+    document.addEventListener("keydown", this.#pressed);
     this.addEventListener("htmx:beforeSwap", this.#closeDrawer);
     WIDE.addEventListener("change", this.#closeDrawer);
   }
 
   disconnectedCallback() {
     this.removeEventListener("click", this.#clicked);
-    this.removeEventListener("keydown", this.#pressed);
+    document.removeEventListener("keydown", this.#pressed);
     this.removeEventListener("htmx:beforeSwap", this.#closeDrawer);
     WIDE.removeEventListener("change", this.#closeDrawer);
   }

@@ -43,6 +43,7 @@ class ChatPage extends HTMLElement {
     this.addEventListener("drop", this.#dropped);
     socket.addEventListener("opened", this.#opened);
     socket.addEventListener("lost", this.#lost);
+    socket.addEventListener("refused", this.#signedOut);
     socket.addEventListener("received", this.#received);
     const jump = this.#find("[data-jump]");
     this.#follower = new ScrollFollower(this.#find("[data-scroll]"), this.#messages, (isAtEnd) => {
@@ -62,6 +63,7 @@ class ChatPage extends HTMLElement {
     this.removeEventListener("drop", this.#dropped);
     socket.removeEventListener("opened", this.#opened);
     socket.removeEventListener("lost", this.#lost);
+    socket.removeEventListener("refused", this.#signedOut);
     socket.removeEventListener("received", this.#received);
     this.#follower?.stop();
     if (this.#chat && socket.isOpen) socket.send({ type: "chat.closed", chat: this.#chat });
@@ -231,20 +233,16 @@ class ChatPage extends HTMLElement {
     this.#pending.doubt((ref) => socket.isWaiting(ref));
     // The first break is often over before anyone has noticed it.
     if (socket.failures > 1 || this.#pending.size) this.#find("[data-offline]").hidden = false;
-    if (socket.isSuspicious) this.#checkSession();
   };
 
-  /** A connection that cannot be made again may mean that the person is not signed in any more. */
-  async #checkSession() {
-    try {
-      await get(this.#sidebar?.dataset.listUrl ?? location.pathname);
-    } catch (error) {
-      if (error instanceof RequestFailed && [401, 403].includes(error.status)) {
-        this.#find("[data-signed-out]").hidden = false;
-        this.#find("[data-offline]").hidden = true;
-      }
-    }
-  }
+  /** The session has ended: what was on its way is in its field again, and signing in brings the page back. */
+  #signedOut = () => {
+    const notice = this.#find("[data-signed-out]");
+    notice.hidden = false;
+    this.#find("[data-offline]").hidden = true;
+    this.#pending.doubt(() => false);
+    for (const request of this.#pending.takeUncertain()) this.#giveBack(request, notice.querySelector("span")?.textContent?.trim() ?? "");
+  };
 
   /** Ask the server what it has, after a break: whatever came or was sent meanwhile. */
   async #recover() {
@@ -303,7 +301,7 @@ class ChatPage extends HTMLElement {
   /** @param {Event} event */
   #received = (event) => {
     const said = /** @type {CustomEvent} */ (event).detail;
-    if (said.type === "sidebar.changed") this.#sidebar?.replaceChats(said.html);
+    if (said.type === "sidebar.changed") this.#chatsChanged(said.html);
     else if (said.type === "chat.renamed") this.#renamed(said);
     else if (said.type === "branch.changed") this.#branchChanged(said);
     else if (said.type === "request.refused") this.#refused(said);
@@ -315,6 +313,13 @@ class ChatPage extends HTMLElement {
     const words = this.#messages.apply(said);
     if (words) this.#announce(words);
     if (said.type === "generation.ended") this.#showState();
+  }
+
+  /** @param {string} html */
+  #chatsChanged(html) {
+    this.#sidebar?.replaceChats(html);
+    const title = this.#sidebar?.titleOf(this.#chat);
+    if (this.#chat && title) this.#title.show(title);
   }
 
   /** @param {{chat: string, title: string}} said */

@@ -21,6 +21,11 @@ class ChatSidebar extends HTMLElement {
     return new Set([...this.querySelectorAll("li[data-chat]")].map((row) => row.getAttribute("data-chat") ?? ""));
   }
 
+  /** @param {string} chat @returns {string} empty when the chat is not in the list */
+  titleOf(chat) {
+    return this.#row(chat)?.querySelector("a")?.textContent ?? "";
+  }
+
   /** @param {string} html the newest chats */
   replaceChats(html) {
     const list = this.querySelector("[data-chats]");

@@ -1,4 +1,5 @@
 import { copyOf } from "../render.js";
+import { uploadFile } from "./upload.js";
 
 /**
  * @typedef {import("./drafts.js").DraftDocument} DraftDocument
@@ -50,7 +51,7 @@ export class Attachments {
    * Upload a file and attach what it becomes.
    *
    * @param {File} file
-   * @param {(error: Error & {sentence?: string}) => void} onError
+   * @param {(error: Error) => void} onError
    */
   async upload(file, onError) {
     const item = this.#show(file.name);
@@ -58,7 +59,6 @@ export class Attachments {
     state.textContent = "0 %";
     this.#onChange();
     try {
-      const { uploadFile } = await import("./upload.js");
       item.document = await uploadFile(file, (/** @type {number} */ done) => {
         state.textContent = `${Math.round(done * 100)} %`;
       });

@@ -21,8 +21,7 @@ export function csrfToken() {
  * @throws {RequestFailed}
  */
 export async function post(url, fields = {}) {
-  const body = new FormData();
-  for (const [name, value] of Object.entries(fields)) body.append(name, value);
+  const body = new URLSearchParams(fields);
   return ask(url, { method: "POST", body, headers: { "X-CSRFToken": csrfToken(), "HX-Request": "true" } });
 }
 

@@ -1,12 +1,13 @@
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 15_000;
-/** So many failures in a row, and it is worth asking whether the person is still signed in. */
-const SUSPICIOUS_FAILURES = 2;
+/** Codes the server closes with when trying again is of no use: signed out, or not a member any more. */
+const REFUSALS = new Set([4401, 4403]);
 
 /**
  * The connection of this page to the server, made anew when it breaks.
  *
- * Dispatches `opened`, `lost` and, for what the server says, `received` with the event as `detail`.
+ * Dispatches `opened`, `lost`, `refused` (the person may not be here any more) and, for what the server
+ * says, `received` with the event as `detail`.
  * What is sent while the connection is being made waits for it; what was on its way when it broke is
  * not sent again: whoever sent it asks the server what became of it.
  */
@@ -41,10 +42,6 @@ export class ChatSocket extends EventTarget {
   /** How often in a row the connection could not be made. */
   get failures() {
     return this.#failures;
-  }
-
-  get isSuspicious() {
-    return this.#failures >= SUSPICIOUS_FAILURES;
   }
 
   connect() {
@@ -98,11 +95,16 @@ export class ChatSocket extends EventTarget {
       this.dispatchEvent(new CustomEvent("received", { detail: JSON.parse(data) }));
     });
     // An error is always followed by close.
-    socket.addEventListener("close", () => this.#closed());
+    socket.addEventListener("close", ({ code }) => this.#closed(code));
   }
 
-  #closed() {
+  /** @param {number} code */
+  #closed(code) {
     this.#socket = null;
+    if (REFUSALS.has(code)) {
+      this.dispatchEvent(new Event("refused"));
+      return;
+    }
     this.#failures += 1;
     this.dispatchEvent(new Event("lost"));
     const longest = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** (this.#failures - 1));
