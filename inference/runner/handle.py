@@ -144,13 +144,12 @@ class RunnerHandle:
         checked_options(request.options)
         with self._mailbox() as (number, mailbox):
             self._send(_generate_command(number, request))
-            while True:
-                event = await mailbox.take()
+            while not isinstance(event := await mailbox.take(), RunnerFinished):
                 if isinstance(event, Embedded):
                     raise RuntimeError("the runner answered a question with vectors")
                 yield event
-                if isinstance(event, RunnerFinished):
-                    return
+        # Callers rarely ask again after the last event, and its place must not stay open for that.
+        yield event
 
     async def embed(self, texts: Sequence[str], *, truncate: bool = True) -> Embedded:
         """Return the embeddings of some texts.

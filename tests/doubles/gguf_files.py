@@ -17,7 +17,8 @@ import numpy.typing as npt
 
 Array = npt.NDArray[np.float32]
 
-SPECIALS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<think>", "</think>")
+CONTROLS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
+THINKING_TAGS = ("<think>", "</think>")
 MERGES = ("t h", "i n", "e r", "a n", "o n", "r e", "Ġ t", "Ġ a", "th e", "Ġt h", "Ġth e", "l l", "o u", "h e")
 SCRIPT_MERGES = ("q z",)
 """One, because llama.cpp wants some; no English word has it, so it stays clear of scripts."""
@@ -221,20 +222,23 @@ def _writer(path: Path, name: str, shape: Shape, chat_template: str | None) -> g
 
 
 def _add_vocabulary(writer: gguf.GGUFWriter, script: Iterable[str]) -> dict[str, int]:
-    """Add the 256 bytes, the merged pairs, the script (out of reach for the tokenizer) and the specials."""
+    """Add the 256 bytes, the merged pairs, the script (out of reach for the tokenizer) and the control tokens."""
     script = list(script)
     merges = SCRIPT_MERGES if script else MERGES
     plain = list(dict.fromkeys([*BYTE_ALPHABET, *(merge.replace(" ", "") for merge in merges)]))
     clashes = set(script) & set(plain) or len(set(script)) < len(script)
     if clashes:
         raise ValueError(f"pieces must be new and different: {clashes}")
-    words = [*plain, *script, *SPECIALS]
-    control, user_defined = gguf.TokenType.CONTROL, gguf.TokenType.USER_DEFINED
-    n_normal = len(words) - len(SPECIALS)
+    # A script that thinks brings the tags as its own pieces.
+    tags = [tag for tag in THINKING_TAGS if tag not in script]
+    n_normal = len(plain) + len(script)
+    words = [*plain, *script, *CONTROLS, *tags]
+    types = [gguf.TokenType.NORMAL] * n_normal
+    types += [gguf.TokenType.CONTROL] * len(CONTROLS) + [gguf.TokenType.USER_DEFINED] * len(tags)
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("qwen2")
     writer.add_token_list(words)
-    writer.add_token_types([gguf.TokenType.NORMAL] * n_normal + [control] * 3 + [user_defined] * 2)
+    writer.add_token_types(types)
     writer.add_token_merges(list(merges))
     writer.add_bos_token_id(n_normal)
     writer.add_eos_token_id(n_normal + 2)
