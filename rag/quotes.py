@@ -19,8 +19,9 @@ MAX_QUOTES = 4
 SENTENCE_MAX_CHARACTERS = 600
 # Weight of the whole passage against the sentence's own words.
 _PASSAGE_WEIGHT = 0.35
-# A sentence must hold so much of what the question asks for, against the best one, to stand beside it.
-_BESIDE_BEST = 0.6
+# Another sentence is quoted too when it holds nearly as much of the question as the best one, or adds this much to it.
+_BESIDE_BEST = 0.95
+_ADDS = 0.2
 
 _SENTENCE_END = re.compile(r"(?<=[。！？；])[”’」』）]*|(?<=[.!?])[\"'”’)\]]*(?=\s+[^a-z\s])|\n+")
 # A full stop behind these does not end a sentence.
@@ -46,6 +47,7 @@ def quote(question: str, passages: Sequence[Passage], *, has_documents: bool = T
     chosen = choose_sentences(question, passages)
     if not chosen:
         return QuotedAnswer(text=_nothing_matches(), passages={}, found=False)
+    missing = _missing_words(question, passages)
     numbers = sorted({sentence.passage_number for sentence in chosen})
     lead = ngettext(
         "No model writes here: this is the sentence of your documents that comes closest to your question.",
@@ -54,7 +56,9 @@ def quote(question: str, passages: Sequence[Passage], *, has_documents: bool = T
     )
     quotations = "\n\n".join(f"> {_verbatim(sentence.text)} [{sentence.passage_number}]" for sentence in chosen)
     return QuotedAnswer(
-        text=f"{lead}\n\n{quotations}", passages={number: passages[number - 1] for number in numbers}, found=True
+        text="\n\n".join(filter(None, (lead, quotations, missing))),
+        passages={number: passages[number - 1] for number in numbers},
+        found=True,
     )
 
 
@@ -82,14 +86,36 @@ def choose_sentences(question: str, passages: Sequence[Passage]) -> list[Sentenc
         # Near in meaning without a word in common: the best passage's opening is all that can be said for certain.
         return [sentence for sentence in ranked if sentence.passage_number == 1][:1]
     chosen: list[Sentence] = []
+    covered: set[str] = set()
     for sentence in ranked:
-        is_close = overlap(sentence) >= _BESIDE_BEST * best
-        is_new = all(len(sentence.terms & other.terms) < 0.9 * len(sentence.terms | other.terms) for other in chosen)
-        if is_close and is_new:
+        adds = sum(rarity[term] for term in terms if term in sentence.terms and term not in covered)
+        if (adds >= _ADDS or overlap(sentence) >= _BESIDE_BEST * best) and _is_new(sentence, chosen):
             chosen.append(sentence)
+            covered |= sentence.terms
         if len(chosen) == MAX_QUOTES:
             break
     return chosen
+
+
+def _is_new(sentence: Sentence, chosen: Sequence[Sentence]) -> bool:
+    """Whether a sentence is none of those chosen over again, word for word or nearly."""
+    return all(len(sentence.terms & other.terms) < 0.95 * len(sentence.terms | other.terms) for other in chosen)
+
+
+def _missing_words(question: str, passages: Sequence[Passage]) -> str:
+    """Say which names and numbers of the question stand in no passage: a near miss must not pass for an answer."""
+    held = frozenset().union(*(words.term_set(passage.text) for passage in passages))
+    named = [found[0] for found in words.LATIN_WORD.finditer(question) if _is_name(found[0], found.start())]
+    missing = [name for name in dict.fromkeys(named) if not words.term_set(name) & held]
+    if not missing:
+        return ""
+    listed = ", ".join(f"“{_verbatim(word)}”" for word in missing[:5])
+    return gettext("Not in these passages: %(words)s.") % {"words": listed}
+
+
+def _is_name(word: str, position: int) -> bool:
+    has_digit = any(character.isdigit() for character in word)
+    return has_digit or (position > 0 and word[0].isupper() and word.lower() not in words.STOP_WORDS)
 
 
 def split_sentences(text: str) -> list[str]:
@@ -110,7 +136,7 @@ def _sentences(passage: Passage, number: int) -> list[Sentence]:
     texts = split_sentences(passage.text)
     whole = [text for text in texts if words.LATIN_WORD.search(text) or words.CJK_CHARACTER.search(text)]
     return [
-        Sentence(text[:SENTENCE_MAX_CHARACTERS], number, position, frozenset(words.terms(text)))
+        Sentence(text[:SENTENCE_MAX_CHARACTERS], number, position, words.term_set(text))
         for position, text in enumerate(whole)
     ]
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 LIMIT = 6
-N_CANDIDATES = 60
+N_CANDIDATES = 40
 QUESTION_MAX_CHARACTERS = 2000
 # The embedder may have to be loaded first; the words alone are better than a long silence.
 EMBED_TIMEOUT_S = 20.0
@@ -85,7 +85,8 @@ async def retrieve(*, user_id: int, question: str, document_ids: Collection[int]
     lexical_scores, lexical_s = search.result()
     vector, embed_problem, embed_s = embed.result()
     chunks, dense, dense_problem, vector_s = await in_thread(_gather, user_id, scope, lexical_scores, vector)
-    weighed = _weigh(chunks, terms, lexical_scores, dense, trust)
+    # Counting the terms of some fifty chunks is too long for the event loop.
+    weighed = await asyncio.to_thread(_weigh, chunks, terms, lexical_scores, dense, trust)
     selected = _select(weighed, limit)
     trace = RetrievalTrace(
         question=question,
@@ -169,7 +170,7 @@ def _weigh(
     trust: float,
 ) -> list[_Weighed]:
     """Return the candidates by falling fused score."""
-    own_terms = {chunk.pk: frozenset(words.terms(chunk.text)) for chunk in chunks}
+    own_terms = {chunk.pk: words.term_set(chunk.text) for chunk in chunks}
     rarity = _rarity(terms, own_terms.values())
     weighed = []
     for chunk in chunks:

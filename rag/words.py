@@ -14,6 +14,7 @@ from rag.stemming import stem
 
 CJK = "\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uac00-\ud7af\U00020000-\U0003ffff"
 CJK_CHARACTER = re.compile(f"[{CJK}]")
+_ASCII_WORD = re.compile("[a-z0-9]+")
 LATIN_WORD = re.compile(rf"(?:(?![{CJK}])[^\W_])+")
 _RUN = re.compile(rf"(?P<cjk>[{CJK}]+)|(?P<word>(?:(?![{CJK}])[^\W_])+)")
 
@@ -36,6 +37,13 @@ _ASKING = re.compile(
 def terms(text: str) -> list[str]:
     """Return the terms of a text in order, as they are indexed."""
     return list(_terms(_folded(text)))
+
+
+def term_set(text: str) -> frozenset[str]:
+    """Return the different terms of a text; several times as fast as `terms` for plain English."""
+    if text.isascii():
+        return frozenset(map(stem, set(_ASCII_WORD.findall(text.lower()))))
+    return frozenset(terms(text))
 
 
 def query_terms(question: str) -> list[str]:
