@@ -45,8 +45,10 @@ class LanguageMiddleware:
 class SignInRequiredMiddleware(LoginRequiredMiddleware):
     """Django's, which sends strangers to the log-in page; scripts are told 401 instead."""
 
-    def handle_no_permission(self, request: HttpRequest, view_func: Callable[..., Any]) -> HttpResponse:
-        response: HttpResponse = super().handle_no_permission(request, view_func)
+    def handle_no_permission(  # type: ignore[override]  # callers want a response, of whatever kind
+        self, request: HttpRequest, view_func: Callable[..., Any]
+    ) -> HttpResponse:
+        response = super().handle_no_permission(request, view_func)
         location = response.headers.get("Location", resolve_url(self.get_login_url(view_func)))
         return send_elsewhere(request, location, status=401, error="Sign in first.")
 

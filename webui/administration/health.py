@@ -85,13 +85,13 @@ async def _checked(name: str, check: Callable[[], Awaitable[str]]) -> Part:
 
 
 async def _check_database() -> str:
-    return await database_sync_to_async(_ask_database)()
+    await database_sync_to_async(_ask_database)()
+    return ""
 
 
-def _ask_database() -> str:
+def _ask_database() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
-    return ""
 
 
 async def _check_inference() -> str:

@@ -51,7 +51,7 @@ class DatabaseAddress:
 def read_env_file(path: Path) -> None:
     """Add the variables of a `.env` file to the environment; what is set already wins."""
     if path.is_file():
-        Env.read_env(path, recurse=False)
+        Env().read_env(path, recurse=False)
 
 
 def reachable_url(host: str, port: int) -> str:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 
-class HearthStaticFilesStorage(CompressedManifestStaticFilesStorage):
+class HearthStaticFilesStorage(CompressedManifestStaticFilesStorage):  # type: ignore[misc]  # it is not typed
     """Rewrites `import` in `js/` and `url()` in `css/` only.
 
     Packages' files are hashed as they are: minified code may hold text that looks like an import.

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-
 from django.urls import URLPattern, URLResolver, include, path
 
 from webui.administration.views.health import alive, ready
+from webui.chats.routing import websocket_urlpatterns
+
+__all__ = ["urlpatterns", "websocket_urlpatterns"]
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("health", alive, name="alive"),
     path("ready", ready, name="ready"),
     path("accounts/", include("webui.accounts.urls")),
     path("administration/", include("webui.administration.urls")),
+    path("documents/", include("webui.chats.document_urls")),
+    path("", include("webui.chats.urls")),
 ]
-websocket_urlpatterns: list[URLPattern] = []
-if find_spec("webui.chats.document_urls"):
-    urlpatterns += [path("documents/", include("webui.chats.document_urls"))]
-if find_spec("webui.chats.urls"):
-    urlpatterns += [path("", include("webui.chats.urls"))]
-if find_spec("webui.chats.consumers") and find_spec("webui.chats.routing"):
-    from webui.chats.routing import websocket_urlpatterns as chat_sockets
-
-    websocket_urlpatterns += chat_sockets
 
 handler400 = "webui.config.errors.bad_request"
 handler403 = "webui.config.errors.permission_denied"

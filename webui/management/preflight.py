@@ -94,7 +94,8 @@ def port_owner(port: int) -> str:
     except psutil.AccessDenied:
         connections = []
     for connection in connections:
-        if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
+        address = connection.laddr
+        if connection.status == psutil.CONN_LISTEN and address and address.port == port and connection.pid:
             try:
                 process = psutil.Process(connection.pid)
                 return f"{process.name()} (process {process.pid}: {' '.join(process.cmdline())[:120]})"

@@ -14,7 +14,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from urllib.parse import urlsplit
@@ -27,6 +27,7 @@ STEADY_S = 60.0
 READY_POLL_S = 0.1
 READY_PATIENCE_S = 20.0
 PR_SET_PDEATHSIG = 1
+LOG_END_TIMEOUT_S = 1.0
 LOG_LINE_LIMIT_BYTES = 256 * 1024
 
 # What a process without secrets is given: names, and beginnings of names.
@@ -124,27 +125,31 @@ class Supervisor:
 
     async def _run_once(self, spec: ChildSpec) -> int:
         """Run the child until it ends or has to, and whatever it started ends with it."""
-        process = await asyncio.create_subprocess_exec(
-            *spec.command,
-            env={**inherited_environment(spec, os.environ), **spec.environment},
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            # A group of its own: Ctrl-C reaches us alone, and what is left of the group can be ended with it.
-            start_new_session=True,
-            preexec_fn=_end_with(os.getpid()),  # noqa: PLW1509  (no other thread runs here)
-            limit=LOG_LINE_LIMIT_BYTES,
-        )
-        log = asyncio.create_task(self._copy_log(spec.name, process.stdout))
+        # A pipe of our own: asyncio's would make us wait for grandchildren, who hold it open, too.
+        read_end, write_end = os.pipe()
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *spec.command,
+                env={**inherited_environment(spec, os.environ), **spec.environment},
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=write_end,
+                stderr=write_end,
+                # A group of its own: Ctrl-C reaches us alone, and what is left of the group can be ended with it.
+                start_new_session=True,
+                preexec_fn=_end_with(os.getpid()),
+            )
+        finally:
+            os.close(write_end)
+        log = asyncio.create_task(self._copy_log(spec.name, read_end))
         stop = asyncio.create_task(self._end_when_stopping(process))
         try:
             return await process.wait()
         finally:
-            stop.cancel()
             _signal_group(process.pid, signal.SIGKILL)
-            # The pipe is at its end now, because nobody of the group is left to hold it open.
-            await asyncio.wait({log}, timeout=1)
+            # Nobody of the group is left to hold the pipe open, so the log comes to its end.
+            await asyncio.wait({log}, timeout=LOG_END_TIMEOUT_S)
             log.cancel()
+            stop.cancel()
             await asyncio.gather(log, stop, return_exceptions=True)
 
     async def _end_when_stopping(self, process: asyncio.subprocess.Process) -> None:
@@ -154,16 +159,16 @@ class Supervisor:
         await asyncio.sleep(GRACE_S)
         _signal_group(process.pid, signal.SIGKILL)
 
-    async def _copy_log(self, name: str, stream: asyncio.StreamReader | None) -> None:
-        while stream is not None:
-            try:
-                line = await stream.readline()
-            except ValueError:
-                # Longer than the limit; what was buffered of it is gone, the next line is whole again.
-                line = b"(a line too long to show)\n"
-            if not line:
-                return
-            self._write(f"{name:<{self._width}} | {line.decode('utf-8', 'replace').rstrip()}")
+    async def _copy_log(self, name: str, read_end: int) -> None:
+        reader = asyncio.StreamReader(limit=LOG_LINE_LIMIT_BYTES)
+        transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(read_end, "rb", buffering=0)
+        )
+        try:
+            while line := await _read_line(reader):
+                self._write(f"{name:<{self._width}} | {line.decode('utf-8', 'replace').rstrip()}")
+        finally:
+            transport.close()
 
     async def _announce(self) -> None:
         patience_ends = time.monotonic() + READY_PATIENCE_S
@@ -185,6 +190,15 @@ class Supervisor:
     def _write(self, text: str) -> None:
         sys.stdout.write(f"{text}\n")
         sys.stdout.flush()
+
+
+async def _read_line(reader: asyncio.StreamReader) -> bytes:
+    """Return the next line, or nothing at the end of the log."""
+    try:
+        return await reader.readline()
+    except ValueError:
+        # Longer than the limit; what was buffered of it is dropped, the next line is whole again.
+        return b"(a line too long to show)"
 
 
 def readiness_problem(url: str) -> str:
@@ -211,7 +225,7 @@ def _failed_parts(body: bytes, status: int) -> str:
     return ", ".join(text.strip() for text in failed if not text.endswith(" "))
 
 
-def _end_with(parent_pid: int) -> object:
+def _end_with(parent_pid: int) -> Callable[[], None] | None:
     """Return a function for the child that asks the kernel to end it when the supervisor dies, however it dies."""
     if not sys.platform.startswith("linux"):
         return None

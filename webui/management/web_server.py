@@ -23,7 +23,7 @@ def install_event_loop() -> asyncio.AbstractEventLoop:
         loop: asyncio.AbstractEventLoop = asyncio.new_event_loop()
     else:
         loop = uvloop.new_event_loop()
-    asyncioreactor.install(loop)
+    asyncioreactor.install(loop)  # type: ignore[no-untyped-call]
     asyncio.set_event_loop(loop)
     return loop
 
@@ -45,8 +45,10 @@ def serve(application: Any, *, host: str, port: int, jobs: BackgroundJobs, loop:
     )
     jobs.start(loop)
     # "before" triggers run side by side: Daphne cancels its requests while the jobs come to their end.
-    reactor.addSystemEventTrigger(  # type: ignore[attr-defined]  # the module is replaced by the reactor
-        "before", "shutdown", lambda: defer.Deferred.fromFuture(loop.create_task(jobs.stop()))
+    reactor.addSystemEventTrigger(
+        "before",
+        "shutdown",  # type: ignore[arg-type]  # its interface declares the callable twice
+        lambda: defer.Deferred.fromFuture(loop.create_task(jobs.stop())),
     )
     server.run()
     return bool(server.listening_addresses)
