@@ -80,11 +80,22 @@ def models() -> Iterator[Upstream]:
 
 
 @pytest.fixture(scope="session")
-def site(models: Upstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def built_in() -> Iterator[Upstream]:
+    """Stands in for the built-in model server, which has no models yet."""
+    with Upstream(models=[]) as upstream:
+        yield upstream
+
+
+@pytest.fixture(scope="session")
+def site(models: Upstream, built_in: Upstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The site that most tests share. Its administrator is root@example.org."""
     data = tmp_path_factory.mktemp("e2e") / "data"
     with running_site(
-        data, model_url=models.url, HEARTH_ADMIN_EMAIL="root@example.org", HEARTH_ADMIN_PASSWORD=PASSWORD
+        data,
+        model_url=models.url,
+        built_in_url=built_in.url,
+        HEARTH_ADMIN_EMAIL="root@example.org",
+        HEARTH_ADMIN_PASSWORD=PASSWORD,
     ) as running:
         yield running
 

@@ -31,10 +31,10 @@ class Site:
 
 
 @contextmanager
-def running_site(data: Path, *, model_url: str, **environment: str) -> Iterator[Site]:
-    """Run the web process, with `model_url` as its one Ollama connection.
+def running_site(data: Path, *, model_url: str, built_in_url: str, **environment: str) -> Iterator[Site]:
+    """Run the web process, with `model_url` as its one Ollama connection and open sign-up.
 
-    Sign-up is open. The built-in model server does not run: its address is a port that nobody listens on.
+    `built_in_url` stands in for the model server that `up` would start.
     """
     port = free_port()
     log = data.parent / f"{data.name}.log"
@@ -44,7 +44,7 @@ def running_site(data: Path, *, model_url: str, **environment: str) -> Iterator[
         "HEARTH_SIGNUP": "open",
         "HEARTH_ENV_FILE": os.devnull,
         "OLLAMA_BASE_URLS": model_url,
-        "HEARTH_INFERENCE_URL": f"http://127.0.0.1:{free_port()}",
+        "HEARTH_INFERENCE_URL": built_in_url,
         **environment,
     }
     inherited = {
