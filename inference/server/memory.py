@@ -39,7 +39,7 @@ class Forecast:
 def forecast(model: LibraryModel, *, n_ctx: int, n_slots: int) -> Forecast:
     """Estimate the memory of a model with a context window of `n_ctx` tokens in each of `n_slots` slots."""
     header = model.header
-    if header is None:
+    if header is None:  # The embedded embedder: its weights shrink to a quarter when it is built.
         return Forecast(weights=EMBEDDER_BYTES, cache=0, work=0)
     cache = 0 if model.is_embedding else _cache_bytes_per_token(header) * n_ctx * n_slots
     logits = (header.vocabulary_size or 0) * 4 * _LOGIT_ROWS

@@ -21,7 +21,7 @@ urlpatterns = [
     path("hearth/stores", hearth.stores),
     path("hearth/attach", hearth.attach),
     path("hearth/status", hearth.status),
-    re_path(r"^api/(push|create|copy|me|signout|web_search|web_fetch)$", basics.not_implemented),
+    re_path(r"^api/(?:push|create|copy|me|signout|web_search|web_fetch)$", basics.not_implemented),
     path("api/blobs/<str:digest>", basics.not_implemented),
     re_path(r"^v1/", basics.not_implemented),
 ]

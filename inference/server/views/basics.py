@@ -36,13 +36,13 @@ async def not_implemented(request: HttpRequest, **captured: str) -> HttpResponse
     raise RouteNotImplemented(f"{request.path} is not implemented by this server")
 
 
-async def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
     return json_response({"error": "no such route"}, status=404)
 
 
-async def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
     return json_response({"error": "bad request"}, status=400)
 
 
-async def failed(request: HttpRequest) -> HttpResponseBase:
+def failed(request: HttpRequest) -> HttpResponseBase:
     return json_response({"error": "internal error", "code": "internal_error"}, status=500)

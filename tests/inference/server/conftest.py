@@ -30,11 +30,11 @@ class Server:
     starter: FakeStarter
     models: Path
 
-    async def post(self, path: str, **body: Any) -> httpx.Response:
-        return await self.http.post(path, json=body)
+    async def post(self, route: str, /, **body: Any) -> httpx.Response:
+        return await self.http.post(route, json=body)
 
-    async def lines(self, path: str, *, headers: dict[str, str] | None = None, **body: Any) -> list[dict[str, Any]]:
-        response = await self.http.post(path, json=body, headers=headers)
+    async def lines(self, route: str, /, *, headers: dict[str, str] | None = None, **body: Any) -> list[dict[str, Any]]:
+        response = await self.http.post(route, json=body, headers=headers)
         assert response.status_code == 200, response.text
         assert response.headers["Content-Type"] == "application/x-ndjson"
         return [json.loads(line) for line in response.text.splitlines()]

@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from inference.server.conf import ServerConfig, WrongSetting
+from inference.server.durations import FOREVER, parse_duration
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("5m", 300), ("24h", 86400), ("1h30m", 5400), ("300", 300), (300, 300), ("1.5s", 1.5), ("500ms", 0.5),
+        (0, 0), ("0", 0), ("0s", 0), (-1, FOREVER), ("-1", FOREVER), ("-5m", FOREVER), (2.5, 2.5),
+    ],
+)  # fmt: skip
+def test_durations_are_read_as_ollama_reads_them(text: object, seconds: float) -> None:
+    assert parse_duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "soon", "5 m", "m", "5x", "5m!", "nan", None, True, [], {}])
+def test_what_is_no_duration_is_refused(text: object) -> None:
+    with pytest.raises(ValueError, match="duration"):
+        parse_duration(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "port"),
+    [
+        ("", "127.0.0.1", 11434),
+        ("0.0.0.0", "0.0.0.0", 11434),  # noqa: S104
+        ("192.0.2.7:8080", "192.0.2.7", 8080),
+        (":8080", "127.0.0.1", 8080),
+        ("example.org", "example.org", 11434),
+        ("http://example.org", "example.org", 80),
+        ("https://example.org", "example.org", 443),
+        ("http://127.0.0.1:11434/", "127.0.0.1", 11434),
+        ("[::1]:8080", "::1", 8080),
+        ("[::1]", "::1", 11434),
+        ("::1", "::1", 11434),
+        ('"127.0.0.1:9"', "127.0.0.1", 9),
+    ],
+)
+def test_the_address_may_have_any_of_ollama_s_forms(text: str, host: str, port: int) -> None:
+    config = ServerConfig.from_environ({"OLLAMA_HOST": text})
+
+    assert (config.host, config.port) == (host, port)
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {"OLLAMA_HOST": "a b"}, {"OLLAMA_HOST": "127.0.0.1:port"}, {"OLLAMA_HOST": "127.0.0.1:99999"},
+        {"OLLAMA_HOST": "u:p@host:1"}, {"OLLAMA_HOST": "[::1"}, {"OLLAMA_KEEP_ALIVE": "soon"},
+        {"OLLAMA_MAX_QUEUE": "-1"},
+        {"OLLAMA_NUM_PARALLEL": "many"}, {"OLLAMA_PORT": "0"}, {"OLLAMA_CONTEXT_LENGTH": "4k"},
+        {"OLLAMA_MODELS": __file__},
+    ],
+)  # fmt: skip
+def test_a_wrong_value_is_named_in_one_sentence(environ: dict[str, str]) -> None:
+    with pytest.raises(WrongSetting) as error:
+        ServerConfig.from_environ(environ)
+
+    assert next(iter(environ)) in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_nothing_set_gives_ollama_s_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    assert ServerConfig.from_environ({}) == ServerConfig(data=tmp_path / "data")
+
+
+def test_every_variable_is_read(tmp_path: Path) -> None:
+    config = ServerConfig.from_environ(
+        {
+            "HEARTH_DATA": str(tmp_path),
+            "OLLAMA_MODELS": str(tmp_path / "ollama"),
+            "OLLAMA_KEEP_ALIVE": "-1",
+            "OLLAMA_NUM_PARALLEL": "2",
+            "OLLAMA_MAX_QUEUE": "3",
+            "OLLAMA_MAX_LOADED_MODELS": "4",
+            "OLLAMA_CONTEXT_LENGTH": "5000",
+            "OLLAMA_LOAD_TIMEOUT": "1m",
+            "OLLAMA_ORIGINS": "https://a.example, https://*.b.example",
+            "OLLAMA_DEBUG": "1",
+        }
+    )
+
+    assert config == ServerConfig(
+        data=tmp_path,
+        ollama_models=tmp_path / "ollama",
+        keep_alive_s=FOREVER,
+        num_parallel=2,
+        max_queue=3,
+        max_loaded=4,
+        context_length=5000,
+        load_timeout_s=60,
+        origins=("https://a.example", "https://*.b.example"),
+        is_debug=True,
+    )
+
+
+def test_zero_chooses_automatically() -> None:
+    config = ServerConfig.from_environ({"OLLAMA_NUM_PARALLEL": "0", "OLLAMA_MAX_LOADED_MODELS": "0"})
+
+    assert config.num_parallel is None
+    assert config.max_loaded == 3
+
+
+def test_the_port_variable_that_ollama_does_not_have_counts_without_a_port_and_is_noted() -> None:
+    alone = ServerConfig.from_environ({"OLLAMA_PORT": "8080"})
+    beside = ServerConfig.from_environ({"OLLAMA_PORT": "8080", "OLLAMA_HOST": "127.0.0.1:9090"})
+
+    assert (alone.port, beside.port) == (8080, 9090)
+    assert "OLLAMA_PORT" in alone.notes[0]
