@@ -126,8 +126,8 @@ class OpenAIChatDecoder:
     def _take(self, event: SseEvent) -> list[ChatEvent]:
         if event.data.strip() == END:
             return self._end()
-        # Other names are control events of some other product; only data of ours is taken.
-        if event.name not in ("message", "error"):
+        # Other names are control events of some other product; empty data keeps the connection alive.
+        if event.name not in ("message", "error") or not event.data.strip():
             return []
         values = parse_object(event.data)
         if event.name == "error" or values.get("error"):
