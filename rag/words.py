@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 
 from rag.stemming import stem
 
-CJK = "\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uac00-\ud7af\U00020000-\U0003ffff"
+CJK = "\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uac00-\ud7af\U00020000-\U000323af"
 CJK_CHARACTER = re.compile(f"[{CJK}]")
 _ASCII_WORD = re.compile("[a-z0-9]+")
 LATIN_WORD = re.compile(rf"(?:(?![{CJK}])[^\W_])+")

@@ -10,61 +10,54 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
-from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from rag.extraction import limits
-
-INPUT = Path("/dev/fd/0")
 
 
 def main(arguments: list[str]) -> None:
     limits.bound_this_process()
     job, *rest = arguments
     try:
-        header, body = JOBS[job](*rest)
+        with open(0, "rb", closefd=False) as file:
+            header, body = JOBS[job](file, *rest)
     except MemoryError:
         header, body = {"problem": "too_large"}, b""
     with os.fdopen(1, "wb") as out:
         out.write(json.dumps(header).encode() + b"\n" + body)
 
 
-def text(name: str) -> tuple[dict[str, Any], bytes]:
+def text(file: IO[bytes], name: str) -> tuple[dict[str, Any], bytes]:
     from rag.extraction import detect
     from rag.types import PDF, Problem
 
-    sample = _sample(detect.SAMPLE_BYTES)
-    media_type = detect.media_type(sample, name)
+    media_type = detect.media_type(file.read(detect.SAMPLE_BYTES), name)
+    file.seek(0)
     if media_type == detect.BINARY:
         problem = Problem.BROKEN if name.lower().endswith((".pdf", ".txt", ".md")) else Problem.UNSUPPORTED
         return {"media_type": media_type, "problem": problem}, b""
     if media_type == PDF:
         from rag.extraction import pdf
 
-        extraction = pdf.extract(INPUT)
+        extraction = pdf.extract(file)
     else:
         from rag.extraction import plain
 
-        extraction = plain.extract(INPUT.read_bytes(), media_type)
+        extraction = plain.extract(file.read(), media_type)
     header = {"media_type": media_type, "problem": extraction.problem, "page_spans": extraction.page_spans}
     return header, extraction.text.encode("utf-8", errors="replace")
 
 
-def page(number: str, width: str) -> tuple[dict[str, Any], bytes]:
+def page(file: IO[bytes], number: str, width: str) -> tuple[dict[str, Any], bytes]:
     from rag.extraction import pdf
 
-    return {"problem": None}, pdf.render_page(INPUT, int(number), int(width))
+    return {"problem": None}, pdf.render_page(file, int(number), int(width))
 
 
-def marks(number: str, start: str, end: str) -> tuple[dict[str, Any], bytes]:
+def marks(file: IO[bytes], number: str, start: str, end: str) -> tuple[dict[str, Any], bytes]:
     from rag.extraction import pdf
 
-    return {"problem": None, **asdict(pdf.find_marks(INPUT, int(number), int(start), int(end)))}, b""
-
-
-def _sample(n_bytes: int) -> bytes:
-    with INPUT.open("rb") as file:
-        return file.read(n_bytes)
+    return {"problem": None, **asdict(pdf.find_marks(file, int(number), int(start), int(end)))}, b""
 
 
 JOBS: dict[str, Callable[..., tuple[dict[str, Any], bytes]]] = {"text": text, "page": page, "marks": marks}

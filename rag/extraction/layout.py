@@ -32,6 +32,8 @@ _ITEM = re.compile(
 _CLOSES_SENTENCE = re.compile(r"[.!?:。！？：][\"'”’)\]」』）]*$")
 # A line this much shorter than the page's full lines was ended on purpose.
 _FULL_LINE = 0.7
+# Lines that are all short were not wrapped: verse, addresses, lists.
+_NARROWEST_COLUMN = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,8 @@ def _cleaning(raw: str) -> list[Edit]:
 def _joints(text: str) -> list[Edit]:
     edits = [(found.start() + 2, found.end(), "") for found in _MANY_LINES.finditer(text)]
     full = _full_line_width(text)
+    if full < _NARROWEST_COLUMN:
+        return edits
     for found in _LINE_END.finditer(text):
         start = text.rfind("\n", 0, found.end() - 1) + 1
         end = text.find("\n", found.end())
@@ -88,14 +92,20 @@ def _joints(text: str) -> list[Edit]:
 
 def _full_line_width(text: str) -> float:
     """Return the width that lines have which were wrapped: the upper tenth's, so that headings do not count."""
-    widths = sorted(len(line) for line in text.split("\n") if line)
+    widths = sorted(_width(line) for line in text.split("\n") if line)
     return widths[int(len(widths) * 0.9)] if widths else 0
 
 
+def _width(line: str) -> float:
+    """Return the columns a line takes; wide characters take two (and three bytes of UTF-8)."""
+    return (len(line.encode("utf-8", errors="replace")) + len(line)) / 2
+
+
 def _is_wrapped(line: str, following: str, full: float) -> bool:
-    if len(line) < full * _FULL_LINE or _ITEM.match(following):
+    width = _width(line)
+    if width < full * _FULL_LINE or _ITEM.match(following):
         return False
-    return not (_CLOSES_SENTENCE.search(line) and len(line) < full * 0.85)
+    return not (_CLOSES_SENTENCE.search(line) and width < full * 0.85)
 
 
 def _joint(before: str, after: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import islice
-from pathlib import Path
+from typing import IO
 
 import pypdfium2 as pdfium
 import pypdfium2.raw as pdfium_c
@@ -21,14 +21,14 @@ class TooLarge(Exception):
     pass
 
 
-def extract(path: Path) -> Extraction:
+def extract(file: IO[bytes]) -> Extraction:
     """Return the text of a PDF, its pages joined by a line feed that belongs to none of them."""
     try:
-        pdf = pdfium.PdfDocument(path)
+        pdf = pdfium.PdfDocument(file)
     except pdfium.PdfiumError as exc:
         if _wants_password(exc):
             return _problem(Problem.PASSWORD)
-        return _second_try(path)
+        return _second_try(file)
     if len(pdf) > limits.MAX_PAGES:
         return _problem(Problem.TOO_LARGE)
     try:
@@ -40,22 +40,22 @@ def extract(path: Path) -> Extraction:
     return _problem(Problem.SCANNED if _shows_pictures(pdf) else Problem.EMPTY)
 
 
-def render_page(path: Path, number: int, width_px: int) -> bytes:
+def render_page(file: IO[bytes], number: int, width_px: int) -> bytes:
     """Return page `number` (from 1) as PNG, `width_px` wide unless that would make it too tall."""
-    page = pdfium.PdfDocument(path)[number - 1]
+    page = pdfium.PdfDocument(file)[number - 1]
     width, height = page.get_size()
     scale = min(width_px / width, (limits.MAX_PAGE_PIXELS / (width * height)) ** 0.5)
     bitmap = page.render(scale=scale, rev_byteorder=True, prefer_bgrx=False)
     return encode_png(bytes(bitmap.buffer), bitmap.width, bitmap.height, bitmap.stride, bitmap.n_channels)
 
 
-def find_marks(path: Path, number: int, start: int, end: int) -> PageMarks:
+def find_marks(file: IO[bytes], number: int, start: int, end: int) -> PageMarks:
     """Return the rectangles of a span of page `number`, one or more a line.
 
     Args:
         start, end: Offsets from the start of the page's extracted text.
     """
-    page = pdfium.PdfDocument(path)[number - 1]
+    page = pdfium.PdfDocument(file)[number - 1]
     width, height = page.get_size()
     text_page = page.get_textpage()
     joined = layout.join_lines(text_page.get_text_range())
@@ -118,13 +118,13 @@ def _shows_pictures(pdf: pdfium.PdfDocument) -> bool:
     )
 
 
-def _second_try(path: Path) -> Extraction:
+def _second_try(file: IO[bytes]) -> Extraction:
     """pypdf repairs some files that pdfium refuses, and knows encryption that pdfium calls a broken file."""
     from pypdf import PdfReader
     from pypdf.errors import PyPdfError
 
     try:
-        reader = PdfReader(path)
+        reader = PdfReader(file)
         if reader.is_encrypted and not reader.decrypt(""):
             return _problem(Problem.PASSWORD)
         pages = (page.extract_text() for page in islice(reader.pages, limits.MAX_PAGES))
