@@ -22,6 +22,7 @@ from inference import client
 
 logger = logging.getLogger(__name__)
 CHECK_TIMEOUT_S = 3.0
+SUPERVISOR = "webui.management.supervisor"
 PACKAGES = ("Django", "llama-cpp-python", "chromadb", "onnxruntime")
 
 
@@ -107,7 +108,7 @@ def process_memory() -> list[ProcessMemory]:
     """Return what this installation's processes hold: the whole tree when `up` runs it, else this branch."""
     own = psutil.Process()
     parent = own.parent()
-    root = parent if parent is not None and "up" in _command(parent) else own
+    root = parent if parent is not None and SUPERVISOR in _command(parent) else own
     found = []
     for process in [root, *root.children(recursive=True)]:
         try:
