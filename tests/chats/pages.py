@@ -86,6 +86,12 @@ class Page:
                 if event["type"] == kind and matches(event):
                     return event
 
+    async def until_one_of(self, *kinds: str) -> Event:
+        async with asyncio.timeout(TIMEOUT_S):
+            while (event := await self.next())["type"] not in kinds:
+                pass
+            return event
+
     async def hears_nothing_but(self, *kinds: str, within_s: float = 0.15) -> bool:
         while not await self.socket.receive_nothing(timeout=within_s):
             if (await self.next())["type"] not in kinds:

@@ -18,7 +18,7 @@ PAGE_SIZE = 40
 
 def visible_chats(user: User) -> QuerySet[Chat]:
     """Return a person's chats, newest first. Never touches messages."""
-    return user.chats.filter(deleted_at=None).order_by("-updated_at", "-id")
+    return Chat.objects.filter(owner=user, deleted_at=None).order_by("-updated_at", "-id")
 
 
 def chat_page(user: User, before: str | None = None) -> KeysetPage[Chat]:
