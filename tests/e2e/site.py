@@ -31,10 +31,10 @@ class Site:
 
 
 @contextmanager
-def running_site(data: Path, *, model_url: str, built_in_url: str, **environment: str) -> Iterator[Site]:
-    """Run the web process, with `model_url` as its one Ollama connection and open sign-up.
+def running_site(data: Path, *, model_url: str = "", built_in_url: str = "", **environment: str) -> Iterator[Site]:
+    """Run the site, with `model_url` as its one Ollama connection and open sign-up.
 
-    `built_in_url` stands in for the model server that `up` would start.
+    `built_in_url` stands in for the model server; without one, the real one is started too.
     """
     port = free_port()
     log = data.parent / f"{data.name}.log"
@@ -44,7 +44,8 @@ def running_site(data: Path, *, model_url: str, built_in_url: str, **environment
         "HEARTH_SIGNUP": "open",
         "HEARTH_ENV_FILE": os.devnull,
         "OLLAMA_BASE_URLS": model_url,
-        "HEARTH_INFERENCE_URL": built_in_url,
+        "OLLAMA_HOST": f"127.0.0.1:{free_port()}",
+        **({"HEARTH_INFERENCE_URL": built_in_url} if built_in_url else {}),
         **environment,
     }
     inherited = {
@@ -52,7 +53,7 @@ def running_site(data: Path, *, model_url: str, built_in_url: str, **environment
     }
     with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603  (our own command)
-            [sys.executable, str(ROOT / "manage.py"), "up", "--only", "web"],
+            [sys.executable, str(ROOT / "manage.py"), "up"],
             cwd=ROOT,
             env=inherited | settings,
             stdout=output,

@@ -28,7 +28,7 @@ class ChatComposer extends HTMLElement {
     });
     this.addEventListener("submit", this.#submitted);
     this.addEventListener("click", this.#clicked);
-    this.#area.addEventListener("input", this.#changed);
+    this.#area.addEventListener("input", this.#typed);
     this.#area.addEventListener("keydown", this.#pressed);
     this.#area.addEventListener("paste", this.#pasted);
     this.#files.addEventListener("change", this.#chosen);
@@ -39,7 +39,7 @@ class ChatComposer extends HTMLElement {
   disconnectedCallback() {
     this.removeEventListener("submit", this.#submitted);
     this.removeEventListener("click", this.#clicked);
-    this.#area.removeEventListener("input", this.#changed);
+    this.#area.removeEventListener("input", this.#typed);
     this.#area.removeEventListener("keydown", this.#pressed);
     this.#area.removeEventListener("paste", this.#pasted);
     this.#files.removeEventListener("change", this.#chosen);
@@ -156,8 +156,12 @@ class ChatComposer extends HTMLElement {
     const content = this.#area.value;
     keepDraft(this.#chat, { content, documents: this.#attachments?.documents ?? [] });
     this.#send.disabled = !content.trim() || Boolean(this.#attachments?.isUploading);
-    this.#showNotice("");
     this.#fit();
+  };
+
+  #typed = () => {
+    this.#showNotice("");
+    this.#changed();
   };
 
   #fit() {

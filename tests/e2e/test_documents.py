@@ -1,0 +1,113 @@
+"""Asking a document, with the real model server and its embedder; no chat model is installed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Page, expect
+
+from tests.doubles.pdf_files import text_pdf
+from tests.e2e.chatting import answer_is_finished, answers, ask, composer, overflow
+from tests.e2e.conftest import DESKTOP, PASSWORD, PHONE, OpenBrowser
+from tests.e2e.site import Site, running_site
+
+pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="session")]
+
+PAGES = [
+    "The house at the harbour was built in 1911 by two brothers who traded in rope and tar.",
+    "In the spring of 2019 the old boiler was replaced by Miller and Sons for 8450 euros.",
+    "The roof was covered with slate again after the storm, and the chimney was shortened.",
+]
+EMBEDDER_BUILD_MS = 90_000
+
+
+@pytest.fixture(scope="module")
+def whole_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Everything that `up` starts, without any chat model."""
+    data = tmp_path_factory.mktemp("whole") / "data"
+    with running_site(data, HEARTH_ADMIN_EMAIL="root@example.org", HEARTH_ADMIN_PASSWORD=PASSWORD) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("files") / "house.pdf"
+    path.write_bytes(text_pdf(PAGES))
+    return path
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def page(whole_site: Site, open_browser: OpenBrowser, request: pytest.FixtureRequest) -> Page:
+    """The administrator's empty chat; the size of its window is the parameter."""
+    context = await open_browser(whole_site.url, getattr(request, "param", DESKTOP))
+    opened = await context.new_page()
+    await opened.goto("/accounts/login/")
+    await opened.locator("input[name=login]").fill("root@example.org")
+    await opened.locator("input[name=password]").fill(PASSWORD)
+    await opened.keyboard.press("Enter")
+    await expect(composer(opened)).to_be_visible()
+    return opened
+
+
+@pytest.mark.parametrize("page", [DESKTOP, PHONE], ids=["desktop", "phone"], indirect=True)
+async def test_an_answer_cites_the_page_and_the_citation_opens_the_passage(page: Page, house: Path) -> None:
+    await page.locator("[data-files]").set_input_files(house)
+    await expect(page.locator(".composer .chip")).to_contain_text("house.pdf")
+
+    await ask(page, "Who replaced the boiler, and for how much?")
+
+    await expect(answers(page).locator(".citation").first).to_be_visible(timeout=EMBEDDER_BUILD_MS)
+    await answer_is_finished(page)
+    await expect(answers(page)).to_contain_text("Miller and Sons for 8450 euros")
+    await expect(answers(page).locator(".source").first).to_contain_text("house.pdf")
+    await expect(answers(page).locator(".source").first).to_contain_text("page 2")
+
+    await answers(page).locator(".citation").first.click()
+    panel = page.locator("chat-panel")
+    await expect(panel.locator("mark").first).to_contain_text("Miller and Sons")
+    assert await overflow(page) <= 0
+    await page.keyboard.press("Escape")
+    await expect(panel).to_be_hidden()
+    await expect(answers(page).locator(".citation").first).to_be_focused()
+
+    await answers(page).locator(".citation").first.click()
+    await panel.get_by_role("link", name="Open the document").click()
+    await expect(page).to_have_url(re.compile(r"/documents/[0-9a-f-]{36}/\?page=2"))
+    await expect(page.locator("mark").first).to_be_in_viewport()
+
+
+async def test_without_a_chat_model_the_page_says_how_to_get_one(page: Page) -> None:
+    await expect(page.get_by_text("No chat model is here yet")).to_be_visible()
+
+    for way in ("Attach a file or folder", "Connect a server", "Download by name"):
+        await expect(page.get_by_role("link", name=way)).to_be_visible()
+    assert await overflow(page) <= 0
+
+
+async def test_a_document_is_named_with_a_hash(page: Page, house: Path) -> None:
+    await page.locator("[data-files]").set_input_files(house)
+    await expect(page.locator(".composer .chip")).to_contain_text("house.pdf")
+    await page.get_by_role("button", name="Remove").click()
+    await expect(page.locator(".composer .chip")).to_have_count(0)
+
+    await composer(page).press_sequentially("What about #hou")
+    await page.get_by_role("option", name=re.compile("house.pdf")).first.wait_for()
+    await page.keyboard.press("Enter")
+
+    await expect(page.locator(".composer .chip")).to_contain_text("house.pdf")
+    await expect(composer(page)).to_have_value("What about ")
+
+
+async def test_a_file_that_is_no_pdf_is_refused_in_words(page: Page, tmp_path: Path) -> None:
+    fake = tmp_path / "fake.pdf"
+    fake.write_bytes(bytes(range(256)) * 20)
+    await composer(page).fill("I was writing this")
+
+    await page.locator("[data-files]").set_input_files(fake)
+
+    await expect(page.get_by_role("alert")).to_be_visible()
+    await expect(composer(page)).to_have_value("I was writing this")
