@@ -170,7 +170,7 @@ class Engine:
 
     def submit(self, request: Request) -> list[WireEvent]:
         """Take a request; return its refusal when the queue is full."""
-        if len(self._waiting) >= self._max_queue and not self._slots.has_idle():
+        if len(self._waiting) >= self._max_queue + self._slots.n_idle:
             error = WireError(kind="queue_full", detail=f"{self._max_queue} requests are waiting")
             return [WireEvent(id=request.id, error=error)]
         self._waiting.append(request)
@@ -215,7 +215,7 @@ class Engine:
 
     def _admit(self) -> None:
         # A slot is a reservation: its share of the cache holds the longest prompt and answer a request may have.
-        while self._waiting and self._slots.has_idle():
+        while self._waiting and self._slots.n_idle:
             request = self._waiting.popleft()
             slot = self._slots.take(request.prompt)
             options = request.options

@@ -176,7 +176,11 @@ class RunnerHandle:
             await self._listener
 
     async def _load(self, connection: socket.socket) -> None:
-        reader, self._writer = await asyncio.open_connection(sock=connection)
+        try:
+            reader, self._writer = await asyncio.open_connection(sock=connection)
+        except BaseException:
+            connection.close()
+            raise
         self._send(LoadCommand(op="load", spec=_wire_spec(self.spec)))
         decoder = FrameDecoder()
         while self._facts is None:

@@ -59,8 +59,9 @@ class Slots:
         self._clock = 0
         self.all: Sequence[Slot] = tuple(Slot(index, np.zeros(n_ctx, np.int32)) for index in range(n_slots))
 
-    def has_idle(self) -> bool:
-        return any(not slot.is_busy for slot in self.all)
+    @property
+    def n_idle(self) -> int:
+        return sum(not slot.is_busy for slot in self.all)
 
     def take(self, prompt: Tokens) -> Slot:
         """Return an idle slot made ready for the prompt, with as much of it cached as any slot has."""
