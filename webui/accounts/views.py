@@ -20,8 +20,18 @@ from webui.accounts.http import MemberRequest, is_member
 from webui.accounts.middleware import open_to_waiting
 
 
+class LabelsOnly:
+    """Drops allauth's placeholders: every field has its label above, which stays when people type."""
+
+    def get_form(self, *args: Any, **kwargs: Any) -> Any:
+        form = super().get_form(*args, **kwargs)  # type: ignore[misc]  # mixed into form views
+        for field in form.fields.values():
+            field.widget.attrs.pop("placeholder", None)
+        return form
+
+
 @method_decorator(login_not_required, name="dispatch")
-class SignInView(allauth_views.LoginView):  # type: ignore[misc]  # allauth is not typed
+class SignInView(LabelsOnly, allauth_views.LoginView):  # type: ignore[misc]  # allauth is not typed
     """Sends the very first visitor on to the sign-up page: there is no account yet to sign in to."""
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -35,7 +45,7 @@ class SignInView(allauth_views.LoginView):  # type: ignore[misc]  # allauth is n
 
 
 @method_decorator(login_not_required, name="dispatch")
-class SignUpView(allauth_views.SignupView):  # type: ignore[misc]  # allauth is not typed
+class SignUpView(LabelsOnly, allauth_views.SignupView):  # type: ignore[misc]  # allauth is not typed
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return {
             **super().get_context_data(**kwargs),

@@ -14,7 +14,12 @@ from webui.administration.queries import EffectiveSetting
 class PeopleFilter(forms.Form):
     """The query of the people page; nonsense in it means no filter."""
 
-    q = forms.CharField(label=_("Search"), max_length=200, required=False)
+    q = forms.CharField(
+        label=_("Search"),
+        max_length=200,
+        required=False,
+        widget=forms.TextInput(attrs={"type": "search", "placeholder": _("Name or email")}),
+    )
     role = forms.ChoiceField(label=_("Role"), choices=[("", _("Every role")), *Role.choices], required=False)
     before = forms.CharField(max_length=100, required=False)
 
