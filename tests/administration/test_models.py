@@ -21,6 +21,7 @@ def _built_in(upstream: Upstream, settings: Settings) -> Iterator[None]:
     yield
     for download in DOWNLOADS:
         DOWNLOADS.remove(download)
+    upstream.wait_until(lambda double: double.n_active == 0)
 
 
 def text(browser: Client, path: str, data: dict[str, str] | None = None) -> str:

@@ -186,6 +186,9 @@ class Upstream:
             await self._stopping.wait()
         finally:
             await runner.cleanup()
+            # Closed and aborted transports let go of their sockets in later rounds of the loop.
+            for _ in range(10):
+                await asyncio.sleep(0)
 
     def _application(self) -> web.Application:
         application = web.Application(client_max_size=64 * 1024 * 1024, middlewares=[self._guard])
