@@ -8,7 +8,7 @@
 PYTHON := .venv/bin/python
 UV := .venv/bin/uv
 UV_VERSION := 0.13.8
-INSTALL := $(UV) pip install --quiet --python $(PYTHON) --no-deps --require-hashes
+INSTALL := $(UV) pip install --python $(PYTHON) --no-deps --require-hashes
 RUNTIME := .venv/.runtime-installed
 DEVELOPMENT := .venv/.development-installed
 

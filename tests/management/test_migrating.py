@@ -93,6 +93,15 @@ def test_only_the_newest_snapshots_are_kept(tmp_path: Path) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
+def test_the_snapshot_to_be_restored_makes_no_room(tmp_path: Path) -> None:
+    wanted = migrating.take_snapshot(tmp_path)
+    for _ in range(migrating.SNAPSHOTS_KEPT):
+        migrating.take_snapshot(tmp_path, spare=wanted)
+
+    assert wanted in tmp_path.iterdir()
+
+
+@pytest.mark.django_db(transaction=True)
 def test_a_snapshot_brings_back_what_was_deleted(tmp_path: Path) -> None:
     make_user(email="alice@example.org")
     snapshot = migrating.take_snapshot(tmp_path)
@@ -108,3 +117,31 @@ def test_a_snapshot_brings_back_what_was_deleted(tmp_path: Path) -> None:
 def test_a_database_of_this_version_lacks_nothing() -> None:
     assert migrating.unapplied_migrations() == []
     assert migrating.unknown_migrations() == []
+
+
+def test_a_snapshot_is_restored_by_its_name_and_the_present_is_kept(prepared: Path, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    (data / "snapshots").mkdir(parents=True)
+    snapshot = data / "snapshots" / "hearth-20300101.sqlite3"
+    snapshot.write_bytes((prepared / "hearth.sqlite3").read_bytes())
+    hearth(data, "prepare")
+    present = content_of(data / "hearth.sqlite3")
+
+    restored = hearth(data, "restore", snapshot.name)
+
+    assert restored.returncode == 0
+    assert content_of(data / "hearth.sqlite3") == content_of(snapshot)
+    assert any(content_of(path) == present for path in (data / "snapshots").iterdir() if path != snapshot)
+
+
+def test_restoring_what_is_no_snapshot_changes_nothing(prepared: Path) -> None:
+    before = content_of(prepared / "hearth.sqlite3")
+    (prepared / "notes.sqlite3").write_bytes(b"these are notes, long enough to be looked at" * 100)
+
+    missing = hearth(prepared, "restore", "nothing.sqlite3")
+    broken = hearth(prepared, "restore", str(prepared / "notes.sqlite3"))
+
+    assert (missing.returncode, broken.returncode) == (1, 1)
+    assert "There is no snapshot" in missing.stderr
+    assert "could not be restored" in broken.stderr
+    assert content_of(prepared / "hearth.sqlite3") == before

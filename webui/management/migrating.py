@@ -49,7 +49,7 @@ def migrate(*, data_folder: Path, snapshots: Path) -> list[str]:
         if unknown := unknown_migrations():
             raise MigrationFailed(
                 "A newer version of Hearth has written this database "
-                f"(it knows {unknown[-1]}). Start that version, or restore a snapshot from {snapshots}."
+                f"(it knows {unknown[-1]}). Start that version, or restore a snapshot of before with `hearth restore`."
             )
         missing = unapplied_migrations()
         if not missing:
@@ -70,10 +70,11 @@ def _after_failure(error: Exception, snapshot: Path | None) -> str:
     return f"{what} It has been put back as it was before; the version that wrote it can be started. See the log above."
 
 
-def take_snapshot(folder: Path) -> Path | None:
+def take_snapshot(folder: Path, *, spare: Path | None = None) -> Path | None:
     """Copy a SQLite database that holds anything; return None for a new one and for PostgreSQL.
 
     The copy is consistent also while others write, and appears under its name only when it is whole.
+    The oldest snapshots make room for it, but never `spare`.
     """
     database = _sqlite_path()
     if database is None or not _has_tables(database):
@@ -85,7 +86,8 @@ def take_snapshot(folder: Path) -> Path | None:
     draft.chmod(0o600)
     draft.rename(path)
     for old in sorted(folder.glob(SNAPSHOT_PATTERN))[:-SNAPSHOTS_KEPT]:
-        old.unlink()
+        if old != spare:
+            old.unlink()
     return path
 
 
@@ -95,7 +97,10 @@ def restore_snapshot(snapshot: Path) -> None:
     if database is None:
         raise MigrationFailed("Snapshots exist for SQLite only.")
     connection.close()
-    _copy(snapshot, database)
+    try:
+        _copy(snapshot, database)
+    except sqlite3.DatabaseError as exc:
+        raise MigrationFailed(f"{snapshot} could not be restored: {exc}.") from exc
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -174,6 +174,8 @@ class Supervisor:
         patience_ends = time.monotonic() + READY_PATIENCE_S
         while not self._stopping.is_set():
             problem = await asyncio.to_thread(readiness_problem, self._plan.ready_url)
+            if self._stopping.is_set():
+                return
             if not problem:
                 self._write("\nHearth is ready. Press Ctrl+C to stop it.\n")
                 self._write(f"{self._plan.address}\n")
