@@ -28,10 +28,12 @@ async def render_answers(answers: Mapping[str, LiveAnswer]) -> None:
     while answers:
         turn = _next_turn(turn, answers)
         started = loop.time()
-        while turn and loop.time() - started < SLICE_S:
+        while turn:
             answer = answers.get(turn.pop(0))
             if answer is not None and answer.needs_rendering:
                 await render_answer(answer)
+            if loop.time() - started >= SLICE_S:
+                break
         spent = loop.time() - started
         await asyncio.sleep(max(TICK_S - spent, REST_PER_WORK * spent))
 

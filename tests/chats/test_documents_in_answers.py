@@ -1,0 +1,144 @@
+"""Answers that rest on documents: real files, real index, real child processes; the embedder is a double."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from channels.db import database_sync_to_async
+
+from inference import catalog, client
+from inference.types import ModelInfo
+from rag.models import Document
+from tests.chats.pages import Page
+from tests.doubles.embedder import FakeEmbedder
+from tests.doubles.upstream import Behaviour, Upstream
+from tests.factories import make_document
+from webui.accounts.models import User
+from webui.chats.models import Citation, Message
+
+Ingest = Callable[..., Document]
+TEXT = "The lighthouse of Sandhagen was built in 1902. Its keeper was Ole Brandt. Bread is baked on Fridays."
+
+
+@database_sync_to_async
+def the_answer() -> Message:
+    return Message.objects.select_related("generation").get(role="assistant")
+
+
+@database_sync_to_async
+def citations() -> list[Citation]:
+    return list(Citation.objects.select_related("document"))
+
+
+@pytest.fixture
+def document(ingested: Ingest, alice: User) -> Document:
+    return ingested(alice, TEXT, "harbour.txt")
+
+
+async def test_quotes_answers_from_the_documents_word_for_word(
+    site: Upstream, document: Document, alice_page: Page
+) -> None:
+    async with alice_page as page:
+        await page.send("When was the lighthouse built?", model="quotes", documents=[str(document.uuid)])
+        ended = await page.until("generation.ended")
+
+    assert ended["state"] == "finished"
+    assert "The lighthouse of Sandhagen was built in 1902." in (await the_answer()).content
+    (citation,) = await citations()
+    assert (citation.number, citation.document, citation.document_name) == (1, document, "harbour.txt")
+    assert 'data-citation="1"' in ended["html"]
+
+
+async def test_quotes_without_an_attached_document_looks_into_all_of_the_persons(
+    site: Upstream, document: Document, alice_page: Page
+) -> None:
+    async with alice_page as page:
+        await page.send("When was the lighthouse built?", model="quotes")
+        await page.until("generation.ended")
+
+    assert "1902" in (await the_answer()).content
+
+
+async def test_quotes_never_looks_into_foreign_documents(
+    site: Upstream, document: Document, charlie_page: Page
+) -> None:
+    async with charlie_page as page:
+        await page.send("When was the lighthouse built?", model="quotes")
+        ended = await page.until("generation.ended")
+
+    assert ended["state"] == "finished"
+    assert "1902" not in (await the_answer()).content
+
+
+async def test_a_model_gets_numbered_passages_and_its_citations_are_kept(
+    site: Upstream, document: Document, embedder: FakeEmbedder, alice_page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offer_chat_models(embedder, monkeypatch)
+    site.behaviour = Behaviour(answer="It was built in 1902 [1], says nobody [7].")
+
+    async with alice_page as page:
+        await page.send("When was the lighthouse built?", documents=[str(document.uuid)])
+        ended = await page.until("generation.ended")
+
+    question = site.last("/api/chat").body["messages"][-1]["content"]
+    assert '<passage number="1" from="harbour.txt">' in question
+    assert "built in 1902" in question
+    assert [citation.number for citation in await citations()] == [1]
+    assert 'data-citation="1"' in ended["html"]
+    assert 'data-citation="7"' not in ended["html"]
+    ledger = (await the_answer()).generation.ledger
+    assert ledger["passages"][0]["name"] == "harbour.txt"
+    assert ledger["retrieval"]["question"] == "When was the lighthouse built?"
+
+
+async def test_a_later_question_still_draws_on_the_branchs_documents(
+    site: Upstream, document: Document, embedder: FakeEmbedder, alice_page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offer_chat_models(embedder, monkeypatch)
+
+    async with alice_page as page:
+        await page.send("When was the lighthouse built?", documents=[str(document.uuid)])
+        first = await page.until("generation.ended")
+        await page.send("Who was the keeper of the lighthouse?", chat=first["chat"])
+        await page.until("generation.ended")
+
+    assert "Ole Brandt" in site.last("/api/chat").body["messages"][-1]["content"]
+
+
+async def test_a_document_that_could_not_be_read_is_named(site: Upstream, alice: User, alice_page: Page) -> None:
+    broken = await database_sync_to_async(make_document)(owner=alice, name="secret.pdf", state="failed")
+
+    async with alice_page as page:
+        await page.send("What is in it?", documents=[str(broken.uuid)])
+        ended = await page.until("generation.ended")
+
+    assert ended["state"] == "failed"
+    assert "secret.pdf" in ended["html"]
+    assert (await the_answer()).generation.error_code == "document_unreadable"
+
+
+async def test_an_answer_waits_for_its_document_and_says_so(site: Upstream, alice: User, alice_page: Page) -> None:
+    document = await database_sync_to_async(make_document)(
+        owner=alice, name="report.pdf", state="embedding", n_chunks=10, n_chunks_done=4
+    )
+
+    async with alice_page as page:
+        await page.send("What is in it?", model="quotes", documents=[str(document.uuid)])
+        progress = await page.until("generation.progressed")
+        await database_sync_to_async(Document.objects.filter(pk=document.pk).update)(state="ready")
+        ended = await page.until("generation.ended")
+
+    assert progress["text"] == "Reading report.pdf, 40 %"
+    assert ended["state"] == "finished"
+
+
+def offer_chat_models(embedder: FakeEmbedder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The embedder double stands in `find_model`; let it know the chat model of the upstream as well."""
+
+    async def find_model(model: str) -> ModelInfo:
+        if model == "tiny:latest":
+            return (await catalog.find_offer(model)).model
+        return await embedder.find_model(model)
+
+    monkeypatch.setattr(client, "find_model", find_model)
