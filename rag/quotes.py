@@ -24,8 +24,10 @@ _BESIDE_BEST = 0.95
 _ADDS = 0.2
 
 _SENTENCE_END = re.compile(r"(?<=[。！？；])[”’」』）]*|(?<=[.!?])[\"'”’)\]]*(?=\s+[^a-z\s])|\n+")
-# A full stop behind these does not end a sentence.
-_ABBREVIATION = re.compile(r"(?:\b(?:Dr|Mr|Mrs|Ms|Prof|St|No|Nr|vs|etc|e\.g|i\.e|cf|Fig|al|Inc|Ltd|Jr|Sr)|\b[A-Z])\.$")
+# A full stop behind these does not end a sentence; the number of a heading or an item is one of them.
+_ABBREVIATION = re.compile(
+    r"(?:^\s*\d{1,4}|\b(?:Dr|Mr|Mrs|Ms|Prof|St|No|Nr|vs|etc|e\.g|i\.e|cf|Fig|al|Inc|Ltd|Jr|Sr)|\b[A-Z])\.$"
+)
 
 
 @dataclass(frozen=True, slots=True)

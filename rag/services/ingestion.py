@@ -32,6 +32,7 @@ logger = logging.getLogger(__name__)
 
 # A file that ends the whole process each time it is read must not do so for ever.
 MAX_ATTEMPTS = 5
+_GIVEN_UP_AFTER_ATTEMPTS = ("", Problem.CRASHED)
 RETRY_DELAYS_S = (2, 5, 15, 30, 60)
 _INSERT_BATCH = 500
 
@@ -50,7 +51,7 @@ def recover() -> None:
 def take_document(busy_owners: Collection[int], excluded: Collection[int]) -> Document | None:
     """Return the next document to work on, its attempt counted; fail those that had too many."""
     for document in due_documents(busy_owners, excluded)[:50]:
-        if document.n_attempts < MAX_ATTEMPTS or document.error:
+        if document.n_attempts < MAX_ATTEMPTS or document.error not in _GIVEN_UP_AFTER_ATTEMPTS:
             break
         fail(document, Problem.CRASHED)
     else:

@@ -100,7 +100,7 @@ def test_markdown_keeps_its_lines() -> None:
 
 
 def test_a_bomb_is_bounded_and_costs_nobody_else_anything() -> None:
-    found = extract(bomb_pdf(2_000_000_000), "bomb.pdf", wall_s=20)
+    found = extract(bomb_pdf(800_000_000), "bomb.pdf", wall_s=20)
 
     assert found.problem in (Problem.TOO_LARGE, Problem.TIMEOUT, Problem.CRASHED, Problem.EMPTY)
     assert not child._running

@@ -1,0 +1,136 @@
+"""The loop itself: it takes documents up by itself, fairly, and stops when told to."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import pytest
+from channels.db import database_sync_to_async
+from django.core.files.base import ContentFile
+
+from inference.errors import ConnectionRefused
+from rag.api import create_document, index_state, ingestion_loop, retry_document, wait_until_ready
+from rag.models import Document
+from rag.services import ingestion
+from rag.store import ownership
+from tests.doubles.embedder import FakeEmbedder
+from tests.factories import make_document
+from webui.accounts.models import User
+
+pytestmark = pytest.mark.usefixtures("shared_database")
+
+
+@asynccontextmanager
+async def running_loop() -> AsyncIterator[None]:
+    loop = asyncio.create_task(ingestion_loop())
+    try:
+        yield
+    finally:
+        loop.cancel()
+        with suppress(asyncio.CancelledError):
+            await loop
+
+
+@database_sync_to_async
+def upload(owner: User, text: str, name: str = "a.txt") -> Document:
+    return create_document(owner, ContentFile(text.encode(), name=name))
+
+
+async def states(*documents: Document) -> list[str]:
+    async for _ in wait_until_ready([document.pk for document in documents], timeout_s=30):
+        pass
+    for document in documents:
+        await document.arefresh_from_db()
+    return [document.state for document in documents]
+
+
+async def test_an_upload_becomes_ready_by_itself(alice: User, embedder: FakeEmbedder) -> None:
+    async with running_loop():
+        document = await upload(alice, "The lighthouse was built in 1902.")
+
+        assert await states(document) == ["ready"]
+
+
+async def test_what_lay_there_at_the_start_is_taken_up(alice: User, embedder: FakeEmbedder) -> None:
+    document = await upload(alice, "The lighthouse was built in 1902.")
+    await Document.objects.aupdate(state=Document.State.EXTRACTING)
+
+    async with running_loop():
+        assert await states(document) == ["ready"]
+
+
+async def test_one_bad_file_does_not_hold_up_the_others(alice: User, embedder: FakeEmbedder) -> None:
+    bad = await upload(alice, "%PDF-1.4 nothing of the kind", "bad.pdf")
+    good = await upload(alice, "The lighthouse was built in 1902.")
+
+    async with running_loop():
+        assert await states(bad, good) == ["failed", "ready"]
+
+
+async def test_waiting_tells_the_progress_and_ends_at_its_time(alice: User, embedder: FakeEmbedder) -> None:
+    embedder.error = ConnectionRefused("http://127.0.0.1:1")
+    document = await upload(alice, "The lighthouse was built in 1902.")
+
+    async with running_loop():
+        seen = [left[0].error async for left in wait_until_ready([document.pk], timeout_s=3)]
+
+        embedder.error = None
+        await database_sync_to_async(retry_document)(document)
+        assert await states(document) == ["ready"]
+    assert seen[-1] == "embedder_down"
+
+
+async def test_a_surprise_in_one_document_leaves_the_loop_running(
+    alice: User, embedder: FakeEmbedder, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    store_text = ingestion.store_text
+
+    def surprising(document: Document, extraction: object) -> None:
+        if document.name == "bad.txt":
+            raise ZeroDivisionError
+        store_text(document, extraction)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(ingestion, "store_text", surprising)
+    bad = await upload(alice, "A bad one.", "bad.txt")
+    good = await upload(alice, "A good one.", "good.txt")
+
+    async with running_loop():
+        assert await states(good) == ["ready"]
+    await bad.arefresh_from_db()
+    assert (bad.state, bad.error) == ("extracting", "crashed")
+
+
+async def test_a_deletion_in_the_middle_leaves_nothing(alice: User, embedder: FakeEmbedder) -> None:
+    document = await upload(alice, "The lighthouse was built in 1902.")
+    taken = await database_sync_to_async(ingestion.take_document)([], [])
+    await document.adelete()
+
+    from rag.tasks import ingest
+
+    await ingest(taken)
+
+    assert not await Document.objects.aexists()
+
+
+def test_nobody_waits_behind_a_persons_thousand_files(alice: User, bob: User) -> None:
+    for _ in range(3):
+        make_document(owner=alice, state=Document.State.QUEUED)
+    bobs = make_document(owner=bob, state=Document.State.QUEUED)
+
+    first = ingestion.take_document([], [])
+    second = ingestion.take_document([first.owner_id], [first.pk])
+
+    assert first.owner == alice
+    assert second == bobs
+
+
+def test_the_state_of_the_index_counts_what_waits_and_what_failed(alice: User) -> None:
+    make_document(owner=alice, state=Document.State.QUEUED)
+    make_document(owner=alice, state=Document.State.FAILED, error="scanned")
+
+    state = index_state()
+
+    assert (state.is_ready, state.n_waiting, state.n_failed) == (True, 1, 1)
+    ownership.release()
