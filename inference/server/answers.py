@@ -18,6 +18,12 @@ from inference.types import ChatMessage, Options, Progress
 
 Line = dict[str, Any]
 
+CHARACTERS_PER_TOKEN = 3
+"""Fewer than in most texts, so that the guess is rather too large."""
+
+USUAL_ANSWER = 1024
+"""Tokens kept for an answer whose length the request does not limit."""
+
 _REFUSALS = {
     "images": "image input",
     "tools": "tools",
@@ -52,7 +58,9 @@ async def answer_lines(
     """
     began = time.perf_counter()
     options = parse_options(body.options, baked=model.baked.options)
-    ticket = scheduler.take_ticket(model, n_ctx=options.get("num_ctx"), keep_alive_s=body.keep_alive_s)
+    ticket = scheduler.take_ticket(
+        model, n_ctx=options.get("num_ctx"), wished_ctx=_wished_context(body, options), keep_alive_s=body.keep_alive_s
+    )
     try:
         if tells_progress:
             async with aclosing(ticket.progress()) as waits:
@@ -90,6 +98,13 @@ def whole_answer(lines: Iterable[Line], kind: Kind) -> Line:
     thinking = "".join(message.get("thinking", "") for message in messages)
     message = {"role": "assistant", "content": "".join(message["content"] for message in messages)}
     return last | {"message": message | ({"thinking": thinking} if thinking else {})}
+
+
+def _wished_context(body: AnswerBody, options: Options) -> int:
+    """Return a window in which the question and its answer surely fit, guessed from the length of the text."""
+    n_characters = sum(len(message.content) for message in body.messages or ()) + len(body.prompt) + len(body.system)
+    answer = options.get("num_predict", -1)
+    return n_characters // CHARACTERS_PER_TOKEN + (answer if answer > 0 else USUAL_ANSWER)
 
 
 def _runner_request(model: LibraryModel, body: AnswerBody, options: Options) -> GenerateRequest:

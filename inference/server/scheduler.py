@@ -33,6 +33,12 @@ COMFORTABLE_SHARE = 0.6
 COMFORTABLE_CACHE_SHARE = 0.25
 """Of the free memory: a smaller choice is made while the whole model, or its cache, would take more than this."""
 
+TIGHT_SHARE = 0.9
+"""Of the free memory: what a single slot may take when a long request needs it."""
+
+SMALLEST_WISH = 4096
+"""Every window that is chosen automatically has at least this many tokens."""
+
 FIRST_BACKOFF_S = 1.0
 LONGEST_BACKOFF_S = 30.0
 WATCH_EVERY_S = 5.0
@@ -83,6 +89,7 @@ class Seat:
         n_active: Requests that hold one of its slots now.
         last_used: By the scheduler's clock.
         expires_at: By the scheduler's clock; None while it is used, FOREVER when it never does.
+        is_largest: A larger context window was wished for and does not fit into memory.
     """
 
     model: LibraryModel
@@ -95,6 +102,7 @@ class Seat:
     n_active: int = 0
     load_s: float = 0.0
     expires_at: float | None = None
+    is_largest: bool = False
 
     @property
     def key(self) -> str:
@@ -114,7 +122,7 @@ class Seat:
             self.state != "stopping"
             and self.model.digest == ticket.model.digest
             and self.model.path == ticket.model.path
-            and self.spec.n_ctx >= (ticket.n_ctx or 0)
+            and (self.spec.n_ctx >= (ticket.n_ctx or 0) or (ticket.is_wish and self.is_largest))
         )
 
 
@@ -129,9 +137,12 @@ class _Backoff:
 class Ticket:
     """One request's place in the queue, and then its slot. Whoever took it calls `close`, whatever happened."""
 
-    def __init__(self, scheduler: Scheduler, model: LibraryModel, n_ctx: int | None, keep_alive_s: float) -> None:
+    def __init__(
+        self, scheduler: Scheduler, model: LibraryModel, n_ctx: int | None, keep_alive_s: float, *, is_wish: bool
+    ) -> None:
         self.model = model
         self.n_ctx = n_ctx
+        self.is_wish = is_wish
         self.keep_alive_s = keep_alive_s
         self._scheduler = scheduler
         self._taken_at = scheduler.clock()
@@ -201,12 +212,19 @@ class Scheduler:
     # ---- what requests do
 
     def take_ticket(
-        self, model: LibraryModel, *, n_ctx: int | None = None, keep_alive_s: float | None = None
+        self,
+        model: LibraryModel,
+        *,
+        n_ctx: int | None = None,
+        wished_ctx: int = 0,
+        keep_alive_s: float | None = None,
     ) -> Ticket:
         """Queue a request.
 
         Args:
             n_ctx: Context window the request needs, cut to what the model knows; None takes what there is.
+            wished_ctx: Without `n_ctx`, the window in which the request surely fits. More than SMALLEST_WISH starts
+                the model anew with a larger window where memory allows; a fixed window is never changed by it.
 
         Raises:
             QueueFull: More requests wait already than the queue holds.
@@ -214,8 +232,12 @@ class Scheduler:
         """
         if self._is_closing:
             raise GenerationStopped
-        wanted = min(n_ctx, model.context_length or n_ctx) if n_ctx else None
-        ticket = Ticket(self, model, wanted, self._limits.keep_alive_s if keep_alive_s is None else keep_alive_s)
+        is_wish = not n_ctx and not self._limits.context_length and wished_ctx > SMALLEST_WISH
+        wanted = 1 << (wished_ctx - 1).bit_length() if is_wish else n_ctx
+        if wanted and model.context_length:
+            wanted = min(wanted, model.context_length)
+        stays_s = self._limits.keep_alive_s if keep_alive_s is None else keep_alive_s
+        ticket = Ticket(self, model, wanted or None, stays_s, is_wish=is_wish)
         self._waiting.append(ticket)
         self._dispatch()
         # A request that was served at once never counts, so a queue of 0 still lets the free slots be used.
@@ -376,6 +398,8 @@ class Scheduler:
             size = forecast(model, n_ctx=n_ctx, n_slots=n_slots)
             if size.total <= free * COMFORTABLE_SHARE and size.cache <= free * COMFORTABLE_CACHE_SHARE:
                 break
+            if ticket.is_wish and n_slots == 1 and size.total <= free * TIGHT_SHARE:
+                break
         spec = RunnerSpec(
             kind=model.kind,
             model=model.name.short,
@@ -392,6 +416,10 @@ class Scheduler:
             return [(min(longest, LONGEST_EMBEDDED), _EMBEDDING_SLOTS)]
         asked = ticket.n_ctx or self._limits.context_length
         slots = self._limits.num_parallel
+        if ticket.is_wish and ticket.n_ctx:
+            wished = [(ticket.n_ctx, slots or count) for count in AUTOMATIC_SLOTS]
+            smaller = [(n_ctx, 1) for n_ctx, _count in AUTOMATIC_SIZES if n_ctx < ticket.n_ctx]
+            return wished + smaller
         if asked:
             return [(min(asked, longest), count) for count in ((slots,) if slots else AUTOMATIC_SLOTS)]
         return [(min(n_ctx, longest), slots or count) for n_ctx, count in AUTOMATIC_SIZES]
@@ -423,6 +451,7 @@ class Scheduler:
             needs_bytes=needs_bytes,
             keep_alive_s=ticket.keep_alive_s,
             last_used=self.clock(),
+            is_largest=ticket.is_wish and spec.n_ctx < (ticket.n_ctx or 0),
         )
         self._seats[seat.key] = seat
         self._spawn("load", self._run_load(seat))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -63,8 +64,9 @@ async def delete(request: HttpRequest) -> HttpResponseBase:
 
 
 async def _pull_lines(state: ServerState, name: ModelName, *, insecure: bool) -> AsyncGenerator[dict[str, Any], None]:
-    async for line in state.puller.pull(name, insecure=insecure):
-        yield dict(line)
+    async with aclosing(state.puller.pull(name, insecure=insecure)) as lines:
+        async for line in lines:
+            yield dict(line)
     await asyncio.to_thread(state.catalog.snapshot, fresh=True)
 
 

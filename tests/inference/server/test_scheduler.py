@@ -544,6 +544,39 @@ async def test_window_and_slots_are_chosen_by_free_memory(
     assert (spec.n_ctx, spec.n_slots) == size
 
 
+async def test_a_long_request_starts_the_model_anew_with_a_larger_window(
+    make_scheduler: MakeScheduler, starter: FakeStarter
+) -> None:
+    scheduler = make_scheduler(free=4 * GIGABYTE)
+    model = make_model(context_length=131_072)
+    (await granted(scheduler, model)).close()
+    n_ctx = starter.of("tiny").spec.n_ctx
+
+    await granted(scheduler, model, wished_ctx=n_ctx + 1)
+
+    assert starter.of("tiny").spec.n_ctx == 2 * n_ctx
+    assert len(starter.living) == 1
+
+
+async def test_a_wish_that_does_not_fit_takes_the_largest_window_once(
+    make_scheduler: MakeScheduler, starter: FakeStarter
+) -> None:
+    scheduler = make_scheduler(free=2 * GIGABYTE)
+    model = make_model(context_length=131_072)
+    (await granted(scheduler, model)).close()
+
+    (await granted(scheduler, model, wished_ctx=100_000)).close()
+    (await granted(scheduler, model, wished_ctx=100_000)).close()
+
+    assert starter.n_starts == 2
+
+
+async def test_a_wish_changes_no_fixed_window(make_scheduler: MakeScheduler, starter: FakeStarter) -> None:
+    await granted(make_scheduler(Limits(context_length=2048)), make_model(), wished_ctx=8000)
+
+    assert starter.of("tiny").spec.n_ctx == 2048
+
+
 async def test_the_number_of_slots_can_be_fixed(make_scheduler: MakeScheduler, starter: FakeStarter) -> None:
     await granted(make_scheduler(Limits(num_parallel=7)), make_model())
 
