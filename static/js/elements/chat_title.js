@@ -20,8 +20,12 @@ class ChatTitle extends HTMLElement {
   /** @param {string} title */
   show(title) {
     this.#text.textContent = title;
-    this.#text.hidden = false;
+    this.#heading.hidden = false;
     document.title = `${title} · Hearth`;
+  }
+
+  get #heading() {
+    return /** @type {HTMLElement} */ (this.querySelector("h1"));
   }
 
   get #text() {
@@ -38,7 +42,7 @@ class ChatTitle extends HTMLElement {
 
   #opened = () => {
     this.#input.value = this.#text.textContent ?? "";
-    this.#text.hidden = true;
+    this.#heading.hidden = true;
     this.#form.hidden = false;
     this.#input.focus();
     this.#input.select();
@@ -46,7 +50,7 @@ class ChatTitle extends HTMLElement {
 
   #close() {
     this.#form.hidden = true;
-    this.#text.hidden = false;
+    this.#heading.hidden = false;
   }
 
   /** @param {KeyboardEvent} event */

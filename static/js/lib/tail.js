@@ -2,6 +2,9 @@
 const TEXT_BLOCKS = new Set(["P", "LI", "UL", "OL", "BLOCKQUOTE", "FIGURE", "PRE", "CODE", "TD", "TH", "TR", "TBODY", "TABLE", "DIV"]);
 const HEADINGS = /^H[1-6]$/;
 
+/** The white space that the text before ended in: rendering drops it, and the next words need it. @type {WeakMap<Element, string>} */
+const openSpace = new WeakMap();
+
 /**
  * Add plain text at the open end of an answer, until the server renders that end anew.
  *
@@ -17,5 +20,7 @@ export function appendText(tail, text) {
     end = document.createElement("p");
     tail.append(end);
   }
-  end.append(text);
+  const isApart = /\s$/u.test(end.textContent ?? "") || !end.textContent;
+  end.append(isApart ? text : (openSpace.get(tail) ?? "") + text);
+  openSpace.set(tail, /\s*$/u.exec(text)?.[0] ?? "");
 }

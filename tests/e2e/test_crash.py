@@ -1,0 +1,47 @@
+"""The web process is killed in the middle of an answer: the page tells of it, and nothing written is lost."""
+
+from __future__ import annotations
+
+import psutil
+import pytest
+from playwright.async_api import expect
+
+from tests.doubles.upstream import Upstream
+from tests.e2e.chatting import answer_is_finished, answers, ask, composer
+from tests.e2e.conftest import OpenBrowser, sign_up
+from tests.e2e.site import Site, running_site
+
+pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="session")]
+
+RESTART_MS = 60_000
+
+
+def web_process(site: Site) -> psutil.Process:
+    children = psutil.Process(site.process.pid).children(recursive=True)
+    return next(child for child in children if child.cmdline()[-2:] == ["webui", "web"])
+
+
+async def test_an_answer_that_a_crash_interrupted_can_be_asked_for_again(
+    models: Upstream, built_in: Upstream, open_browser: OpenBrowser, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    data = tmp_path_factory.mktemp("crash") / "data"
+    with running_site(data, model_url=models.url, built_in_url=built_in.url) as site:
+        page = await (await open_browser(site.url)).new_page()
+        await sign_up(page, "ada@example.org")
+        await ask(page, "A long one @fake tokens=400 rate=20")
+        # The journal is at most a second behind: what stands in the page by then is kept.
+        await expect(page.locator(".message--active .prose")).to_contain_text("words. The model answers with a list of")
+
+        web_process(site).kill()
+
+        await expect(page.get_by_text("Connection lost")).to_be_visible()
+        await composer(page).fill("Written while nobody listens")
+        await expect(page.get_by_text("This answer was interrupted")).to_be_visible(timeout=RESTART_MS)
+        await expect(answers(page)).to_contain_text("The model answers")
+        await expect(composer(page)).to_have_value("Written while nobody listens")
+        await expect(page.get_by_text("Connection lost")).to_be_hidden()
+
+        await page.get_by_role("button", name="Retry").click()
+        await expect(answers(page)).to_contain_text("2/2")
+        await page.get_by_role("button", name="Stop", exact=True).click()
+        await answer_is_finished(page)
