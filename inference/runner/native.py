@@ -35,13 +35,15 @@ class NativeLog:
 
     def __init__(self) -> None:
         self.lines: deque[str] = deque(maxlen=40)
+        self.is_quiet = False
+        """Set while a decode is interrupted on purpose, which llama.cpp reports as three errors."""
         # llama.cpp keeps the pointer only: without this reference the next log line would crash the process.
         self._callback = llama_cpp.llama_log_callback(self._write)
         llama_cpp.llama_log_set(self._callback, ctypes.c_void_p(0))
 
     def _write(self, level: int, text: bytes, _data: object) -> None:
         line = text.decode("utf-8", "replace")
-        if level < LOG_LEVEL_WARN or not line.strip():
+        if level < LOG_LEVEL_WARN or self.is_quiet or not line.strip():
             return
         self.lines.append(line.strip())
         if level == LOG_LEVEL_ERROR:
@@ -166,6 +168,7 @@ class Context:
         params.kv_unified = True
         params.swa_full = True
         params.no_perf = True
+        self._log = log
         self._flag = ctypes.create_string_buffer(2)
         # strlen() of the flag is "shall it stop?" without any Python inside the decode.
         strlen = ctypes.cast(ctypes.CDLL(None).strlen, llama_cpp.ggml_abort_callback)
@@ -200,10 +203,12 @@ class Context:
 
     def interrupt(self) -> None:
         """Make the running decode, or the next one, return INTERRUPTED at once."""
+        self._log.is_quiet = True
         self._flag[0] = b"\1"
 
     def clear_interrupt(self) -> None:
         self._flag[0] = b"\0"
+        self._log.is_quiet = False
 
     def cut(self, sequence: int, length: int) -> bool:
         """Forget all positions of a sequence from `length` on. False: it can only be forgotten as a whole."""
