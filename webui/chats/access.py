@@ -29,6 +29,7 @@ def chat_write(user: User, uuid: UUID | str) -> Chat:
     chat = Chat.objects.select_for_update().filter(owner=user, deleted_at=None, uuid=uuid).first()
     if chat is None:
         raise Http404
+    chat.owner = user
     return chat
 
 

@@ -200,6 +200,8 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels ha
         self.registry.tell_chat(chat, changed, besides=self)
         for socket in self.registry.watchers_of(chat):
             answer.attach(socket, 0)
+        if not question.changes_sidebar:
+            return
         sidebar = await database_sync_to_async(intake.sidebar_changed)(self.ticket.user_id)
         self.registry.tell_user(self.ticket.user_id, sidebar)
 

@@ -36,6 +36,7 @@ class Question:
     task: Task
     chat: Chat
     after: str | None
+    changes_sidebar: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +84,7 @@ def regenerate(user: User, event: AnswerRequested) -> Question:
 
 def _started(asked: Asked) -> Question:
     task = generations.start_generation(asked.generation)
-    return Question(task=task, chat=asked.chat, after=asked.after)
+    return Question(task=task, chat=asked.chat, after=asked.after, changes_sidebar=asked.moves_up)
 
 
 def branch_changed(question: Question) -> BranchChanged:

@@ -206,3 +206,11 @@ def test_who_is_no_member_can_send_nothing(alice: User, change: dict[str, object
 def test_an_unknown_chat_does_not_exist(alice: User) -> None:
     with pytest.raises(Http404):
         send_message(alice, chat_uuid=uuid4(), content="hi", model="tiny:latest")
+
+
+def test_only_a_chat_that_was_not_the_newest_moves_up(alice: User) -> None:
+    old = make_chat(owner=alice, messages=2, updated_at=timezone.now() - timedelta(days=1))
+    newest = make_chat(owner=alice, messages=2)
+
+    assert not send_message(alice, chat_uuid=newest.uuid, content="hi", model="tiny:latest").moves_up
+    assert send_message(alice, chat_uuid=old.uuid, content="hi", model="tiny:latest").moves_up

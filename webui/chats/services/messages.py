@@ -17,7 +17,7 @@ from webui.accounts.models import User
 from webui.chats import access, conf
 from webui.chats.errors import AnswerRunning, MessageEmpty, MessageTooLong, WrongRole
 from webui.chats.models import Chat, Generation, Message
-from webui.chats.queries import active_generations
+from webui.chats.queries import active_generations, visible_chats
 from webui.chats.services import chats, generations
 from webui.chats.services.titles import first_words
 
@@ -29,6 +29,7 @@ class Asked:
     Attributes:
         after: Uuid of the message below which the shown branch is new; None when it is new from the start.
         is_new_chat: The chat was created for this question.
+        moves_up: The chat has a new place in the sidebar.
     """
 
     chat: Chat
@@ -36,6 +37,7 @@ class Asked:
     answer: Message
     generation: Generation
     is_new_chat: bool = False
+    moves_up: bool = True
 
 
 @transaction.atomic
@@ -109,6 +111,7 @@ def _idle_chat(user: User, uuid: UUID | str) -> Chat:
 
 
 def _ask(chat: Chat, question: Message, model: str, *, after: Message | None, is_new_chat: bool = False) -> Asked:
+    newest = visible_chats(chat.owner).values_list("pk", flat=True).first()
     answer = Message.objects.create(chat=chat, parent=question, role=Message.Role.ASSISTANT, model=model)
     generation = Generation.objects.create(message=answer)
     chat.current_message = answer
@@ -123,4 +126,5 @@ def _ask(chat: Chat, question: Message, model: str, *, after: Message | None, is
         answer=answer,
         generation=generation,
         is_new_chat=is_new_chat,
+        moves_up=is_new_chat or newest != chat.pk,
     )
