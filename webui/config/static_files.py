@@ -21,7 +21,6 @@ from whitenoise.middleware import WhiteNoiseMiddleware
 from whitenoise.responders import Response
 
 CHUNK_BYTES = 64 * 1024
-FINGERPRINT_FILE = ".collected"
 
 
 class StaticFiles:
@@ -72,12 +71,15 @@ def collect_if_changed() -> bool:
     The lock makes a second process wait, so that nobody reads half a manifest.
     """
     root = Path(settings.STATIC_ROOT)
-    root.mkdir(parents=True, exist_ok=True)
-    with (root.parent / "static.lock").open("w") as lock:
+    root.parent.mkdir(parents=True, exist_ok=True)
+    # Beside the folder and not in it: what lies in it is served.
+    marker = root.with_suffix(".collected")
+    with root.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        fingerprint, marker = _fingerprint(), root / FINGERPRINT_FILE
-        if marker.is_file() and marker.read_text() == fingerprint:
+        fingerprint = _fingerprint()
+        if root.is_dir() and marker.is_file() and marker.read_text() == fingerprint:
             return False
+        root.mkdir(exist_ok=True)
         call_command("collectstatic", interactive=False, clear=True, verbosity=0)
         marker.write_text(fingerprint)
     return True

@@ -30,16 +30,17 @@ class BackgroundJobs:
         self._task = loop.create_task(self._run())
 
     async def stop(self) -> None:
-        """End all jobs, then say the farewells; takes no longer than SHUTDOWN_TIMEOUT_S."""
-        self._stopping.set()
+        """Say the farewells, which takes no longer than SHUTDOWN_TIMEOUT_S, then end all jobs."""
         try:
             async with asyncio.timeout(SHUTDOWN_TIMEOUT_S):
                 for farewell in self._farewells:
                     await farewell()
-                if self._task is not None:
-                    await self._task
         except TimeoutError:
-            logger.warning("Something did not end within %s s", SHUTDOWN_TIMEOUT_S)
+            logger.warning("The process did not end cleanly within %s s", SHUTDOWN_TIMEOUT_S)
+        finally:
+            self._stopping.set()
+        if self._task is not None:
+            await self._task
 
     async def _run(self) -> None:
         running = [asyncio.create_task(self._keep_running(job)) for job in self._jobs]
