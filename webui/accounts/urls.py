@@ -16,6 +16,6 @@ urlpatterns = [
     path("logout/", allauth_views.logout, name="account_logout"),
     path("signup/", views.SignUpView.as_view(), name="account_signup"),
     path("inactive/", allauth_views.account_inactive, name="account_inactive"),
-    path("password/", allauth_views.password_change, name="account_change_password"),
+    path("password/", views.ChangePasswordView.as_view(), name="account_change_password"),
     path("", include((accounts, "accounts"))),
 ]

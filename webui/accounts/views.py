@@ -54,6 +54,15 @@ class SignUpView(LabelsOnly, allauth_views.SignupView):  # type: ignore[misc]  #
         }
 
 
+class ChangePasswordView(LabelsOnly, allauth_views.PasswordChangeView):  # type: ignore[misc]  # allauth is not typed
+    def get_form(self, *args: Any, **kwargs: Any) -> Any:
+        form = super().get_form(*args, **kwargs)
+        form.fields["oldpassword"].label = _("Current password")
+        form.fields["password1"].label = _("New password")
+        form.fields["password2"].label = _("New password, again")
+        return form
+
+
 @open_to_waiting
 @require_GET
 def pending(request: HttpRequest) -> HttpResponse:
