@@ -23,7 +23,7 @@ def is_english_only(embedder: str) -> bool:
 
 
 def max_upload_bytes() -> int:
-    return int(getattr(settings, "HEARTH_MAX_UPLOAD_MB", 100)) * 1_000_000
+    return int(getattr(settings, "HEARTH_MAX_UPLOAD_MB", 100)) * 1024 * 1024
 
 
 def vectors_folder() -> Path:
