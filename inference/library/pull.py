@@ -10,13 +10,15 @@ import shutil
 import time
 from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
-from typing import BinaryIO, TypedDict
+from typing import TYPE_CHECKING, BinaryIO, TypedDict
 from weakref import WeakValueDictionary
 
 from inference.library.errors import BadManifest, DigestMismatch, NotEnoughSpace, RegistryFailed
 from inference.library.manifests import Layer, Manifest, Store
 from inference.library.names import ModelName
-from inference.library.registry import Registry
+
+if TYPE_CHECKING:
+    from inference.library.registry import Registry
 
 MAX_TRIES = 6
 """Tries in a row that bring no new byte before a download is given up. Source: Ollama's server/download.go."""
@@ -27,7 +29,7 @@ SPARE_BYTES = 256 * 1024 * 1024
 _WRITE_BYTES = 1024 * 1024
 _REPORT_EVERY_S = 0.1
 
-OpenRegistry = Callable[[str, bool], Registry]
+OpenRegistry = Callable[[str, bool], "Registry"]
 
 
 class PullLine(TypedDict, total=False):
@@ -50,12 +52,12 @@ class Puller:
         self,
         store: Store,
         *,
-        open_registry: OpenRegistry = lambda host, insecure: Registry(host, insecure=insecure),
+        open_registry: OpenRegistry | None = None,
         pause: Callable[[float], object] = asyncio.sleep,
         free_bytes: Callable[[Path], int] = lambda folder: shutil.disk_usage(folder).free,
     ) -> None:
         self._store = store
-        self._open_registry = open_registry
+        self._open_registry = open_registry or _open_registry
         self._pause = pause
         self._free_bytes = free_bytes
         self._busy: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -143,6 +145,13 @@ class Puller:
             before = set()
         self._store.write_manifest(name, data)
         self._store.prune(before - {layer.digest for layer in manifest.all_layers})
+
+
+def _open_registry(host: str, insecure: bool) -> Registry:
+    # Here, because httpx takes 8 MB and most servers never pull.
+    from inference.library.registry import Registry
+
+    return Registry(host, insecure=insecure)
 
 
 async def _receive(download: _Download, registry: Registry, name: ModelName, layer: Layer) -> AsyncGenerator[int, None]:
