@@ -59,7 +59,7 @@ def test_a_file_that_cannot_be_read_is_refused_in_words(
 def test_a_file_over_the_limit_is_refused(alice_client: Client, settings: Settings) -> None:
     settings.HEARTH_MAX_UPLOAD_MB = 1
 
-    response = post_file(alice_client, b"a" * 1_000_001, "long.txt", **JSON)
+    response = post_file(alice_client, b"a" * (1024 * 1024 + 1), "long.txt", **JSON)
 
     assert response.status_code == 413
     assert "1 MB" in response.json()["error"]

@@ -24,6 +24,7 @@ FAILURES = [
     (errors.DocumentsLate("a.pdf"), "document_late"),
     (errors.RetrievalFailed(), "retrieval_failed"),
     (errors.AnswerEmpty(), "answer_empty"),
+    (errors.AnswerTooLong(), "answer_too_long"),
     (ValueError("secret detail"), "internal"),
 ]
 

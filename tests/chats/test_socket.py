@@ -20,6 +20,7 @@ from tests.chats.pages import Event, Page, Reader
 from tests.doubles.upstream import Behaviour, Upstream
 from tests.factories import make_chat, make_document, make_user
 from webui.accounts.models import Role, User
+from webui.chats import orchestration
 from webui.chats.models import Chat, Generation, Message
 from webui.chats.registry import registry
 
@@ -449,6 +450,23 @@ async def test_an_answer_without_a_word_is_an_error(site: Upstream, alice_page: 
 
     assert ended["state"] == "failed"
     assert (await the_answer()).generation.error_code == "answer_empty"
+
+
+async def test_a_model_that_goes_on_for_ever_is_stopped(
+    site: Upstream, alice_page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(orchestration, "ANSWER_MAX_CHARS", 100)
+    site.behaviour = Behaviour(tokens=100_000, rate=500)
+
+    async with alice_page as page:
+        await page.send("How?")
+        ended = await page.until("generation.ended")
+        await site.wait_until_async(lambda upstream: upstream.n_active == 0)
+
+    assert ended["state"] == "failed"
+    answer = await the_answer()
+    assert answer.generation.error_code == "answer_too_long"
+    assert len(answer.content) > 100
 
 
 async def test_after_a_failure_the_same_question_can_be_asked_again(site: Upstream, alice_page: Page) -> None:

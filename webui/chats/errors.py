@@ -158,6 +158,10 @@ class AnswerEmpty(Exception):
     """The model ended without a word."""
 
 
+class AnswerTooLong(Exception):
+    """The model does not come to an end."""
+
+
 def failure_of(error: BaseException) -> Failure:
     """Name what stopped a generation, with the facts its sentence needs."""
     for kind, code in _FAILURE_CODES:
@@ -186,6 +190,7 @@ _FAILURE_CODES: Final[tuple[tuple[type[BaseException], str], ...]] = (
     (DocumentsLate, "document_late"),
     (RetrievalFailed, "retrieval_failed"),
     (AnswerEmpty, "answer_empty"),
+    (AnswerTooLong, "answer_too_long"),
 )
 
 _FACT_NAMES = ("model", "detail", "status", "name", "exit_code")
@@ -280,6 +285,10 @@ _EXPLANATIONS: Final[Mapping[str, _Words]] = {
     "document_late": _Words(_("“%(name)s” is still being read."), _("Ask again when the document is ready.")),
     "retrieval_failed": _Words(_("The documents could not be searched."), _ASK_ADMIN),
     "answer_empty": _Words(_("The model ended without an answer."), _("Ask again, or choose another model.")),
+    "answer_too_long": _Words(
+        _("The model did not come to an end and was stopped."),
+        _("The text so far is kept. Ask again, or more narrowly."),
+    ),
     "interrupted": _Words(
         _("This answer was interrupted."), _("The server stopped while it was written. The text so far is kept.")
     ),

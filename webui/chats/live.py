@@ -40,6 +40,8 @@ class LiveAnswer:
         self.has_documents = False
         self.relay: Callable[[Frame], None] | None = None
         """Carries events to other web processes, where there are any."""
+        self.n_chars = 0
+        """Of the answer and the thinking together."""
         self._content: list[str] = []
         self._thinking: list[str] = []
         self._is_journalled = True
@@ -72,6 +74,7 @@ class LiveAnswer:
     def add_text(self, text: str) -> None:
         """Take the next piece of the answer and send it on as it is, to be rendered later."""
         self.first_delta_at = self.first_delta_at or timezone.now()
+        self.n_chars += len(text)
         self._content.append(text)
         self._unrendered.append(text)
         self._is_journalled = False
@@ -79,6 +82,7 @@ class LiveAnswer:
 
     def add_thinking(self, text: str) -> None:
         self.first_delta_at = self.first_delta_at or timezone.now()
+        self.n_chars += len(text)
         self._thinking.append(text)
         self._is_journalled = False
 

@@ -27,7 +27,15 @@ from rag.errors import RagError
 from rag.types import Passage
 from webui.chats import conf, journal, pacing
 from webui.chats.answerers import QUOTES
-from webui.chats.errors import AnswerEmpty, DocumentsLate, DocumentsUnreadable, Failure, RetrievalFailed, failure_of
+from webui.chats.errors import (
+    AnswerEmpty,
+    AnswerTooLong,
+    DocumentsLate,
+    DocumentsUnreadable,
+    Failure,
+    RetrievalFailed,
+    failure_of,
+)
 from webui.chats.live import LiveAnswer
 from webui.chats.models import Chat, Generation
 from webui.chats.prompting import Prompt, build_prompt
@@ -40,6 +48,8 @@ logger = logging.getLogger(__name__)
 
 PUSH_INTERVAL_S = 0.06
 """Text that arrives within that time leaves as one event; the first text leaves at once."""
+ANSWER_MAX_CHARS = 2_000_000
+"""A model that goes on for ever is stopped there; no book is that long."""
 WORKING_SET_TOKENS = 4096
 """Windows are asked for in multiples of this, so that a growing chat does not reload its model every time."""
 
@@ -107,6 +117,8 @@ async def _stream(answer: LiveAnswer, request: ChatRequest) -> None:
                     _say_thinking(answer, loop.time() - thinking_since)
                 if event.content:
                     answer.add_text(event.content)
+                if answer.n_chars > ANSWER_MAX_CHARS:
+                    raise AnswerTooLong
                 # The next read takes all that has come meanwhile.
                 await asyncio.sleep(PUSH_INTERVAL_S)
 

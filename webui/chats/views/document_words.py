@@ -95,7 +95,7 @@ def state_in_words(document: Document) -> str:
 def refusal_in_words(error: UploadRefused) -> str:
     """Return the sentence for an upload that was not taken."""
     if isinstance(error, UploadTooLarge):
-        limit_mb = error.limit_bytes // 1_000_000
+        limit_mb = error.limit_bytes // (1024 * 1024)
         return _("This file is too large: at most %(limit)d MB can be uploaded.") % {"limit": limit_mb}
     words = PROBLEMS[error.problem]
     return f"{words.sentence} {words.advice}"
