@@ -11,6 +11,8 @@ import { fitHeight, isPlainEnter } from "../lib/text_area.js";
 class ChatComposer extends HTMLElement {
   #chat = "";
   #isStreaming = false;
+  /** Send was pressed while a file was still on its way: it happens once the file is there. */
+  #isSendDue = false;
   /** @type {Attachments | null} */
   #attachments = null;
   /** @type {DocumentCompletion | null} */
@@ -105,6 +107,7 @@ class ChatComposer extends HTMLElement {
   attach(files) {
     for (const file of files) {
       this.#attachments?.upload(file, (error) => {
+        this.#showSendDue(false);
         const general = (this.dataset.uploadFailed ?? "").replace("{name}", file.name);
         this.#showNotice(error.message || general);
       });
@@ -155,11 +158,21 @@ class ChatComposer extends HTMLElement {
   #changed = () => {
     const content = this.#area.value;
     keepDraft(this.#chat, { content, documents: this.#attachments?.documents ?? [] });
-    this.#send.disabled = !content.trim() || Boolean(this.#attachments?.isUploading);
+    this.#send.disabled = !content.trim();
     this.#fit();
+    if (!this.#isSendDue || this.#attachments?.isUploading) return;
+    this.#showSendDue(false);
+    this.querySelector("form")?.requestSubmit();
   };
 
+  /** @param {boolean} isDue */
+  #showSendDue(isDue) {
+    this.#isSendDue = isDue;
+    this.#find("form").setAttribute("aria-busy", String(isDue));
+  }
+
   #typed = () => {
+    this.#showSendDue(false);
     this.#showNotice("");
     this.#changed();
   };
@@ -179,7 +192,11 @@ class ChatComposer extends HTMLElement {
   #submitted = (event) => {
     event.preventDefault();
     const content = this.#area.value;
-    if (this.#isStreaming || !content.trim() || this.#attachments?.isUploading) return;
+    if (this.#isStreaming || !content.trim()) return;
+    if (this.#attachments?.isUploading) {
+      this.#showSendDue(true);
+      return;
+    }
     const limit = Number(this.dataset.maxChars);
     const length = [...content].length;
     if (limit && length > limit) {
