@@ -66,7 +66,7 @@ class Supervised:
 @asynccontextmanager
 async def supervised(*children: ChildSpec, **environment: str) -> AsyncIterator[Supervised]:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "webui.management.supervisor", Plan(children=children).to_json(),
+        sys.executable, "-m", "webui.management.supervisor", Plan(children=children, grace_s=0.5).to_json(),
         cwd=ROOT, env={**os.environ, **environment}, stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
     try:

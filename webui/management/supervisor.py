@@ -59,11 +59,17 @@ class ChildSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What to run. `ready_url` is asked until it answers 200, then `address` is printed."""
+    """What to run.
+
+    Attributes:
+        ready_url: Asked until it answers 200; then `address` is printed.
+        grace_s: What a child is given to end by itself before it is killed.
+    """
 
     children: Sequence[ChildSpec]
     ready_url: str = ""
     address: str = ""
+    grace_s: float = GRACE_S
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))
@@ -156,7 +162,7 @@ class Supervisor:
         await self._stopping.wait()
         with suppress(ProcessLookupError):
             process.terminate()
-        await asyncio.sleep(GRACE_S)
+        await asyncio.sleep(self._plan.grace_s)
         _signal_group(process.pid, signal.SIGKILL)
 
     async def _copy_log(self, name: str, read_end: int) -> None:
