@@ -16,18 +16,23 @@ from rag import store, tasks
 from rag.models import Document
 from rag.services import ingestion
 from rag.services.documents import create_document
+from rag.store.chroma import ChromaStore
 from tests.doubles.embedder import FakeEmbedder
 from webui.accounts.models import User
 
 
 @pytest.fixture
 def data_folder(tmp_path: Path, settings: Settings) -> Iterator[Path]:
-    """Give each test its own files, page images and vectors."""
+    """Give each test its own files and page images, and an index without anything in it.
+
+    The index stays open from test to test: opening one costs more than most tests.
+    """
     settings.HEARTH_DATA = tmp_path
-    settings.HEARTH_VECTORS = tmp_path / "vectors"
     settings.MEDIA_ROOT = tmp_path / "uploads"
     yield tmp_path
-    store.close_store()
+    if isinstance(opened := store._store, ChromaStore):
+        for collection in opened._client.list_collections():
+            opened.drop(collection.name)
 
 
 @pytest.fixture

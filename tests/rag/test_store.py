@@ -121,6 +121,7 @@ def test_an_env_file_in_the_working_folder_is_not_read(tmp_path: Path, monkeypat
 
 
 def test_only_one_process_owns_the_folder(data_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stores.close_store()
     ownership.acquire()
     held = ownership._lock_file
     # What another process would see: the lock is taken, and not by it.

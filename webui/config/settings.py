@@ -35,6 +35,9 @@ HEARTH_SNAPSHOTS = HEARTH_DATA / "snapshots"
 MEDIA_ROOT = HEARTH_DATA / "uploads"
 FILE_UPLOAD_TEMP_DIR = HEARTH_DATA / "cache" / "uploads"
 FILE_UPLOAD_PERMISSIONS = 0o600
+HEARTH_MAX_UPLOAD_MB = env.integer("HEARTH_MAX_UPLOAD_MB", 100, minimum=1, maximum=10_000)
+# The model that turns documents and questions into vectors, by its name in the catalog.
+HEARTH_EMBEDDER = env.text("HEARTH_EMBEDDER", "all-minilm")
 
 SECRET_KEY = env.secret("HEARTH_SECRET_KEY")
 if SECRET_KEY and len(SECRET_KEY) < 32:
