@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -21,6 +20,7 @@ def _built_in(upstream: Upstream, settings: Settings) -> Iterator[None]:
     yield
     for download in DOWNLOADS:
         DOWNLOADS.remove(download)
+        assert download.wait(5)
     upstream.wait_until(lambda double: double.n_active == 0)
 
 
@@ -30,10 +30,7 @@ def text(browser: Client, path: str, data: dict[str, str] | None = None) -> str:
 
 
 def ended(download: Download) -> Download:
-    deadline = time.monotonic() + 5
-    while download.is_running:
-        assert time.monotonic() < deadline, f"still running: {download}"
-        time.sleep(0.005)
+    assert download.wait(10), f"still running: {download}"
     return download
 
 
@@ -210,12 +207,14 @@ def test_the_same_model_is_downloaded_once_at_a_time(upstream: Upstream) -> None
     upstream.behaviour = Behaviour(rate=0.1)
 
     assert DOWNLOADS.start("qwen3:4b") is DOWNLOADS.start("qwen3:4b")
+    upstream.wait_until(lambda double: double.n_active == 1)
 
 
 def test_only_some_downloads_run_at_once(root_client: Client, upstream: Upstream) -> None:
     upstream.behaviour = Behaviour(rate=0.1)
     for number in range(MAX_RUNNING):
         DOWNLOADS.start(f"model:{number}b")
+    upstream.wait_until(lambda double: double.n_active == MAX_RUNNING)
 
     response = root_client.post(f"{PAGE}pull/", {"name": "one-more"})
 

@@ -51,11 +51,19 @@ class Download:
     _parts: dict[str, tuple[int, int]] = field(default_factory=dict)
     _loop: asyncio.AbstractEventLoop | None = None
     _task: asyncio.Task[None] | None = None
+    _thread: threading.Thread | None = None
     _has_begun: threading.Event = field(default_factory=threading.Event)
 
     def start(self) -> None:
-        threading.Thread(target=self._run, name=f"download {self.name}", daemon=True).start()
+        self._thread = threading.Thread(target=self._run, name=f"download {self.name}", daemon=True)
+        self._thread.start()
         self._has_begun.wait()
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait until nothing of it runs any more; return whether that was in time."""
+        if self._thread:
+            self._thread.join(timeout_s)
+        return not (self._thread and self._thread.is_alive())
 
     def cancel(self) -> None:
         """Stop the download. What has arrived stays with the server, and the next attempt goes on from there."""
