@@ -16,7 +16,9 @@ ALLOWED = {
     "rag": {"rag", "inference.client", "inference.errors", "inference.types"},
     "webui.ui": {"webui.ui"},
     "webui.rendering": {"webui.rendering"},
-    "webui.accounts": {"webui.accounts", "webui.ui", "rag.api", "inference.client", "inference.errors", "inference.types"},
+    "webui.accounts": {
+        "webui.accounts", "webui.ui", "rag.api", "inference.client", "inference.errors", "inference.types",
+    },
     "webui.chats": {
         "webui.chats", "webui.accounts", "webui.presets", "webui.rendering", "webui.ui",
         "rag.api", "rag.errors", "rag.types", "inference.client", "inference.errors", "inference.types",
