@@ -75,6 +75,7 @@ class ChatWorker:
         self._template = ChatTemplate(model, header.chat_template, templates)
         context = Context(model, shape, log)
         self._engine = Engine(model, context, n_slots=n_slots, n_ctx=n_ctx, max_queue=spec["max_queue"])
+        templates.render("", {})  # the first question must not wait for that process to be up
 
     @property
     def has_work(self) -> bool:

@@ -131,8 +131,12 @@ def main() -> None:
         for frame in decoder.feed(data):
             _limit_cpu_of_next_render()
             command: RenderCommand = orjson.loads(frame.json)
-            sys.stdout.buffer.write(encode_frame(_answer(command)))
-            sys.stdout.buffer.flush()
+            reply = encode_frame(_answer(command))
+            try:
+                sys.stdout.buffer.write(reply)
+                sys.stdout.buffer.flush()
+            except BrokenPipeError:
+                os._exit(0)  # the runner died meanwhile; a normal exit would try to flush once more
 
 
 if __name__ == "__main__":
