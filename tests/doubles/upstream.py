@@ -185,10 +185,16 @@ class Upstream:
         try:
             await self._stopping.wait()
         finally:
+            # A connection accepted in this moment is known to the runner some rounds of the loop later, and a
+            # closed one lets go of its socket some rounds later.
+            await site.stop()
+            await self._settle()
             await runner.cleanup()
-            # Closed and aborted transports let go of their sockets in later rounds of the loop.
-            for _ in range(10):
-                await asyncio.sleep(0)
+            await self._settle()
+
+    async def _settle(self) -> None:
+        for _ in range(20):
+            await asyncio.sleep(0)
 
     def _application(self) -> web.Application:
         application = web.Application(client_max_size=64 * 1024 * 1024, middlewares=[self._guard])
