@@ -16,7 +16,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from rag import chunking, lexical
+from rag import chunking, conf, lexical
 from rag.errors import IngestionFailed, StoreUnavailable
 from rag.extraction import child
 from rag.models import Chunk, Document, ExtractedText, IndexVersion
@@ -44,8 +44,14 @@ class ChunkText:
 
 
 def recover() -> None:
-    """Put back in the queue what the end of the last process cut off. Call once, before the first ingestion."""
+    """Put back in the queue what the end of the last process cut off, and what another embedder or chunker indexed.
+
+    Call once, before the first ingestion.
+    """
     Document.objects.filter(state=Document.State.EXTRACTING).update(state=Document.State.QUEUED)
+    current = IndexVersion.objects.filter(is_current=True).first()
+    if current and (current.embedder, current.chunker) != (conf.embedder(), chunking.NAME):
+        _index_again(has_chunks=current.chunker == chunking.NAME)
 
 
 def take_document(busy_owners: Collection[int], excluded: Collection[int]) -> Document | None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from pytest_django.fixtures import Settings
 
 from inference.errors import ConnectionRefused, ModelNotFound
 from rag import lexical
@@ -188,4 +189,19 @@ def test_another_embedder_indexes_everything_again(ingested: Upload, alice: User
     document.refresh_from_db()
     assert document.is_ready
     assert IndexVersion.objects.get(is_current=True).n_dims == 32
+    assert n_vectors(document) == 1
+
+
+def test_another_embedder_in_the_settings_indexes_everything_again(
+    ingested: Upload, alice: User, embedder: FakeEmbedder, settings: Settings
+) -> None:
+    document = ingested(alice, "Indexed with the first model.")
+    settings.HEARTH_EMBEDDER = "bge-m3"
+    embedder.n_dims = 32
+
+    ingest_all()
+
+    document.refresh_from_db()
+    assert document.is_ready
+    assert IndexVersion.objects.get(is_current=True).embedder == "bge-m3"
     assert n_vectors(document) == 1
