@@ -14,6 +14,7 @@ DATABASES: dict[str, object] = {}
 TEMPLATES: list[object] = []
 USE_I18N = False
 USE_TZ = True
+TIME_ZONE = "UTC"
 APPEND_SLASH = False
 LOGGING_CONFIG = None
 # Bodies are limited per route, and before that by the HTTP server.
