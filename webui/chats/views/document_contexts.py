@@ -75,6 +75,10 @@ class DocumentListPage:
     sidebar: None = None
 
     @property
+    def max_upload_mb(self) -> int:
+        return self.max_upload_bytes // (1024 * 1024)
+
+    @property
     def is_busy(self) -> bool:
         return any(row.is_unfinished for row in self.rows)
 
