@@ -1,0 +1,208 @@
+"""`python -m bench [start|memory|first-token|streams|all]`: measure Hearth on this machine. See README.md."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+
+from bench.chats import Answer, ask, ask_upstream, socket
+from bench.processes import (
+    cpu_s,
+    environment,
+    free_port,
+    machine_cpu_s,
+    memory,
+    run,
+    running,
+    tree,
+    wait_until_ok,
+)
+
+RAMP_S = 2.0
+DELAY_MS = 100
+SETTLE_S = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    what: str
+    value: float
+    unit: str
+    goal: float | None = None
+    is_more_better: bool = False
+
+    def show(self) -> str:
+        """One line of the table; the ratio says how the value stands to its goal, 1.00 and below is reached."""
+        ratio = ""
+        if self.goal:
+            ratio = f"{self.goal / self.value if self.is_more_better and self.value else self.value / self.goal:.2f}"
+        goal = "" if self.goal is None else f"{'>=' if self.is_more_better else '<'} {self.goal:g}"
+        return f"| {self.what:<58} | {self.value:>10.2f} {self.unit:<5} | {goal:>8} | {ratio:>6} |"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    base: str
+    upstream_url: str
+    web_pid: int
+    upstream_pid: int
+    cookies: list[str]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench")
+    parser.add_argument("what", nargs="?", default="all", choices=["start", "memory", "first-token", "streams", "all"])
+    parser.add_argument("-n", "--streams", type=int, default=200)
+    parser.add_argument("--rate", type=float, default=50, help="tokens a second in each stream")
+    parser.add_argument("--tokens", type=int, default=500, help="tokens of each answer")
+    parser.add_argument("--repeat", type=int, default=30, help="questions for the time to the first token")
+    wanted = parser.parse_args()
+
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory(prefix="hearth-bench-") as folder:
+        if wanted.what in ("start", "memory", "all"):
+            rows += measure_start(Path(folder), wants_memory=wanted.what != "start")
+        if wanted.what in ("first-token", "streams", "all"):
+            n_people = wanted.streams if wanted.what != "first-token" else 1
+            with site(Path(folder) / "site", n_people) as running_site:
+                if wanted.what != "streams":
+                    rows += asyncio.run(measure_first_token(running_site, wanted.repeat))
+                if wanted.what != "first-token":
+                    rows += asyncio.run(measure_streams(running_site, wanted.streams, wanted.rate, wanted.tokens))
+    print(f"| {'measured':<58} | {'value':>16} | {'goal':>8} | {'ratio':>6} |")
+    print(f"| {'-' * 58} | {'-' * 16} | {'-' * 8} | {'-' * 6} |")
+    print("\n".join(row.show() for row in rows))
+
+
+def measure_start(folder: Path, *, wants_memory: bool) -> list[Row]:
+    """Start everything with `manage.py up`, twice on one data folder: new, and as it is every other day."""
+    data, log, rows = folder / "start", folder / "start.log", []
+    for name, goal in (("first start to /ready, new data folder", None), ("later start to /ready", 5.0)):
+        port = free_port()
+        env = environment(data, HEARTH_PORT=str(port), OLLAMA_HOST=f"127.0.0.1:{free_port()}")
+        began = time.monotonic()
+        with running(["manage.py", "up"], env=env, log=log) as up:
+            wait_until_ok(f"http://127.0.0.1:{port}/ready", up, log)
+            rows.append(Row(what=name, value=time.monotonic() - began, unit="s", goal=goal))
+            if goal and wants_memory:
+                time.sleep(SETTLE_S)
+                rows += memory_rows(up.pid)
+    return rows
+
+
+def memory_rows(up_pid: int) -> list[Row]:
+    rows = [
+        Row(what=f"idle memory of {name}", value=memory(process.pid).pss_mib, unit="MiB", goal=200 if goal else None)
+        for process in tree(up_pid)
+        for word, name, goal in (("web", "web", True), ("serve", "the model server", False))
+        if word in process.cmdline()[1:]
+    ]
+    whole = memory(up_pid)
+    return [*rows, Row(what=f"idle memory of all {whole.n_processes} processes", value=whole.pss_mib, unit="MiB")]
+
+
+@contextmanager
+def site(data: Path, n_people: int) -> Iterator[Site]:
+    """Run the web process alone, with the fake upstream in the place of the built-in model server."""
+    log = data.with_suffix(".log")
+    upstream_port, port = free_port(), free_port()
+    upstream_url, base = f"http://127.0.0.1:{upstream_port}", f"http://127.0.0.1:{port}"
+    env = environment(data, HEARTH_PORT=str(port), HEARTH_INFERENCE_URL=upstream_url)
+    run(["manage.py", "prepare"], env=env)
+    cookies = run(["-m", "bench.people", str(n_people)], env=env).split()
+    with (
+        running(["-m", "bench.upstream", str(upstream_port)], env=env, log=log) as upstream,
+        running(["manage.py", "web"], env=env, log=log) as web,
+    ):
+        wait_until_ok(f"{upstream_url}/api/version", upstream, log)
+        wait_until_ok(f"{base}/ready", web, log)
+        yield Site(base=base, upstream_url=upstream_url, web_pid=web.pid, upstream_pid=upstream.pid, cookies=cookies)
+
+
+async def measure_first_token(site: Site, n_questions: int) -> list[Row]:
+    """Ask the upstream and the site in turns; what the site adds is the difference of the medians."""
+    prompt = f"@fake rate=50 tokens=5 delay={DELAY_MS}"
+    direct, through = [], []
+    async with aiohttp.ClientSession() as http, socket(http, site.base, site.cookies[0]) as ws:
+        await ask(ws, prompt)
+        for _ in range(n_questions):
+            direct.append(time_to_first(await ask_upstream(http, site.upstream_url, prompt)))
+            through.append(time_to_first(await ask(ws, prompt)))
+    added_ms = (statistics.median(through) - statistics.median(direct)) * 1000
+    return [
+        Row(what="time to first token, upstream alone, p50", value=statistics.median(direct) * 1000, unit="ms"),
+        Row(what="added to it by Hearth, p50", value=added_ms, unit="ms", goal=15),
+    ]
+
+
+def time_to_first(answer: Answer) -> float:
+    if answer.first_token_at is None:
+        raise SystemExit(f"a question was not answered: {answer.state}")
+    return answer.first_token_at - answer.asked_at
+
+
+async def measure_streams(site: Site, n_streams: int, rate: float, n_tokens: int) -> list[Row]:
+    """Let every person ask in a chat of their own, starting evenly over the ramp."""
+    prompt = f"@fake rate={rate:g} tokens={n_tokens} delay={DELAY_MS}"
+
+    async def person(number: int) -> Answer:
+        await asyncio.sleep(RAMP_S * number / n_streams)
+        return await ask(sockets[number], prompt)
+
+    async with AsyncExitStack() as stack:
+        connector = aiohttp.TCPConnector(limit=0)
+        http = await stack.enter_async_context(aiohttp.ClientSession(connector=connector))
+        sockets = [
+            await stack.enter_async_context(socket(http, site.base, cookie)) for cookie in site.cookies[:n_streams]
+        ]
+        before = machine_cpu_s(), cpu_s(site.web_pid), cpu_s(site.upstream_pid), time.process_time()
+        answers = await asyncio.gather(*(person(number) for number in range(n_streams)))
+        after = machine_cpu_s(), cpu_s(site.web_pid), cpu_s(site.upstream_pid), time.process_time()
+    spent = [late - early for early, late in zip(before, after, strict=True)]
+    return stream_rows(answers, rate, n_tokens, spent)
+
+
+def stream_rows(answers: list[Answer], rate: float, n_tokens: int, spent: list[float]) -> list[Row]:
+    machine_s, web_s, upstream_s, client_s = spent
+    n_streams = len(answers)
+    began = min(answer.asked_at for answer in answers)
+    wall_s = max(answer.last_token_at or began for answer in answers) - began
+    n_received = sum(answer.n_tokens for answer in answers)
+    # Undisturbed, the last stream begins after the ramp and its last token comes one answer later.
+    ideal_s = RAMP_S * (n_streams - 1) / n_streams + DELAY_MS / 1000 + (n_tokens - 1) / rate
+    achieved, ideal = n_received / max(wall_s, 1e-9), n_streams * n_tokens / ideal_s
+    delays_ms = sorted(delay * 1000 for answer in answers for delay in answer.delays_s) or [0.0]
+    first_ms = sorted(time_to_first(answer) * 1000 - DELAY_MS for answer in answers if answer.first_token_at)
+    n_failed = sum(answer.state != "finished" or answer.n_tokens != n_tokens for answer in answers)
+    return [
+        Row(what=f"{n_streams} streams of {rate:g} tokens/s: share of the ideal rate", value=100 * achieved / ideal,
+            unit="%", goal=95, is_more_better=True),
+        Row(what="tokens a second", value=achieved, unit="/s"),
+        Row(what="added delay of a token, p50", value=percentile(delays_ms, 50), unit="ms"),
+        Row(what="added delay of a token, p95", value=percentile(delays_ms, 95), unit="ms", goal=250),
+        Row(what="added to the first token under that load, p50", value=percentile(first_ms, 50), unit="ms"),
+        Row(what="failed or incomplete answers (goal: none)", value=n_failed, unit=""),
+        Row(what="cores used by web", value=web_s / wall_s, unit=""),
+        Row(what="CPU of web for 1000 tokens", value=1000 * web_s / max(n_received, 1), unit="s"),
+        Row(what="cores used by upstream and load client", value=(upstream_s + client_s) / wall_s, unit=""),
+        Row(what="cores used by others (should be near 0)",
+            value=max(0.0, machine_s - web_s - upstream_s - client_s) / wall_s, unit=""),
+    ]  # fmt: skip
+
+
+def percentile(values: list[float], percent: float) -> float:
+    """Return a percentile of sorted values."""
+    return values[min(len(values) - 1, int(len(values) * percent / 100))] if values else 0.0
+
+
+if __name__ == "__main__":
+    main()
