@@ -14,7 +14,6 @@ import orjson
 
 from bench.upstream import MODEL
 
-# Microseconds since the machine started have more digits than anything else in an event.
 STAMP = re.compile(r"\b\d{8,}\b")
 ANSWER_TIMEOUT_S = 120.0
 
@@ -37,7 +36,9 @@ class Answer:
     def take(self, text: str) -> None:
         """Count the tokens that were not seen before; the open end of an answer comes again and again."""
         now = time.monotonic()
-        new = [stamp for stamp in map(int, STAMP.findall(text)) if stamp > self.last_stamp]
+        # Ids hold long numbers too, but hardly ones that are moments since the question.
+        earliest = max(self.last_stamp, int(self.asked_at * 1e6))
+        new = [stamp for stamp in map(int, STAMP.findall(text)) if earliest < stamp <= now * 1e6]
         if not new:
             return
         self.delays_s += [now - stamp / 1e6 for stamp in new]
