@@ -103,7 +103,7 @@ def memory_rows(up_pid: int) -> list[Row]:
     rows = [
         Row(what=f"idle memory of {name}", value=memory(process.pid).pss_mib, unit="MiB", goal=200 if goal else None)
         for process in tree(up_pid)
-        for word, name, goal in (("web", "web", True), ("serve", "the model server", False))
+        for word, name, goal in (("web", "web", True), ("inference.server", "the model server", False))
         if word in process.cmdline()[1:]
     ]
     whole = memory(up_pid)
