@@ -29,6 +29,7 @@ from inference.types import (
     ModelInfo,
     ModelList,
     PullProgress,
+    UnusableFile,
 )
 
 N_TEXTS_PER_REQUEST = 64
@@ -51,6 +52,7 @@ __all__ = [
     "pull_model",
     "stream_chat",
     "unload_model",
+    "unusable_files",
 ]
 
 
@@ -164,6 +166,14 @@ async def attach_model(path: str) -> tuple[str, ...]:
 async def found_stores() -> tuple[FoundStore, ...]:
     """Return the places on the built-in server's machine that hold models and are not attached yet."""
     return tuple(await (await _builtin()).found_stores())
+
+
+async def unusable_files() -> tuple[UnusableFile, ...]:
+    """Return what lies among the built-in server's models and cannot be used; nothing when it does not answer."""
+    try:
+        return tuple(await (await _builtin()).unusable_files())
+    except InferenceError:
+        return ()
 
 
 async def check_connection(kind: ConnectionKind, url: str, key: str | None = None) -> tuple[ModelInfo, ...]:

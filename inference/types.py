@@ -163,6 +163,14 @@ class PullProgress:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UnusableFile:
+    """A file among the built-in server's models that cannot be used, and why in its words."""
+
+    path: str
+    problem: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FoundStore:
     """A place on this machine that holds models and is not attached yet."""
 

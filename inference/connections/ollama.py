@@ -30,7 +30,7 @@ from inference.errors import (
     UpstreamRefused,
     WrongService,
 )
-from inference.types import ChatEvent, ChatRequest, FoundStore, LoadedModel, ModelInfo, PullProgress
+from inference.types import ChatEvent, ChatRequest, FoundStore, LoadedModel, ModelInfo, PullProgress, UnusableFile
 
 N_SHOWN_AT_ONCE = 8
 MAX_SHOWN_KEPT = 5000
@@ -176,6 +176,9 @@ class OllamaConnection:
         except UpstreamRefused as exc:
             raise refusal(exc, path) from exc
         return [details["name"] for details in ollama.listed_models(body)]
+
+    async def unusable_files(self) -> list[UnusableFile]:
+        return ollama.unusable_files(await self._http.get("/hearth/status", timeout_s=LIST_TIMEOUT_S))
 
     async def found_stores(self) -> list[FoundStore]:
         return ollama.found_stores(await self._http.get("/hearth/stores", timeout_s=READ_TIMEOUT_S))

@@ -24,6 +24,7 @@ from inference.types import (
     Options,
     Progress,
     PullProgress,
+    UnusableFile,
     Usage,
 )
 
@@ -236,6 +237,15 @@ def pull_progress(line: JsonObject) -> PullProgress:
         total_bytes=size(line.get("total")),
         completed_bytes=size(line.get("completed")),
     )
+
+
+def unusable_files(body: JsonObject) -> list[UnusableFile]:
+    """Return the `broken` ones of our own server's `/hearth/status`."""
+    return [
+        UnusableFile(path=text(entry.get("path")), problem=text(entry.get("error")))
+        for entry in map(mapping, items(body.get("broken")))
+        if entry.get("path")
+    ]
 
 
 def found_stores(body: JsonObject) -> list[FoundStore]:

@@ -75,6 +75,15 @@ def test_a_dead_connection_is_named_where_models_are_listed(
     assert f"Nothing listens at 127.0.0.1:{gone.port}." in listed
 
 
+def test_a_file_that_is_refused_is_named_with_the_reason(root_client: Client, upstream: Upstream) -> None:
+    upstream.broken_files = [{"path": "/data/models/half.gguf", "error": "it ends <before> its tensors"}]
+
+    listed = text(root_client, f"{PAGE}list/")
+
+    assert "half.gguf" in listed
+    assert "it ends &lt;before&gt; its tensors" in listed
+
+
 def test_without_any_model_the_page_says_what_to_do(root_client: Client, upstream: Upstream) -> None:
     upstream.models.clear()
 

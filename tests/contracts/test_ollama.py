@@ -209,6 +209,10 @@ def test_found_stores_are_a_list(ollama: httpx.Client) -> None:
     assert isinstance(ollama.get("/hearth/stores").json()["stores"], list)
 
 
+def test_the_status_lists_files_that_cannot_be_used(ollama: httpx.Client) -> None:
+    assert isinstance(ollama.get("/hearth/status").json()["broken"], list)
+
+
 def test_a_path_that_does_not_exist_is_not_attached(ollama: httpx.Client) -> None:
     response = ollama.post("/hearth/attach", json={"path": "no/such/path"})
 

@@ -124,6 +124,7 @@ class Upstream:
     loaded: set[str] = field(default_factory=set)
     pull_steps: list[JsonObject] = field(default_factory=list)
     stores: list[JsonObject] = field(default_factory=list)
+    broken_files: list[JsonObject] = field(default_factory=list)
     error_text: str = "the runner crashed"
     refuses_stream_options: bool = False
     n_active: int = 0
@@ -382,6 +383,7 @@ class OllamaRoutes:
             web.post("/api/pull", self.pull),
             web.delete("/api/delete", self.delete),
             web.get("/hearth/stores", self.stores),
+            web.get("/hearth/status", self.status),
             web.post("/hearth/attach", self.attach),
         ]
 
@@ -514,6 +516,9 @@ class OllamaRoutes:
 
     async def stores(self, request: web.Request) -> web.Response:
         return web.json_response({"stores": self.upstream.stores})
+
+    async def status(self, request: web.Request) -> web.Response:
+        return web.json_response({"models": [], "n_waiting": 0, "broken": self.upstream.broken_files})
 
     async def attach(self, request: web.Request) -> web.Response:
         path = (await request.json())["path"]

@@ -11,7 +11,7 @@ from pytest_django import Settings
 from inference import client
 from inference.conf import ConnectionSpec
 from inference.errors import InvalidRequest, ModelNotFound, UpstreamRefused
-from inference.types import FoundStore, PullProgress
+from inference.types import FoundStore, PullProgress, UnusableFile
 from tests.doubles.upstream import Behaviour, Upstream
 from tests.inference.client.conftest import UseConnections
 
@@ -106,6 +106,16 @@ async def test_stores_of_other_programs_are_found(upstream: Upstream) -> None:
     assert await client.found_stores() == (
         FoundStore(kind="ollama", path="/usr/share/ollama", n_models=3, size_bytes=9_000),
     )
+
+
+async def test_files_that_cannot_be_used_are_named_with_their_problem(upstream: Upstream, settings: Settings) -> None:
+    upstream.broken_files = [{"path": "/data/models/half.gguf", "error": "it is cut off"}, {"error": "no path"}]
+
+    assert await client.unusable_files() == (UnusableFile(path="/data/models/half.gguf", problem="it is cut off"),)
+
+    with Upstream() as gone:
+        settings.HEARTH_INFERENCE_URL = gone.url
+    assert await client.unusable_files() == ()
 
 
 async def test_the_built_in_server_is_ready_when_it_answers(upstream: Upstream, settings: Settings) -> None:

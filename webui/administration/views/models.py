@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from pathlib import PurePath
 
 from asgiref.sync import async_to_sync
 from django.contrib import messages
@@ -19,7 +20,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from inference import client
 from inference.errors import InferenceError
-from inference.types import FoundStore, LoadedModel, ModelInfo
+from inference.types import FoundStore, LoadedModel, ModelInfo, ModelList
 from webui.accounts.decorators import admin_required
 from webui.accounts.http import MemberRequest
 from webui.administration.access import download_write
@@ -49,6 +50,15 @@ class ConnectionModels:
     name: str
     rows: list[ModelRow]
     problem: Problem | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnusableRow:
+    """A file that was put among the models and is refused."""
+
+    name: str
+    path: str
+    problem: str
 
 
 @admin_required
@@ -192,12 +202,20 @@ def _order(request: MemberRequest, order: Callable[[str], Awaitable[None]]) -> H
 
 
 def _list(request: MemberRequest, *, problem: Problem | None = None) -> HttpResponse:
-    context = {"connections": async_to_sync(_connections)(), "problem": problem}
+    connections, unusable = async_to_sync(_listing)()
+    context = {"connections": connections, "unusable": unusable, "problem": problem}
     return render(request, "administration/_model_list.html", context)
 
 
-async def _connections() -> list[ConnectionModels]:
-    found, loaded = await asyncio.gather(client.list_models(), client.loaded_models())
+async def _listing() -> tuple[list[ConnectionModels], list[UnusableRow]]:
+    found, loaded, unusable = await asyncio.gather(
+        client.list_models(), client.loaded_models(), client.unusable_files()
+    )
+    rows = [UnusableRow(name=PurePath(file.path).name, path=file.path, problem=file.problem) for file in unusable]
+    return _connections(found, loaded), rows
+
+
+def _connections(found: ModelList, loaded: Sequence[LoadedModel]) -> list[ConnectionModels]:
     held = {model.name: model for model in loaded}
     groups = [
         ConnectionModels(name=name, rows=[ModelRow(model=model, loaded=held.get(model.id)) for model in models])
