@@ -48,7 +48,7 @@ def make_answer(
 ) -> Message:
     """Add an assistant message and its generation; `fields` go to the generation."""
     message = make_message(chat, role=Message.Role.ASSISTANT, content=content, model=model, parent=parent)
-    Generation.objects.create(message=message, state=state, **fields)
+    Generation.objects.create(message=message, asked_by=chat.owner, state=state, **fields)
     return message
 
 

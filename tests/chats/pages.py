@@ -54,14 +54,14 @@ class Page:
     async def send(self, content: str, *, model: str = "tiny:latest", **fields: Any) -> str:
         return await self._ask("message.sent", content=content, model=model, **fields)
 
-    async def edit(self, chat: str, message: str, content: str, *, model: str = "tiny:latest") -> str:
-        return await self._ask("message.edited", chat=chat, message=message, content=content, model=model)
+    async def edit(self, chat: str, message: str, content: str, *, model: str = "tiny:latest", **fields: Any) -> str:
+        return await self._ask("message.edited", chat=chat, message=message, content=content, model=model, **fields)
 
-    async def regenerate(self, chat: str, message: str, *, model: str = "tiny:latest") -> str:
-        return await self._ask("answer.requested", chat=chat, message=message, model=model)
+    async def regenerate(self, chat: str, message: str, *, model: str = "tiny:latest", **fields: Any) -> str:
+        return await self._ask("answer.requested", chat=chat, message=message, model=model, **fields)
 
-    async def _ask(self, kind: str, **fields: Any) -> str:
-        ref = uuid4().hex
+    async def _ask(self, kind: str, *, ref: str | None = None, **fields: Any) -> str:
+        ref = ref or uuid4().hex
         await self.say({"type": kind, "ref": ref, **fields})
         return ref
 

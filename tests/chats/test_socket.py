@@ -8,7 +8,6 @@ import re
 import time
 from collections.abc import Callable
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from channels.db import database_sync_to_async
@@ -63,6 +62,41 @@ async def test_a_first_message_makes_a_chat_and_is_answered(site: Upstream, alic
     answer = await the_answer()
     assert answer.content == "It burns **warm**."
     assert answer.generation.answer_tokens == 3
+
+
+async def test_a_message_sent_again_after_a_break_shows_the_answer_that_is_being_written(
+    site: Upstream, alice_client: Client
+) -> None:
+    site.behaviour = SLOW
+    async with Page(alice_client) as page:
+        ref = await page.send("How?")
+        before = await page.until("branch.changed")
+
+    async with Page(alice_client) as page:
+        await page.send("How?", ref=ref)
+        again = await page.until("branch.changed")
+        text = await page.until_one_of("text.added", "tail.changed", "answer.reset")
+        await page.stop(text)
+        await page.until("generation.ended")
+
+    assert (again["ref"], again["chat"], again["after"]) == (ref, before["chat"], None)
+    assert "How?" in again["html"]
+    assert site.paths().count("/api/chat") == 1
+
+
+async def test_a_message_sent_again_is_shown_with_its_answer_also_when_the_model_is_gone(
+    site: Upstream, alice_client: Client
+) -> None:
+    site.behaviour = Behaviour(answer="It burns warm.")
+    async with Page(alice_client) as page:
+        ref = await page.send("How?")
+        await page.until("generation.ended")
+
+    async with Page(alice_client) as page:
+        await page.send("How?", ref=ref, model="gone:latest")
+        again = await page.until("branch.changed")
+
+    assert "It burns warm." in text_of(again["html"])
 
 
 async def test_the_events_of_an_answer_put_together_are_the_answer(site: Upstream, alice_page: Page) -> None:
@@ -296,7 +330,7 @@ async def test_a_page_loaded_while_an_answer_ran_hears_that_it_has_ended(site: U
         ('{"type": "owner.changed"}', "malformed"),
         ('{"type": "message.sent", "ref": "r"}', "malformed"),
         ('{"type": "chat.opened", "chat": "mine"}', "not_found"),
-        (json.dumps({"type": "chat.opened", "chat": str(uuid4())}), "not_found"),
+        (json.dumps({"type": "chat.opened", "chat": "00000000-0000-4000-8000-000000000000"}), "not_found"),
     ],
 )
 async def test_nonsense_is_refused_and_the_socket_lives(site: Upstream, alice_page: Page, said: str, code: str) -> None:

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from playwright.async_api import BrowserContext, Page, expect
+from playwright.async_api import BrowserContext, Page, WebSocketRoute, expect
 
 from tests.doubles.upstream import Upstream
 from tests.e2e.chatting import answer_is_finished, answers, ask, ask_and_wait, composer, overflow, questions
@@ -233,6 +233,36 @@ async def test_a_lost_connection_is_said_and_what_is_sent_meanwhile_arrives(page
     await expect(answers(page)).to_have_count(2)
     await answer_is_finished(page)
     await expect(questions(page).last).to_contain_text("Sent in the dark")
+
+
+async def test_a_first_message_arrives_once_also_when_the_connection_breaks_before_its_reply(
+    alice: BrowserContext,
+) -> None:
+    broken: list[str] = []
+
+    async def lose_the_first_reply(socket: WebSocketRoute) -> None:
+        server = socket.connect_to_server()
+
+        async def pass_on(said: str | bytes) -> None:
+            if not broken and '"branch.changed"' in str(said):
+                broken.append(str(said))
+                await socket.close(code=4000)
+            else:
+                socket.send(said)
+
+        socket.on_message(server.send)
+        server.on_message(pass_on)
+
+    page = await alice.new_page()
+    await page.route_web_socket("**/ws/", lose_the_first_reply)
+    await page.goto("/")
+
+    await ask_and_wait(page, "Asked into a storm @fake tokens=3")
+
+    assert broken
+    await expect(page).to_have_url(CHAT_URL)
+    await expect(questions(page)).to_have_count(1)
+    await expect(page.locator("chat-sidebar").get_by_role("link", name="Asked into a storm")).to_have_count(1)
 
 
 @pytest.mark.parametrize("size", [PHONE, TABLET, DESKTOP], ids=["phone", "tablet", "desktop"])

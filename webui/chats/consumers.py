@@ -187,16 +187,23 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels ha
         await self._ask(event, intake.regenerate)
 
     async def _ask(self, event: Any, put: Callable[[User, Any], Question]) -> None:
-        """Store a question, start its answer, and show both on every page with this chat."""
-        await check_answerer(event["model"])
+        """Store a question, start its answer, and show both on every page with this chat.
+
+        A page asks again under the same ref when its connection broke before it heard of the outcome.
+        """
+        await self._check_answerer(event)
         question = await database_sync_to_async(put)(self._user, event)
-        chat = question.task.chat_uuid
-        answer = begin_answer(self.registry, question.task)
+        chat = str(question.chat.uuid)
+        answer = begin_answer(self.registry, question.task) if question.task else None
         self.registry.watch(self, chat)
         changed = await database_sync_to_async(intake.branch_changed)(question)
         own = changed.copy()
         own["ref"] = event["ref"]
         self.push(Frame(own))
+        if answer is None:
+            await self._chat_opened(ChatOpened(type="chat.opened", chat=chat))
+            self.push(Frame(await database_sync_to_async(intake.sidebar_changed)(self.ticket.user_id)))
+            return
         self.registry.tell_chat(chat, changed, besides=self)
         for socket in self.registry.watchers_of(chat):
             answer.attach(socket, 0)
@@ -204,6 +211,14 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels ha
             return
         sidebar = await database_sync_to_async(intake.sidebar_changed)(self.ticket.user_id)
         self.registry.tell_user(self.ticket.user_id, sidebar)
+
+    async def _check_answerer(self, event: Any) -> None:
+        try:
+            await check_answerer(event["model"])
+        except ChatError:
+            # The model has gone since; the page is to hear of its answer all the same.
+            if not await database_sync_to_async(intake.was_asked)(self._user, event["ref"]):
+                raise
 
     async def _stop_requested(self, event: StopRequested) -> None:
         await database_sync_to_async(intake.may_stop)(self._user, event["chat"], event["generation"])

@@ -9,9 +9,9 @@ from typing import Any, Final, cast
 from uuid import UUID
 
 from webui.chats.errors import MalformedEvent, NotFound
+from webui.chats.models import REF_MAX_LENGTH
 from webui.chats.protocol import ClientEvent
 
-MAX_REF_CHARS = 64
 MAX_MODEL_CHARS = 255
 MAX_DOCUMENTS = 50
 MAX_SEEN = 100
@@ -59,7 +59,7 @@ def ref_of(text: str) -> str | None:
     except (ValueError, RecursionError):
         return None
     ref = raw.get("ref") if isinstance(raw, dict) else None
-    return ref if isinstance(ref, str) and len(ref) <= MAX_REF_CHARS else None
+    return ref if isinstance(ref, str) and len(ref) <= REF_MAX_LENGTH else None
 
 
 def _text(max_chars: int | None = None) -> Check:
@@ -72,6 +72,13 @@ def _text(max_chars: int | None = None) -> Check:
         return value
 
     return check
+
+
+def _ref(value: Any) -> str:
+    ref = cast(str, _text(REF_MAX_LENGTH)(value))
+    if not ref:
+        raise MalformedEvent("an empty ref")
+    return ref
 
 
 def _uuid(value: Any) -> str:
@@ -97,7 +104,7 @@ def _seen(value: Any) -> dict[str, int]:
     return {_uuid(generation): seq for generation, seq in value.items()}
 
 
-_REF = _Field(_text(MAX_REF_CHARS))
+_REF = _Field(_ref)
 _MODEL = _Field(_text(MAX_MODEL_CHARS))
 _CONTENT = _Field(_text())
 _ID = _Field(_uuid)

@@ -31,9 +31,9 @@ JUST_ENDED = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """A stored question whose answer is to be begun."""
+    """A stored question whose answer is to be begun; without a task when that was done before."""
 
-    task: Task
+    task: Task | None
     chat: Chat
     after: str | None
     changes_sidebar: bool
@@ -60,6 +60,7 @@ def send(user: User, event: MessageSent) -> Question:
             model=event["model"],
             chat_uuid=event.get("chat"),
             documents=event.get("documents", ()),
+            ref=event["ref"],
         )
     )
 
@@ -72,25 +73,33 @@ def edit(user: User, event: MessageEdited) -> Question:
             message_uuid=event["message"],
             content=event["content"],
             model=event["model"],
+            ref=event["ref"],
         )
     )
 
 
 def regenerate(user: User, event: AnswerRequested) -> Question:
     return _started(
-        messages.regenerate_answer(user, chat_uuid=event["chat"], message_uuid=event["message"], model=event["model"])
+        messages.regenerate_answer(
+            user, chat_uuid=event["chat"], message_uuid=event["message"], model=event["model"], ref=event["ref"]
+        )
     )
 
 
 def _started(asked: Asked) -> Question:
-    task = generations.start_generation(asked.generation)
+    task = None if asked.is_repeat else generations.start_generation(asked.generation)
     return Question(task=task, chat=asked.chat, after=asked.after, changes_sidebar=asked.moves_up)
+
+
+def was_asked(user: User, ref: str) -> bool:
+    """Whether a request was carried out before."""
+    return messages.asked_before(user, ref) is not None
 
 
 def branch_changed(question: Question) -> BranchChanged:
     return BranchChanged(
         type="branch.changed",
-        chat=question.task.chat_uuid,
+        chat=str(question.chat.uuid),
         url=chat_url(question.chat),
         after=question.after,
         html=render_messages(question.chat, after=question.after),

@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 TITLE_MAX_LENGTH = 200
+REF_MAX_LENGTH = 64
 
 
 class Chat(models.Model):
@@ -94,6 +95,9 @@ class Generation(models.Model):
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     message = models.OneToOneField(Message, on_delete=models.CASCADE, related_name="generation")
+    # Who asked for it, and the page's name for that request: sent again after a break, it is not done twice.
+    asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    ref = models.CharField(max_length=REF_MAX_LENGTH, blank=True)
     state = models.CharField(max_length=12, choices=State.choices, default=State.QUEUED)
     # A code of chats/errors.py with the facts its sentence needs; the sentence is made where it is shown.
     error_code = models.CharField(max_length=40, blank=True)
@@ -115,6 +119,9 @@ class Generation(models.Model):
             models.CheckConstraint(
                 condition=models.Q(state__in=["queued", "running", "finished", "stopped", "failed", "interrupted"]),
                 name="chats_generation_state_known",
+            ),
+            models.UniqueConstraint(
+                fields=["asked_by", "ref"], condition=~models.Q(ref=""), name="chats_generation_asked_once"
             ),
         ]
         indexes = [

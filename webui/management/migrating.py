@@ -22,7 +22,7 @@ POSTGRESQL_LOCK_ID = 4_327_841
 
 
 def unapplied_migrations() -> list[str]:
-    """Return names like `chats.0002_generation_heartbeat`, in the order in which they would run."""
+    """Return names like `rag.0002_lexical_index`, in the order in which they would run."""
     executor = MigrationExecutor(connection)
     plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
     return [f"{migration.app_label}.{migration.name}" for migration, _ in plan]

@@ -1,4 +1,3 @@
-import { PendingRequests } from "../lib/pending.js";
 import { newRef } from "../lib/refs.js";
 import { get, post, RequestFailed } from "../lib/requests.js";
 import { ScrollFollower } from "../lib/scroll_follower.js";
@@ -13,12 +12,18 @@ import { toast } from "./chat_toasts.js";
  * @typedef {import("./chat_panel.js").ChatPanel} ChatPanel
  * @typedef {import("./chat_sidebar.js").ChatSidebar} ChatSidebar
  * @typedef {import("./chat_title.js").ChatTitle} ChatTitle
- * @typedef {import("../lib/pending.js").Pending} Pending
+ *
+ * @typedef {object} Pending what was asked for and is not answered yet
+ * @property {"send" | "edit" | "regenerate"} kind
+ * @property {string} [content]
+ * @property {import("../lib/drafts.js").DraftDocument[]} [documents]
+ * @property {string} [message] the message that was edited or answered anew
  */
 
 /** One chat, or the beginning of one: carries what people do to the server and what it says to the page. */
 class ChatPage extends HTMLElement {
-  #pending = new PendingRequests();
+  /** By `ref`. @type {Map<string, Pending>} */
+  #pending = new Map();
   /** @type {ScrollFollower | null} */
   #follower = null;
   #hasBeenOpen = false;
@@ -113,7 +118,7 @@ class ChatPage extends HTMLElement {
   /** @param {{content: string, documents: import("../lib/drafts.js").DraftDocument[]}} detail */
   #send({ content, documents }) {
     const ref = newRef();
-    this.#pending.add(ref, this.#pendingOf({ kind: "send", content, documents }));
+    this.#pending.set(ref, { kind: "send", content, documents });
     const question = copyOf(this.#template("[data-optimistic]"));
     question.querySelector("[data-body]")?.append(content);
     this.#messages.append(question, copyOf(this.#template("[data-waiting]")));
@@ -132,7 +137,7 @@ class ChatPage extends HTMLElement {
   /** @param {{message: string, content: string}} detail */
   #edit({ message, content }) {
     const ref = newRef();
-    this.#pending.add(ref, this.#pendingOf({ kind: "edit", content, message }));
+    this.#pending.set(ref, { kind: "edit", content, message });
     this.#messages.find(message)?.setAttribute("aria-busy", "true");
     socket.send({ type: "message.edited", ref, chat: this.#chat, message, content, model: this.#model });
   }
@@ -140,7 +145,7 @@ class ChatPage extends HTMLElement {
   /** @param {{message: string}} detail */
   #regenerate({ message }) {
     const ref = newRef();
-    this.#pending.add(ref, this.#pendingOf({ kind: "regenerate", message }));
+    this.#pending.set(ref, { kind: "regenerate", message });
     this.#messages.find(message)?.setAttribute("aria-busy", "true");
     socket.send({ type: "answer.requested", ref, chat: this.#chat, message, model: this.#model });
   }
@@ -174,12 +179,6 @@ class ChatPage extends HTMLElement {
     const shown = this.#messages.all.find((node) => url.includes(node.dataset.message ?? "-"));
     const arrow = shown?.querySelector(`[data-to="${to}"]:not(:disabled)`) ?? shown?.querySelector("[data-to]:not(:disabled)");
     if (arrow instanceof HTMLElement) arrow.focus({ preventScroll: true });
-  }
-
-  /** @param {Partial<Pending>} facts @returns {Pending} */
-  #pendingOf(facts) {
-    const known = this.#chat ? this.#messages.all.map((node) => node.dataset.message ?? "") : (this.#sidebar?.chats ?? []);
-    return { kind: "send", content: "", documents: [], message: "", isUncertain: false, ...facts, known: new Set(known) };
   }
 
   /** @param {Event} event */
@@ -220,7 +219,8 @@ class ChatPage extends HTMLElement {
   #opened = () => {
     this.#find("[data-offline]").hidden = true;
     this.#open(this.#messages.seen);
-    if (this.#hasBeenOpen) this.#recover();
+    // What is on its way again is answered with the state of its branch.
+    if (this.#hasBeenOpen && !this.#pending.size) this.#recover();
     this.#hasBeenOpen = true;
   };
 
@@ -230,7 +230,6 @@ class ChatPage extends HTMLElement {
   }
 
   #lost = () => {
-    this.#pending.doubt((ref) => socket.isWaiting(ref));
     // The first break is often over before anyone has noticed it.
     if (socket.failures > 1 || this.#pending.size) this.#find("[data-offline]").hidden = false;
   };
@@ -240,20 +239,18 @@ class ChatPage extends HTMLElement {
     const notice = this.#find("[data-signed-out]");
     notice.hidden = false;
     this.#find("[data-offline]").hidden = true;
-    this.#pending.doubt(() => false);
-    for (const request of this.#pending.takeUncertain()) this.#giveBack(request, notice.querySelector("span")?.textContent?.trim() ?? "");
+    for (const request of this.#pending.values()) this.#giveBack(request, notice.querySelector("span")?.textContent?.trim() ?? "");
+    this.#pending.clear();
   };
 
-  /** Ask the server what it has, after a break: whatever came or was sent meanwhile. */
+  /** Ask the server what it has, after a break: whatever has come meanwhile. */
   async #recover() {
-    const doubtful = this.#pending.takeUncertain();
+    if (!this.#chat) return;
     try {
-      const answer = await get(this.#chat ? location.pathname : (this.dataset.newUrl ?? "/"));
-      const page = parsePage(await answer.text());
-      if (this.#chat) this.#adopt(page);
-      for (const request of doubtful) this.#judge(request, page);
-    } catch {
-      for (const request of doubtful) this.#giveBack(request, this.#composer.dataset.unsent ?? "");
+      const answer = await get(location.pathname);
+      this.#adopt(parsePage(await answer.text()));
+    } catch (error) {
+      this.#complain(error);
     }
   }
 
@@ -268,32 +265,6 @@ class ChatPage extends HTMLElement {
     this.#messages.replaceAll(nodes);
     this.#showState();
     this.#open({});
-  }
-
-  /**
-   * Was a request that was on its way when the connection broke done or not?
-   *
-   * @param {Pending} request
-   * @param {Document} page
-   */
-  #judge(request, page) {
-    if (request.kind !== "send") return;
-    if (this.#chat) {
-      const arrived = [.../** @type {NodeListOf<ChatMessage>} */ (this.#messages.querySelectorAll('chat-message[data-role="user"]'))].some(
-        (node) => !request.known.has(node.dataset.message ?? "") && node.text === request.content,
-      );
-      if (arrived) this.#composer.settle();
-      else this.#giveBack(request, this.#composer.dataset.unsent ?? "");
-      return;
-    }
-    const row = [...page.querySelectorAll("li[data-chat]")].find((node) => !request.known.has(node.getAttribute("data-chat") ?? ""));
-    const link = row?.querySelector("a");
-    if (!link) {
-      this.#giveBack(request, this.#composer.dataset.unsent ?? "");
-      return;
-    }
-    this.#composer.settle();
-    location.assign(link.href);
   }
 
   // ---- what the server says ------------------------------------------------------------------------
@@ -330,7 +301,7 @@ class ChatPage extends HTMLElement {
 
   /** @param {any} said */
   #branchChanged(said) {
-    const request = this.#pending.settle(said.ref);
+    const request = this.#settle(said.ref);
     const isNew = !this.#chat && request !== undefined;
     if (!isNew && said.chat !== this.#chat) return;
     if (isNew) this.#begin(said);
@@ -341,6 +312,17 @@ class ChatPage extends HTMLElement {
     }
     if (request) this.#follower?.follow();
     this.#showState();
+  }
+
+  /**
+   * Take a request out: it has been answered.
+   *
+   * @param {string | undefined} ref
+   */
+  #settle(ref) {
+    const request = this.#pending.get(ref ?? "");
+    this.#pending.delete(ref ?? "");
+    return request;
   }
 
   /** The new chat has an address now. @param {{chat: string, url: string}} said */
@@ -356,7 +338,7 @@ class ChatPage extends HTMLElement {
 
   /** @param {{text: string, ref?: string}} said */
   #refused({ text, ref }) {
-    const request = this.#pending.settle(ref);
+    const request = this.#settle(ref);
     if (request) this.#giveBack(request, text);
     else toast(text, { danger: true });
   }
@@ -367,17 +349,17 @@ class ChatPage extends HTMLElement {
    * @param {Pending} request
    * @param {string} reason
    */
-  #giveBack(request, reason) {
+  #giveBack({ kind, content = "", documents = [], message = "" }, reason) {
     for (const node of this.querySelectorAll(".message--unsent")) node.remove();
-    this.#messages.find(request.message)?.removeAttribute("aria-busy");
     this.classList.toggle("chat--empty", !this.#messages.all.length);
-    if (request.kind === "send") {
-      this.#composer.restore(request.content, request.documents, reason);
+    if (kind === "send") {
+      this.#composer.restore(content, documents, reason);
       return;
     }
     toast(reason, { danger: true });
-    const message = /** @type {ChatMessage | null} */ (this.#messages.find(request.message));
-    if (request.kind === "edit") message?.edit(request.content);
+    const asked = /** @type {ChatMessage | null} */ (this.#messages.find(message));
+    asked?.removeAttribute("aria-busy");
+    if (kind === "edit") asked?.edit(content);
   }
 
   // ---- the rest --------------------------------------------------------------------------------

@@ -16,11 +16,6 @@ class ChatSidebar extends HTMLElement {
     document.removeEventListener("htmx:afterSettle", this.#moved);
   }
 
-  /** Uuids of the chats in the list. @returns {Set<string>} */
-  get chats() {
-    return new Set([...this.querySelectorAll("li[data-chat]")].map((row) => row.getAttribute("data-chat") ?? ""));
-  }
-
   /** @param {string} chat @returns {string} empty when the chat is not in the list */
   titleOf(chat) {
     return this.#row(chat)?.querySelector("a")?.textContent ?? "";

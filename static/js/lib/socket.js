@@ -8,8 +8,8 @@ const REFUSALS = new Set([4401, 4403]);
  *
  * Dispatches `opened`, `lost`, `refused` (the person may not be here any more) and, for what the server
  * says, `received` with the event as `detail`.
- * What is sent while the connection is being made waits for it; what was on its way when it broke is
- * not sent again: whoever sent it asks the server what became of it.
+ * What is sent while the connection is being made waits for it. A request with a `ref` is sent again after
+ * every break until the server has answered it: the server carries out the same `ref` only once.
  */
 export class ChatSocket extends EventTarget {
   #path;
@@ -17,6 +17,8 @@ export class ChatSocket extends EventTarget {
   #socket = null;
   /** @type {object[]} */
   #waiting = [];
+  /** Requests that the server has not answered, by `ref`. @type {Map<string, object>} */
+  #unanswered = new Map();
   #failures = 0;
   #timer = 0;
   #isWanted = false;
@@ -59,25 +61,12 @@ export class ChatSocket extends EventTarget {
   /**
    * Send an event now, or as soon as there is a connection.
    *
-   * @param {{type: string}} event
+   * @param {{type: string, ref?: string}} event
    */
   send(event) {
+    if (event.ref) this.#unanswered.set(event.ref, event);
     if (this.isOpen) this.#socket?.send(JSON.stringify(event));
-    else this.#waiting.push(event);
-  }
-
-  /**
-   * Forget events that still wait, so that they are not sent later.
-   *
-   * @param {(event: any) => boolean} isUnwanted
-   */
-  withdraw(isUnwanted) {
-    this.#waiting = this.#waiting.filter((event) => !isUnwanted(event));
-  }
-
-  /** @param {string} ref */
-  isWaiting(ref) {
-    return this.#waiting.some((event) => "ref" in event && event.ref === ref);
+    else if (!event.ref) this.#waiting.push(event);
   }
 
   #open() {
@@ -87,12 +76,14 @@ export class ChatSocket extends EventTarget {
     socket.addEventListener("open", () => {
       this.#failures = 0;
       this.dispatchEvent(new Event("opened"));
-      const waiting = this.#waiting;
+      const waiting = [...this.#unanswered.values(), ...this.#waiting];
       this.#waiting = [];
-      for (const event of waiting) this.send(event);
+      for (const event of waiting) socket.send(JSON.stringify(event));
     });
     socket.addEventListener("message", ({ data }) => {
-      this.dispatchEvent(new CustomEvent("received", { detail: JSON.parse(data) }));
+      const said = JSON.parse(data);
+      this.#unanswered.delete(said.ref);
+      this.dispatchEvent(new CustomEvent("received", { detail: said }));
     });
     // An error is always followed by close.
     socket.addEventListener("close", ({ code }) => this.#closed(code));
@@ -102,6 +93,7 @@ export class ChatSocket extends EventTarget {
   #closed(code) {
     this.#socket = null;
     if (REFUSALS.has(code)) {
+      this.#unanswered.clear();
       this.dispatchEvent(new Event("refused"));
       return;
     }

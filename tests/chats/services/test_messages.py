@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from django.db import connection
 from django.http import Http404
 from django.utils import timezone
 from pytest_django import Settings
@@ -13,7 +15,8 @@ from webui.accounts.models import Role, User
 from webui.chats.errors import AnswerRunning, MessageEmpty, MessageTooLong, WrongRole
 from webui.chats.models import Chat, Generation, Message
 from webui.chats.queries import branch_messages
-from webui.chats.services.messages import edit_message, regenerate_answer, send_message
+from webui.chats.services.chats import delete_chat
+from webui.chats.services.messages import Asked, edit_message, regenerate_answer, send_message
 
 
 def assert_branch(chat: Chat, contents: list[str]) -> None:
@@ -214,3 +217,78 @@ def test_only_a_chat_that_was_not_the_newest_moves_up(alice: User) -> None:
 
     assert not send_message(alice, chat_uuid=newest.uuid, content="hi", model="tiny:latest").moves_up
     assert send_message(alice, chat_uuid=old.uuid, content="hi", model="tiny:latest").moves_up
+
+
+# ---- the same request again ------------------------------------------------------------------------
+
+
+@pytest.mark.django_db
+def test_a_message_sent_twice_under_one_ref_is_stored_once(alice: User) -> None:
+    first = send_message(alice, content="How?", model="tiny:latest", ref="r1")
+
+    again = send_message(alice, content="How?", model="tiny:latest", ref="r1")
+
+    assert again.is_repeat
+    assert not first.is_repeat
+    assert (again.chat, again.answer, again.generation) == (first.chat, first.answer, first.generation)
+    assert Chat.objects.count() == 1
+    assert Message.objects.count() == 2
+
+
+@pytest.mark.django_db
+def test_an_edit_and_a_regeneration_asked_for_twice_are_done_once(alice: User) -> None:
+    chat = make_chat(owner=alice, messages=2)
+    question, answer = chat.messages.all()
+
+    for _ in range(2):
+        edit_message(
+            alice, chat_uuid=chat.uuid, message_uuid=question.uuid, content="Where?", model="tiny:latest", ref="r1"
+        )
+    Generation.objects.update(state=Generation.State.FINISHED)
+    for _ in range(2):
+        regenerate_answer(alice, chat_uuid=chat.uuid, message_uuid=answer.uuid, model="tiny:latest", ref="r2")
+
+    assert chat.messages.count() == 5
+
+
+@pytest.mark.django_db
+def test_two_people_may_use_the_same_ref(alice: User, bob: User) -> None:
+    send_message(alice, content="How?", model="tiny:latest", ref="r1")
+
+    theirs = send_message(bob, content="Why?", model="tiny:latest", ref="r1")
+
+    assert theirs.chat.owner == bob
+    assert not theirs.is_repeat
+
+
+@pytest.mark.django_db
+def test_requests_without_a_ref_are_all_carried_out(alice: User) -> None:
+    for _ in range(2):
+        send_message(alice, content="How?", model="tiny:latest")
+
+    assert Chat.objects.count() == 2
+
+
+@pytest.mark.django_db
+def test_a_request_is_not_repeated_into_a_deleted_chat(alice: User) -> None:
+    asked = send_message(alice, content="How?", model="tiny:latest", ref="r1")
+    delete_chat(alice, asked.chat.uuid)
+
+    with pytest.raises(Http404):
+        send_message(alice, content="How?", model="tiny:latest", ref="r1")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_same_message_from_two_connections_at_once_is_stored_once(alice: User) -> None:
+    # Threads with connections of their own: their transactions have to be real.
+    def send(_: int) -> Asked:
+        try:
+            return send_message(alice, content="How?", model="tiny:latest", ref="r1")
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(8) as threads:
+        asked = list(threads.map(send, range(8)))
+
+    assert sum(not one.is_repeat for one in asked) == 1
+    assert Message.objects.count() == 2

@@ -2,6 +2,7 @@
 
 Each is one transaction that writes the question (if any), the empty answer and its queued generation.
 Checks that the upstream has to be asked for, such as whether a model exists, come before.
+Each takes the page's `ref` of the request: the same one again changes nothing and returns what it has led to.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ class Asked:
         after: Uuid of the message below which the shown branch is new; None when it is new from the start.
         is_new_chat: The chat was created for this question.
         moves_up: The chat has a new place in the sidebar.
+        is_repeat: The request was carried out before; nothing has changed now.
     """
 
     chat: Chat
@@ -38,6 +40,25 @@ class Asked:
     generation: Generation
     is_new_chat: bool = False
     moves_up: bool = True
+    is_repeat: bool = False
+
+
+def asked_before(user: User, ref: str) -> Asked | None:
+    """Return what a request has led to, if it was carried out.
+
+    Raises Http404 when its chat has been deleted since.
+    """
+    generation = Generation.objects.filter(asked_by=user, ref=ref).select_related("message__chat").first()
+    if generation is None or not ref:
+        return None
+    chat = access.chat_read(user, generation.message.chat.uuid)
+    return Asked(chat=chat, after=None, answer=generation.message, generation=generation, is_repeat=True)
+
+
+def _asked_before(user: User, ref: str) -> Asked | None:
+    """As `asked_before`, in a transaction: the same request on a second connection waits until this one is over."""
+    User.objects.select_for_update(no_key=True).filter(pk=user.pk).first()
+    return asked_before(user, ref)
 
 
 @transaction.atomic
@@ -48,8 +69,11 @@ def send_message(
     model: str,
     chat_uuid: UUID | str | None = None,
     documents: Sequence[UUID | str] = (),
+    ref: str = "",
 ) -> Asked:
     """Add a question at the end of the shown branch, or in a new chat."""
+    if before := _asked_before(user, ref):
+        return before
     _check_content(content)
     attached = access.documents_read(user, documents)
     if chat_uuid is None:
@@ -60,12 +84,16 @@ def send_message(
         parent = chat.current_message
     question = Message.objects.create(chat=chat, parent=parent, role=Message.Role.USER, content=content)
     question.documents.set(attached)
-    return _ask(chat, question, model, after=parent, is_new_chat=chat_uuid is None)
+    return _ask(chat, question, model, after=parent, ref=ref, is_new_chat=chat_uuid is None)
 
 
 @transaction.atomic
-def edit_message(user: User, *, chat_uuid: UUID | str, message_uuid: UUID | str, content: str, model: str) -> Asked:
+def edit_message(
+    user: User, *, chat_uuid: UUID | str, message_uuid: UUID | str, content: str, model: str, ref: str = ""
+) -> Asked:
     """Ask a question again with another text: a sibling, the old branch stays."""
+    if before := _asked_before(user, ref):
+        return before
     _check_content(content)
     chat = _idle_chat(user, chat_uuid)
     old = access.message_read(chat, message_uuid)
@@ -74,17 +102,21 @@ def edit_message(user: User, *, chat_uuid: UUID | str, message_uuid: UUID | str,
     question = Message.objects.create(chat=chat, parent=old.parent, role=Message.Role.USER, content=content)
     # Documents that the person has deleted since are gone from the relation as well.
     question.documents.set(old.documents.all())
-    return _ask(chat, question, model, after=old.parent)
+    return _ask(chat, question, model, after=old.parent, ref=ref)
 
 
 @transaction.atomic
-def regenerate_answer(user: User, *, chat_uuid: UUID | str, message_uuid: UUID | str, model: str) -> Asked:
+def regenerate_answer(
+    user: User, *, chat_uuid: UUID | str, message_uuid: UUID | str, model: str, ref: str = ""
+) -> Asked:
     """Ask for another answer to the same question: a sibling of the answer."""
+    if before := _asked_before(user, ref):
+        return before
     chat = _idle_chat(user, chat_uuid)
     old = access.message_read(chat, message_uuid)
     if old.role != Message.Role.ASSISTANT or old.parent is None:
         raise WrongRole
-    return _ask(chat, old.parent, model, after=old.parent)
+    return _ask(chat, old.parent, model, after=old.parent, ref=ref)
 
 
 def _check_content(content: str) -> None:
@@ -110,10 +142,12 @@ def _idle_chat(user: User, uuid: UUID | str) -> Chat:
     return chat
 
 
-def _ask(chat: Chat, question: Message, model: str, *, after: Message | None, is_new_chat: bool = False) -> Asked:
+def _ask(
+    chat: Chat, question: Message, model: str, *, after: Message | None, ref: str, is_new_chat: bool = False
+) -> Asked:
     newest = visible_chats(chat.owner).values_list("pk", flat=True).first()
     answer = Message.objects.create(chat=chat, parent=question, role=Message.Role.ASSISTANT, model=model)
-    generation = Generation.objects.create(message=answer)
+    generation = Generation.objects.create(message=answer, asked_by=chat.owner, ref=ref)
     chat.current_message = answer
     chat.updated_at = timezone.now()
     chat.model = model
