@@ -118,6 +118,21 @@ async def test_a_document_that_could_not_be_read_is_named(site: Upstream, alice:
     assert (await the_answer()).generation.error_code == "document_unreadable"
 
 
+async def test_why_a_document_could_not_be_read_stands_in_the_answer(
+    site: Upstream, alice: User, alice_page: Page
+) -> None:
+    locked = await database_sync_to_async(make_document)(
+        owner=alice, name="secret.pdf", state="failed", error="password"
+    )
+
+    async with alice_page as page:
+        await page.send("What is in it?", documents=[str(locked.uuid)])
+        ended = await page.until("generation.ended")
+
+    assert "protected by a password" in ended["html"]
+    assert "Save it without the password" in ended["html"]
+
+
 async def test_an_answer_waits_for_its_document_and_says_so(site: Upstream, alice: User, alice_page: Page) -> None:
     document = await database_sync_to_async(make_document)(
         owner=alice, name="report.pdf", state="embedding", n_chunks=10, n_chunks_done=4

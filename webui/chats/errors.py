@@ -135,11 +135,16 @@ class ModelUnreachable(ChatError):
 
 
 class DocumentsUnreadable(Exception):
-    """A document sent with the question could not be read, so the question cannot be answered from it."""
+    """A document sent with the question could not be read, so the question cannot be answered from it.
 
-    def __init__(self, name: str) -> None:
-        super().__init__(name)
+    Attributes:
+        problem: What is wrong with it, as `rag.types.Problem` names it; empty when that is not known.
+    """
+
+    def __init__(self, name: str, problem: str = "") -> None:
+        super().__init__(name, problem)
         self.name = name
+        self.problem = problem
 
 
 class DocumentsLate(Exception):
@@ -193,7 +198,7 @@ _FAILURE_CODES: Final[tuple[tuple[type[BaseException], str], ...]] = (
     (AnswerTooLong, "answer_too_long"),
 )
 
-_FACT_NAMES = ("model", "detail", "status", "name", "exit_code")
+_FACT_NAMES = ("model", "detail", "status", "name", "problem", "exit_code")
 _DETAIL_MAX_CHARS = 500
 
 

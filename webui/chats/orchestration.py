@@ -164,9 +164,10 @@ async def _wait_for_documents(answer: LiveAnswer) -> None:
     task = answer.task
     async for unfinished in rag.wait_until_ready(task.document_ids, conf.document_wait_s()):
         _say(answer, _reading_text, unfinished[0])
-    for name, state in await database_sync_to_async(generations.attached_documents)(task.question_document_ids):
+    attached = await database_sync_to_async(generations.attached_documents)(task.question_document_ids)
+    for name, state, problem in attached:
         if state == rag.Document.State.FAILED:
-            raise DocumentsUnreadable(name)
+            raise DocumentsUnreadable(name, problem)
         if state != rag.Document.State.READY:
             raise DocumentsLate(name)
 

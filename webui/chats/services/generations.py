@@ -95,10 +95,10 @@ def start_generation(generation: Generation) -> Task:
     )
 
 
-def attached_documents(document_ids: Sequence[int]) -> list[tuple[str, str]]:
-    """Return name and state of documents."""
+def attached_documents(document_ids: Sequence[int]) -> list[tuple[str, str, str]]:
+    """Return name and state of documents, and what is wrong with each."""
     documents = apps.get_model("rag", "Document").objects.filter(pk__in=document_ids)
-    return list(documents.values_list("name", "state"))
+    return list(documents.values_list("name", "state", "error"))
 
 
 def all_documents(user_id: int) -> list[int]:

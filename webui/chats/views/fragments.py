@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import cast
 from uuid import UUID
@@ -18,7 +19,7 @@ from django.utils.translation import ngettext
 from webui.accounts.models import User
 from webui.chats import queries
 from webui.chats.answerers import QUOTES, model_label
-from webui.chats.errors import explain
+from webui.chats.errors import Explanation, explain
 from webui.chats.models import Chat, Citation, Generation, Message
 from webui.chats.queries import Branch
 from webui.chats.views.contexts import (
@@ -30,6 +31,7 @@ from webui.chats.views.contexts import (
     SidebarPage,
 )
 from webui.chats.views.document_links import passage_page_url, passage_url
+from webui.chats.views.document_words import PROBLEMS
 from webui.rendering import render_markdown, render_plain
 
 
@@ -80,7 +82,7 @@ def _message_view(chat: Chat, message: Message, branch: Branch) -> MessageView:
         generation_uuid=str(generation.uuid) if generation else None,
         state=generation.state if generation else "",
         is_active=is_active,
-        error=explain(generation.error_code, generation.error_facts) if generation and generation.error_code else None,
+        error=_explanation(generation) if generation and generation.error_code else None,
         citations=[_citation_view(citation) for citation in citations],
         documents=[
             DocumentView(uuid=str(d.uuid), name=d.name, state=d.state, url=_document_url(d.uuid))
@@ -94,6 +96,12 @@ def _html_of(message: Message, citations: Iterable[Citation]) -> SafeString:
     if message.role == Message.Role.USER:
         return render_plain(message.content)
     return render_markdown(message.content, citations=[citation.number for citation in citations])
+
+
+def _explanation(generation: Generation) -> Explanation:
+    explanation = explain(generation.error_code, generation.error_facts)
+    words = PROBLEMS.get(generation.error_facts.get("problem", ""))
+    return replace(explanation, advice=f"{words.sentence} {words.advice}") if words else explanation
 
 
 def _uuid_of(message_id: int | None, branch: Branch) -> str | None:
