@@ -55,7 +55,7 @@ async def test_ready_names_every_part(async_client: AsyncClient, built_in: Upstr
 
 @pytest.mark.django_db(transaction=True)
 async def test_a_missing_model_server_makes_it_unready_and_is_named(
-    async_client: AsyncClient, settings: Settings
+    async_client: AsyncClient, settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings.HEARTH_INFERENCE_URL = CLOSED_PORT_URL
 
@@ -65,6 +65,7 @@ async def test_a_missing_model_server_makes_it_unready_and_is_named(
     assert response.status_code == 503
     assert response.json()["inference"] == {"state": "failed", "detail": f"does not answer at {CLOSED_PORT_URL}"}
     assert response.json()["database"]["state"] == "ok"
+    assert caplog.records == []
 
 
 @pytest.mark.django_db(transaction=True)

@@ -241,6 +241,19 @@ def test_a_folder_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     assert f"HEARTH_DATA names a folder that cannot be used: File exists ({tmp_path / 'data'})" in refused.stderr
 
 
+@pytest.mark.parametrize(
+    ("name", "value"), [("OLLAMA_KEEP_ALIVE", "soon"), ("OLLAMA_NUM_PARALLEL", "lots"), ("OLLAMA_MAX_QUEUE", "-1")]
+)
+def test_what_the_model_server_would_refuse_is_refused_at_once(name: str, value: str, tmp_path: Path) -> None:
+    refused = hearth(
+        tmp_path / "data", "up", HEARTH_PORT=str(free_port()), OLLAMA_HOST=f"127.0.0.1:{free_port()}", **{name: value}
+    )
+
+    assert refused.returncode == 1
+    assert f"{name}={value} is" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
 def test_a_full_disk_is_told_before_anything_starts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(preflight, "MINIMUM_FREE_BYTES", 2**62)
 

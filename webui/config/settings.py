@@ -311,6 +311,13 @@ LOG_LEVEL = env.choice("HEARTH_LOG_LEVEL", "info", ("debug", "info", "warning", 
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
+    # "Not now" is an answer, not a fault: whoever waits for /ready asks many times a second.
+    "filters": {
+        "faults": {
+            "()": "django.utils.log.CallbackFilter",
+            "callback": lambda record: getattr(record, "status_code", None) != 503,
+        },
+    },
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": "WARNING"},
@@ -319,7 +326,7 @@ LOGGING = {
         # Django's own handlers would say everything twice.
         "django": {"handlers": [], "level": "WARNING", "propagate": True},
         # A visitor's mistake is not news; the page has told them.
-        "django.request": {"level": "ERROR"},
+        "django.request": {"level": "ERROR", "filters": ["faults"]},
         # Scanners ask for foreign hosts all day; they get their 400 and no traceback in our log.
         "django.security.DisallowedHost": {"level": "CRITICAL"},
     },

@@ -11,9 +11,10 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connections
 
+from inference.server.conf import ServerConfig, WrongSetting
 from webui.config.env import reachable_url
 from webui.management import preflight
-from webui.management.errors import OperationError
+from webui.management.errors import CheckFailed, OperationError
 from webui.management.preparing import prepare
 from webui.management.supervisor import ChildSpec, Plan
 
@@ -57,6 +58,7 @@ class Command(BaseCommand):
         return _plan(children), lock
 
     def _inference(self) -> tuple[ChildSpec, str]:
+        _check_model_server_settings()
         host, wanted = settings.HEARTH_INFERENCE_LISTEN
         port = preflight.free_port_from(host, wanted)
         if port != wanted:
@@ -81,6 +83,14 @@ class Command(BaseCommand):
             os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(settings.BASE_DIR), os.getenv("PYTHONPATH")]))
         # No shell, and every word is ours.
         os.execv(PYTHON[0], [*PYTHON, "webui.management.supervisor", plan.to_json()])  # noqa: S606
+
+
+def _check_model_server_settings() -> None:
+    """Refuse here what the model server would refuse, which would only be started again and again."""
+    try:
+        ServerConfig.from_environ(os.environ)
+    except WrongSetting as exc:
+        raise CheckFailed(str(exc)) from exc
 
 
 def _web(inference_url: str) -> ChildSpec:
