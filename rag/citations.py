@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
+from rag import words
+from rag.quotes import split_sentences
 from rag.types import Passage
 
 _CODE = re.compile(
@@ -12,6 +15,10 @@ _CODE = re.compile(
     re.M | re.S,
 )  # noqa: E501
 _MARKER = re.compile(r"(?<!\\)\[(\d{1,3})\]")
+_LEADING_MARKERS = re.compile(r"(?:\s*\[\d{1,3}\])+\s*")
+# A sentence supports a claim from this share of the claim's words on, or from this many of them.
+_SUPPORTING_SHARE = 0.3
+_SUPPORTING_WORDS = 3
 
 
 def cited_numbers(answer: str, n_passages: int) -> tuple[int, ...]:
@@ -21,5 +28,47 @@ def cited_numbers(answer: str, n_passages: int) -> tuple[int, ...]:
 
 
 def cited_passages(answer: str, passages: Sequence[Passage]) -> dict[int, Passage]:
-    """Return the passages that an answer refers to, by their number."""
-    return {number: passages[number - 1] for number in cited_numbers(answer, len(passages))}
+    """Return what an answer refers to, by its number: of each passage the sentences that support the answer."""
+    return {
+        number: _supporting(answer, number, passages[number - 1]) for number in cited_numbers(answer, len(passages))
+    }
+
+
+def _supporting(answer: str, number: int, passage: Passage) -> Passage:
+    """Return the passage from its first to its last supporting sentence; all of it when none stands out."""
+    spans = list(_sentence_spans(passage.text))
+    sentences = [words.term_set(passage.text[start:end]) for start, end in spans]
+    chosen = {best for claim in _claims(answer, number) if (best := _best_sentence(claim, sentences)) is not None}
+    if not chosen:
+        return passage
+    start, end = spans[min(chosen)][0], spans[max(chosen)][1]
+    return replace(passage, start=passage.start + start, end=passage.start + end, text=passage.text[start:end])
+
+
+def _best_sentence(claim: frozenset[str], sentences: Sequence[frozenset[str]]) -> int | None:
+    shared = [len(claim & sentence) for sentence in sentences]
+    most = max(shared, default=0)
+    if most == 0 or (most < _SUPPORTING_WORDS and most < _SUPPORTING_SHARE * len(claim)):
+        return None
+    return shared.index(most)
+
+
+def _claims(answer: str, number: int) -> Iterator[frozenset[str]]:
+    """Yield the words of each sentence that cites a passage. Markers behind a full stop belong to what ended there."""
+    marker = f"[{number}]"
+    claim = ""
+    for sentence in split_sentences(_CODE.sub(" ", answer)):
+        led = _LEADING_MARKERS.match(sentence)
+        if led and marker in led[0]:
+            yield words.term_set(_MARKER.sub(" ", claim))
+        claim = sentence[led.end() :] if led else sentence
+        if marker in claim:
+            yield words.term_set(_MARKER.sub(" ", claim))
+
+
+def _sentence_spans(text: str) -> Iterator[tuple[int, int]]:
+    end = 0
+    for sentence in split_sentences(text):
+        start = text.index(sentence, end)
+        end = start + len(sentence)
+        yield start, end

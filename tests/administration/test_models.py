@@ -134,6 +134,16 @@ def test_found_stores_are_offered_with_one_click(root_client: Client, upstream: 
     assert "2 models" in offered
 
 
+def test_attaching_from_the_empty_chat_leads_back_to_it(root_client: Client, upstream: Upstream) -> None:
+    upstream.stores = [{"kind": "ollama", "path": "/usr/share/ollama/models", "n_models": 2, "size_bytes": 5_000_000}]
+
+    offered = text(root_client, f"{PAGE}stores/?then=chat")
+    response = root_client.post(f"{PAGE}attach/", {"path": "/models/Llama.gguf", "then": "chat"})
+
+    assert 'name="then" value="chat"' in offered
+    assert response.headers["Location"] == "/"
+
+
 def test_stores_of_a_dead_server_are_simply_not_there(root_client: Client, settings: Settings) -> None:
     with Upstream() as gone:
         settings.HEARTH_INFERENCE_URL = gone.url

@@ -120,3 +120,10 @@ def test_an_open_block_is_coloured_while_earlier_blocks_stay_untouched() -> None
     assert '<span class="k">def</span>' in first.tail
     assert second.finished_blocks == ()
     assert '<span class="k">return</span>' in second.tail
+
+
+def test_a_long_block_offers_to_show_all_of_it() -> None:
+    assert '<button type="button" class="code__unfold">Show all 60 lines</button>' in render_markdown(
+        "```\n" + "x\n" * 60 + "```"
+    )
+    assert "code__unfold" not in render_markdown("```\n" + "x\n" * 40 + "```")

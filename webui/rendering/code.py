@@ -11,6 +11,7 @@ from functools import lru_cache
 
 from django.utils.html import escape
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from pygments.lexer import Lexer
 from pygments.lexers import get_lexer_by_name
 from pygments.token import STANDARD_TYPES, _TokenType
@@ -18,7 +19,7 @@ from pygments.token import STANDARD_TYPES, _TokenType
 from .limits import MAX_CODE_CHARS
 
 LONG_CODE_LINES = 40
-"""From here on the page folds a block."""
+"""A block of more lines is folded until its reader asks for all of it."""
 
 _LANGUAGES = {
     # name shown: (Pygments' lexer, further words that models write after the fence)
@@ -98,13 +99,19 @@ def render_code(source: str, info: str) -> str:
     note = ""
     if lexer_name and len(source) > MAX_CODE_CHARS:
         note = f'<p class="code__note">{escape(_("Long code is shown without colours."))}</p>'
-    modifier = " code--long" if source.count("\n") > LONG_CODE_LINES else ""
+    n_lines = len(source.rstrip("\n").split("\n"))
+    modifier, unfold = (" code--long", _unfold_button(n_lines)) if n_lines > LONG_CODE_LINES else ("", "")
     return (
         f'<figure class="code{modifier}"><figcaption class="code__header">'
         f'<span class="code__language">{escape(label or _("Text"))}</span>'
         f'<button type="button" class="code__copy">{escape(_("Copy"))}</button></figcaption>'
-        f'<pre tabindex="0"><code>{coloured}</code></pre>{note}</figure>\n'
+        f'<pre tabindex="0"><code>{coloured}</code></pre>{unfold}{note}</figure>\n'
     )
+
+
+def _unfold_button(n_lines: int) -> str:
+    words = ngettext("Show all %(n)s line", "Show all %(n)s lines", n_lines) % {"n": n_lines}
+    return f'<button type="button" class="code__unfold">{escape(words)}</button>'
 
 
 def _language_word(info: str) -> str:

@@ -37,7 +37,7 @@ MATH_ATTRIBUTES = words(
 CODE_CLASSES = frozenset(name for name in STANDARD_TYPES.values() if name)
 _CLASSES: dict[str, set[str]] = {
     "a": {"image-link", "footnote-backref"},
-    "button": {"citation", "code__copy"},
+    "button": {"citation", "code__copy", "code__unfold"},
     "code": {"math-source", "math-source--block"},
     "div": {"table-scroll", "math-block", "plain-block", "plain-text"},
     "figcaption": {"code__header"},

@@ -103,7 +103,8 @@ def found_stores(request: MemberRequest) -> HttpResponse:
         stores: tuple[FoundStore, ...] = async_to_sync(client.found_stores)()
     except InferenceError:
         stores = ()
-    return render(request, "administration/_found_stores.html", {"stores": stores})
+    context = {"stores": stores, "is_in_chat": request.GET.get("then") == "chat"}
+    return render(request, "administration/_found_stores.html", context)
 
 
 @admin_required
@@ -122,7 +123,8 @@ def attach(request: MemberRequest) -> HttpResponseBase:
         return _page(request, attach_form=form)
     told = ngettext("%(n)s model is attached: %(names)s", "%(n)s models are attached: %(names)s", len(names))
     messages.success(request, told % {"n": len(names), "names": ", ".join(names[:5])})
-    return redirect("administration:models")
+    # Who attached from the empty chat goes on there: the model is ready to be asked.
+    return redirect("chats:new" if request.POST.get("then") == "chat" else "administration:models")
 
 
 @admin_required
