@@ -92,9 +92,12 @@ class RunnerHandle:
 
         Raises:
             BadModelFile: The header reader refused the file.
-            ModelLoadFailed: The model does not fit, loads too slowly, or its process ended.
+            ModelLoadFailed: The model does not fit, loads too slowly, or its process ended or could not be started.
         """
-        process, connection = _spawn()
+        try:
+            process, connection = _spawn()
+        except OSError as exc:  # Too many processes or open files, or too little memory for one more.
+            raise ModelLoadFailed(spec.model, f"its process cannot be started: {exc.strerror}") from exc
         handle = cls(spec, process)
         try:
             async with asyncio.timeout(timeout_s):
@@ -294,13 +297,17 @@ class _Mailbox:
 def _spawn() -> tuple[subprocess.Popen[bytes], socket.socket]:
     ours, theirs = socket.socketpair()
     with theirs:
-        process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-            [sys.executable, "-P", "-m", "inference.runner", str(theirs.fileno())],
-            pass_fds=[theirs.fileno()],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            env=child_environment(),
-        )
+        try:
+            process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+                [sys.executable, "-P", "-m", "inference.runner", str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                env=child_environment(),
+            )
+        except OSError:
+            ours.close()
+            raise
     return process, ours
 
 

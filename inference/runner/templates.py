@@ -196,9 +196,10 @@ class ChatTemplate:
             try:
                 return self._render_once(messages, think)
             except TemplateFailed as exc:
-                if not exc.is_refusal:
+                simpler = simplified(messages)
+                if not exc.is_refusal or not simpler:
                     raise
-                return self._render_once(simplified(messages), think)
+                return self._render_once(simpler, think)
         except TemplateFailed as exc:
             verb = "refuses these messages" if exc.is_refusal else "cannot be used"
             raise InvalidRequest(f"the model's chat template {verb}: {exc.detail}") from exc
@@ -242,7 +243,10 @@ class ChatTemplate:
 
 
 def simplified(messages: Sequence[ChatMessage]) -> list[ChatMessage]:
-    """Return messages that strict templates take: no system message, and no two of one role in a row."""
+    """Return messages that strict templates take: no system message, and no two of one role in a row.
+
+    Nothing is left of a lone system message without text.
+    """
     system = "\n\n".join(message.content for message in messages if message.role == "system")
     merged: list[ChatMessage] = []
     for message in [ChatMessage(role="user", content=system)] * bool(system) + [

@@ -466,6 +466,11 @@ class Scheduler:
         except asyncio.CancelledError:
             self._seats.pop(seat.key, None)
             raise
+        except Exception:
+            # A mistake of ours, logged when the task ends; nobody may wait for this seat for ever.
+            self._seats.pop(seat.key, None)
+            self._load_failed(seat, ModelLoadFailed(seat.spec.model, "internal error"))
+            raise
         else:
             seat.runner = runner
             seat.load_s = self.clock() - began

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 import subprocess
@@ -538,6 +539,18 @@ async def test_weights_that_llama_cpp_refuses_fail_readably(start: Start, tmp_pa
         await start(path)
 
     assert "llama" in caught.value.detail
+
+
+async def test_a_process_that_cannot_be_started_is_a_failed_load(
+    tiny_gguf: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_arguments: object, **_options: object) -> None:
+        raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr("inference.runner.handle.subprocess.Popen", full)
+
+    with pytest.raises(ModelLoadFailed, match="cannot be started: Resource temporarily unavailable"):
+        await RunnerHandle.start(RunnerSpec(kind="llama", model="m", path=tiny_gguf), timeout_s=5)
 
 
 async def test_a_load_that_takes_too_long_leaves_no_process(tiny_gguf: Path) -> None:

@@ -235,6 +235,11 @@ def test_a_refusal_that_cannot_be_helped_is_told(process: TemplateProcess) -> No
         rendered(process, "{{ raise_exception('no, thanks') }}", USER)
 
 
+def test_an_empty_system_message_alone_is_refused_by_a_strict_template(process: TemplateProcess) -> None:
+    with pytest.raises(InvalidRequest, match="System role not supported"):
+        rendered(process, NO_SYSTEM, ("system", ""))
+
+
 def test_simplified_messages_have_no_system_and_alternate() -> None:
     assert simplified(messages(SYSTEM, USER, QUESTION, ANSWER)) == messages(
         ("user", "Be brief.\n\nHi!\n\nAnd you?"), ANSWER

@@ -154,7 +154,7 @@ class FakeStarter:
 
     def __init__(self) -> None:
         self.runners: list[FakeRunner] = []
-        self.errors: list[InferenceError] = []
+        self.errors: list[Exception] = []
         self.n_starts = 0
         self.n_cancelled = 0
         self.gate = asyncio.Event()

@@ -420,6 +420,20 @@ async def test_everybody_who_waits_for_a_failed_load_is_told(
     assert scheduler.n_waiting() == 0
 
 
+async def test_a_load_that_fails_by_a_mistake_keeps_nobody_waiting(
+    make_scheduler: MakeScheduler, starter: FakeStarter, clock: Clock
+) -> None:
+    scheduler = make_scheduler()
+    starter.errors = [AssertionError("a mistake")]
+
+    with pytest.raises(ModelLoadFailed, match="internal error"):
+        await granted(scheduler, make_model())
+
+    clock.seconds += FIRST_BACKOFF_S
+    assert await granted(scheduler, make_model())
+    assert scheduler.n_waiting() == 0
+
+
 async def test_a_failed_load_is_not_tried_again_at_once_but_later(
     make_scheduler: MakeScheduler, starter: FakeStarter, clock: Clock
 ) -> None:
