@@ -18,6 +18,7 @@ from typing import Literal
 from inference.dialects.thinking import Split, ThinkingSplitter
 from inference.runner.native import CACHE_FULL, DECODED, INTERRUPTED, Context, Model, Sampler
 from inference.runner.options import GenerationOptions
+from inference.runner.pace import Pace
 from inference.runner.protocol import WireError, WireEvent, WireFinish
 from inference.runner.slots import Slot, Slots, Tokens
 from inference.runner.text import TextAssembler
@@ -160,7 +161,7 @@ class Engine:
         self._clock = clock
         self._waiting: deque[Request] = deque()
         self._running: list[Running] = []
-        self._row_s: float | None = None
+        self._pace = Pace()
         self._step_lock = threading.Lock()
         self._in_long_step: frozenset[int] = frozenset()
 
@@ -193,7 +194,7 @@ class Engine:
         started = self._clock()
         if self._decode(shares):
             now = self._clock()
-            self._learn(shares, now - started)
+            self._pace.learn(_n_rows(shares), now - started)
             events += self._pick_tokens(shares, now)
         return events
 
@@ -250,9 +251,8 @@ class Engine:
 
     def _prompt_rows(self, n_generating: int) -> int:
         room = self._context.batch.capacity - n_generating
-        if not n_generating or self._row_s is None:
-            return room
-        return min(room, max(MIN_PROMPT_ROWS, int(STEP_AIM_S / self._row_s)))
+        aim = self._pace.rows_within(STEP_AIM_S)
+        return room if not n_generating or aim is None else min(room, max(MIN_PROMPT_ROWS, aim))
 
     def _add_rows(self, running: Running, n_rows: int) -> Share:
         slot = running.slot
@@ -278,8 +278,7 @@ class Engine:
 
     def _decode_watched(self, shares: list[Share]) -> int:
         """Decode in such a way that `interrupt` works when that is worth it."""
-        n_rows = sum(share.n_rows for share in shares)
-        is_long = self._row_s is None or n_rows * self._row_s > INTERRUPT_WORTH_S
+        is_long = self._pace.may_exceed(_n_rows(shares), INTERRUPT_WORTH_S)
         requests = [share.running.request for share in shares]
         with self._step_lock:
             self._context.clear_interrupt()
@@ -292,13 +291,6 @@ class Engine:
         finally:
             with self._step_lock:
                 self._in_long_step = frozenset()
-
-    def _learn(self, shares: list[Share], took_s: float) -> None:
-        n_rows = sum(share.n_rows for share in shares)
-        if n_rows < MIN_PROMPT_ROWS // 2:
-            return
-        row_s = took_s / n_rows
-        self._row_s = row_s if self._row_s is None else 0.7 * self._row_s + 0.3 * row_s
 
     def _pick_tokens(self, shares: list[Share], now: float) -> list[WireEvent]:
         events: list[WireEvent] = []
@@ -313,3 +305,7 @@ class Engine:
             if len(event) > 1:
                 events.append(event)
         return events
+
+
+def _n_rows(shares: Iterable[Share]) -> int:
+    return sum(share.n_rows for share in shares)
