@@ -33,12 +33,16 @@ def searchable_documents(user_id: int, document_ids: Collection[int]) -> QuerySe
 
 def due_documents(busy_owners: Collection[int], excluded: Collection[int]) -> QuerySet[Document]:
     """Return unfinished documents whose time has come: owners with nothing in work first, then the oldest."""
-    waits_behind_own = Case(
-        When(owner_id__in=list(busy_owners), then=Value(1)), default=Value(0), output_field=IntegerField()
-    )
-    return (
+    due = (
         Document.objects.filter(Q(retry_at=None) | Q(retry_at__lte=timezone.now()))
         .filter(state__in=Document.UNFINISHED_STATES)
         .exclude(pk__in=excluded)
-        .order_by(waits_behind_own, "created_at", "pk")
+        .order_by("created_at", "pk")
     )
+    if not busy_owners:
+        # An empty condition would be a constant, and PostgreSQL reads a constant as the number of a column.
+        return due
+    waits_behind_own = Case(
+        When(owner_id__in=list(busy_owners), then=Value(1)), default=Value(0), output_field=IntegerField()
+    )
+    return due.order_by(waits_behind_own, "created_at", "pk")

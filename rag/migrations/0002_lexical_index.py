@@ -9,9 +9,10 @@ from django.db.migrations.state import StateApps
 CREATE = {
     # The terms are stemmed and folded before they come here; unicode61 only has to split them at blanks.
     "sqlite": ['CREATE VIRTUAL TABLE rag_lexical USING fts5(terms, tokenize = "unicode61 remove_diacritics 0")'],
+    # No foreign key, as on SQLite: `lexical.remove` goes before every chunk, and Django, which does not know this
+    # table, could not empty the other one.
     "postgresql": [
-        """CREATE TABLE rag_lexical (
-             chunk_id bigint PRIMARY KEY REFERENCES rag_chunk (id) ON DELETE CASCADE, terms tsvector NOT NULL)""",
+        "CREATE TABLE rag_lexical (chunk_id bigint PRIMARY KEY, terms tsvector NOT NULL)",
         "CREATE INDEX rag_lexical_terms ON rag_lexical USING gin (terms)",
     ],
 }
