@@ -20,6 +20,7 @@ WRONG_VALUES: list[tuple[str, str, Callable[[Environment], Any], str]] = [
     ("PORT", "9" * 5000, lambda env: env.integer("PORT", 3000, minimum=1, maximum=65535), "whole number"),
     ("DEBUG", "maybe", lambda env: env.boolean("DEBUG", False), "yes or no"),
     ("SIGNUP", "al", lambda env: env.choice("SIGNUP", "open", ("open", "closed")), "one of open, closed"),
+    ("URLS", "http://box:1;notaurl", lambda env: env.urls("URLS"), "http:// or https://"),
     ("HOST", "a b", lambda env: env.host("HOST", "127.0.0.1"), "'a b'"),
     ("HOST", "localhost:3000", lambda env: env.host("HOST", "127.0.0.1"), "without a port"),
     ("HOSTS", "https://x.org", lambda env: env.hosts("HOSTS"), "without scheme"),
@@ -75,6 +76,13 @@ def test_every_wrong_value_is_told_at_once() -> None:
     with pytest.raises(WrongSettings) as refused:
         env.refuse_wrong()
     assert [wrong.name for wrong in refused.value.settings] == ["PORT", "DEBUG"]
+
+
+def test_addresses_are_separated_by_semicolons() -> None:
+    env = Environment({"URLS": "http://one:11434; https://two.example.org/v1 ;"})
+
+    assert env.urls("URLS") == ["http://one:11434", "https://two.example.org/v1"]
+    env.refuse_wrong()
 
 
 def test_an_empty_value_counts_as_not_given() -> None:

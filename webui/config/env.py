@@ -177,6 +177,15 @@ class Environment:
         )
         return default
 
+    def urls(self, name: str) -> list[str]:
+        """Return web addresses separated by `;`. They are not repeated in the problem, as one may hold a password."""
+        values = self.words(name, ";")
+        if not all(_is_url(value, ("http", "https")) for value in values):
+            self.reject(
+                name, "must hold URLs that start with http:// or https://, separated by ;", "http://gpu-box:11434"
+            )
+        return values
+
     def listen_address(self, name: str, default: tuple[str, int]) -> tuple[str, int]:
         """Return host and port of an address as Ollama writes it: `host`, `:port`, `host:port` or a URL."""
         value = self.text(name)

@@ -93,8 +93,8 @@ if HEARTH_ADMIN_EMAIL and not HEARTH_ADMIN_PASSWORD:
 
 # ---- connections from the environment, with the names that Open WebUI's users know ---------------------
 
-OLLAMA_BASE_URLS = env.words("OLLAMA_BASE_URLS", ";") or env.words("OLLAMA_BASE_URL", ";")
-OPENAI_API_BASE_URLS = env.words("OPENAI_API_BASE_URLS", ";") or env.words("OPENAI_API_BASE_URL", ";")
+OLLAMA_BASE_URLS = env.urls("OLLAMA_BASE_URLS") or env.urls("OLLAMA_BASE_URL")
+OPENAI_API_BASE_URLS = env.urls("OPENAI_API_BASE_URLS") or env.urls("OPENAI_API_BASE_URL")
 OPENAI_API_KEYS = env.secret("OPENAI_API_KEYS") or env.secret("OPENAI_API_KEY")
 
 # ---- Django ------------------------------------------------------------------------------------------
