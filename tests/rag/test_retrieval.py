@@ -49,6 +49,14 @@ def test_chinese_is_found_by_its_words(ingested: Upload, alice: User) -> None:
     assert found.trace.dense_trust == 0
 
 
+def test_a_short_chinese_question_for_a_person_finds_the_passage(ingested: Upload, alice: User) -> None:
+    document = ingested(alice, "公司的年会将于十二月二十四日在成都举行，由李明主持。", "notice.txt")
+
+    found = ask(alice, "谁主持年会？", [document])
+
+    assert "李明" in found.passages[0].text
+
+
 def test_nothing_comes_back_when_nothing_matches(ingested: Upload, alice: User) -> None:
     document = ingested(alice, text_pdf(LOCKERS), "lockers.pdf")
 

@@ -29,6 +29,7 @@ def test_texts_become_terms(text: str, found: list[str]) -> None:
     [
         ("What is the access code of Doctor Belavan?", ["access", "code", "doctor", "belavan"]),
         ("数据库的备份怎么恢复？", ["数据", "据库", "备份", "恢复"]),
+        ("谁主持年会？", ["主持", "持年", "年会"]),
         ("Who is she?", ["who", "is", "she"]),
     ],
 )
