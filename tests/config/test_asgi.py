@@ -87,7 +87,8 @@ async def test_head_is_answered_without_a_body(collected: StaticFiles) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/static/../secret_key", "/static/%2e%2e/secret_key", "/static//etc/passwd", "/static/../static.collected", "/x"]
+    "path",
+    ["/static/../secret_key", "/static/%2e%2e/secret_key", "/static//etc/passwd", "/static/../static.collected", "/x"],
 )
 async def test_everything_else_is_the_applications(collected: StaticFiles, path: str) -> None:
     assert await fetch(collected, path) == (404, [], b"from the application")

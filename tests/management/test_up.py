@@ -79,6 +79,16 @@ class Running:
         finally:
             connection.close()
 
+    def post_in_pieces(self, path: str, pieces: Iterator[bytes]) -> tuple[int, bytes]:
+        """Send a body whose length nobody announces."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.web_port, timeout=10)
+        try:
+            connection.request("POST", path, pieces, {"Accept": "application/json"}, encode_chunked=True)
+            response = connection.getresponse()
+            return response.status, response.read()
+        finally:
+            connection.close()
+
     def is_answering(self) -> bool:
         try:
             return self.get("/ready")[0] == http.HTTPStatus.OK
@@ -124,9 +134,16 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def running(data: Path) -> Iterator[Running]:
-    with started(data) as running:
+    with started(data, HEARTH_MAX_UPLOAD_MB="1") as running:
         running.wait_until_ready()
         yield running
+
+
+def test_an_upload_beyond_the_limit_is_refused_in_words_once_it_has_been_sent(running: Running) -> None:
+    status, body = running.post_in_pieces("/documents/upload/", (bytes(1024 * 1024) for _ in range(8)))
+
+    assert status == 413
+    assert "At most 1 MB" in json.loads(body)["error"]
 
 
 def test_the_address_stands_on_a_line_of_its_own_once_everything_is_ready(running: Running) -> None:

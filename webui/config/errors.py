@@ -19,7 +19,7 @@ class ErrorPage:
     """What a person reads."""
 
     title: _StrPromise
-    advice: _StrPromise
+    advice: _StrPromise | str
 
 
 PAGES = {
@@ -70,9 +70,18 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 
 def _answer(request: HttpRequest, code: str, *, status: int) -> HttpResponse:
-    page = PAGES[code]
-    accept = request.headers.get("Accept", "")
+    return _page_or_json(PAGES[code], code, status=status, accept=request.headers.get("Accept", ""))
+
+
+def too_large(accept: str, *, limit_mb: int) -> HttpResponse:
+    """Answer a request whose body is not read at all."""
+    advice = _("At most %(limit)s MB can be sent here at once.") % {"limit": limit_mb}
+    page = ErrorPage(title=PAGES["too_large"].title, advice=advice)
+    return _page_or_json(page, "too_large", status=413, accept=accept, sentence=f"{page.title}. {advice}")
+
+
+def _page_or_json(page: ErrorPage, code: str, *, status: int, accept: str, sentence: str = "") -> HttpResponse:
     if "text/html" not in accept and "json" in accept:
-        return JsonResponse({"error": str(page.title), "code": code}, status=status)
+        return JsonResponse({"error": sentence or str(page.title), "code": code}, status=status)
     # Without the request: the page must not fail for the reason that brought it here (session, database, host).
     return HttpResponse(render_to_string("errors/error.html", {"page": page, "status": status}), status=status)

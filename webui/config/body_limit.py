@@ -1,0 +1,67 @@
+"""Refuses requests that bring more than their path takes, before Django reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from csp.utils import build_policy
+from django.conf import settings
+from django.urls import reverse
+
+from webui.config.errors import too_large
+
+MEGABYTE: Final = 1024 * 1024
+ENVELOPE_BYTES: Final = 64 * 1024
+"""What a form may add to its file: field names, boundaries, the token."""
+
+
+def largest_body_bytes() -> int:
+    """Return the limit of uploads, the only requests that may be large."""
+    return int(settings.HEARTH_MAX_UPLOAD_MB) * MEGABYTE + ENVELOPE_BYTES
+
+
+def body_limit(path: str) -> int:
+    return largest_body_bytes() if path == reverse("documents:upload") else settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+
+
+class BodyLimit:
+    """Answers 413 at once when the announced length is too large, and counts what comes unannounced."""
+
+    def __init__(self, application: Any) -> None:
+        self.application = application
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        limit = body_limit(scope["path"])
+        if _announced_bytes(scope["headers"]) > limit:
+            await _refuse(scope, send, limit)
+            return
+        n_bytes = 0
+
+        async def receive_within_limit() -> dict[str, Any]:
+            nonlocal n_bytes
+            message: dict[str, Any] = await receive()
+            n_bytes += len(message.get("body", b""))
+            # Then the application drops what it has read, as when a visitor leaves, and answers nothing.
+            return message if n_bytes <= limit else {"type": "http.disconnect"}
+
+        await self.application(scope, receive_within_limit, send)
+        if n_bytes > limit:
+            await _refuse(scope, send, limit)
+
+
+def _announced_bytes(headers: Iterable[tuple[bytes, bytes]]) -> int:
+    value = dict(headers).get(b"content-length", b"")
+    # Longer ones do not fit anything, and int() takes its time with thousands of digits.
+    return int(value[:20]) if value.isdigit() else 0
+
+
+async def _refuse(scope: dict[str, Any], send: Any, limit: int) -> None:
+    accept = dict(scope["headers"]).get(b"accept", b"").decode("latin1")
+    response = too_large(accept, limit_mb=limit // MEGABYTE)
+    # No middleware comes after this.
+    response.headers["Content-Security-Policy"] = build_policy()
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    headers = [(name.lower().encode("latin1"), value.encode("latin1")) for name, value in response.items()]
+    await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
+    await send({"type": "http.response.body", "body": response.content})
