@@ -1,6 +1,7 @@
 """Embed many texts for several callers at once: a few texts per step, callers taking turns.
 
-Taking turns keeps a question from waiting behind the thousand chunks of a document.
+Taking turns keeps a question from waiting behind the thousand chunks of a document; and who has just come goes before
+all who have begun, so that it does not wait behind one chunk of each of ten documents either.
 """
 
 from __future__ import annotations
@@ -68,20 +69,21 @@ class EmbeddingQueue:
 
     def __init__(self, embedder: Embedder) -> None:
         self._embedder = embedder
-        self._jobs: deque[EmbedJob] = deque()
+        self._new: deque[EmbedJob] = deque()
+        self._begun: deque[EmbedJob] = deque()
 
     @property
     def has_work(self) -> bool:
-        return bool(self._jobs)
+        return bool(self._new or self._begun)
 
     def submit(self, job: EmbedJob) -> None:
-        self._jobs.append(job)
+        self._new.append(job)
 
     def step(self) -> EmbedJob | None:
         """Embed some texts of the job whose turn it is; return the job when that finished it."""
-        if not self._jobs:
+        if not self.has_work:
             return None
-        job = self._jobs.popleft()
+        job = (self._new or self._begun).popleft()
         if job.ticket.is_cancelled:
             return None
         rest = job.texts[job.n_done :]
@@ -91,8 +93,18 @@ class EmbeddingQueue:
             job.n_done += n_texts
         if job.n_done == len(job.texts):
             return job
-        self._jobs.append(job)
+        self._begun.append(job)
         return None
+
+
+def fitting_padded(texts: Sequence[Sequence[int]], n_tokens: int) -> int:
+    """Return how many of the first texts, padded to the longest of them, hold so many tokens; one at least."""
+    longest = 0
+    for index, tokens in enumerate(texts):
+        longest = max(longest, len(tokens))
+        if index and (index + 1) * longest > n_tokens:
+            return index
+    return len(texts)
 
 
 def normalised(vectors: Vectors) -> Vectors:

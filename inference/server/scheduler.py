@@ -45,7 +45,8 @@ WATCH_EVERY_S = 5.0
 """How often a runner that died while nobody used it is noticed."""
 
 LONGEST_EMBEDDED = 8192
-_EMBEDDING_SLOTS = 4
+_EMBEDDING_SLOTS = 32
+"""They take no memory: the runner lets its callers take turns, and a question must not wait here for documents."""
 
 
 class Runner(Protocol):

@@ -3,8 +3,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import pytest
 
-from inference.runner.embedding import EmbeddingQueue, EmbedJob, Vectors, normalised
+from inference.runner.embedding import EmbeddingQueue, EmbedJob, Vectors, fitting_padded, normalised
 from inference.runner.worker import Ticket
 
 
@@ -48,6 +49,25 @@ def test_a_question_does_not_wait_behind_a_document() -> None:
     assert run(queue) == [2, 1]
 
 
+def test_a_question_goes_before_all_documents_that_have_begun() -> None:
+    queue = EmbeddingQueue(LengthEmbedder())
+    for number in range(1, 11):
+        queue.submit(job(number, 100))
+        queue.step()
+    question = job(11, 1)
+    queue.submit(question)
+
+    assert queue.step() is question
+
+
+def test_questions_are_answered_in_their_order() -> None:
+    queue = EmbeddingQueue(LengthEmbedder())
+    for number in (1, 2, 3):
+        queue.submit(job(number, 1))
+
+    assert run(queue) == [1, 2, 3]
+
+
 def test_vectors_keep_the_order_of_the_texts_and_have_length_one() -> None:
     queue = EmbeddingQueue(LengthEmbedder())
     document = job(1, 5)
@@ -82,3 +102,19 @@ def test_no_texts_give_no_vectors() -> None:
 
 def test_a_row_of_zeros_stays_as_it_is() -> None:
     assert normalised(np.zeros((1, 3), np.float32)).tolist() == [[0, 0, 0]]
+
+
+@pytest.mark.parametrize(
+    ("lengths", "n_fitting"),
+    [
+        ([], 0),
+        ([300, 1], 1),
+        ([100], 1),
+        ([100, 100, 1], 2),
+        ([1, 100, 100], 2),
+        ([1, 1, 251], 2),
+        ([5] * 60, 51),
+    ],
+)
+def test_as_many_texts_share_a_step_as_fit_with_their_padding(lengths: list[int], n_fitting: int) -> None:
+    assert fitting_padded([[7] * length for length in lengths], 256) == n_fitting
