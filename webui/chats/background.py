@@ -9,7 +9,8 @@ from channels.db import database_sync_to_async
 from django.db import DatabaseError
 from django.utils import timezone
 
-from webui.chats import conf
+from webui.chats import conf, intake
+from webui.chats.protocol import GenerationEnded
 from webui.chats.registry import registry
 from webui.chats.services import chats, generations
 
@@ -19,15 +20,27 @@ INTERVAL_S = 60.0
 PROCESS_STARTED = timezone.now()
 
 
-async def chat_upkeep(interval_s: float = INTERVAL_S) -> None:
-    """Mark what a crash left running, then, once a minute, clear up; for as long as the process lives."""
+async def chat_upkeep(interval_s: float | None = None) -> None:
+    """Mark what a crash left running, then, now and again, clear up; for as long as the process lives."""
+    # From the start, not from the first socket on: what the pages of this process change shows on others' too.
+    registry().connect_processes()
     await database_sync_to_async(recover)()
     while True:
-        await asyncio.sleep(interval_s)
+        await asyncio.sleep(interval_s or _interval_s())
         try:
-            await database_sync_to_async(clear_up)()
+            ended = await database_sync_to_async(clear_up)()
         except DatabaseError:
             logger.exception("The chats could not be cleared up.")
+            continue
+        for end in ended:
+            registry().tell_chat(end["chat"], end)
+
+
+def _interval_s() -> float:
+    """Return how often to look: where other processes may die, often enough that their pages do not wait for long."""
+    if not conf.has_several_processes():
+        return INTERVAL_S
+    return min(INTERVAL_S, conf.heartbeat_timeout().total_seconds() / 2)
 
 
 async def end_answers() -> None:
@@ -38,10 +51,11 @@ async def end_answers() -> None:
 def recover() -> None:
     """Mark the answers whose process has died: at the start of the only process, all there are from before."""
     is_alone = not conf.has_several_processes()
-    generations.interrupt_abandoned(PROCESS_STARTED if is_alone else timezone.now() - conf.HEARTBEAT_DEAD_AFTER)
+    generations.interrupt_abandoned(PROCESS_STARTED if is_alone else timezone.now() - conf.heartbeat_timeout())
 
 
-def clear_up() -> None:
+def clear_up() -> list[GenerationEnded]:
+    """Return the ends of the answers whose process has died, for the pages that still wait for them."""
     now = timezone.now()
-    generations.interrupt_abandoned(now - conf.HEARTBEAT_DEAD_AFTER)
     chats.purge_deleted(now)
+    return intake.interrupt_abandoned(now - conf.heartbeat_timeout())

@@ -27,8 +27,10 @@ def has_several_processes() -> bool:
     return bool(backend) and "InMemory" not in backend
 
 
+def heartbeat_timeout() -> timedelta:
+    """Return how long a generation may be silent before its process counts as dead; it is renewed every second."""
+    return timedelta(seconds=int(getattr(settings, "HEARTH_HEARTBEAT_TIMEOUT_S", 30)))
+
+
 UNDO_WINDOW = timedelta(minutes=10)
 """How long a deleted chat can be brought back before its rows are gone."""
-
-HEARTBEAT_DEAD_AFTER = timedelta(seconds=30)
-"""A generation without a heartbeat for that long has lost its process. The journal renews it every second."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from uuid import uuid4
 
@@ -20,6 +21,19 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 GROUP: Final = "hearth.web"
+RENEW_S: Final = 3600.0
+RETRY_S: Final = 1.0
+
+
+async def _again_and_again(work: Callable[[], Awaitable[None]]) -> None:
+    """Do something for ever. What is lost while the layer is away, pages get with an answer's end at the latest."""
+    while True:
+        try:
+            await work()
+        except Exception:
+            # The outermost handler of this task; which errors there are depends on the layer.
+            logger.exception("The channel layer failed; it is tried again.")
+        await asyncio.sleep(RETRY_S)
 
 
 class ChannelLayer(Protocol):
@@ -31,7 +45,7 @@ class ChannelLayer(Protocol):
 
 
 class Crossing:
-    """One process's end. Owned by its registry, which runs `send_all` and `receive_all` as tasks."""
+    """One process's end. Owned by its registry, which runs `keep_sending` and `keep_receiving` as tasks."""
 
     def __init__(self, registry: Registry, layer: ChannelLayer) -> None:
         self._registry = registry
@@ -66,25 +80,44 @@ class Crossing:
         self._messages.append(message)
         self._news.set()
 
+    async def keep_sending(self) -> None:
+        await _again_and_again(self.send_all)
+
+    async def keep_receiving(self) -> None:
+        await _again_and_again(self.receive_all)
+
     async def send_all(self) -> None:
         while True:
             await self._news.wait()
             self._news.clear()
             messages, self._messages = self._messages, []
             events = [{"kind": "chat", "event": frame.event} for frame in self._outbox.take_all()]
-            for message in [*events, *messages]:
-                await self._layer.group_send(GROUP, {"type": "hearth.told", "origin": self._origin, **message})
+            # One send for all that has come together during the last one: each costs a round trip.
+            told = {"type": "hearth.told", "origin": self._origin, "messages": [*events, *messages]}
+            await self._layer.group_send(GROUP, told)
 
     async def receive_all(self) -> None:
         channel = await self._layer.new_channel()
         await self._layer.group_add(GROUP, channel)
         try:
-            while True:
-                message = await self._layer.receive(channel)
-                if message.get("origin") != self._origin:
-                    self._take(message)
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._stay_in_group(channel))
+                group.create_task(self._take_all(channel))
         finally:
             await self._layer.group_discard(GROUP, channel)
+
+    async def _stay_in_group(self, channel: str) -> None:
+        """Enter the group again and again: the layer forgets its members after a day."""
+        while True:
+            await asyncio.sleep(RENEW_S)
+            await self._layer.group_add(GROUP, channel)
+
+    async def _take_all(self, channel: str) -> None:
+        while True:
+            told = await self._layer.receive(channel)
+            if told.get("origin") != self._origin:
+                for message in told["messages"]:
+                    self._take(message)
 
     def _take(self, message: dict[str, Any]) -> None:
         kind = message["kind"]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Final
 from uuid import UUID
 
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from webui.accounts.models import User
 from webui.chats import access, queries
@@ -25,6 +26,8 @@ from webui.chats.services.generations import Task
 from webui.chats.services.messages import Asked
 from webui.chats.views.fragments import chat_url, render_message, render_messages, render_sidebar
 
+LAST_SEQ: Final = 2**53 - 1
+"""Comes after whatever a process told before it died; the largest number that a page can count to."""
 JUST_ENDED = timedelta(minutes=1)
 """A page that was loaded while an answer ran may open its socket when the answer has ended."""
 
@@ -126,6 +129,21 @@ def open_chat(user: User, uuid: str, seen: dict[str, int]) -> OpenedChat:
 def ended_generations(user: User, uuid: str, wanted: Collection[str], seen: dict[str, int]) -> list[GenerationEnded]:
     """Return the ends of some generations of a chat, for those that have ended."""
     return _ended(access.chat_read(user, uuid), wanted, seen)
+
+
+def interrupt_abandoned(silent_since: datetime) -> list[GenerationEnded]:
+    """Mark the generations that no process has renewed since then; return the ends of those that this call marked."""
+    silent = Generation.objects.filter(state__in=Generation.ACTIVE_STATES, heartbeat_at__lt=silent_since)
+    ends = []
+    for generation in silent.select_related("message__chat__owner"):
+        # Of several processes that look at the same time, one marks the row and tells of it.
+        if not generations.interrupt_abandoned(silent_since, among=Generation.objects.filter(pk=generation.pk)):
+            continue
+        generation.refresh_from_db(fields=["state"])
+        chat = generation.message.chat
+        with translation.override(chat.owner.language or None):
+            ends.append(_end_of(chat, generation, LAST_SEQ))
+    return ends
 
 
 def _ended(chat: Chat, wanted: Collection[str], seen: dict[str, int]) -> list[GenerationEnded]:

@@ -51,8 +51,8 @@ class Registry:
     def connect_processes(self) -> None:
         """Listen to the other processes, where there are any."""
         if self.crossing is not None:
-            self.ensure("sending", self.crossing.send_all)
-            self.ensure("receiving", self.crossing.receive_all)
+            self.ensure("sending", self.crossing.keep_sending)
+            self.ensure("receiving", self.crossing.keep_receiving)
 
     def leave(self, socket: Socket) -> None:
         self.sockets.discard(socket)

@@ -172,7 +172,17 @@ DATABASES: dict[str, dict[str, Any]] = {
         "PASSWORD": _database.password,
         "HOST": _database.host,
         "PORT": _database.port,
-        "OPTIONS": {"connect_timeout": "10", **_database.options},
+        # A request runs in a thread of its own, so a connection that stayed open would never be found again.
+        "CONN_MAX_AGE": 0,
+        "OPTIONS": {
+            "connect_timeout": "10",
+            # A database machine that vanished is noticed within a minute, not after hours.
+            "keepalives_idle": "30",
+            "keepalives_interval": "10",
+            "keepalives_count": "3",
+            "application_name": "hearth",
+            **_database.options,
+        },
     }
     if _database
     else {
@@ -192,10 +202,15 @@ DATABASES: dict[str, dict[str, Any]] = {
 }
 REDIS_URL = env.url("REDIS_URL", "", ("redis", "rediss"), "redis://localhost:6379/0")
 CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
-    "default": {"BACKEND": "channels_redis.core.RedisChannelLayer", "CONFIG": {"hosts": [REDIS_URL]}}
+    "default": {
+        "BACKEND": "channels_redis.core.RedisChannelLayer",
+        "CONFIG": {"hosts": [REDIS_URL], "capacity": 10_000},
+    }
     if REDIS_URL
     else {"BACKEND": "channels.layers.InMemoryChannelLayer"}
 }
+# An answer whose process has not been heard of for that long is marked as interrupted.
+HEARTH_HEARTBEAT_TIMEOUT_S = env.integer("HEARTH_HEARTBEAT_TIMEOUT_S", 30, minimum=3, maximum=3600)
 CACHES: dict[str, dict[str, Any]] = {
     "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
     if REDIS_URL

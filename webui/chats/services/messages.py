@@ -136,7 +136,7 @@ def _idle_chat(user: User, uuid: UUID | str) -> Chat:
     chat = access.chat_write(user, uuid)
     running = active_generations(chat)
     if running.exists():
-        generations.interrupt_abandoned(timezone.now() - conf.HEARTBEAT_DEAD_AFTER, among=running)
+        generations.interrupt_abandoned(timezone.now() - conf.heartbeat_timeout(), among=running)
         if running.exists():
             raise AnswerRunning
     return chat
