@@ -23,6 +23,14 @@ from inference import client
 logger = logging.getLogger(__name__)
 CHECK_TIMEOUT_S = 3.0
 SUPERVISOR = "webui.management.supervisor"
+PROCESSES = {
+    # An argument of its command: what a person calls it.
+    SUPERVISOR: _("Supervisor"),
+    "webui": _("Web server"),
+    "inference.server": _("Built-in model server"),
+    "inference.runner": _("Model in memory"),
+    "inference.runner.template_process": _("Reader of chat templates"),
+}
 PACKAGES = ("Django", "llama-cpp-python", "chromadb", "onnxruntime")
 
 
@@ -127,9 +135,11 @@ def _command(process: psutil.Process) -> list[str]:
 
 
 def _title(command: list[str]) -> str:
-    """Return what a person recognises: the module or command, without the interpreter's path."""
-    words = [word.rsplit("/", 1)[-1] for word in command[1:] if not word.startswith("-")]
-    return " ".join(words[:2]) or "python"
+    """Return what a person recognises; for a process that is not ours, its first word without the path."""
+    for word, title in PROCESSES.items():
+        if word in command:
+            return str(title)
+    return command[0].rsplit("/", 1)[-1] if command else "python"
 
 
 def disk() -> Disk:

@@ -20,7 +20,16 @@ class ChatComposer extends HTMLElement {
 
   connectedCallback() {
     this.#chat = this.closest("chat-page")?.getAttribute("data-chat") ?? "";
-    this.#attachments ??= new Attachments(this.#find("[data-chips]"), this.#template("[data-chip]"), () => this.#changed());
+    this.#attachments ??= new Attachments(
+      this.#find("[data-chips]"),
+      this.#template("[data-chip]"),
+      {
+        statusUrl: this.dataset.statusUrl ?? "",
+        reading: this.dataset.reading ?? "",
+        unreadable: this.dataset.unreadable ?? "",
+      },
+      () => this.#changed(),
+    );
     this.#completion ??= new DocumentCompletion({
       panel: this.#find("[data-completion]"),
       area: this.#area,

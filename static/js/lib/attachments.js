@@ -1,15 +1,22 @@
 import { copyOf } from "../render.js";
+import { getJson } from "./requests.js";
 import { uploadFile } from "./upload.js";
+
+const ASK_AGAIN_MS = 1000;
 
 /**
  * @typedef {import("./drafts.js").DraftDocument} DraftDocument
  * @typedef {{document: DraftDocument | null, chip: HTMLElement}} Attachment
+ * @typedef {{statusUrl: string, reading: string, unreadable: string}} Words `statusUrl` holds NOBODY for the document
  */
+
+const NOBODY = "00000000-0000-0000-0000-000000000000";
 
 /** The documents that go with the next message: chips in the composer, some still being uploaded. */
 export class Attachments {
   #list;
   #template;
+  #words;
   #onChange;
   /** @type {Set<Attachment>} */
   #items = new Set();
@@ -17,11 +24,13 @@ export class Attachments {
   /**
    * @param {HTMLElement} list
    * @param {HTMLTemplateElement} template
+   * @param {Words} words
    * @param {() => void} onChange
    */
-  constructor(list, template, onChange) {
+  constructor(list, template, words, onChange) {
     this.#list = list;
     this.#template = template;
+    this.#words = words;
     this.#onChange = onChange;
   }
 
@@ -31,7 +40,7 @@ export class Attachments {
   }
 
   get isUploading() {
-    return [...this.#items].some(({ document, chip }) => !document && !chip.classList.contains("chip--failed"));
+    return [...this.#items].some(({ document }) => !document);
   }
 
   clear() {
@@ -43,8 +52,10 @@ export class Attachments {
   /** @param {DraftDocument} document */
   add(document) {
     if (this.documents.some(({ uuid }) => uuid === document.uuid)) return;
-    this.#show(document.name).document = document;
+    const item = this.#show(document.name);
+    item.document = document;
     this.#onChange();
+    this.#follow(document, item.chip);
   }
 
   /**
@@ -63,11 +74,32 @@ export class Attachments {
         state.textContent = `${Math.round(done * 100)} %`;
       });
       state.textContent = "";
+      this.#follow(item.document, item.chip);
     } catch (error) {
       this.#remove(item);
       onError(/** @type {Error} */ (error));
     }
     this.#onChange();
+  }
+
+  /**
+   * Say on the chip that the server still reads the document, or cannot.
+   *
+   * @param {DraftDocument} document
+   * @param {HTMLElement} chip
+   */
+  async #follow({ uuid }, chip) {
+    const label = /** @type {HTMLElement} */ (chip.querySelector("[data-state]"));
+    while (chip.isConnected) {
+      const now = await getJson(this.#words.statusUrl.replace(NOBODY, uuid)).catch(() => null);
+      const isUnreadable = now?.state === "failed";
+      const isReading = now && !isUnreadable && now.state !== "ready";
+      chip.classList.toggle("chip--unreadable", isUnreadable);
+      chip.title = isUnreadable ? now.detail : "";
+      label.textContent = isUnreadable ? this.#words.unreadable : isReading ? this.#words.reading : "";
+      if (!isReading) return;
+      await new Promise((resolve) => setTimeout(resolve, ASK_AGAIN_MS));
+    }
   }
 
   /** @param {string} name */

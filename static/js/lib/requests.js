@@ -35,6 +35,18 @@ export async function get(url) {
 }
 
 /**
+ * Ask for data; the shape is the caller's to know.
+ *
+ * @param {string} url
+ * @returns {Promise<any>}
+ * @throws {RequestFailed}
+ */
+export async function getJson(url) {
+  const response = await ask(url, { headers: { Accept: "application/json" } });
+  return response.json();
+}
+
+/**
  * @param {string} url
  * @param {RequestInit} options
  */
