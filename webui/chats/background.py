@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from importlib import import_module
 
 from channels.db import database_sync_to_async
+from django.conf import settings
 from django.db import DatabaseError
 from django.utils import timezone
 
@@ -58,4 +60,5 @@ def clear_up() -> list[GenerationEnded]:
     """Return the ends of the answers whose process has died, for the pages that still wait for them."""
     now = timezone.now()
     chats.purge_deleted(now)
+    import_module(settings.SESSION_ENGINE).SessionStore.clear_expired()
     return intake.interrupt_abandoned(now - conf.heartbeat_timeout())

@@ -13,6 +13,7 @@ from channels.db import database_sync_to_async
 from django.conf import settings
 from django.contrib.auth import HASH_SESSION_KEY
 from django.db import DatabaseError
+from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
 from webui.accounts.models import User
@@ -69,7 +70,7 @@ def _verdict(ticket: Ticket, user: User | None, sessions: Collection[str]) -> Us
 def _living_sessions(keys: Collection[str]) -> set[str]:
     store = import_module(settings.SESSION_ENGINE).SessionStore
     if hasattr(store, "get_model_class"):
-        rows = store.get_model_class().objects.filter(session_key__in=keys)
+        rows = store.get_model_class().objects.filter(session_key__in=keys, expire_date__gt=timezone.now())
         return set(rows.values_list("session_key", flat=True))
     return {key for key in keys if store().exists(key)}
 

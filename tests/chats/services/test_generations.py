@@ -85,6 +85,17 @@ def test_the_journal_renews_the_heartbeat(task: Task) -> None:
     assert timezone.now() - stored(task).heartbeat_at < timedelta(minutes=1)
 
 
+def test_the_journal_comes_too_late_for_an_answer_that_has_ended(task: Task) -> None:
+    end_generation(task, Ending(state="finished", content="In 1902."))
+
+    write_journal(
+        [JournalEntry(message_id=task.message_id, generation_id=task.generation_id, content="In", thinking="")],
+        [task.generation_id],
+    )
+
+    assert stored(task).message.content == "In 1902."
+
+
 def test_an_end_stores_everything(task: Task, alice: User) -> None:
     document = make_document(owner=alice)
     passage = Passage(

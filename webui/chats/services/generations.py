@@ -120,19 +120,26 @@ class JournalEntry:
 def write_journal(entries: Sequence[JournalEntry], running: Sequence[int]) -> None:
     """Store the text of running answers and renew the heartbeat of all `running` generations.
 
+    An answer that has ended meanwhile keeps the text of its end.
+
     One transaction and two statements, whatever the number of answers: 200 streams must not make 200
     commits a second.
     """
-    table = connection.ops.quote_name(Message._meta.db_table)
+    messages, runs = (connection.ops.quote_name(model._meta.db_table) for model in (Message, Generation))
     with transaction.atomic(), connection.cursor() as cursor:
-        if entries:
-            cursor.executemany(
-                f"UPDATE {table} SET content = %s, thinking = %s WHERE id = %s",  # noqa: S608  (the name is ours)
-                [(entry.content, entry.thinking, entry.message_id) for entry in entries],
-            )
+        # First, because it locks the generations: none of them ends between this and the next statement.
         Generation.objects.filter(pk__in=running, state__in=Generation.ACTIVE_STATES).update(
             heartbeat_at=timezone.now()
         )
+        if entries:
+            cursor.executemany(
+                f"UPDATE {messages} SET content = %s, thinking = %s WHERE id = %s AND EXISTS"  # noqa: S608  (our names)
+                f" (SELECT 1 FROM {runs} WHERE id = %s AND state IN (%s, %s))",
+                [
+                    (entry.content, entry.thinking, entry.message_id, entry.generation_id, *Generation.ACTIVE_STATES)
+                    for entry in entries
+                ],
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
