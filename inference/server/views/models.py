@@ -13,7 +13,7 @@ from django.http.response import HttpResponseBase
 from inference.library.names import ModelName
 from inference.server.bodies import SMALL_BODY, parse_flag, parse_model, read_json
 from inference.server.endpoints import endpoint, json_response, stream_response
-from inference.server.scheduler import Seat
+from inference.server.seats import Seat
 from inference.server.state import ServerState, get_state
 from inference.server.wire import details, expiry, listed_model, shown_model
 

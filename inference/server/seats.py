@@ -1,0 +1,86 @@
+"""The runner processes of one server: what is needed of one, and what is known about it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from inference.library.models import LibraryModel
+from inference.runner.types import Embedded, GenerateRequest, RunnerEvent, RunnerFacts, RunnerSpec
+from inference.server.durations import FOREVER
+from inference.server.sizing import Window
+
+
+class Runner(Protocol):
+    """What the server needs of a runner process; `RunnerHandle` is the real one."""
+
+    @property
+    def pid(self) -> int: ...
+    @property
+    def facts(self) -> RunnerFacts: ...
+    @property
+    def is_alive(self) -> bool: ...
+    @property
+    def rss_bytes(self) -> int: ...
+
+    def generate(self, request: GenerateRequest) -> AsyncGenerator[RunnerEvent, None]: ...
+    async def embed(self, texts: Sequence[str], *, truncate: bool = True) -> Embedded: ...
+    async def stop(self) -> None: ...
+
+
+class StartRunner(Protocol):
+    def __call__(self, spec: RunnerSpec, *, timeout_s: float) -> Awaitable[Runner]: ...
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Seat:
+    """One runner process, from before its start until after its end. The scheduler owns it.
+
+    Attributes:
+        needs_bytes: Memory that was forecast for it.
+        keep_alive_s: As the last request said.
+        n_active: Requests that hold one of its slots now.
+        last_used: By the scheduler's clock.
+        expires_at: By the scheduler's clock; None while it is used, FOREVER when it never does.
+        is_largest: A larger context window was wished for and does not fit into memory.
+    """
+
+    model: LibraryModel
+    spec: RunnerSpec
+    needs_bytes: int
+    keep_alive_s: float
+    last_used: float
+    state: Literal["loading", "ready", "stopping"] = "loading"
+    runner: Runner | None = None
+    n_active: int = 0
+    load_s: float = 0.0
+    expires_at: float | None = None
+    is_largest: bool = False
+
+    @property
+    def key(self) -> str:
+        return self.model.name.key
+
+    @property
+    def is_idle(self) -> bool:
+        return self.state == "ready" and self.n_active == 0
+
+    @property
+    def has_room(self) -> bool:
+        return self.state == "ready" and self.n_active < self.spec.n_slots
+
+    def suits(self, model: LibraryModel, window: Window) -> bool:
+        """Return whether this runner can answer such a request: same file, and a large enough context window."""
+        return (
+            self.state != "stopping"
+            and self.model.digest == model.digest
+            and self.model.path == model.path
+            and (self.spec.n_ctx >= (window.n_ctx or 0) or (window.is_wish and self.is_largest))
+        )
+
+    def seconds_left(self, now: float) -> float | None:
+        """Return how long a runner stays when nobody asks for it again; None for ever."""
+        if self.n_active or self.expires_at is None:
+            return None if self.keep_alive_s == FOREVER else self.keep_alive_s
+        return None if self.expires_at == FOREVER else max(0.0, self.expires_at - now)

@@ -1,0 +1,107 @@
+"""Choose the context window and the slots of a model that is about to be loaded, by the memory there is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from inference.errors import ModelLoadFailed
+from inference.library.models import LibraryModel
+from inference.runner.types import RunnerSpec
+from inference.server.memory import forecast, human_bytes
+from inference.server.options import MAX_CONTEXT
+
+AUTOMATIC_SLOTS = (4, 2, 1)
+AUTOMATIC_SIZES = ((32768, 4), (16384, 4), (8192, 4), (8192, 2), (4096, 4), (4096, 2), (4096, 1))
+"""(context window, slots) to choose from when nobody asked for a certain one, the best first."""
+
+COMFORTABLE_SHARE = 0.6
+COMFORTABLE_CACHE_SHARE = 0.25
+"""Of the free memory: a smaller choice is made while the whole model, or its cache, would take more than this."""
+
+TIGHT_SHARE = 0.9
+"""Of the free memory: what a single slot may take when a long request needs it."""
+
+SMALLEST_WISH = 4096
+"""Every window that is chosen automatically has at least this many tokens."""
+
+LONGEST_EMBEDDED = 8192
+EMBEDDING_SLOTS = 32
+"""They take no memory: the runner lets its callers take turns, and a question must not wait here for documents."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """What one request wants of the context window.
+
+    Attributes:
+        n_ctx: Tokens; None takes what there is.
+        is_wish: A smaller window is better than none.
+    """
+
+    n_ctx: int | None = None
+    is_wish: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sizing:
+    """What the server fixes for all models; None lets the memory decide.
+
+    Attributes:
+        num_parallel: Slots of every chat model.
+        context_length: Tokens of a window when a request names none.
+    """
+
+    num_parallel: int | None = None
+    context_length: int | None = None
+
+    def window(self, model: LibraryModel, n_ctx: int | None, wished_ctx: int) -> Window:
+        """Return the window for a request that needs `n_ctx` tokens, or without that surely fits into `wished_ctx`."""
+        is_wish = not n_ctx and not self.context_length and wished_ctx > SMALLEST_WISH
+        wanted = 1 << (wished_ctx - 1).bit_length() if is_wish else n_ctx
+        if wanted and model.context_length:
+            wanted = min(wanted, model.context_length)
+        return Window(n_ctx=wanted or None, is_wish=is_wish)
+
+    def plan(self, model: LibraryModel, window: Window, free_bytes: int) -> tuple[RunnerSpec, int]:
+        """Return what to start for a request, and the bytes it takes: the largest choice that is comfortable."""
+        for n_ctx, n_slots in self._choices(model, window):
+            size = forecast(model, n_ctx=n_ctx, n_slots=n_slots)
+            if size.total <= free_bytes * COMFORTABLE_SHARE and size.cache <= free_bytes * COMFORTABLE_CACHE_SHARE:
+                break
+            if window.is_wish and n_slots == 1 and size.total <= free_bytes * TIGHT_SHARE:
+                break
+        spec = RunnerSpec(
+            kind=model.kind,
+            model=model.name.short,
+            path=model.path,
+            n_ctx=n_ctx,
+            n_slots=n_slots,
+            embedding=model.is_embedding,
+        )
+        return spec, size.total
+
+    def _choices(self, model: LibraryModel, window: Window) -> list[tuple[int, int]]:
+        longest = model.context_length or MAX_CONTEXT
+        if model.is_embedding:
+            return [(min(longest, LONGEST_EMBEDDED), EMBEDDING_SLOTS)]
+        slots = self.num_parallel
+        if window.is_wish and window.n_ctx:
+            wished = [(window.n_ctx, slots or count) for count in AUTOMATIC_SLOTS]
+            smaller = [(n_ctx, 1) for n_ctx, _count in AUTOMATIC_SIZES if n_ctx < window.n_ctx]
+            return wished + smaller
+        asked = window.n_ctx or self.context_length
+        if asked:
+            return [(min(asked, longest), count) for count in ((slots,) if slots else AUTOMATIC_SLOTS)]
+        return [(min(n_ctx, longest), slots or count) for n_ctx, count in AUTOMATIC_SIZES]
+
+
+def too_large(model: LibraryModel, spec: RunnerSpec, needs_bytes: int, free_bytes: int) -> ModelLoadFailed:
+    """Return the error that tells by what a model exceeds the free memory."""
+    parts = forecast(model, n_ctx=spec.n_ctx, n_slots=spec.n_slots)
+    return ModelLoadFailed(
+        model.name.short,
+        f"model requires more system memory ({human_bytes(needs_bytes)}) than is available "
+        f"({human_bytes(max(0, free_bytes))}): {human_bytes(parts.weights)} for the weights, "
+        f"{human_bytes(parts.cache)} for a context window of "
+        f"{spec.n_ctx} tokens in {spec.n_slots} slot{'s' if spec.n_slots > 1 else ''}",
+    )
