@@ -7,7 +7,6 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
-from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.http import Http404
 from django.utils import translation
@@ -15,6 +14,7 @@ from django.utils import translation
 from webui.accounts.models import User
 from webui.chats import conf, intake
 from webui.chats.answerers import check_answerer
+from webui.chats.database import in_database
 from webui.chats.decoding import decode_event, ref_of
 from webui.chats.errors import REFUSALS, ChatError, MessageTooLong, NotFound, refusal_text
 from webui.chats.events import Frame, Outbox, OutboxFull
@@ -79,7 +79,7 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels ha
 
     async def _is_welcome(self) -> bool:
         """Read the person again: what they may do can have changed since the last event."""
-        verdict = (await database_sync_to_async(check_tickets)([self.ticket]))[self.ticket]
+        verdict = (await in_database(check_tickets, [self.ticket]))[self.ticket]
         if isinstance(verdict, User):
             self.user = verdict
             return True
@@ -160,7 +160,7 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels ha
 
     async def _chat_opened(self, event: ChatOpened) -> None:
         chat, seen = event["chat"], event.get("seen", {})
-        state = await database_sync_to_async(intake.open_chat)(self._user, chat, seen)
+        state = await in_database(intake.open_chat, self._user, chat, seen)
         self.registry.watch(self, chat)
         here = {answer.task.generation_uuid: answer for answer in self.registry.answers_of(chat)}
         for generation, answer in here.items():
@@ -169,7 +169,7 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels ha
         if elsewhere := state.active - here.keys():
             self.registry.resume_elsewhere({generation: seen.get(generation, 0) for generation in elsewhere})
             # Or they have ended since the database was asked.
-            ended += await database_sync_to_async(intake.ended_generations)(self._user, chat, elsewhere, seen)
+            ended += await in_database(intake.ended_generations, self._user, chat, elsewhere, seen)
         for end in ended:
             if end["generation"] not in here:
                 self.push(Frame(end))
@@ -192,24 +192,24 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels ha
         A page asks again under the same ref when its connection broke before it heard of the outcome.
         """
         await self._check_answerer(event)
-        question = await database_sync_to_async(put)(self._user, event)
+        question = await in_database(put, self._user, event)
         chat = str(question.chat.uuid)
         answer = begin_answer(self.registry, question.task) if question.task else None
         self.registry.watch(self, chat)
-        changed = await database_sync_to_async(intake.branch_changed)(question)
+        changed = await in_database(intake.branch_changed, question)
         own = changed.copy()
         own["ref"] = event["ref"]
         self.push(Frame(own))
         if answer is None:
             await self._chat_opened(ChatOpened(type="chat.opened", chat=chat))
-            self.push(Frame(await database_sync_to_async(intake.sidebar_changed)(self.ticket.user_id)))
+            self.push(Frame(await in_database(intake.sidebar_changed, self.ticket.user_id)))
             return
         self.registry.tell_chat(chat, changed, besides=self)
         for socket in self.registry.watchers_of(chat):
             answer.attach(socket, 0)
         if not question.changes_sidebar:
             return
-        sidebar = await database_sync_to_async(intake.sidebar_changed)(self.ticket.user_id)
+        sidebar = await in_database(intake.sidebar_changed, self.ticket.user_id)
         self.registry.tell_user(self.ticket.user_id, sidebar)
 
     async def _check_answerer(self, event: Any) -> None:
@@ -217,11 +217,11 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels ha
             await check_answerer(event["model"])
         except ChatError:
             # The model has gone since; the page is to hear of its answer all the same.
-            if not await database_sync_to_async(intake.was_asked)(self._user, event["ref"]):
+            if not await in_database(intake.was_asked, self._user, event["ref"]):
                 raise
 
     async def _stop_requested(self, event: StopRequested) -> None:
-        await database_sync_to_async(intake.may_stop)(self._user, event["chat"], event["generation"])
+        await in_database(intake.may_stop, self._user, event["chat"], event["generation"])
         self.registry.stop(event["generation"])
 
     _handlers: Final[Mapping[str, Callable[[ChatConsumer, Any], Awaitable[None]]]] = {

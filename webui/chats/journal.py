@@ -6,9 +6,9 @@ import asyncio
 import logging
 from collections.abc import Mapping
 
-from channels.db import database_sync_to_async
 from django.db import DatabaseError
 
+from webui.chats.database import in_database
 from webui.chats.live import LiveAnswer
 from webui.chats.services.generations import write_journal
 
@@ -29,7 +29,7 @@ async def write_once(answers: Mapping[str, LiveAnswer]) -> None:
     running = list(answers.values())
     entries = [entry for answer in running if (entry := answer.journal_entry()) is not None]
     try:
-        await database_sync_to_async(write_journal)(entries, [answer.task.generation_id for answer in running])
+        await in_database(write_journal, entries, [answer.task.generation_id for answer in running])
     except DatabaseError:
         # A busy or full disk must not end the answers: the next second tries again with all of the text.
         logger.exception("The journal of running answers could not be written.")

@@ -13,7 +13,6 @@ from contextlib import aclosing
 from uuid import UUID
 
 from asgiref.sync import sync_to_async
-from channels.db import database_sync_to_async
 from django.db import DatabaseError
 from django.utils import translation
 from django.utils.translation import gettext as _
@@ -27,6 +26,7 @@ from rag.errors import RagError
 from rag.types import Passage
 from webui.chats import conf, journal, pacing
 from webui.chats.answerers import QUOTES
+from webui.chats.database import in_database
 from webui.chats.errors import (
     AnswerEmpty,
     AnswerTooLong,
@@ -148,7 +148,7 @@ async def _find_passages(answer: LiveAnswer) -> Sequence[Passage]:
     if task.question_document_ids:
         await _wait_for_documents(answer)
     if not document_ids and task.model == QUOTES:
-        document_ids = await database_sync_to_async(generations.all_documents)(task.user_id)
+        document_ids = await in_database(generations.all_documents, task.user_id)
     answer.has_documents = bool(document_ids)
     if not document_ids or not task.question.strip():
         return ()
@@ -164,7 +164,7 @@ async def _wait_for_documents(answer: LiveAnswer) -> None:
     task = answer.task
     async for unfinished in rag.wait_until_ready(task.document_ids, conf.document_wait_s()):
         _say(answer, _reading_text, unfinished[0])
-    attached = await database_sync_to_async(generations.attached_documents)(task.question_document_ids)
+    attached = await in_database(generations.attached_documents, task.question_document_ids)
     for name, state, problem in attached:
         if state == rag.Document.State.FAILED:
             raise DocumentsUnreadable(name, problem)
@@ -241,7 +241,7 @@ async def _end(answer: LiveAnswer, producer: asyncio.Task[None]) -> None:
         citations=rag.cited_passages(answer.content, answer.passages),
     )
     try:
-        stored = await database_sync_to_async(_store_and_render)(answer.task, ending)
+        stored = await in_database(_store_and_render, answer.task, ending)
     except DatabaseError:
         # The journal has the text; the row is found to be abandoned and marked interrupted later.
         logger.exception("The end of generation %s could not be stored.", answer.task.generation_uuid)

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Final, Literal, Protocol
 
-from channels.db import database_sync_to_async
 from django.conf import settings
 from django.contrib.auth import HASH_SESSION_KEY
 from django.db import DatabaseError
@@ -17,6 +16,7 @@ from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
 from webui.accounts.models import User
+from webui.chats.database import in_database
 
 logger = logging.getLogger(__name__)
 
@@ -93,7 +93,7 @@ async def watch_sockets(sockets: Collection[CheckedSocket], interval_s: float = 
 
 async def check_sockets(sockets: Collection[CheckedSocket]) -> None:
     open_now = list(sockets)
-    verdicts = await database_sync_to_async(check_tickets)([socket.ticket for socket in open_now])
+    verdicts = await in_database(check_tickets, [socket.ticket for socket in open_now])
     for socket in open_now:
         verdict = verdicts[socket.ticket]
         if not isinstance(verdict, User):
