@@ -9,6 +9,7 @@ from allauth.core.exceptions import ImmediateHttpResponse
 from django.http import HttpRequest
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
 
 from webui.accounts import queries, services
 from webui.accounts.errors import EmailTaken, SignUpClosed
@@ -16,6 +17,10 @@ from webui.accounts.models import User
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth is not typed
+    error_messages = DefaultAccountAdapter.error_messages | {
+        "email_password_mismatch": _("Email or password is wrong."),
+    }
+
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return queries.is_open_for_signup()
 
