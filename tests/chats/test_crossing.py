@@ -6,10 +6,12 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any, cast
 
+import pytest
 import pytest_asyncio
 from channels.layers import InMemoryChannelLayer
 
 from tests.chats.test_live import make_task
+from webui.chats import crossing
 from webui.chats.crossing import ChannelLayer
 from webui.chats.events import Frame
 from webui.chats.live import LiveAnswer
@@ -137,3 +139,33 @@ async def test_what_a_person_does_shows_on_all_their_pages_everywhere(processes:
 
     assert await mine.wait_for(1) == ["chat.renamed"]
     assert foreign.events == []
+
+
+class HangingLayer(InMemoryChannelLayer):  # type: ignore[misc]  # channels has no types
+    """A layer that takes nothing until it is let go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_let_go = asyncio.Event()
+        self.told: list[dict[str, Any]] = []
+
+    async def group_send(self, group: str, message: dict[str, Any]) -> None:
+        await self.is_let_go.wait()
+        self.told += message["messages"]
+
+
+async def test_what_waits_for_a_layer_that_hangs_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crossing, "MAX_WAITING", 3)
+    layer = HangingLayer()
+    registry = Registry(asyncio.get_running_loop(), cast(ChannelLayer, layer))
+    registry.connect_processes()
+
+    for number in range(20):
+        registry.stop(f"generation {number}")
+    layer.is_let_go.set()
+
+    async with asyncio.timeout(5):
+        while not layer.told:
+            await asyncio.sleep(0)
+    await registry.aclose()
+    assert [message["generation"] for message in layer.told] == [f"generation {number}" for number in range(3)]

@@ -9,31 +9,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from typing import Any, Final, Protocol
 from uuid import uuid4
 
 from webui.chats.events import Frame, Outbox, OutboxFull
-
-if TYPE_CHECKING:
-    from webui.chats.registry import Registry
+from webui.chats.live import LiveAnswer, Socket
 
 logger = logging.getLogger(__name__)
 
 GROUP: Final = "hearth.web"
 RENEW_S: Final = 3600.0
 RETRY_S: Final = 1.0
-
-
-async def _again_and_again(work: Callable[[], Awaitable[None]]) -> None:
-    """Do something for ever. What is lost while the layer is away, pages get with an answer's end at the latest."""
-    while True:
-        try:
-            await work()
-        except Exception:
-            # The outermost handler of this task; which errors there are depends on the layer.
-            logger.exception("The channel layer failed; it is tried again.")
-        await asyncio.sleep(RETRY_S)
+MAX_WAITING: Final = 10_000
+"""What may wait for the layer, of events as of messages."""
 
 
 class ChannelLayer(Protocol):
@@ -44,16 +33,27 @@ class ChannelLayer(Protocol):
     async def receive(self, channel: str) -> dict[str, Any]: ...
 
 
+class Here(Protocol):
+    """What runs and listens in this process: those whom the other processes tell something."""
+
+    @property
+    def answers(self) -> Mapping[str, LiveAnswer]: ...
+
+    def watchers_of(self, chat: str) -> Collection[Socket]: ...
+    def tell_user_here(self, user_id: int, frame: Frame) -> None: ...
+    def stop_here(self, generation: str) -> bool: ...
+
+
 class Crossing:
     """One process's end. Owned by its registry, which runs `keep_sending` and `keep_receiving` as tasks."""
 
-    def __init__(self, registry: Registry, layer: ChannelLayer) -> None:
-        self._registry = registry
+    def __init__(self, here: Here, layer: ChannelLayer) -> None:
+        self._here = here
         self._layer = layer
         self._origin = uuid4().hex
         self._news = asyncio.Event()
         # Pieces of text that wait for the layer become one piece, as for a slow socket.
-        self._outbox = Outbox(max_frames=10_000)
+        self._outbox = Outbox(max_frames=MAX_WAITING)
         self._messages: list[dict[str, Any]] = []
 
     def tell_chat(self, frame: Frame) -> None:
@@ -61,7 +61,7 @@ class Crossing:
         try:
             self._outbox.push(frame)
         except OutboxFull:
-            logger.error("The channel layer does not keep up: an event for other processes is lost.")
+            _log_loss()
             return
         self._news.set()
 
@@ -77,6 +77,9 @@ class Crossing:
         self._post({"kind": "resume", "generation": generation, "seen": seen})
 
     def _post(self, message: dict[str, Any]) -> None:
+        if len(self._messages) >= MAX_WAITING:
+            _log_loss()
+            return
         self._messages.append(message)
         self._news.set()
 
@@ -123,13 +126,28 @@ class Crossing:
         kind = message["kind"]
         if kind == "chat":
             frame = Frame(message["event"])
-            for socket in self._registry.watchers_of(message["event"]["chat"]):
+            for socket in self._here.watchers_of(message["event"]["chat"]):
                 socket.push(frame)
         elif kind == "user":
-            self._registry.tell_user_here(message["user"], Frame(message["event"]))
+            self._here.tell_user_here(message["user"], Frame(message["event"]))
         elif kind == "stop":
-            self._registry.stop_here(message["generation"])
+            self._here.stop_here(message["generation"])
         elif kind == "resume":
-            answer = self._registry.answers.get(message["generation"])
+            answer = self._here.answers.get(message["generation"])
             for frame in answer.frames_since(message["seen"]) if answer else ():
                 self.tell_chat(frame)
+
+
+def _log_loss() -> None:
+    logger.error("The channel layer does not keep up: an event for other processes is lost.")
+
+
+async def _again_and_again(work: Callable[[], Awaitable[None]]) -> None:
+    """Do something for ever. What is lost while the layer is away, pages get with an answer's end at the latest."""
+    while True:
+        try:
+            await work()
+        except Exception:
+            # The outermost handler of this task; which errors there are depends on the layer.
+            logger.exception("The channel layer failed; it is tried again.")
+        await asyncio.sleep(RETRY_S)
