@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, Request, Response, async_playwright, expect
 
+from inference.runner import minilm
 from tests.doubles.upstream import FakeModel, Upstream
 from tests.e2e.site import Site, running_site
 
@@ -110,6 +111,14 @@ async def browser() -> AsyncIterator[Browser]:
         await started.close()
 
 
+@pytest.fixture(scope="session")
+def embedder_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The embedded embedder, built once for all sites that need it."""
+    folder = tmp_path_factory.mktemp("embedder")
+    minilm.build(folder)
+    return folder
+
+
 OpenBrowser = Callable[..., Awaitable[BrowserContext]]
 
 
@@ -188,3 +197,18 @@ async def sign_up(page: Page, email: str, password: str = PASSWORD) -> None:
             await box.fill(password)
     await page.locator("main button[type=submit]").first.click()
     await page.wait_for_url(lambda url: "signup" not in url)
+
+
+async def signed_in_state(browser: Browser, site: Site, folder: Path, email: str = "root@example.org") -> Path:
+    """Sign in once and return the file with the cookies, for any number of browsers."""
+    state = folder / "state.json"
+    context = await browser.new_context(base_url=site.url)
+    page = await context.new_page()
+    await page.goto("/accounts/login/")
+    await page.locator("input[name=login]").fill(email)
+    await page.locator("input[name=password]").fill(PASSWORD)
+    await page.keyboard.press("Enter")
+    await expect(page.locator("chat-composer")).to_be_visible()
+    await context.storage_state(path=state)
+    await context.close()
+    return state

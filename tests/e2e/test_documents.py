@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Page, expect
+from playwright.async_api import Browser, Page, expect
 
 from tests.doubles.pdf_files import text_pdf
 from tests.e2e.chatting import answer_is_finished, answers, ask, composer, overflow
-from tests.e2e.conftest import DESKTOP, PASSWORD, PHONE, OpenBrowser
+from tests.e2e.conftest import DESKTOP, PASSWORD, PHONE, OpenBrowser, signed_in_state
 from tests.e2e.site import Site, running_site
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="session")]
@@ -22,13 +23,14 @@ PAGES = [
     "In the spring of 2019 the old boiler was replaced by Miller and Sons for 8450 euros.",
     "The roof was covered with slate again after the storm, and the chimney was shortened.",
 ]
-EMBEDDER_BUILD_MS = 90_000
+EMBEDDER_START_MS = 90_000
 
 
 @pytest.fixture(scope="module")
-def whole_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def whole_site(tmp_path_factory: pytest.TempPathFactory, embedder_files: Path) -> Iterator[Site]:
     """Everything that `up` starts, without any chat model."""
     data = tmp_path_factory.mktemp("whole") / "data"
+    shutil.copytree(embedder_files, data / "models" / "embedded")
     with running_site(data, HEARTH_ADMIN_EMAIL="root@example.org", HEARTH_ADMIN_PASSWORD=PASSWORD) as running:
         yield running
 
@@ -40,16 +42,17 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def root_state(whole_site: Site, browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return await signed_in_state(browser, whole_site, tmp_path_factory.mktemp("root"))
+
+
 @pytest_asyncio.fixture(loop_scope="session")
-async def page(whole_site: Site, open_browser: OpenBrowser, request: pytest.FixtureRequest) -> Page:
+async def page(whole_site: Site, root_state: Path, open_browser: OpenBrowser, request: pytest.FixtureRequest) -> Page:
     """The administrator's empty chat; the size of its window is the parameter."""
-    context = await open_browser(whole_site.url, getattr(request, "param", DESKTOP))
+    context = await open_browser(whole_site.url, getattr(request, "param", DESKTOP), storage_state=root_state)
     opened = await context.new_page()
-    await opened.goto("/accounts/login/")
-    await opened.locator("input[name=login]").fill("root@example.org")
-    await opened.locator("input[name=password]").fill(PASSWORD)
-    await opened.keyboard.press("Enter")
-    await expect(composer(opened)).to_be_visible()
+    await opened.goto("/")
     return opened
 
 
@@ -60,7 +63,7 @@ async def test_an_answer_cites_the_page_and_the_citation_opens_the_passage(page:
 
     await ask(page, "Who replaced the boiler, and for how much?")
 
-    await expect(answers(page).locator(".citation").first).to_be_visible(timeout=EMBEDDER_BUILD_MS)
+    await expect(answers(page).locator(".citation").first).to_be_visible(timeout=EMBEDDER_START_MS)
     await answer_is_finished(page)
     await expect(answers(page)).to_contain_text("Miller and Sons for 8450 euros")
     await expect(answers(page).locator(".source").first).to_contain_text("house.pdf")

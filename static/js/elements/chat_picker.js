@@ -8,12 +8,14 @@ class ChatPicker extends HTMLElement {
 
   connectedCallback() {
     this.#options ??= new PickerList(this.#find(".picker__list"), this.#search, (option) => this.#pick(option));
+    this.#panel.addEventListener("beforetoggle", this.#toggling);
     this.#panel.addEventListener("toggle", this.#toggled);
     this.#search.addEventListener("input", this.#filtered);
     this.#search.addEventListener("keydown", this.#pressed);
   }
 
   disconnectedCallback() {
+    this.#panel.removeEventListener("beforetoggle", this.#toggling);
     this.#panel.removeEventListener("toggle", this.#toggled);
     this.#search.removeEventListener("input", this.#filtered);
     this.#search.removeEventListener("keydown", this.#pressed);
@@ -37,13 +39,18 @@ class ChatPicker extends HTMLElement {
     return /** @type {HTMLInputElement} */ (this.#find("input"));
   }
 
+  /** Before the panel shows and takes the focus: the first key may be pressed before `toggle` comes. */
+  #toggling = (/** @type {Event} */ event) => {
+    if (/** @type {ToggleEvent} */ (event).newState !== "open") return;
+    this.#search.value = "";
+    this.#filtered();
+    this.#options?.activate(this.querySelector('[role="option"][aria-selected="true"]'));
+  };
+
   #toggled = () => {
     const isOpen = this.#panel.matches(":popover-open");
     this.#find("[popovertarget]").setAttribute("aria-expanded", String(isOpen));
     if (!isOpen) return;
-    this.#search.value = "";
-    this.#filtered();
-    this.#options?.activate(this.querySelector('[role="option"][aria-selected="true"]'));
     placeBeside(this.#panel, this.#find("[popovertarget]"), { atEnd: true });
     this.#search.focus();
   };
