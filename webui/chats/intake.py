@@ -12,7 +12,7 @@ from django.utils import timezone, translation
 
 from webui.accounts.models import User
 from webui.chats import access, queries
-from webui.chats.models import Chat, Generation
+from webui.chats.models import Chat, Generation, Message
 from webui.chats.protocol import (
     AnswerRequested,
     BranchChanged,
@@ -38,7 +38,7 @@ class Question:
 
     task: Task | None
     chat: Chat
-    after: str | None
+    after: Message | None
     changes_sidebar: bool
 
 
@@ -104,8 +104,8 @@ def branch_changed(question: Question) -> BranchChanged:
         type="branch.changed",
         chat=str(question.chat.uuid),
         url=chat_url(question.chat),
-        after=question.after,
-        html=render_messages(question.chat, after=question.after),
+        after=str(question.after.uuid) if question.after else None,
+        html=render_messages(question.chat, after=question.after.pk if question.after else None),
     )
 
 

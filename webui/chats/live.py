@@ -9,6 +9,7 @@ from typing import Any, Protocol, cast
 
 from django.utils import timezone
 from django.utils.html import escape
+from django.utils.safestring import SafeString
 
 from inference.types import Usage
 from rag.types import Passage
@@ -38,6 +39,8 @@ class LiveAnswer:
         self.ledger: dict[str, Any] = {}
         self.passages: Sequence[Passage] = ()
         self.has_documents = False
+        self.is_rendering = False
+        """A thread has the renderer."""
         self.relay: Callable[[Frame], None] | None = None
         """Carries events to other web processes, where there are any."""
         self.n_chars = 0
@@ -90,7 +93,7 @@ class LiveAnswer:
 
     @property
     def needs_rendering(self) -> bool:
-        return bool(self._unrendered)
+        return bool(self._unrendered) and not self.is_rendering
 
     @property
     def n_open_chars(self) -> int:
@@ -112,6 +115,12 @@ class LiveAnswer:
         self._renderer.feed(text)
         update = self._renderer.take()
         return update.finished_blocks, update.tail
+
+    def finish_rendering(self) -> SafeString:
+        """Render the rest and return the whole answer as HTML. The renderer is used up then."""
+        self._renderer.feed(self.unrendered_text())
+        update = self._renderer.finish()
+        return update.whole or SafeString("".join([*self._blocks, *update.finished_blocks]))
 
     def publish_rendered(self, blocks: Sequence[str], tail: str) -> None:
         for html in blocks:

@@ -15,6 +15,7 @@ from uuid import UUID
 from asgiref.sync import sync_to_async
 from django.db import DatabaseError
 from django.utils import translation
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -241,13 +242,22 @@ async def _end(answer: LiveAnswer, producer: asyncio.Task[None]) -> None:
         citations=rag.cited_passages(answer.content, answer.passages),
     )
     try:
-        stored = await in_database(_store_and_render, answer.task, ending)
+        html = await _finish_rendering(answer)
+        stored = await in_database(_store_and_render, answer.task, ending, html)
     except DatabaseError:
         # The journal has the text; the row is found to be abandoned and marked interrupted later.
         logger.exception("The end of generation %s could not be stored.", answer.task.generation_uuid)
         return
     if stored is not None:
         answer.publish_end(*stored)
+
+
+async def _finish_rendering(answer: LiveAnswer) -> SafeString | None:
+    """Return the answer as HTML; None when a thread is still busy with a part of it: then it is rendered anew."""
+    if answer.is_rendering or not answer.has_text:
+        return None
+    answer.is_rendering = True
+    return await asyncio.to_thread(answer.finish_rendering)
 
 
 def _outcome(answer: LiveAnswer, producer: asyncio.Task[None]) -> tuple[EndState, Failure | None]:
@@ -264,7 +274,7 @@ def _outcome(answer: LiveAnswer, producer: asyncio.Task[None]) -> tuple[EndState
     return "failed", failure
 
 
-def _store_and_render(task: Task, ending: Ending) -> tuple[EndState, str] | None:
+def _store_and_render(task: Task, ending: Ending, html: SafeString | None) -> tuple[EndState, str] | None:
     """Store the end; return the state that stands in the database now, with the message as HTML."""
     generations.end_generation(task, ending)
     generation = Generation.objects.filter(pk=task.generation_id).only("state").first()
@@ -272,4 +282,4 @@ def _store_and_render(task: Task, ending: Ending) -> tuple[EndState, str] | None
         return None
     with translation.override(task.language or None):
         chat = Chat.objects.get(uuid=UUID(task.chat_uuid))
-        return generation.state, render_message(chat, task.message_id)  # type: ignore[return-value]  # an end state
+        return generation.state, render_message(chat, task.message_id, html=html)  # type: ignore[return-value]  # an end state

@@ -49,6 +49,10 @@ async def render_answer(answer: LiveAnswer) -> None:
         answer.render()
         return
     text = answer.unrendered_text()
-    blocks, tail = await asyncio.to_thread(answer.take_rendered, text)
+    answer.is_rendering = True
+    try:
+        blocks, tail = await asyncio.to_thread(answer.take_rendered, text)
+    finally:
+        answer.is_rendering = False
     if not answer.has_ended:
         answer.publish_rendered(blocks, tail)

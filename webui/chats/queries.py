@@ -44,13 +44,19 @@ def parents_of(chat: Chat) -> Parents:
     return dict(chat.messages.values_list("id", "parent_id"))
 
 
-def branch_messages(chat: Chat, leaf_id: int | None = None) -> Branch:
-    """Return the branch that ends in `leaf_id` (default: the chat's leaf); at most five queries."""
+def branch_messages(chat: Chat, leaf_id: int | None = None, *, after: int | None = None) -> Branch:
+    """Return the branch that ends in `leaf_id` (default: the chat's leaf); at most five queries.
+
+    With `after`, only what follows that message is loaded; all of it when the message is not in the branch.
+    """
     parents = parents_of(chat)
     leaf_id = leaf_id or chat.current_message_id or branches.newest_leaf(parents)
     if leaf_id is None:
         return Branch([], {}, {})
-    return _load(chat, parents, branches.branch_of(parents, leaf_id))
+    branch = branches.branch_of(parents, leaf_id)
+    if after in branch:
+        branch = branch[branch.index(after) + 1 :]
+    return _load(chat, parents, branch)
 
 
 def one_message(chat: Chat, message_id: int) -> Branch:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from webui.accounts.models import User
@@ -28,14 +28,14 @@ class Asked:
     """What a question has changed.
 
     Attributes:
-        after: Uuid of the message below which the shown branch is new; None when it is new from the start.
+        after: The message below which the shown branch is new; None when it is new from the start.
         is_new_chat: The chat was created for this question.
         moves_up: The chat has a new place in the sidebar.
         is_repeat: The request was carried out before; nothing has changed now.
     """
 
     chat: Chat
-    after: str | None
+    after: Message | None
     answer: Message
     generation: Generation
     is_new_chat: bool = False
@@ -57,7 +57,9 @@ def asked_before(user: User, ref: str) -> Asked | None:
 
 def _asked_before(user: User, ref: str) -> Asked | None:
     """As `asked_before`, in a transaction: the same request on a second connection waits until this one is over."""
-    User.objects.select_for_update(no_key=True).filter(pk=user.pk).first()
+    # SQLite has no row locks and needs none: a transaction there waits for the one before it.
+    if connection.features.has_select_for_update:
+        User.objects.select_for_update(no_key=True).filter(pk=user.pk).first()
     return asked_before(user, ref)
 
 
@@ -83,7 +85,7 @@ def send_message(
         chat = _idle_chat(user, chat_uuid)
         parent = chat.current_message
     question = Message.objects.create(chat=chat, parent=parent, role=Message.Role.USER, content=content)
-    question.documents.set(attached)
+    question.documents.add(*attached)
     return _ask(chat, question, model, after=parent, ref=ref, is_new_chat=chat_uuid is None)
 
 
@@ -101,7 +103,7 @@ def edit_message(
         raise WrongRole
     question = Message.objects.create(chat=chat, parent=old.parent, role=Message.Role.USER, content=content)
     # Documents that the person has deleted since are gone from the relation as well.
-    question.documents.set(old.documents.all())
+    question.documents.add(*old.documents.all())
     return _ask(chat, question, model, after=old.parent, ref=ref)
 
 
@@ -145,7 +147,7 @@ def _idle_chat(user: User, uuid: UUID | str) -> Chat:
 def _ask(
     chat: Chat, question: Message, model: str, *, after: Message | None, ref: str, is_new_chat: bool = False
 ) -> Asked:
-    newest = visible_chats(chat.owner).values_list("pk", flat=True).first()
+    newest = None if is_new_chat else visible_chats(chat.owner).values_list("pk", flat=True).first()
     answer = Message.objects.create(chat=chat, parent=question, role=Message.Role.ASSISTANT, model=model)
     generation = Generation.objects.create(message=answer, asked_by=chat.owner, ref=ref)
     chat.current_message = answer
@@ -156,9 +158,9 @@ def _ask(
     chat.save(update_fields=["current_message", "updated_at", "model", "title"])
     return Asked(
         chat=chat,
-        after=str(after.uuid) if after else None,
+        after=after,
         answer=answer,
         generation=generation,
         is_new_chat=is_new_chat,
-        moves_up=is_new_chat or newest != chat.pk,
+        moves_up=newest != chat.pk,
     )

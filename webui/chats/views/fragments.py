@@ -35,25 +35,17 @@ from webui.chats.views.document_words import PROBLEMS
 from webui.rendering import render_markdown, render_plain
 
 
-def render_message(chat: Chat, message_id: int) -> str:
-    """Render one message; empty when it is gone."""
+def render_message(chat: Chat, message_id: int, *, html: SafeString | None = None) -> str:
+    """Render one message; empty when it is gone. `html` is its content where that is rendered already."""
     branch = queries.one_message(chat, message_id)
-    return "".join(render_to_string("chats/_message.html", {"message": view}) for view in message_views(chat, branch))
+    views = [_message_view(chat, message, branch, html) for message in branch.messages]
+    return "".join(render_to_string("chats/_message.html", {"message": view}) for view in views)
 
 
-def render_messages(chat: Chat, *, after: str | None = None) -> str:
+def render_messages(chat: Chat, *, after: int | None = None) -> str:
     """Render the shown branch, or what follows the message `after` in it."""
-    branch = queries.branch_messages(chat)
-    views = list(message_views(chat, _following(branch, after)))
+    views = list(message_views(chat, queries.branch_messages(chat, after=after)))
     return render_to_string("chats/_messages.html", {"messages": views})
-
-
-def _following(branch: Branch, after: str | None) -> Branch:
-    if after is None:
-        return branch
-    uuids = [str(message.uuid) for message in branch.messages]
-    start = uuids.index(after) + 1 if after in uuids else 0
-    return Branch(branch.messages[start:], branch.positions, branch.uuids)
 
 
 def message_views(chat: Chat, branch: Branch) -> Iterator[MessageView]:
@@ -61,7 +53,7 @@ def message_views(chat: Chat, branch: Branch) -> Iterator[MessageView]:
         yield _message_view(chat, message, branch)
 
 
-def _message_view(chat: Chat, message: Message, branch: Branch) -> MessageView:
+def _message_view(chat: Chat, message: Message, branch: Branch, html: SafeString | None = None) -> MessageView:
     generation = cast("Generation | None", getattr(message, "generation", None))
     is_active = generation is not None and generation.is_active
     citations = [*message.citations.all()]
@@ -71,7 +63,7 @@ def _message_view(chat: Chat, message: Message, branch: Branch) -> MessageView:
         chat_uuid=str(chat.uuid),
         role=message.role,  # type: ignore[arg-type]  # one of the four, checked by the database
         text=message.content,
-        html=SafeString("") if is_active else _html_of(message, citations),
+        html=SafeString("") if is_active else html or _html_of(message, citations),
         thinking_html=render_markdown(message.thinking) if message.thinking and not is_active else SafeString(""),
         model_name=model_label(message.model) if message.role == Message.Role.ASSISTANT else "",
         created_at=message.created_at,
