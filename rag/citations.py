@@ -54,16 +54,20 @@ def _best_sentence(claim: frozenset[str], sentences: Sequence[frozenset[str]]) -
 
 
 def _claims(answer: str, number: int) -> Iterator[frozenset[str]]:
-    """Yield the words of each sentence that cites a passage. Markers behind a full stop belong to what ended there."""
+    """Yield the telling words of each sentence that cites a passage, also from behind its full stop."""
     marker = f"[{number}]"
     claim = ""
     for sentence in split_sentences(_CODE.sub(" ", answer)):
         led = _LEADING_MARKERS.match(sentence)
         if led and marker in led[0]:
-            yield words.term_set(_MARKER.sub(" ", claim))
+            yield _telling_terms(claim)
         claim = sentence[led.end() :] if led else sentence
         if marker in claim:
-            yield words.term_set(_MARKER.sub(" ", claim))
+            yield _telling_terms(claim)
+
+
+def _telling_terms(claim: str) -> frozenset[str]:
+    return frozenset(words.query_terms(_MARKER.sub(" ", claim)))
 
 
 def _sentence_spans(text: str) -> Iterator[tuple[int, int]]:

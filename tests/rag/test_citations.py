@@ -56,6 +56,7 @@ def passage(text: str, *, start: int = 100) -> Passage:
         ),
         ("> Halvor Berg stayed for nineteen years. [1]", "Halvor Berg stayed for nineteen years."),
         ("Nothing here has words of the passage [1].", LIGHTHOUSE),
+        ("In the town on the hill it was on for years, and in the end the bell was there for all [1].", LIGHTHOUSE),
         ("[1]", LIGHTHOUSE),
         (
             "The light was first lit on 14 March 1902. The tower is high, says `a[1]`, see the cost [1].",

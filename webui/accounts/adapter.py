@@ -18,7 +18,7 @@ from webui.accounts.models import User
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth is not typed
     error_messages = DefaultAccountAdapter.error_messages | {
-        "email_password_mismatch": _("Email or password is wrong."),
+        "email_password_mismatch": _("The email or the password is not correct."),
     }
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
