@@ -68,7 +68,7 @@ def work(text: str) -> int:
 
 @pytest.mark.parametrize("make", PATHOLOGICAL.values(), ids=PATHOLOGICAL.keys())
 def test_work_grows_with_the_text_and_not_with_its_square(make: Callable[[int], str]) -> None:
-    work(make(500))  # fills caches
+    work(make(100))  # fills caches
 
     small, large = work(make(1_000)), work(make(3_000))
 
@@ -80,6 +80,25 @@ def test_no_pathological_text_takes_more_than_a_bounded_amount_of_work(make: Cal
     text = make(40_000)
 
     assert work(text) < 6_000_000
+
+
+def test_as_many_images_as_are_rendered_at_all_take_a_bounded_amount_of_work() -> None:
+    most = limits.MAX_TEXT_BRACKETS // limits.IMAGE_WEIGHT
+
+    assert work("![" * most) < 6_000_000
+    assert "<p>" not in render_markdown("![" * (most + 1))
+
+
+def test_images_are_counted_also_where_a_piece_ends_within_their_beginning() -> None:
+    text = "a![b![[!"
+    whole = limits.TextSize()
+    whole.add(text)
+
+    for at in range(len(text) + 1):
+        parts = limits.TextSize()
+        for piece in (text[:at], "", text[at:]):
+            parts.add(piece)
+        assert parts.brackets == whole.brackets == 3 + 2 * (limits.IMAGE_WEIGHT - 1)
 
 
 def test_a_wide_table_is_shown_as_text_with_a_note() -> None:

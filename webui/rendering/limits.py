@@ -12,6 +12,8 @@ MAX_TEXT_CHARS = 200_000
 MAX_TEXT_LINES = 10_000
 MAX_TEXT_BRACKETS = 10_000
 """Each `[` could begin a link, an image, a footnote or a citation: the dearest character there is, at 50-90 us."""
+IMAGE_WEIGHT = 5
+"""An opening `![` costs as much as so many brackets: as an image it is looked for a second time, ahead."""
 
 MAX_INLINE_CHARS = 12_000
 """One paragraph, heading or cell. Inline rules look ahead as far as the text goes: their cost grows with the square."""
@@ -37,11 +39,15 @@ class TextSize:
     chars: int = 0
     lines: int = 0
     brackets: int = 0
+    _last: str = ""
 
     def add(self, text: str) -> None:
         self.chars += len(text)
         self.lines += text.count("\n") + text.count("\r")
-        self.brackets += text.count("[")
+        # A piece may end between the two characters.
+        n_images = text.count("![") + (self._last == "!" and text.startswith("["))
+        self.brackets += text.count("[") + (IMAGE_WEIGHT - 1) * n_images
+        self._last = text[-1:] or self._last
 
     @property
     def is_too_large(self) -> bool:
