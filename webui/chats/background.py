@@ -6,12 +6,12 @@ import asyncio
 import logging
 from importlib import import_module
 
-from channels.db import database_sync_to_async
 from django.conf import settings
 from django.db import DatabaseError
 from django.utils import timezone
 
 from webui.chats import conf, intake
+from webui.chats.database import close_database_thread, in_database
 from webui.chats.protocol import GenerationEnded
 from webui.chats.registry import registry
 from webui.chats.services import chats, generations
@@ -26,11 +26,11 @@ async def chat_upkeep(interval_s: float | None = None) -> None:
     """Mark what a crash left running, then, now and again, clear up; for as long as the process lives."""
     # From the start, not from the first socket on: what the pages of this process change shows on others' too.
     registry().connect_processes()
-    await database_sync_to_async(recover)()
+    await in_database(recover)
     while True:
         await asyncio.sleep(interval_s or _interval_s())
         try:
-            ended = await database_sync_to_async(clear_up)()
+            ended = await in_database(clear_up)
         except DatabaseError:
             logger.exception("The chats could not be cleared up.")
             continue
@@ -48,6 +48,7 @@ def _interval_s() -> float:
 async def end_answers() -> None:
     """Store the running answers as interrupted, with their text. For the end of the process."""
     await registry().aclose()
+    await close_database_thread()
 
 
 def recover() -> None:
