@@ -45,6 +45,8 @@ ESCAPED_CHAR_MAX: Final = 6
 class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels has no types
     """One connected page. Lives as long as its connection."""
 
+    # No channel of its own: events of other processes come through the registry, for all sockets in one connection.
+    channel_layer_alias = ""
     registry: Registry
     ticket: Ticket
 

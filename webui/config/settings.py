@@ -204,7 +204,12 @@ REDIS_URL = env.url("REDIS_URL", "", ("redis", "rediss"), "redis://localhost:637
 CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
     "default": {
         "BACKEND": "channels_redis.core.RedisChannelLayer",
-        "CONFIG": {"hosts": [REDIS_URL], "capacity": 10_000},
+        "CONFIG": {
+            # The layer waits 5 s for a message, and its client gives up after 5 s unless told otherwise.
+            "hosts": [{"address": REDIS_URL, "socket_timeout": 15}],
+            # Beyond the capacity, which is 100 unless told, the layer drops messages without a word.
+            "capacity": 10_000,
+        },
     }
     if REDIS_URL
     else {"BACKEND": "channels.layers.InMemoryChannelLayer"}
