@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from asgiref.testing import ApplicationCommunicator
 from channels.testing import WebsocketCommunicator
+from django.conf import settings
 from django.contrib.staticfiles.storage import staticfiles_storage
 from django.core.management import call_command
 from django.test import override_settings
@@ -43,19 +45,31 @@ async def nothing_there(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": b"from the application"})
 
 
-@pytest.fixture
-def collected(tmp_path: Path, settings: Settings) -> Iterator[StaticFiles]:
-    """The static files as `web` serves them: hashed names, collected into a folder."""
+@contextmanager
+def served_from(folder: Path) -> Iterator[None]:
+    """Settings as `web` has them: hashed names, from a folder that files were collected into."""
+    storages = {
+        **settings.STORAGES,
+        "staticfiles": {"BACKEND": "webui.config.storage.HearthStaticFilesStorage"},
+    }
     with override_settings(
-        STATIC_ROOT=tmp_path / "static",
-        STORAGES={
-            **settings.STORAGES,
-            "staticfiles": {"BACKEND": "webui.config.storage.HearthStaticFilesStorage"},
-        },
-        WHITENOISE_AUTOREFRESH=False,
-        WHITENOISE_USE_FINDERS=False,
+        STATIC_ROOT=folder, STORAGES=storages, WHITENOISE_AUTOREFRESH=False, WHITENOISE_USE_FINDERS=False
     ):
+        yield
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All static files, collected once: nothing here changes them."""
+    folder = tmp_path_factory.mktemp("collected") / "static"
+    with served_from(folder):
         assert collect_if_changed()
+    return folder
+
+
+@pytest.fixture
+def collected(folder: Path) -> Iterator[StaticFiles]:
+    with served_from(folder):
         yield StaticFiles(nothing_there)
 
 
