@@ -155,7 +155,6 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "webui.ui.context_processors.interface",
-                "webui.ui.context_processors.interface",
             ]
         },
     }
