@@ -34,6 +34,10 @@ PROGRESS_KEY = "hearth"
 """The key under which our own server tells why no text comes yet; no other upstream is asked for it."""
 
 
+ERROR_STATUS = {"invalid_request": 400, "not_supported": 400, "queue_full": 503, "shutting_down": 503}
+"""The status that our own server's error would have had, if the stream had not begun with 200 before it."""
+
+
 class MessageBody(TypedDict):
     role: str
     content: str
@@ -147,7 +151,7 @@ class OllamaChatDecoder:
 
     def _take_line(self, line: JsonObject) -> list[ChatEvent]:
         if "error" in line:
-            self.error = UpstreamRefused(200, detail_of(line["error"]))
+            self.error = UpstreamRefused(ERROR_STATUS.get(text(line.get("code")), 200), detail_of(line["error"]))
             return []
         message = mapping(line.get("message"))
         self._deltas.add(text(message.get("content")), text(message.get("thinking")))

@@ -74,6 +74,13 @@ def test_nothing_after_the_end_counts() -> None:
     assert decoder.error is None
 
 
+def test_an_error_with_a_code_keeps_the_status_that_came_too_late() -> None:
+    _, decoder = decode(stream(line(""), {"error": "the prompt has 9,000 tokens", "code": "invalid_request"}))
+
+    assert isinstance(decoder.error, UpstreamRefused)
+    assert decoder.error.status == 400
+
+
 def test_an_error_ends_the_stream_after_the_text_before_it() -> None:
     events, decoder = decode(stream(line("a"), {"error": "out\nof  memory"}, line("b")))
 
