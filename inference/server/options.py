@@ -25,7 +25,8 @@ class _Range:
     high: float
 
 
-# A number out of range reaches native code otherwise (CVE-2026-21869).
+# What passes here passes the runner's own check too, which is the last one before native code (CVE-2026-21869):
+# otherwise a stored model's wrong option would fail every request instead of being left out.
 _RANGES = {
     "num_ctx": _Range(int, 0, MAX_CONTEXT),
     "num_predict": _Range(int, -2, MAX_CONTEXT),
@@ -37,7 +38,7 @@ _RANGES = {
     "typical_p": _Range(float, 0, 1),
     "seed": _Range(int, -(2**63), 2**63 - 1),
     "repeat_last_n": _Range(int, -1, MAX_CONTEXT),
-    "repeat_penalty": _Range(float, 0, 100),
+    "repeat_penalty": _Range(float, 0.01, 100),
     "presence_penalty": _Range(float, -100, 100),
     "frequency_penalty": _Range(float, -100, 100),
 }

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inference.errors import InvalidRequest
-from inference.server.options import parse_options
+from inference.runner.options import checked_options
+from inference.server.options import _RANGES, parse_options
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
@@ -54,6 +55,14 @@ def test_a_window_of_zero_means_the_server_s_own() -> None:
 def test_wrong_values_are_refused_by_name(name: str, value: Any) -> None:
     with pytest.raises(InvalidRequest, match=name):
         parse_options({name: value}, baked={})
+
+
+@pytest.mark.parametrize("name", sorted(_RANGES))
+def test_the_runner_takes_whatever_the_server_lets_through(name: str) -> None:
+    bounds = _RANGES[name]
+
+    for value in (bounds.low, bounds.high):
+        assert checked_options(parse_options({name: value}, baked={}))
 
 
 @given(st.dictionaries(st.sampled_from(NAMES), json_values))
