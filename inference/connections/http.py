@@ -45,6 +45,15 @@ class UpstreamHttp:
     async def get(self, path: str, *, timeout_s: float) -> JsonObject:
         return await self._exchange("GET", path, None, timeout_s)
 
+    async def listing(self, path: str, *, timeout_s: float) -> JsonObject:
+        """Return a list of models. An address without that path is another kind of service."""
+        try:
+            return await self.get(path, timeout_s=timeout_s)
+        except UpstreamRefused as exc:
+            if exc.status == 404:
+                raise WrongService(self.spec.url, f"no list of models at {path}") from exc
+            raise
+
     async def post(self, path: str, body: Mapping[str, object], *, timeout_s: float) -> JsonObject:
         return await self._exchange("POST", path, body, timeout_s)
 
@@ -79,8 +88,14 @@ class UpstreamHttp:
         with self._errors():
             async with asyncio.timeout(timeout_s), self._answer(method, path, body, timeout_s) as response:
                 data = await self._read(response, MAX_BODY_BYTES)
-        try:
+        with self.understanding():
             return parse_object(data)
+
+    @contextmanager
+    def understanding(self) -> Iterator[None]:
+        """Turn an answer that breaks its own protocol into WrongService."""
+        try:
+            yield
         except MalformedStream as exc:
             raise WrongService(self.spec.url, str(exc)) from exc
 

@@ -50,16 +50,9 @@ class OllamaConnection:
 
     async def list_models(self) -> list[ModelInfo]:
         """Return what the server offers, each with its plain name as id."""
-        try:
-            body = await self._http.get("/api/tags", timeout_s=LIST_TIMEOUT_S)
+        body = await self._http.listing("/api/tags", timeout_s=LIST_TIMEOUT_S)
+        with self._http.understanding():
             listed = ollama.listed_models(body)
-        except MalformedStream as exc:
-            raise WrongService(self.spec.url, str(exc)) from exc
-        except UpstreamRefused as exc:
-            if exc.status == 404:
-                raise WrongService(self.spec.url, "no list of models at /api/tags") from exc
-            raise
-
         gate = asyncio.Semaphore(N_SHOWN_AT_ONCE)
         shown = await asyncio.gather(*(self._show(details, gate) for details in listed))
         return [self._model(*pair) for pair in zip(listed, shown, strict=True)]
@@ -114,11 +107,10 @@ class OllamaConnection:
     async def embed(self, texts: Sequence[str], model: ModelInfo) -> npt.NDArray[np.float32]:
         try:
             body = await self._http.post("/api/embed", ollama.embed_body(model.name, texts), timeout_s=EMBED_TIMEOUT_S)
-            return matrix(body.get("embeddings"), n_rows=len(texts))
-        except MalformedStream as exc:
-            raise WrongService(self.spec.url, str(exc)) from exc
         except UpstreamRefused as exc:
             raise refusal(exc, model.id) from exc
+        with self._http.understanding():
+            return matrix(body.get("embeddings"), n_rows=len(texts))
 
     async def version(self, *, timeout_s: float) -> str:
         body = await self._http.get("/api/version", timeout_s=timeout_s)

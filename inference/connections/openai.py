@@ -14,10 +14,8 @@ from inference.connections.http import UpstreamHttp
 from inference.connections.streams import chat_events
 from inference.dialects import openai
 from inference.dialects.embeddings import matrix
-from inference.dialects.errors import MalformedStream
 from inference.dialects.openai import OpenAIChatDecoder
-from inference.dialects.values import items, mapping
-from inference.errors import InferenceError, InvalidRequest, ModelNotFound, UpstreamRefused, WrongService
+from inference.errors import InferenceError, InvalidRequest, ModelNotFound, UpstreamRefused
 from inference.types import ChatEvent, ChatRequest, ModelInfo
 
 
@@ -28,14 +26,9 @@ class OpenAIConnection:
 
     async def list_models(self) -> list[ModelInfo]:
         """Return what the server offers, each with its plain name as id."""
-        try:
-            listed = openai.listed_models(await self._http.get("/models", timeout_s=LIST_TIMEOUT_S))
-        except MalformedStream as exc:
-            raise WrongService(self.spec.url, str(exc)) from exc
-        except UpstreamRefused as exc:
-            if exc.status == 404:
-                raise WrongService(self.spec.url, "no list of models at /models") from exc
-            raise
+        body = await self._http.listing("/models", timeout_s=LIST_TIMEOUT_S)
+        with self._http.understanding():
+            listed = openai.listed_models(body)
         return [
             ModelInfo(
                 id=model["name"],
@@ -79,13 +72,10 @@ class OpenAIConnection:
     async def embed(self, texts: Sequence[str], model: ModelInfo) -> npt.NDArray[np.float32]:
         try:
             body = await self._http.post("/embeddings", openai.embed_body(model.name, texts), timeout_s=EMBED_TIMEOUT_S)
-            # The order of the list is not promised; the index is.
-            rows = sorted(map(mapping, items(body.get("data"))), key=lambda row: str(row.get("index")).zfill(9))
-            return matrix([row.get("embedding") for row in rows], n_rows=len(texts))
-        except MalformedStream as exc:
-            raise WrongService(self.spec.url, str(exc)) from exc
         except UpstreamRefused as exc:
             raise refusal(exc, model.id) from exc
+        with self._http.understanding():
+            return matrix(openai.embeddings(body), n_rows=len(texts))
 
 
 def refusal(exc: UpstreamRefused, model: str) -> InferenceError:

@@ -85,6 +85,12 @@ def embed_body(name: str, texts: Sequence[str]) -> EmbedBody:
     return EmbedBody(model=name, input=list(texts), encoding_format="float")
 
 
+def embeddings(body: JsonObject) -> list[object]:
+    """Return the rows of an answer in the order of the texts: that of the list is not promised, the index is."""
+    rows = sorted(map(mapping, items(body.get("data"))), key=lambda row: count(row.get("index")) or 0)
+    return [row.get("embedding") for row in rows]
+
+
 class OpenAIChatDecoder:
     """Turns the bytes of one chat stream into events.
 

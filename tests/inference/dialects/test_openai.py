@@ -178,3 +178,16 @@ def test_what_a_model_can_hold_is_read_where_servers_say_it() -> None:
 def test_a_body_without_a_list_of_models_is_malformed(body: dict[str, Any]) -> None:
     with pytest.raises(MalformedStream):
         openai.listed_models(body)
+
+
+@pytest.mark.parametrize("data", [None, 7, ["x", {"index": True}], [{"embedding": [1.0], "index": "0"}]])
+def test_rows_without_an_honest_index_keep_their_place(data: object) -> None:
+    assert openai.embeddings({"data": data}) == [
+        row.get("embedding") if isinstance(row, dict) else None for row in (data if isinstance(data, list) else [])
+    ]
+
+
+def test_embeddings_come_in_the_order_of_the_texts() -> None:
+    data = [{"index": 10, "embedding": [3.0]}, {"index": 9, "embedding": [2.0]}, {"index": 0, "embedding": [1.0]}]
+
+    assert openai.embeddings({"data": data}) == [[1.0], [2.0], [3.0]]
