@@ -5,7 +5,8 @@ RagError
 │   ├── UploadTooLarge
 │   ├── UploadEmpty
 │   ├── UploadBroken       its content contradicts its name
-│   └── UploadUnsupported  no extractor reads this kind
+│   ├── UploadUnsupported  no extractor reads this kind
+│   └── UploadNotStored    the disk is full or does not take files
 ├── IngestionFailed        one document could not be made searchable
 ├── StoreUnavailable       the vector store cannot be opened or used
 │   └── StoreOwnedElsewhere  another process holds the vector folder
@@ -54,6 +55,11 @@ class UploadBroken(UploadRefused):
 
 class UploadUnsupported(UploadRefused):
     problem = Problem.UNSUPPORTED
+
+
+class UploadNotStored(UploadRefused):
+    problem = Problem.NOT_STORED
+    permanent = False
 
 
 class IngestionFailed(RagError):

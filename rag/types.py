@@ -30,6 +30,8 @@ class Problem(StrEnum):
     """The vector index could not be written."""
     FILE_MISSING = "file_missing"
     """The stored file is gone."""
+    NOT_STORED = "not_stored"
+    """The disk is full or does not take files."""
 
 
 PDF = "application/pdf"

@@ -11,7 +11,7 @@ from django.core.files.base import File
 from django.db import IntegrityError, transaction
 
 from rag import conf, tasks
-from rag.errors import UploadBroken, UploadEmpty, UploadTooLarge, UploadUnsupported
+from rag.errors import UploadBroken, UploadEmpty, UploadNotStored, UploadTooLarge, UploadUnsupported
 from rag.extraction import detect
 from rag.models import Document, Removal
 from rag.services.removals import finish_removal
@@ -32,7 +32,7 @@ def create_document(owner: AbstractBaseUser, upload: File[bytes]) -> Document:
     failed.
 
     Raises:
-        UploadTooLarge, UploadEmpty, UploadBroken, UploadUnsupported: Nothing is stored.
+        UploadTooLarge, UploadEmpty, UploadBroken, UploadUnsupported, UploadNotStored: Nothing is stored.
     """
     name = display_name(upload.name or "")
     media_type = _check_upload(upload, name)
@@ -42,7 +42,11 @@ def create_document(owner: AbstractBaseUser, upload: File[bytes]) -> Document:
         return retry_document(existing) if existing.has_failed else existing
     document = Document(owner_id=owner.pk, name=name, media_type=media_type, size_bytes=upload.size, sha256=sha256)
     upload.seek(0)
-    document.file.save(name, upload, save=False)
+    try:
+        document.file.save(name, upload, save=False)
+    except OSError as exc:
+        logger.error("An upload could not be stored: %s", exc.strerror)
+        raise UploadNotStored from exc
     try:
         with transaction.atomic():
             document.save(force_insert=True)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from django.core.files.storage import FileSystemStorage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
@@ -63,6 +65,19 @@ def test_a_file_over_the_limit_is_refused(alice_client: Client, settings: Settin
 
     assert response.status_code == 413
     assert "1 MB" in response.json()["error"]
+
+
+def test_a_full_disk_is_told_in_words(alice_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def save(*args: object, **options: object) -> str:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(FileSystemStorage, "save", save)
+
+    response = post_file(alice_client, b"The lighthouse was built in 1902.", "lighthouse.txt", **JSON)
+
+    assert response.status_code == 507
+    assert "its disk may be full" in response.json()["error"]
+    assert not Document.objects.exists()
 
 
 def test_an_upload_without_a_file_is_refused(alice_client: Client) -> None:

@@ -67,6 +67,11 @@ PROBLEMS: dict[Problem, ProblemWords] = {
     Problem.INDEX_FAILED: ProblemWords(
         gettext_lazy("The index could not be written."), gettext_lazy("It is tried again by itself."), can_retry=True
     ),
+    Problem.NOT_STORED: ProblemWords(
+        gettext_lazy("The server could not store this file: its disk may be full."),
+        gettext_lazy("Try again later, or tell your administrator."),
+        can_retry=True,
+    ),
     Problem.FILE_MISSING: ProblemWords(
         gettext_lazy("The stored file is gone."), gettext_lazy("Delete this entry and upload the file again.")
     ),

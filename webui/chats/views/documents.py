@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 ROWS_A_PAGE = 50
 SEARCH_LIMIT = 8
 
-_REFUSAL_STATUS = {Problem.TOO_LARGE: 413, Problem.UNSUPPORTED: 415}
+_REFUSAL_STATUS = {Problem.TOO_LARGE: 413, Problem.UNSUPPORTED: 415, Problem.NOT_STORED: 507}
 
 
 class PlaceForm(forms.Form):
