@@ -14,17 +14,28 @@ _CODE = re.compile(
     r"(?P<fence>^[ ]{0,3}(?P<marks>`{3,}|~{3,})[^\n]*\n.*?(?:^[ ]{0,3}(?P=marks)|\Z))|(?P<ticks>`+).+?(?P=ticks)",
     re.M | re.S,
 )  # noqa: E501
-_MARKER = re.compile(r"(?<!\\)\[(\d{1,3})\]")
-_LEADING_MARKERS = re.compile(r"(?:\s*\[\d{1,3}\])+\s*")
+_NUMBERS = r"\[(\d{1,3}(?:\s*,\s*\d{1,3}){0,9})\]"
+_MARKER = re.compile(rf"(?<!\\){_NUMBERS}")
+_LEADING_MARKERS = re.compile(rf"(?:\s*{_NUMBERS})+\s*")
 # A sentence supports a claim from this share of the claim's words on, or from this many of them.
 _SUPPORTING_SHARE = 0.3
 _SUPPORTING_WORDS = 3
 
 
 def cited_numbers(answer: str, n_passages: int) -> tuple[int, ...]:
-    """Return the passage numbers that an answer's [n] markers name, each once, by first mention. Code does not cite."""
-    numbers = (int(found[1]) for found in _MARKER.finditer(_CODE.sub(" ", answer)))
-    return tuple(dict.fromkeys(number for number in numbers if 1 <= number <= n_passages))
+    """Return the passage numbers that an answer's [n] markers name, each once, by first mention. Code does not cite.
+
+    A marker may name several, as in [1, 3]; one that names a passage which is not there is text.
+    """
+    markers = _marked(_CODE.sub(" ", answer))
+    known = (numbers for numbers in markers if all(1 <= number <= n_passages for number in numbers))
+    return tuple(dict.fromkeys(number for numbers in known for number in numbers))
+
+
+def _marked(text: str) -> Iterator[list[int]]:
+    """Yield the numbers of each marker."""
+    for found in _MARKER.finditer(text):
+        yield [int(number) for number in found[1].split(",")]
 
 
 def cited_passages(answer: str, passages: Sequence[Passage]) -> dict[int, Passage]:
@@ -55,14 +66,13 @@ def _best_sentence(claim: frozenset[str], sentences: Sequence[frozenset[str]]) -
 
 def _claims(answer: str, number: int) -> Iterator[frozenset[str]]:
     """Yield the telling words of each sentence that cites a passage, also from behind its full stop."""
-    marker = f"[{number}]"
     claim = ""
     for sentence in split_sentences(_CODE.sub(" ", answer)):
         led = _LEADING_MARKERS.match(sentence)
-        if led and marker in led[0]:
+        if led and any(number in numbers for numbers in _marked(led[0])):
             yield _telling_terms(claim)
         claim = sentence[led.end() :] if led else sentence
-        if marker in claim:
+        if any(number in numbers for numbers in _marked(claim)):
             yield _telling_terms(claim)
 
 

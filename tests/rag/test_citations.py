@@ -13,6 +13,8 @@ from rag.types import Passage
     [
         ("It was 1902 [2]. Burned [1][2].", (2, 1)),
         ("Made up [7], zero [0], none.", ()),
+        ("Both say so [2, 3], and [1,2] too.", (2, 3, 1)),
+        ("One of them is not there [1, 9].", ()),
         ("Code `a[1]` does not cite, text does [2].", (2,)),
         ("```\nlist[1]\n```\nbut this [1]", (1,)),
         ("```\nan unfinished block [1]", ()),
