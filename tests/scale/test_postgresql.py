@@ -1,0 +1,57 @@
+"""PostgreSQL in the place of SQLite: the migrations, and the tests of the parts that speak to the database."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests.management.commands import ROOT, hearth
+from tests.scale.servers import ProgramMissing, new_database, running_redis
+
+TIMEOUT_S = 120
+# One run for all: the start of the suite and its migrations cost more than most of these tests.
+SUITE = (
+    "tests/accounts/test_sign_up_race.py",
+    "tests/rag/test_retrieval.py::test_the_best_passage_comes_first_with_its_page_and_place",
+    "tests/rag/test_retrieval.py::test_chinese_is_found_by_its_words",
+    "tests/rag/test_retrieval.py::test_a_deleted_document_is_gone_from_the_next_answer",
+    "tests/chats/services/test_generations.py",
+    "tests/chats/test_queries.py",
+)
+
+
+def test_migrations_make_every_table_and_the_lexical_index(postgresql: str, tmp_path: Path) -> None:
+    url = new_database(postgresql, "migrations")
+
+    first = hearth(tmp_path / "data", "prepare", DATABASE_URL=url)
+    second = hearth(tmp_path / "data", "prepare", DATABASE_URL=url)
+
+    assert first.returncode == 0, first.stderr
+    assert "migrations applied" in first.stdout
+    assert (second.returncode, second.stdout) == (0, "")
+    with psycopg.connect(url) as connection:
+        indexes = connection.execute("SELECT indexdef FROM pg_indexes WHERE tablename = 'rag_lexical'").fetchall()
+    assert any("USING gin (terms)" in definition for (definition,) in indexes)
+
+
+def test_what_holds_on_sqlite_holds_on_postgresql(postgresql: str, tmp_path: Path) -> None:
+    environment = os.environ | {"DATABASE_URL": f"{postgresql}/suite", "HEARTH_DATA": str(tmp_path / "data")}
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--create-db", *SUITE]
+
+    run = subprocess.run(  # noqa: S603  (our own command)
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=TIMEOUT_S
+    )
+
+    assert run.returncode == 0, run.stdout[-8000:]
+
+
+def test_a_missing_server_is_named_with_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+
+    with pytest.raises(ProgramMissing, match="apt-get install redis-server"), running_redis():
+        pass
