@@ -29,9 +29,6 @@ def _citation_rule(state: StateInline, silent: bool) -> bool:
     numbers = [int(number) for number in match[1].split(",")]
     if not all(number in known for number in numbers):
         return False
-    if state.pending.endswith(" "):
-        # A chip never starts a line: it belongs to the word before it.
-        state.pending = state.pending.removesuffix(" ") + "\N{NO-BREAK SPACE}"
     for number in numbers:
         state.push("citation", "button", 0).content = str(number)
     state.pos = match.end()
