@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack
 
 import pytest
 
@@ -10,6 +10,7 @@ from tests.management.commands import hearth
 from tests.scale import servers
 from tests.scale.sites import WebProcess, wait_until_alive, web_process
 
+StartProcess = Callable[[str], AbstractContextManager[WebProcess]]
 HEARTBEAT_TIMEOUT_S = 3
 SECRET_KEY = "the same for every process of one installation"
 
@@ -41,10 +42,10 @@ def models() -> Iterator[Upstream]:
 
 
 @pytest.fixture(scope="module")
-def two_processes(
+def installation(
     postgresql: str, redis: str, models: Upstream, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[WebProcess, WebProcess]]:
-    """Two web processes of one installation: one database, one Redis, one data folder."""
+) -> StartProcess:
+    """Return a function that starts a further web process over one database, one Redis and one data folder."""
     data = tmp_path_factory.mktemp("scale") / "data"
     environment = {
         "DATABASE_URL": servers.new_database(postgresql, "two_processes"),
@@ -56,8 +57,13 @@ def two_processes(
     }
     prepared = hearth(data, "prepare", **environment)
     assert prepared.returncode == 0, prepared.stderr
+    return lambda name: web_process(data, name, **environment)
+
+
+@pytest.fixture(scope="module")
+def two_processes(installation: StartProcess) -> Iterator[tuple[WebProcess, WebProcess]]:
     with ExitStack() as stack:
-        both = tuple(stack.enter_context(web_process(data, name, **environment)) for name in ("a", "b"))
+        both = tuple(stack.enter_context(installation(name)) for name in ("a", "b"))
         for web in both:
             wait_until_alive(web)
         yield both[0], both[1]

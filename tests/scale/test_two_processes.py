@@ -8,8 +8,8 @@ import time
 import pytest
 
 from tests.doubles.upstream import Upstream
-from tests.scale.conftest import HEARTBEAT_TIMEOUT_S
-from tests.scale.sites import Event, Page, Person, WebProcess
+from tests.scale.conftest import HEARTBEAT_TIMEOUT_S, StartProcess
+from tests.scale.sites import Event, Page, Person, WebProcess, wait_until_alive
 
 Processes = tuple[WebProcess, WebProcess]
 LONG = "Tell me a long one @fake tokens=2000 rate=50"
@@ -92,9 +92,17 @@ def test_one_process_owns_the_vectors_and_both_are_ready(two_processes: Processe
     assert [alice.get(web, "/ready").status_code for web in two_processes] == [200, 200]
 
 
-async def test_an_answer_of_a_killed_process_is_marked_by_the_other(two_processes: Processes, alice: Person) -> None:
-    first, second = two_processes
-    async with alice.page(first) as asking, alice.page(second) as watching:
+async def test_an_answer_of_a_killed_process_is_marked_by_another(
+    two_processes: Processes, installation: StartProcess, alice: Person
+) -> None:
+    survivor = two_processes[1]
+    with installation("c") as doomed:
+        await asyncio.to_thread(wait_until_alive, doomed)
+        await _die_in_an_answer(doomed, survivor, alice)
+
+
+async def _die_in_an_answer(doomed: WebProcess, survivor: WebProcess, alice: Person) -> None:
+    async with alice.page(doomed) as asking, alice.page(survivor) as watching:
         shown = await ask(asking, LONG)
         await watching.say(type="chat.opened", chat=shown["chat"])
         # The journal has something by then.
@@ -102,7 +110,7 @@ async def test_an_answer_of_a_killed_process_is_marked_by_the_other(two_processe
         while time.monotonic() < heard:
             await watching.until("text.added")
 
-        first.process.kill()
+        doomed.process.kill()
         killed = time.monotonic()
         ended = await watching.until("generation.ended")
 
