@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import uuid4
 
 import aiohttp
 import orjson
@@ -58,7 +59,7 @@ async def ask(ws: aiohttp.ClientWebSocketResponse, prompt: str) -> Answer:
     """Ask in a new chat and read until the answer is stored."""
     answer = Answer(asked_at=time.monotonic())
     await ws.send_str(
-        orjson.dumps({"type": "message.sent", "ref": "bench", "content": prompt, "model": MODEL}).decode()
+        orjson.dumps({"type": "message.sent", "ref": uuid4().hex, "content": prompt, "model": MODEL}).decode()
     )
     while answer.state == "missing":
         message = await ws.receive(timeout=ANSWER_TIMEOUT_S)
