@@ -204,14 +204,14 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels ha
         self.push(Frame(own))
         if answer is None:
             await self._chat_opened(ChatOpened(type="chat.opened", chat=chat))
-            self.push(Frame(await in_database(intake.sidebar_changed, self.ticket.user_id)))
+            self.push(Frame(await in_database(intake.sidebar_changed, self._user)))
             return
         self.registry.tell_chat(chat, changed, besides=self)
         for socket in self.registry.watchers_of(chat):
             answer.attach(socket, 0)
         if not question.changes_sidebar:
             return
-        sidebar = await in_database(intake.sidebar_changed, self.ticket.user_id)
+        sidebar = await in_database(intake.sidebar_changed, self._user)
         self.registry.tell_user(self.ticket.user_id, sidebar)
 
     async def _check_answerer(self, event: Any) -> None:

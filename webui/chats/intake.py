@@ -109,8 +109,8 @@ def branch_changed(question: Question) -> BranchChanged:
     )
 
 
-def sidebar_changed(user_id: int) -> SidebarChanged:
-    return SidebarChanged(type="sidebar.changed", html=render_sidebar(User.objects.get(pk=user_id)))
+def sidebar_changed(user: User) -> SidebarChanged:
+    return SidebarChanged(type="sidebar.changed", html=render_sidebar(user))
 
 
 def may_stop(user: User, chat: str, generation: str) -> None:
@@ -163,5 +163,5 @@ def _end_of(chat: Chat, generation: Generation, seq: int) -> GenerationEnded:
         message=str(generation.message.uuid),
         seq=seq,
         state=generation.state,  # type: ignore[typeddict-item]  # not active, so one of the ends
-        html=render_message(chat, generation.message_id),
+        html=render_message(generation.message),
     )

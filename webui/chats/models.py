@@ -79,6 +79,16 @@ class Message(models.Model):
     def __str__(self) -> str:
         return f"{self.role} message {self.uuid}"
 
+    @property
+    def is_answer(self) -> bool:
+        return self.role == self.Role.ASSISTANT
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether an answer is being written into it. Reads `generation`; one query if not selected."""
+        generation: Generation | None = getattr(self, "generation", None)
+        return generation is not None and generation.is_active
+
 
 class Generation(models.Model):
     """One run that fills one assistant message."""

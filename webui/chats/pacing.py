@@ -1,8 +1,8 @@
 """Rendering of all running answers in turn, within a share of one core.
 
 Text reaches the pages at once and unrendered; this loop replaces it by its rendered form. With a few
-streams each tail is rendered every 60 ms, with 200 every 300 to 400 ms, because the loop takes those that
-have waited longest and rests twice as long as it has worked.
+streams each tail is rendered every 60 ms, with 200 about every 400 ms, because the loop takes those that
+have waited longest and rests four times as long as it has worked.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from webui.chats.live import LiveAnswer
 TICK_S = 0.06
 SLICE_S = 0.02
 """Work of one tick: then the loop rests, so that text of other streams is not held up."""
-REST_PER_WORK = 2.0
-"""A rest of twice the work keeps rendering under a third of a core."""
+REST_PER_WORK = 4.0
+"""A rest of four times the work keeps rendering under a fifth of a core."""
 MAX_CHARS_ON_LOOP = 1500
 """What is longer takes some milliseconds and is rendered in a thread."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Prefetch, QuerySet, prefetch_related_objects
 
 from webui.accounts.models import User
 from webui.chats import branches
@@ -59,25 +59,32 @@ def branch_messages(chat: Chat, leaf_id: int | None = None, *, after: int | None
     return _load(chat, parents, branch)
 
 
-def one_message(chat: Chat, message_id: int) -> Branch:
-    """Return a single message as `branch_messages` does."""
-    return _load(chat, parents_of(chat), [message_id])
+def one_message(message: Message) -> Branch:
+    """Return a single message as `branch_messages` does. Reads its chat and generation if not selected."""
+    return _with_surroundings(parents_of(message.chat), [message])
 
 
 def _load(chat: Chat, parents: Parents, branch: list[int]) -> Branch:
-    positions = branches.positions_of(parents, branch)
+    messages = chat.messages.filter(id__in=branch).select_related("generation").order_by("id")
+    return _with_surroundings(parents, list(messages))
+
+
+def _with_surroundings(parents: Parents, messages: list[Message]) -> Branch:
+    positions = branches.positions_of(parents, [message.pk for message in messages])
     siblings = [s for p in positions.values() for s in (p.previous, p.next) if s is not None]
-    messages = list(
-        chat.messages.filter(id__in=branch)
-        .select_related("generation")
-        .prefetch_related(
-            "documents",
-            Prefetch("citations", Citation.objects.select_related("document")),
-        )
-        .order_by("id")
-    )
-    uuids = {id_: str(uuid) for id_, uuid in Message.objects.filter(id__in=siblings).values_list("id", "uuid")}
-    return Branch(messages, positions, uuids)
+    # Only what can be there is asked for: these queries are most of what a question costs.
+    questions = [message for message in messages if message.role == Message.Role.USER]
+    answers = [message for message in messages if message.is_answer and not message.is_unfinished]
+    prefetch_related_objects(questions, "documents")
+    prefetch_related_objects(answers, Prefetch("citations", Citation.objects.select_related("document")))
+    return Branch(messages, positions, _uuids_of(siblings))
+
+
+def _uuids_of(message_ids: Sequence[int]) -> dict[int, str]:
+    if not message_ids:
+        return {}
+    rows = Message.objects.filter(id__in=message_ids).values_list("id", "uuid")
+    return {id_: str(uuid) for id_, uuid in rows}
 
 
 def active_generations(chat: Chat) -> QuerySet[Generation]:

@@ -63,12 +63,15 @@ class Task:
 
 @transaction.atomic
 def start_generation(generation: Generation) -> Task:
-    """Mark a queued generation as running and return what it has to do."""
+    """Mark a queued generation as running and return what it has to do.
+
+    Reads its message, chat and owner; a query each if they are not there yet.
+    """
     now = timezone.now()
     Generation.objects.filter(pk=generation.pk, state=Generation.State.QUEUED).update(
         state=Generation.State.RUNNING, heartbeat_at=now
     )
-    answer = Message.objects.select_related("chat__owner").get(generation=generation)
+    answer = generation.message
     branch = branch_of(parents_of(answer.chat), answer.pk)[:-1]
     messages = list(answer.chat.messages.filter(id__in=branch).order_by("id"))
     attached = list(
@@ -180,6 +183,8 @@ def end_generation(task: Task, ending: Ending) -> bool:
 
 
 def _store_citations(task: Task, passages: Mapping[int, Passage]) -> None:
+    if not passages:
+        return
     # A document may have been deleted while the answer was written; the citation outlives it.
     documents = apps.get_model("rag", "Document").objects.filter(pk__in={p.document_id for p in passages.values()})
     left = set(documents.values_list("pk", flat=True))

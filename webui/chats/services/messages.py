@@ -48,9 +48,10 @@ def asked_before(user: User, ref: str) -> Asked | None:
 
     Raises Http404 when its chat has been deleted since.
     """
-    generation = Generation.objects.filter(asked_by=user, ref=ref).select_related("message__chat").first()
-    if generation is None or not ref:
+    same = Generation.objects.filter(asked_by=user, ref=ref)
+    if not ref or not same.exists():
         return None
+    generation = same.select_related("message__chat").get()
     chat = access.chat_read(user, generation.message.chat.uuid)
     return Asked(chat=chat, after=None, answer=generation.message, generation=generation, is_repeat=True)
 

@@ -17,7 +17,7 @@ def announce_sidebar(user: User) -> None:
     """Show the person's chats anew on all their pages, once the change is certain."""
 
     def tell() -> None:
-        event = sidebar_changed(user.pk)
+        event = sidebar_changed(user)
         tell_from_thread(lambda registry: registry.tell_user(user.pk, event))
 
     transaction.on_commit(tell)

@@ -35,11 +35,13 @@ from webui.chats.views.document_words import PROBLEMS
 from webui.rendering import render_markdown, render_plain
 
 
-def render_message(chat: Chat, message_id: int, *, html: SafeString | None = None) -> str:
-    """Render one message; empty when it is gone. `html` is its content where that is rendered already."""
-    branch = queries.one_message(chat, message_id)
-    views = [_message_view(chat, message, branch, html) for message in branch.messages]
-    return "".join(render_to_string("chats/_message.html", {"message": view}) for view in views)
+def render_message(message: Message, *, html: SafeString | None = None) -> str:
+    """Render one message. `html` is its content where that is rendered already."""
+    return render_to_string("chats/_message.html", {"message": one_message_view(message, html)})
+
+
+def one_message_view(message: Message, html: SafeString | None = None) -> MessageView:
+    return _message_view(message.chat, message, queries.one_message(message), html)
 
 
 def render_messages(chat: Chat, *, after: int | None = None) -> str:
@@ -55,8 +57,8 @@ def message_views(chat: Chat, branch: Branch) -> Iterator[MessageView]:
 
 def _message_view(chat: Chat, message: Message, branch: Branch, html: SafeString | None = None) -> MessageView:
     generation = cast("Generation | None", getattr(message, "generation", None))
-    is_active = generation is not None and generation.is_active
-    citations = [*message.citations.all()]
+    is_active = message.is_unfinished
+    citations = [*message.citations.all()] if message.is_answer and not is_active else []
     position = branch.positions[message.pk]
     return MessageView(
         uuid=str(message.uuid),
@@ -65,7 +67,7 @@ def _message_view(chat: Chat, message: Message, branch: Branch, html: SafeString
         text=message.content,
         html=SafeString("") if is_active else html or _html_of(message, citations),
         thinking_html=render_markdown(message.thinking) if message.thinking and not is_active else SafeString(""),
-        model_name=model_label(message.model) if message.role == Message.Role.ASSISTANT else "",
+        model_name=model_label(message.model) if message.is_answer else "",
         created_at=message.created_at,
         sibling_number=position.number,
         sibling_count=position.count,
@@ -76,12 +78,16 @@ def _message_view(chat: Chat, message: Message, branch: Branch, html: SafeString
         is_active=is_active,
         error=_explanation(generation) if generation and generation.error_code else None,
         citations=[_citation_view(citation) for citation in citations],
-        documents=[
-            DocumentView(uuid=str(d.uuid), name=d.name, state=d.state, url=_document_url(d.uuid))
-            for d in message.documents.all()
-        ],
+        documents=_document_views(message) if message.role == Message.Role.USER else [],
         facts=list(_facts(message, generation)) if generation and not is_active else [],
     )
+
+
+def _document_views(message: Message) -> list[DocumentView]:
+    return [
+        DocumentView(uuid=str(d.uuid), name=d.name, state=d.state, url=_document_url(d.uuid))
+        for d in message.documents.all()
+    ]
 
 
 def _html_of(message: Message, citations: Iterable[Citation]) -> SafeString:

@@ -18,7 +18,7 @@ from webui.chats import access, conf, queries
 from webui.chats.answerers import choose_model
 from webui.chats.models import Chat
 from webui.chats.views.contexts import ChatHead, ChatPage
-from webui.chats.views.fragments import chat_title, chat_url, message_views, sidebar_page
+from webui.chats.views.fragments import chat_title, chat_url, message_views, one_message_view, sidebar_page
 from webui.chats.views.model_choices import model_choices, troubles
 from webui.ui.keyset import BadCursor
 
@@ -73,5 +73,5 @@ def chat_list(request: MemberRequest) -> HttpResponse:
 @member_required
 def message(request: MemberRequest, uuid: UUID, message_uuid: UUID) -> HttpResponse:
     shown = access.chat_read(request.user, uuid)
-    branch = queries.one_message(shown, access.message_read(shown, message_uuid).pk)
-    return render(request, "chats/_message.html", {"message": next(message_views(shown, branch))})
+    view = one_message_view(access.message_read(shown, message_uuid))
+    return render(request, "chats/_message.html", {"message": view})
