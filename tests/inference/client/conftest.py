@@ -18,7 +18,7 @@ def use_connections(monkeypatch: pytest.MonkeyPatch) -> Iterator[UseConnections]
     """Return a function that makes some specs the only connections there are, without a database."""
 
     def use(*specs: ConnectionSpec) -> None:
-        monkeypatch.setattr(catalog, "enabled_connections", lambda: specs)
+        monkeypatch.setattr(catalog, "_read_specs", lambda: specs)
         catalog.forget()
 
     yield use
