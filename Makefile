@@ -11,9 +11,6 @@ UV_VERSION := 0.13.8
 INSTALL := $(UV) pip install --python $(PYTHON) --no-deps --require-hashes
 RUNTIME := .venv/.runtime-installed
 DEVELOPMENT := .venv/.development-installed
-# The order of the tests is shuffled, by default in the same way everywhere; SEED=random for another one.
-SEED := 11
-PYTEST := $(PYTHON) -m pytest $(if $(filter random,$(SEED)),,--randomly-seed=$(SEED))
 
 .PHONY: up test check e2e fmt lock
 
@@ -21,10 +18,10 @@ up: $(RUNTIME)
 	@exec $(PYTHON) manage.py up
 
 test: $(DEVELOPMENT)
-	@chromium="$$(sh .ci/chromium $(PYTHON))" && HEARTH_TEST_CHROMIUM="$$chromium" $(PYTEST)
+	@chromium="$$(sh .ci/chromium $(PYTHON))" && HEARTH_TEST_CHROMIUM="$$chromium" $(PYTHON) -m pytest
 
 e2e: $(DEVELOPMENT)
-	@chromium="$$(sh .ci/chromium $(PYTHON))" && HEARTH_TEST_CHROMIUM="$$chromium" $(PYTEST) -m e2e tests/e2e
+	@chromium="$$(sh .ci/chromium $(PYTHON))" && HEARTH_TEST_CHROMIUM="$$chromium" $(PYTHON) -m pytest -m e2e tests/e2e
 
 check: $(DEVELOPMENT)
 	@PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/pre-commit run --all-files
