@@ -21,7 +21,7 @@ from webui.chats import background, journal, orchestration
 from webui.chats.live import LiveAnswer
 from webui.chats.models import Generation, Message
 from webui.chats.registry import registry
-from webui.chats.services.generations import start_generation
+from webui.chats.services.generations import task_of
 from webui.chats.services.messages import send_message
 
 SLOW = Behaviour(tokens=400, rate=100)
@@ -134,7 +134,7 @@ async def test_a_database_that_is_busy_ends_no_answer(site: Upstream, alice: Use
         raise DatabaseError("database is locked")
 
     task = await database_sync_to_async(
-        lambda: start_generation(send_message(alice, content="How?", model="tiny:latest").generation)
+        lambda: task_of(send_message(alice, content="How?", model="tiny:latest").generation)
     )()
     answer = LiveAnswer(task)
     answer.add_text("warm")

@@ -119,7 +119,8 @@ def test_a_running_answer_waits_for_its_events(alice: User, alice_client: Client
 
 
 def test_citations_lead_to_the_passage(alice: User, alice_client: Client, model_server: Upstream) -> None:
-    chat = make_chat(owner=alice, messages=2)
+    chat = make_chat(owner=alice, messages=1)
+    make_answer(chat, content="The lighthouse [1, 2].")
     document = make_document(owner=alice, name="report.pdf")
     values = {"document_name": "report.pdf", "start": 4, "end": 14, "text": "lighthouse"}
     Citation.objects.create(message=chat.current_message, number=1, document=document, page=3, **values)

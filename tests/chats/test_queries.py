@@ -8,11 +8,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from tests.factories import make_answer, make_chat, make_document, make_message
+from tests.factories import make_chat
 from webui.accounts.models import User
 from webui.chats.models import Chat
-from webui.chats.queries import PAGE_SIZE, branch_messages, chat_page, visible_chats
-from webui.chats.views.fragments import message_views
+from webui.chats.queries import PAGE_SIZE, chat_page, visible_chats
 
 
 def make_many(owner: User, number: int) -> list[Chat]:
@@ -68,36 +67,3 @@ def test_the_list_is_one_query_that_reads_no_message(
 
     assert len(queries) == 1
     assert "chats_message" not in queries[0]["sql"]
-
-
-def test_a_branch_costs_the_same_however_long_it_is(alice: User, django_assert_num_queries: Callable[..., Any]) -> None:
-    chat = make_chat(owner=alice)
-    for number in range(30):
-        make_message(chat, content=f"q{number}").documents.add(make_document(owner=alice))
-        make_answer(chat, content=f"a{number}")
-    make_answer(chat, content="a29b", parent=chat.messages.get(content="q29"))
-
-    # Tree, messages, documents, citations, siblings.
-    with django_assert_num_queries(5):
-        views = list(message_views(chat, branch_messages(chat)))
-
-    assert len(views) == 60
-    assert views[0].documents[0].name == "notes.txt"
-
-
-def test_the_branch_is_the_shown_one(alice: User) -> None:
-    chat = make_chat(owner=alice, messages=4)
-    make_message(chat, content="other", parent=chat.messages.get(content="answer 1"))
-
-    assert [m.content for m in branch_messages(chat).messages] == ["question 1", "answer 1", "other"]
-
-
-def test_a_chat_whose_leaf_is_not_set_shows_its_newest_message(alice: User) -> None:
-    chat = make_chat(owner=alice, messages=2)
-    chat.current_message = None
-
-    assert [m.content for m in branch_messages(chat).messages] == ["question 1", "answer 1"]
-
-
-def test_an_empty_chat_has_an_empty_branch(alice: User) -> None:
-    assert branch_messages(make_chat(owner=alice)).messages == []

@@ -133,7 +133,7 @@ async def test_a_new_chat_appears_in_the_sidebar_of_all_pages(
 ) -> None:
     async with Page(alice_client) as one, Page(alice_client) as two, charlie_page as foreign:
         await one.send("How does it burn?")
-        changed = await two.until("sidebar.changed")
+        changed = await two.until("chat.moved_up")
 
         assert "How does it burn?" in changed["html"]
         assert await foreign.hears_nothing_but()
@@ -165,7 +165,7 @@ async def test_a_page_of_another_chat_hears_nothing_of_this_one(
         await one.send("How?")
         await one.until("generation.ended")
 
-        assert await two.hears_nothing_but("sidebar.changed")
+        assert await two.hears_nothing_but("chat.moved_up")
 
 
 async def test_a_closed_chat_is_heard_no_more(site: Upstream, alice_client: Client) -> None:
@@ -179,7 +179,7 @@ async def test_a_closed_chat_is_heard_no_more(site: Upstream, alice_client: Clie
         await page.say("{}")
         await page.until("request.refused")
 
-        assert await page.hears_nothing_but("sidebar.changed")
+        assert await page.hears_nothing_but("chat.moved_up")
 
 
 async def test_regenerating_shows_a_second_answer(site: Upstream, alice: User, alice_page: Page) -> None:

@@ -70,14 +70,20 @@ async def test_stop_ends_the_answer_and_keeps_its_text(page: Page, models: Upstr
 
 
 async def test_regenerating_adds_a_sibling_and_the_arrows_walk_between_them(page: Page) -> None:
+    async with page.expect_websocket() as opening:
+        await page.reload()
+    socket = await opening.value
     await ask_and_wait(page, "Say something @fake tokens=3")
 
     await page.get_by_role("button", name="Answer again").click()
     await expect(answers(page)).to_contain_text("2/2")
     await answer_is_finished(page)
-    await page.get_by_role("button", name="Previous version").click()
+    # The page opens the branch, and is told once more how its answer has ended: that must not take the focus away.
+    async with socket.expect_event("framereceived", lambda frame: "generation.ended" in frame):
+        await page.get_by_role("button", name="Previous version").click()
 
     await expect(answers(page)).to_contain_text("1/2")
+    await page.evaluate("() => new Promise((resolve) => setTimeout(resolve))")
     await expect(page.get_by_role("button", name="Next version")).to_be_focused()
     await expect(answers(page)).to_have_count(1)
 

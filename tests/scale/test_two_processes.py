@@ -65,7 +65,7 @@ async def test_a_new_chat_shows_in_the_sidebar_of_the_other_process(two_processe
             await watching.until("never")
         await ask(asking, "Seen from both @fake tokens=2")
 
-        changed = await watching.until("sidebar.changed")
+        changed = await watching.until("chat.moved_up")
 
     assert "Seen from both" in changed["html"]
 

@@ -23,10 +23,11 @@ def chat_read(user: User, uuid: UUID | str) -> Chat:
 
 
 def chat_write(user: User, uuid: UUID | str) -> Chat:
-    """Return a chat that the person may change. Locks its row; needs a transaction."""
+    """Return a chat that the person may change, with its leaf. Locks the chat's row; needs a transaction."""
     if not user.may_chat:
         raise Http404
-    chat = Chat.objects.select_for_update().filter(owner=user, deleted_at=None, uuid=uuid).first()
+    chats = Chat.objects.select_for_update(of=("self",)).select_related("current_message")
+    chat = chats.filter(owner=user, deleted_at=None, uuid=uuid).first()
     if chat is None:
         raise Http404
     chat.owner = user

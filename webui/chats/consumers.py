@@ -195,24 +195,19 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels ha
         """
         await self._check_answerer(event)
         question = await in_database(put, self._user, event)
-        chat = str(question.chat.uuid)
-        answer = begin_answer(self.registry, question.task) if question.task else None
+        chat = question.branch["chat"]
         self.registry.watch(self, chat)
-        changed = await in_database(intake.branch_changed, question)
-        own = changed.copy()
+        own = question.branch.copy()
         own["ref"] = event["ref"]
         self.push(Frame(own))
-        if answer is None:
+        self.registry.tell_user(self.ticket.user_id, question.sidebar)
+        if question.task is None:
             await self._chat_opened(ChatOpened(type="chat.opened", chat=chat))
-            self.push(Frame(await in_database(intake.sidebar_changed, self._user)))
             return
-        self.registry.tell_chat(chat, changed, besides=self)
+        self.registry.tell_chat(chat, question.branch, besides=self)
+        answer = begin_answer(self.registry, question.task)
         for socket in self.registry.watchers_of(chat):
             answer.attach(socket, 0)
-        if not question.changes_sidebar:
-            return
-        sidebar = await in_database(intake.sidebar_changed, self._user)
-        self.registry.tell_user(self.ticket.user_id, sidebar)
 
     async def _check_answerer(self, event: Any) -> None:
         try:

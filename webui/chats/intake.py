@@ -16,6 +16,7 @@ from webui.chats.models import Chat, Generation, Message
 from webui.chats.protocol import (
     AnswerRequested,
     BranchChanged,
+    ChatMovedUp,
     GenerationEnded,
     MessageEdited,
     MessageSent,
@@ -24,7 +25,15 @@ from webui.chats.protocol import (
 from webui.chats.services import generations, messages
 from webui.chats.services.generations import Task
 from webui.chats.services.messages import Asked
-from webui.chats.views.fragments import chat_url, render_message, render_messages, render_sidebar
+from webui.chats.shown_branch import Branch, branch_messages, new_messages
+from webui.chats.views.fragments import (
+    chat_url,
+    group_label,
+    render_message,
+    render_messages,
+    render_sidebar,
+    render_sidebar_chat,
+)
 
 LAST_SEQ: Final = 2**53 - 1
 """Comes after whatever a process told before it died; the largest number that a page can count to."""
@@ -34,12 +43,17 @@ JUST_ENDED = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """A stored question whose answer is to be begun; without a task when that was done before."""
+    """A stored question, and what it changes on pages.
+
+    Attributes:
+        task: What its answer has to do; None when that was begun before.
+        branch: For pages with its chat.
+        sidebar: For all pages of the person.
+    """
 
     task: Task | None
-    chat: Chat
-    after: Message | None
-    changes_sidebar: bool
+    branch: BranchChanged
+    sidebar: ChatMovedUp | SidebarChanged
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,23 +104,37 @@ def regenerate(user: User, event: AnswerRequested) -> Question:
 
 
 def _started(asked: Asked) -> Question:
-    task = None if asked.is_repeat else generations.start_generation(asked.generation)
-    return Question(task=task, chat=asked.chat, after=asked.after, changes_sidebar=asked.moves_up)
+    chat = asked.chat
+    if asked.is_repeat:
+        shown = branch_messages(chat)
+        return Question(task=None, branch=_branch_changed(chat, None, shown), sidebar=sidebar_changed(chat.owner))
+    new = new_messages(asked.new_messages, asked.documents, have_siblings=asked.has_siblings)
+    return Question(
+        task=generations.task_of(asked.generation),
+        branch=_branch_changed(chat, asked.after, new),
+        sidebar=_moved_up(chat),
+    )
+
+
+def _branch_changed(chat: Chat, after: Message | None, branch: Branch) -> BranchChanged:
+    return BranchChanged(
+        type="branch.changed",
+        chat=str(chat.uuid),
+        url=chat_url(chat),
+        after=str(after.uuid) if after else None,
+        html=render_messages(chat, branch),
+    )
+
+
+def _moved_up(chat: Chat) -> ChatMovedUp:
+    return ChatMovedUp(
+        type="chat.moved_up", chat=str(chat.uuid), label=group_label(chat.updated_at), html=render_sidebar_chat(chat)
+    )
 
 
 def was_asked(user: User, ref: str) -> bool:
     """Whether a request was carried out before."""
     return messages.asked_before(user, ref) is not None
-
-
-def branch_changed(question: Question) -> BranchChanged:
-    return BranchChanged(
-        type="branch.changed",
-        chat=str(question.chat.uuid),
-        url=chat_url(question.chat),
-        after=str(question.after.uuid) if question.after else None,
-        html=render_messages(question.chat, after=question.after.pk if question.after else None),
-    )
 
 
 def sidebar_changed(user: User) -> SidebarChanged:

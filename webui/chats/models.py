@@ -84,9 +84,14 @@ class Message(models.Model):
         return self.role == self.Role.ASSISTANT
 
     @property
+    def its_generation(self) -> Generation | None:
+        """None for people's messages and imported answers. Reads `generation`; one query if not selected."""
+        return getattr(self, "generation", None) if self.is_answer else None
+
+    @property
     def is_unfinished(self) -> bool:
         """Whether an answer is being written into it. Reads `generation`; one query if not selected."""
-        generation: Generation | None = getattr(self, "generation", None)
+        generation = self.its_generation
         return generation is not None and generation.is_active
 
 

@@ -157,6 +157,15 @@ class ChatRenamed(TypedDict):
     title: str
 
 
+class ChatMovedUp(TypedDict):
+    """The chat is the person's newest one. `html` is its row of the list, `label` the heading it belongs under."""
+
+    type: Literal["chat.moved_up"]
+    chat: str
+    label: str
+    html: str
+
+
 class SidebarChanged(TypedDict):
     """`html` is the person's newest chats, to replace the first page of the list."""
 
@@ -182,6 +191,7 @@ ServerEvent = (
     | AnswerReset
     | GenerationEnded
     | ChatRenamed
+    | ChatMovedUp
     | SidebarChanged
     | RequestRefused
 )

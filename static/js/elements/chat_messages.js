@@ -110,6 +110,8 @@ class ChatMessages extends HTMLElement {
    */
   #end(message, event) {
     this.#seen.delete(event.generation);
+    // A chat that is opened hears of all ends of the last minute. What shows one already keeps its focus and selection.
+    if (message.dataset.state === event.state) return "";
     const words = message.querySelector("[data-tail]")?.textContent ?? "";
     const stored = element(event.html);
     if (stored) message.replaceWith(stored);

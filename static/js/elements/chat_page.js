@@ -273,6 +273,7 @@ class ChatPage extends HTMLElement {
   #received = (event) => {
     const said = /** @type {CustomEvent} */ (event).detail;
     if (said.type === "sidebar.changed") this.#chatsChanged(said.html);
+    else if (said.type === "chat.moved_up") this.#movedUp(said);
     else if (said.type === "chat.renamed") this.#renamed(said);
     else if (said.type === "branch.changed") this.#branchChanged(said);
     else if (said.type === "request.refused") this.#refused(said);
@@ -289,6 +290,17 @@ class ChatPage extends HTMLElement {
   /** @param {string} html */
   #chatsChanged(html) {
     this.#sidebar?.replaceChats(html);
+    this.#showTitle();
+  }
+
+  /** @param {{chat: string, label: string, html: string}} said */
+  #movedUp(said) {
+    this.#sidebar?.moveUp(said);
+    this.#showTitle();
+  }
+
+  /** The title that the list has for this chat. */
+  #showTitle() {
     const title = this.#sidebar?.titleOf(this.#chat);
     if (this.#chat && title) this.#title.show(title);
   }

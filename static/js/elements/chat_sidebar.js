@@ -1,5 +1,5 @@
 import { get, post } from "../lib/requests.js";
-import { fragment } from "../render.js";
+import { element, fragment } from "../render.js";
 import { toast } from "./chat_toasts.js";
 
 /** The list of chats beside the page: kept fresh by the socket, renamed and deleted from in place. */
@@ -31,6 +31,47 @@ class ChatSidebar extends HTMLElement {
     globalThis.htmx.process(list);
     list.scrollTop = top;
     this.#moved();
+  }
+
+  /**
+   * Put a chat at the head of the list. What else is loaded or open there stays as it is.
+   *
+   * @param {{chat: string, label: string, html: string}} moved the row, and the heading it belongs under
+   */
+  moveUp({ chat, label, html }) {
+    const list = this.querySelector("[data-chats]");
+    const stale = this.#row(chat);
+    // A row that is being renamed would lose what was typed.
+    if (!list || stale?.querySelector("form")) return;
+    const hadFocus = stale?.contains(document.activeElement);
+    stale?.remove();
+    for (const group of list.querySelectorAll(".sidebar__group:not(:has(li))")) {
+      if (group.previousElementSibling?.matches(".sidebar__label")) group.previousElementSibling.remove();
+      group.remove();
+    }
+    list.querySelector(".sidebar__empty")?.remove();
+    const row = /** @type {HTMLElement} */ (element(html));
+    this.#newestGroup(list, label).prepend(row);
+    globalThis.htmx.process(row);
+    if (hadFocus) row.querySelector("a")?.focus({ preventScroll: true });
+    this.#moved();
+  }
+
+  /**
+   * @param {Element} list
+   * @param {string} label
+   */
+  #newestGroup(list, label) {
+    const heading = list.querySelector(".sidebar__label");
+    const group = heading?.nextElementSibling;
+    if (heading?.textContent === label && group?.matches(".sidebar__group")) return group;
+    const newHeading = document.createElement("h2");
+    newHeading.className = "sidebar__label";
+    newHeading.textContent = label;
+    const newGroup = document.createElement("ul");
+    newGroup.className = "sidebar__group";
+    list.prepend(newHeading, newGroup);
+    return newGroup;
   }
 
   /**

@@ -19,7 +19,7 @@ from webui.chats.services.generations import (
     Task,
     end_generation,
     interrupt_abandoned,
-    start_generation,
+    task_of,
     write_journal,
 )
 from webui.chats.services.messages import send_message
@@ -27,7 +27,7 @@ from webui.chats.services.messages import send_message
 
 @pytest.fixture
 def task(alice: User) -> Task:
-    return start_generation(send_message(alice, content="When?", model="tiny:latest").generation)
+    return task_of(send_message(alice, content="When?", model="tiny:latest").generation)
 
 
 def stored(task: Task) -> Generation:
@@ -41,7 +41,7 @@ def test_a_task_holds_the_branch_and_its_documents(alice: User) -> None:
     make_answer(chat, content="")
     asked = send_message(alice, chat_uuid=chat.uuid, content="two", model="tiny:latest", documents=[second.uuid])
 
-    task = start_generation(asked.generation)
+    task = task_of(asked.generation)
 
     assert [(t.role, t.content) for t in task.turns] == [("user", "one"), ("user", "two")]
     assert task.question == "two"
@@ -54,7 +54,7 @@ def test_siblings_are_not_part_of_the_branch(alice: User) -> None:
     chat = make_chat(owner=alice, messages=2)
     make_answer(chat, content="answer 1b", parent=chat.messages.get(content="question 1"))
 
-    task = start_generation(
+    task = task_of(
         send_message(alice, chat_uuid=chat.uuid, content="question 2", model="tiny:latest").generation
     )
 
@@ -64,7 +64,7 @@ def test_siblings_are_not_part_of_the_branch(alice: User) -> None:
 def test_the_journal_of_many_answers_is_few_statements(
     alice: User, django_assert_num_queries: Callable[..., Any]
 ) -> None:
-    tasks = [start_generation(send_message(alice, content=f"{n}", model="tiny:latest").generation) for n in range(20)]
+    tasks = [task_of(send_message(alice, content=f"{n}", model="tiny:latest").generation) for n in range(20)]
     entries = [
         JournalEntry(message_id=t.message_id, generation_id=t.generation_id, content=f"so far {n}", thinking="")
         for n, t in enumerate(tasks)

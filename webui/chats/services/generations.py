@@ -17,10 +17,8 @@ from django.utils import timezone
 
 from inference.types import Usage
 from rag.types import Passage
-from webui.chats.branches import branch_of
 from webui.chats.errors import Failure
 from webui.chats.models import Citation, Generation, Message
-from webui.chats.queries import parents_of
 
 EndState = Literal["finished", "stopped", "failed", "interrupted"]
 
@@ -61,22 +59,16 @@ class Task:
         return self.turns[-1].content
 
 
-@transaction.atomic
-def start_generation(generation: Generation) -> Task:
-    """Mark a queued generation as running and return what it has to do.
+def task_of(generation: Generation) -> Task:
+    """Return what a generation has to do.
 
-    Reads its message, chat and owner; a query each if they are not there yet.
+    Reads its message, chat, owner and question, a query each if they are not there yet, and their documents.
     """
-    now = timezone.now()
-    Generation.objects.filter(pk=generation.pk, state=Generation.State.QUEUED).update(
-        state=Generation.State.RUNNING, heartbeat_at=now
-    )
     answer = generation.message
-    branch = branch_of(parents_of(answer.chat), answer.pk)[:-1]
-    messages = list(answer.chat.messages.filter(id__in=branch).order_by("id"))
+    branch = _branch_before(answer)
     attached = list(
         Message.documents.through.objects.filter(
-            message_id__in=branch, document__owner_id=answer.chat.owner_id
+            message_id__in=[message.pk for message in branch], document__owner_id=answer.chat.owner_id
         ).values_list("message_id", "document_id")
     )
     return Task(
@@ -90,12 +82,30 @@ def start_generation(generation: Generation) -> Task:
         model=answer.model,
         turns=[
             Turn(uuid=str(m.uuid), role=m.role, content=m.content)  # type: ignore[arg-type]  # checked by the database
-            for m in messages
+            for m in branch
             if m.content or m.pk == answer.parent_id
         ],
         document_ids=sorted({document for _, document in attached}),
         question_document_ids=sorted(document for message, document in attached if message == answer.parent_id),
     )
+
+
+def _branch_before(answer: Message) -> list[Message]:
+    """Return the messages from the root down to the question."""
+    question = answer.parent
+    if question is None or question.parent_id is None:
+        return [question] if question else []
+    messages = connection.ops.quote_name(Message._meta.db_table)
+    # The database walks from the question up to the root, and reads nothing beside that path.
+    path = f"""
+        WITH RECURSIVE branch (id, parent_id) AS (
+            SELECT id, parent_id FROM {messages} WHERE id = %s
+            UNION ALL
+            SELECT above.id, above.parent_id FROM {messages} above JOIN branch ON above.id = branch.parent_id
+        )
+        SELECT id, uuid, role, content FROM {messages} WHERE id IN (SELECT id FROM branch) ORDER BY id
+    """  # noqa: S608  (our name)
+    return list(Message.objects.raw(path, [question.pk]))
 
 
 def attached_documents(document_ids: Sequence[int]) -> list[tuple[str, str, str]]:
@@ -121,7 +131,7 @@ class JournalEntry:
 
 
 def write_journal(entries: Sequence[JournalEntry], running: Sequence[int]) -> None:
-    """Store the text of running answers and renew the heartbeat of all `running` generations.
+    """Store the text of running answers and renew the heartbeat of all `running` generations, queued until the first.
 
     An answer that has ended meanwhile keeps the text of its end.
 
@@ -132,7 +142,7 @@ def write_journal(entries: Sequence[JournalEntry], running: Sequence[int]) -> No
     with transaction.atomic(), connection.cursor() as cursor:
         # First, because it locks the generations: none of them ends between this and the next statement.
         Generation.objects.filter(pk__in=running, state__in=Generation.ACTIVE_STATES).update(
-            heartbeat_at=timezone.now()
+            state=Generation.State.RUNNING, heartbeat_at=timezone.now()
         )
         if entries:
             cursor.executemany(

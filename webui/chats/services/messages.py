@@ -7,18 +7,20 @@ Each takes the page's `ref` of the request: the same one again changes nothing a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import IntegrityError, transaction
+from django.http import Http404
 from django.utils import timezone
 
+from rag.api import Document
 from webui.accounts.models import User
 from webui.chats import access, conf
-from webui.chats.errors import AnswerRunning, MessageEmpty, MessageTooLong, WrongRole
+from webui.chats.errors import AnswerRunning, ChatError, MessageEmpty, MessageTooLong, WrongRole
 from webui.chats.models import Chat, Generation, Message
-from webui.chats.queries import active_generations, visible_chats
+from webui.chats.queries import active_generations
 from webui.chats.services import chats, generations
 from webui.chats.services.titles import first_words
 
@@ -29,8 +31,9 @@ class Asked:
 
     Attributes:
         after: The message below which the shown branch is new; None when it is new from the start.
+        documents: Attached to the question, if that is new.
         is_new_chat: The chat was created for this question.
-        moves_up: The chat has a new place in the sidebar.
+        has_siblings: The first of the new messages is one of several with the same parent.
         is_repeat: The request was carried out before; nothing has changed now.
     """
 
@@ -38,33 +41,18 @@ class Asked:
     after: Message | None
     answer: Message
     generation: Generation
+    documents: Sequence[Document] = ()
     is_new_chat: bool = False
-    moves_up: bool = True
+    has_siblings: bool = False
     is_repeat: bool = False
 
-
-def asked_before(user: User, ref: str) -> Asked | None:
-    """Return what a request has led to, if it was carried out.
-
-    Raises Http404 when its chat has been deleted since.
-    """
-    same = Generation.objects.filter(asked_by=user, ref=ref)
-    if not ref or not same.exists():
-        return None
-    generation = same.select_related("message__chat").get()
-    chat = access.chat_read(user, generation.message.chat.uuid)
-    return Asked(chat=chat, after=None, answer=generation.message, generation=generation, is_repeat=True)
+    @property
+    def new_messages(self) -> list[Message]:
+        """The question, unless an old one is answered again, and the empty answer."""
+        question = self.answer.parent
+        return [self.answer] if question is None or question == self.after else [question, self.answer]
 
 
-def _asked_before(user: User, ref: str) -> Asked | None:
-    """As `asked_before`, in a transaction: the same request on a second connection waits until this one is over."""
-    # SQLite has no row locks and needs none: a transaction there waits for the one before it.
-    if connection.features.has_select_for_update:
-        User.objects.select_for_update(no_key=True).filter(pk=user.pk).first()
-    return asked_before(user, ref)
-
-
-@transaction.atomic
 def send_message(
     user: User,
     *,
@@ -75,51 +63,83 @@ def send_message(
     ref: str = "",
 ) -> Asked:
     """Add a question at the end of the shown branch, or in a new chat."""
-    if before := _asked_before(user, ref):
-        return before
-    _check_content(content)
-    attached = access.documents_read(user, documents)
-    if chat_uuid is None:
-        chat = chats.create_chat(user, title=first_words(content), model=model)
-        parent = None
-    else:
+
+    def send() -> Asked:
+        _check_content(content)
+        attached = access.documents_read(user, documents)
+        if chat_uuid is None:
+            chat = chats.create_chat(user, title=first_words(content), model=model)
+            question = _store_question(chat, None, content, attached)
+            return _ask(chat, question, model, after=None, ref=ref, documents=attached, is_new_chat=True)
         chat = _idle_chat(user, chat_uuid)
-        parent = chat.current_message
-    question = Message.objects.create(chat=chat, parent=parent, role=Message.Role.USER, content=content)
-    question.documents.add(*attached)
-    return _ask(chat, question, model, after=parent, ref=ref, is_new_chat=chat_uuid is None)
+        question = _store_question(chat, chat.current_message, content, attached)
+        return _ask(chat, question, model, after=chat.current_message, ref=ref, documents=attached)
+
+    return _once(user, ref, send)
 
 
-@transaction.atomic
 def edit_message(
     user: User, *, chat_uuid: UUID | str, message_uuid: UUID | str, content: str, model: str, ref: str = ""
 ) -> Asked:
     """Ask a question again with another text: a sibling, the old branch stays."""
-    if before := _asked_before(user, ref):
-        return before
-    _check_content(content)
-    chat = _idle_chat(user, chat_uuid)
-    old = access.message_read(chat, message_uuid)
-    if old.role != Message.Role.USER:
-        raise WrongRole
-    question = Message.objects.create(chat=chat, parent=old.parent, role=Message.Role.USER, content=content)
-    # Documents that the person has deleted since are gone from the relation as well.
-    question.documents.add(*old.documents.all())
-    return _ask(chat, question, model, after=old.parent, ref=ref)
+
+    def edit() -> Asked:
+        _check_content(content)
+        chat = _idle_chat(user, chat_uuid)
+        old = access.message_read(chat, message_uuid)
+        if old.role != Message.Role.USER:
+            raise WrongRole
+        # Documents that the person has deleted since are gone from the relation as well.
+        attached = list(old.documents.all())
+        question = _store_question(chat, old.parent, content, attached)
+        return _ask(chat, question, model, after=old.parent, ref=ref, documents=attached, has_siblings=True)
+
+    return _once(user, ref, edit)
 
 
-@transaction.atomic
 def regenerate_answer(
     user: User, *, chat_uuid: UUID | str, message_uuid: UUID | str, model: str, ref: str = ""
 ) -> Asked:
     """Ask for another answer to the same question: a sibling of the answer."""
-    if before := _asked_before(user, ref):
-        return before
-    chat = _idle_chat(user, chat_uuid)
-    old = access.message_read(chat, message_uuid)
-    if old.role != Message.Role.ASSISTANT or old.parent is None:
-        raise WrongRole
-    return _ask(chat, old.parent, model, after=old.parent, ref=ref)
+
+    def regenerate() -> Asked:
+        chat = _idle_chat(user, chat_uuid)
+        old = access.message_read(chat, message_uuid)
+        if old.role != Message.Role.ASSISTANT or old.parent is None:
+            raise WrongRole
+        return _ask(chat, old.parent, model, after=old.parent, ref=ref, has_siblings=True)
+
+    return _once(user, ref, regenerate)
+
+
+def _once(user: User, ref: str, carry_out: Callable[[], Asked]) -> Asked:
+    """Do what a page asks for; return what it has led to when that was done before.
+
+    No query looks for that beforehand: a person's refs are unique in the database, so that also of two connections
+    that bring the same request at once only one succeeds.
+    """
+    try:
+        with transaction.atomic():
+            return carry_out()
+    except (ChatError, Http404, IntegrityError):
+        # The answer that is in the way of this request may be its own.
+        if before := asked_before(user, ref):
+            return before
+        raise
+
+
+def asked_before(user: User, ref: str) -> Asked | None:
+    """Return what a request has led to, if it was carried out.
+
+    Raises Http404 when its chat has been deleted since.
+    """
+    if not ref:
+        return None
+    generation = Generation.objects.filter(asked_by=user, ref=ref).select_related("message__chat").first()
+    if generation is None:
+        return None
+    chat = access.chat_read(user, generation.message.chat.uuid)
+    return Asked(chat=chat, after=None, answer=generation.message, generation=generation, is_repeat=True)
 
 
 def _check_content(content: str) -> None:
@@ -145,10 +165,24 @@ def _idle_chat(user: User, uuid: UUID | str) -> Chat:
     return chat
 
 
+def _store_question(chat: Chat, parent: Message | None, content: str, documents: Sequence[Document]) -> Message:
+    question = Message.objects.create(chat=chat, parent=parent, role=Message.Role.USER, content=content)
+    if documents:
+        question.documents.add(*documents)
+    return question
+
+
 def _ask(
-    chat: Chat, question: Message, model: str, *, after: Message | None, ref: str, is_new_chat: bool = False
+    chat: Chat,
+    question: Message,
+    model: str,
+    *,
+    after: Message | None,
+    ref: str,
+    documents: Sequence[Document] = (),
+    is_new_chat: bool = False,
+    has_siblings: bool = False,
 ) -> Asked:
-    newest = None if is_new_chat else visible_chats(chat.owner).values_list("pk", flat=True).first()
     answer = Message.objects.create(chat=chat, parent=question, role=Message.Role.ASSISTANT, model=model)
     generation = Generation.objects.create(message=answer, asked_by=chat.owner, ref=ref)
     chat.current_message = answer
@@ -162,6 +196,7 @@ def _ask(
         after=after,
         answer=answer,
         generation=generation,
+        documents=documents,
         is_new_chat=is_new_chat,
-        moves_up=newest != chat.pk,
+        has_siblings=has_siblings,
     )

@@ -10,10 +10,10 @@ from django.views.decorators.http import require_POST
 
 from webui.accounts.decorators import member_required
 from webui.accounts.http import MemberRequest
-from webui.chats import queries
 from webui.chats.errors import TitleEmpty, refusal_text
 from webui.chats.forms import TitleForm
 from webui.chats.services import chats
+from webui.chats.shown_branch import branch_messages
 from webui.chats.views.announcements import announce_sidebar, announce_title, stop_generations
 from webui.chats.views.fragments import chat_url, message_views
 
@@ -51,7 +51,7 @@ def undo_delete(request: MemberRequest, uuid: UUID) -> HttpResponse:
 @member_required
 def show_sibling(request: MemberRequest, uuid: UUID, message_uuid: UUID) -> HttpResponse:
     chat = chats.show_sibling(request.user, uuid, message_uuid)
-    views = list(message_views(chat, queries.branch_messages(chat)))
+    views = list(message_views(chat, branch_messages(chat)))
     return render(request, "chats/_messages.html", {"messages": views})
 
 

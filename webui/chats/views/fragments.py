@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from datetime import date, datetime, timedelta
-from typing import cast
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.template.loader import render_to_string
@@ -16,12 +15,13 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from rag.api import Document
 from webui.accounts.models import User
 from webui.chats import queries
 from webui.chats.answerers import QUOTES, model_label
 from webui.chats.errors import Explanation, explain
 from webui.chats.models import Chat, Citation, Generation, Message
-from webui.chats.queries import Branch
+from webui.chats.shown_branch import Branch, one_message
 from webui.chats.views.contexts import (
     CitationView,
     DocumentView,
@@ -41,13 +41,11 @@ def render_message(message: Message, *, html: SafeString | None = None) -> str:
 
 
 def one_message_view(message: Message, html: SafeString | None = None) -> MessageView:
-    return _message_view(message.chat, message, queries.one_message(message), html)
+    return _message_view(message.chat, message, one_message(message), html)
 
 
-def render_messages(chat: Chat, *, after: int | None = None) -> str:
-    """Render the shown branch, or what follows the message `after` in it."""
-    views = list(message_views(chat, queries.branch_messages(chat, after=after)))
-    return render_to_string("chats/_messages.html", {"messages": views})
+def render_messages(chat: Chat, branch: Branch) -> str:
+    return render_to_string("chats/_messages.html", {"messages": list(message_views(chat, branch))})
 
 
 def message_views(chat: Chat, branch: Branch) -> Iterator[MessageView]:
@@ -56,9 +54,9 @@ def message_views(chat: Chat, branch: Branch) -> Iterator[MessageView]:
 
 
 def _message_view(chat: Chat, message: Message, branch: Branch, html: SafeString | None = None) -> MessageView:
-    generation = cast("Generation | None", getattr(message, "generation", None))
+    generation = message.its_generation
     is_active = message.is_unfinished
-    citations = [*message.citations.all()] if message.is_answer and not is_active else []
+    citations = branch.citations.get(message.pk, ())
     position = branch.positions[message.pk]
     return MessageView(
         uuid=str(message.uuid),
@@ -78,16 +76,15 @@ def _message_view(chat: Chat, message: Message, branch: Branch, html: SafeString
         is_active=is_active,
         error=_explanation(generation) if generation and generation.error_code else None,
         citations=[_citation_view(citation) for citation in citations],
-        documents=_document_views(message) if message.role == Message.Role.USER else [],
+        documents=[_document_view(document) for document in branch.documents.get(message.pk, ())],
         facts=list(_facts(message, generation)) if generation and not is_active else [],
     )
 
 
-def _document_views(message: Message) -> list[DocumentView]:
-    return [
-        DocumentView(uuid=str(d.uuid), name=d.name, state=d.state, url=_document_url(d.uuid))
-        for d in message.documents.all()
-    ]
+def _document_view(document: Document) -> DocumentView:
+    return DocumentView(
+        uuid=str(document.uuid), name=document.name, state=document.state, url=_document_url(document.uuid)
+    )
 
 
 def _html_of(message: Message, citations: Iterable[Citation]) -> SafeString:
@@ -103,7 +100,7 @@ def _explanation(generation: Generation) -> Explanation:
 
 
 def _uuid_of(message_id: int | None, branch: Branch) -> str | None:
-    return None if message_id is None else branch.uuids[message_id]
+    return None if message_id is None else str(branch.uuids[message_id])
 
 
 def _citation_view(citation: Citation) -> CitationView:
@@ -163,16 +160,24 @@ def render_sidebar(user: User, *, current: UUID | str | None = None) -> str:
     return render_to_string("chats/_sidebar_chats.html", {"sidebar": sidebar_page(user, current=current)})
 
 
+def render_sidebar_chat(chat: Chat) -> str:
+    return render_to_string("chats/_sidebar_chat.html", {"chat": _sidebar_chat(chat)})
+
+
 def _grouped(chats: Iterable[Chat]) -> list[SidebarGroup]:
-    today = timezone.localdate()
     groups: dict[str, list[SidebarChat]] = {}
     for chat in chats:
-        entry = SidebarChat(uuid=str(chat.uuid), title=chat_title(chat), url=chat_url(chat))
-        groups.setdefault(_group_label(chat.updated_at, today), []).append(entry)
+        groups.setdefault(group_label(chat.updated_at), []).append(_sidebar_chat(chat))
     return [SidebarGroup(label=label, chats=entries) for label, entries in groups.items()]
 
 
-def _group_label(moment: datetime, today: date) -> str:
+def _sidebar_chat(chat: Chat) -> SidebarChat:
+    return SidebarChat(uuid=str(chat.uuid), title=chat_title(chat), url=chat_url(chat))
+
+
+def group_label(moment: datetime) -> str:
+    """Return the heading that chats of that time stand under."""
+    today = timezone.localdate()
     day = timezone.localdate(moment)
     if day >= today:
         return _("Today")

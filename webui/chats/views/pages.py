@@ -17,6 +17,7 @@ from webui.accounts.models import User
 from webui.chats import access, conf, queries
 from webui.chats.answerers import choose_model
 from webui.chats.models import Chat
+from webui.chats.shown_branch import branch_messages
 from webui.chats.views.contexts import ChatHead, ChatPage
 from webui.chats.views.fragments import chat_title, chat_url, message_views, one_message_view, sidebar_page
 from webui.chats.views.model_choices import model_choices, troubles
@@ -43,7 +44,7 @@ def _chat_page(user: User, chat: Chat | None, *, wanted_model: str) -> ChatPage:
     models = async_to_sync(client.list_models)()
     return ChatPage(
         chat=ChatHead(uuid=str(chat.uuid), title=chat_title(chat), url=chat_url(chat)) if chat else None,
-        messages=list(message_views(chat, queries.branch_messages(chat))) if chat else [],
+        messages=list(message_views(chat, branch_messages(chat))) if chat else [],
         sidebar=sidebar_page(user, current=chat.uuid if chat else None),
         models=model_choices(models),
         selected_model=choose_model(models, wanted_model),
