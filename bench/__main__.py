@@ -27,7 +27,6 @@ from bench.processes import (
     wait_until_ok,
 )
 
-RAMP_S = 2.0
 DELAY_MS = 100
 SETTLE_S = 5.0
 
@@ -58,11 +57,27 @@ class Site:
     cookies: list[str]
 
 
+@dataclass(frozen=True, slots=True)
+class Load:
+    """So many streams of `rate` tokens a second, beginning evenly over `ramp_s`."""
+
+    n_streams: int
+    rate: float
+    n_tokens: int
+    ramp_s: float
+
+    @property
+    def ideal_s(self) -> float:
+        """Undisturbed, the last stream begins after the ramp and its last token comes one answer later."""
+        return self.ramp_s * (self.n_streams - 1) / self.n_streams + DELAY_MS / 1000 + (self.n_tokens - 1) / self.rate
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench")
     parser.add_argument("what", nargs="?", default="all", choices=["start", "memory", "first-token", "streams", "all"])
     parser.add_argument("-n", "--streams", type=int, default=200)
     parser.add_argument("--rate", type=float, default=50, help="tokens a second in each stream")
+    parser.add_argument("--ramp", type=float, default=2, help="seconds over which the questions are spread")
     parser.add_argument("--tokens", type=int, default=500, help="tokens of each answer")
     parser.add_argument("--repeat", type=int, default=30, help="questions for the time to the first token")
     wanted = parser.parse_args()
@@ -77,7 +92,8 @@ def main() -> None:
                 if wanted.what != "streams":
                     rows += asyncio.run(measure_first_token(running_site, wanted.repeat))
                 if wanted.what != "first-token":
-                    rows += asyncio.run(measure_streams(running_site, wanted.streams, wanted.rate, wanted.tokens))
+                    load = Load(wanted.streams, wanted.rate, wanted.tokens, wanted.ramp)
+                    rows += asyncio.run(measure_streams(running_site, load))
     print(f"| {'measured':<58} | {'value':>16} | {'goal':>8} | {'ratio':>6} |")
     print(f"| {'-' * 58} | {'-' * 16} | {'-' * 8} | {'-' * 6} |")
     print("\n".join(row.show() for row in rows))
@@ -150,41 +166,40 @@ def time_to_first(answer: Answer) -> float:
     return answer.first_token_at - answer.asked_at
 
 
-async def measure_streams(site: Site, n_streams: int, rate: float, n_tokens: int) -> list[Row]:
+async def measure_streams(site: Site, load: Load) -> list[Row]:
     """Let every person ask in a chat of their own, starting evenly over the ramp."""
-    prompt = f"@fake rate={rate:g} tokens={n_tokens} delay={DELAY_MS}"
+    prompt = f"@fake rate={load.rate:g} tokens={load.n_tokens} delay={DELAY_MS}"
 
     async def person(number: int) -> Answer:
-        await asyncio.sleep(RAMP_S * number / n_streams)
+        await asyncio.sleep(load.ramp_s * number / load.n_streams)
         return await ask(sockets[number], prompt)
 
     async with AsyncExitStack() as stack:
         connector = aiohttp.TCPConnector(limit=0)
         http = await stack.enter_async_context(aiohttp.ClientSession(connector=connector))
         sockets = [
-            await stack.enter_async_context(socket(http, site.base, cookie)) for cookie in site.cookies[:n_streams]
+            await stack.enter_async_context(socket(http, site.base, cookie))
+            for cookie in site.cookies[: load.n_streams]
         ]
         before = machine_cpu_s(), cpu_s(site.web_pid), cpu_s(site.upstream_pid), time.process_time()
-        answers = await asyncio.gather(*(person(number) for number in range(n_streams)))
+        answers = await asyncio.gather(*(person(number) for number in range(load.n_streams)))
         after = machine_cpu_s(), cpu_s(site.web_pid), cpu_s(site.upstream_pid), time.process_time()
     spent = [late - early for early, late in zip(before, after, strict=True)]
-    return stream_rows(answers, rate, n_tokens, spent)
+    return stream_rows(answers, load, spent)
 
 
-def stream_rows(answers: list[Answer], rate: float, n_tokens: int, spent: list[float]) -> list[Row]:
+def stream_rows(answers: list[Answer], load: Load, spent: list[float]) -> list[Row]:
     machine_s, web_s, upstream_s, client_s = spent
-    n_streams = len(answers)
     began = min(answer.asked_at for answer in answers)
     wall_s = max(answer.last_token_at or began for answer in answers) - began
     n_received = sum(answer.n_tokens for answer in answers)
-    # Undisturbed, the last stream begins after the ramp and its last token comes one answer later.
-    ideal_s = RAMP_S * (n_streams - 1) / n_streams + DELAY_MS / 1000 + (n_tokens - 1) / rate
-    achieved, ideal = n_received / max(wall_s, 1e-9), n_streams * n_tokens / ideal_s
+    name = f"{load.n_streams} streams of {load.rate:g} tokens/s"
+    achieved, ideal = n_received / max(wall_s, 1e-9), load.n_streams * load.n_tokens / load.ideal_s
     delays_ms = sorted(delay * 1000 for answer in answers for delay in answer.delays_s) or [0.0]
     first_ms = sorted(time_to_first(answer) * 1000 - DELAY_MS for answer in answers if answer.first_token_at)
-    n_failed = sum(answer.state != "finished" or answer.n_tokens != n_tokens for answer in answers)
+    n_failed = sum(answer.state != "finished" or answer.n_tokens != load.n_tokens for answer in answers)
     return [
-        Row(what=f"{n_streams} streams of {rate:g} tokens/s: share of the ideal rate", value=100 * achieved / ideal,
+        Row(what=f"{name}: share of the ideal rate", value=100 * achieved / ideal,
             unit="%", goal=95, is_more_better=True),
         Row(what="tokens a second", value=achieved, unit="/s"),
         Row(what="added delay of a token, p50", value=percentile(delays_ms, 50), unit="ms"),

@@ -17,12 +17,11 @@ from tests.chats.pages import Page
 from tests.doubles.upstream import Behaviour, Upstream
 from tests.factories import make_answer, make_chat
 from webui.accounts.models import User
-from webui.chats import background, journal, orchestration
+from webui.chats import background, intake, journal, orchestration
 from webui.chats.live import LiveAnswer
 from webui.chats.models import Generation, Message
+from webui.chats.protocol import MessageSent
 from webui.chats.registry import registry
-from webui.chats.services.generations import task_of
-from webui.chats.services.messages import send_message
 
 SLOW = Behaviour(tokens=400, rate=100)
 
@@ -115,7 +114,7 @@ async def test_a_restart_leaves_alone_what_began_since(site: Upstream, alice_pag
         await page.until("text.added")
         await database_sync_to_async(background.recover)()
 
-        assert (await the_answer()).generation.state == Generation.State.RUNNING
+        assert (await the_answer()).generation.is_active
 
 
 async def test_several_processes_leave_alone_what_others_run(site: Upstream, alice: User, settings: Settings) -> None:
@@ -133,9 +132,9 @@ async def test_a_database_that_is_busy_ends_no_answer(site: Upstream, alice: Use
     def refuse(*_: object) -> None:
         raise DatabaseError("database is locked")
 
-    task = await database_sync_to_async(
-        lambda: task_of(send_message(alice, content="How?", model="tiny:latest").generation)
-    )()
+    sent = MessageSent(type="message.sent", ref="r1", content="How?", model="tiny:latest")
+    task = (await database_sync_to_async(intake.send)(alice, sent)).task
+    assert task is not None
     answer = LiveAnswer(task)
     answer.add_text("warm")
     answers = {task.generation_uuid: answer}

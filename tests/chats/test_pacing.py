@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
 from pytest import MonkeyPatch
 
 from tests.chats.test_live import Recorder, make_task
@@ -80,6 +81,25 @@ async def test_rendering_keeps_under_a_fifth_of_a_core(monkeypatch: MonkeyPatch)
     await render_answers(answers)
 
     assert pauses == [2.0]
+
+
+async def test_rendering_waits_longest_when_the_process_is_late(monkeypatch: MonkeyPatch) -> None:
+    pauses: list[float] = []
+    answers = answers_with(["a"])
+    now = 0.0
+
+    async def wake_up_late(seconds: float) -> None:
+        nonlocal now
+        pauses.append(seconds)
+        now += seconds + 0.02
+        if len(pauses) == 2:
+            answers.clear()
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: now)
+    monkeypatch.setattr(pacing.asyncio, "sleep", wake_up_late)
+    await render_answers(answers)
+
+    assert pauses == pytest.approx([pacing.TICK_S, 0.02 * pacing.REST_PER_LATENESS])
 
 
 async def test_long_text_is_rendered_beside_the_loop() -> None:

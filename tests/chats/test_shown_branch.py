@@ -47,7 +47,7 @@ def test_an_empty_chat_has_an_empty_branch(alice: User) -> None:
 
 
 def new_of(asked: Asked) -> Branch:
-    return new_messages(asked.new_messages, asked.documents, is_new_chat=asked.is_new_chat)
+    return new_messages(asked.new_messages, asked.documents, have_siblings=asked.has_siblings)
 
 
 def test_a_new_chat_is_shown_without_a_query(alice: User, django_assert_num_queries: Callable[..., Any]) -> None:
@@ -67,9 +67,7 @@ def test_what_is_new_in_a_chat_is_shown_as_the_whole_branch_shows_it(
     chat = make_chat(owner=alice, messages=4)
     question = chat.messages.get(content="question 2")
 
-    asked = edit_message(
-        alice, chat_uuid=chat.uuid, message_uuid=question.uuid, content="better", model="tiny:latest"
-    )
+    asked = edit_message(alice, chat_uuid=chat.uuid, message_uuid=question.uuid, content="better", model="tiny:latest")
 
     with django_assert_num_queries(1):
         html = render_messages(asked.chat, new_of(asked))
@@ -105,6 +103,8 @@ def test_one_message_reads_its_siblings_and_nothing_else_of_the_tree(
 def test_the_first_questions_of_a_chat_are_siblings(alice: User) -> None:
     chat = make_chat(owner=alice, messages=2)
     make_chat(owner=alice, messages=2)
-    second = make_message(chat, content="other", parent=None)
+    first = chat.messages.get(content="question 1")
 
-    assert one_message(second).positions[second.pk].count == 2
+    asked = edit_message(alice, chat_uuid=chat.uuid, message_uuid=first.uuid, content="other", model="tiny:latest")
+
+    assert new_of(asked).positions[asked.new_messages[0].pk].count == 2

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
+from channels.consumer import get_handler_name
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.http import Http404
 from django.utils import translation
@@ -31,7 +32,7 @@ from webui.chats.protocol import (
     StopRequested,
 )
 from webui.chats.registry import Registry, registry
-from webui.chats.sockets import CLOSE_SIGNED_OUT, CloseCode, Ticket, check_tickets
+from webui.chats.sockets import CLOSE_SIGNED_OUT, CloseCode, Ticket
 
 logger = logging.getLogger(__name__)
 
@@ -64,6 +65,11 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels ha
         finally:
             await self._leave()
 
+    async def dispatch(self, message: dict[str, Any]) -> None:
+        # Without what is done elsewhere before every message, in a thread: there is no database connection to look
+        # after but that of the database thread.
+        await getattr(self, get_handler_name(message))(message)
+
     # ---- connection ----
 
     async def connect(self) -> None:
@@ -73,15 +79,15 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels ha
             await self.close(CLOSE_SIGNED_OUT)
             return
         self.ticket = ticket
+        self.registry = registry()
         if not await self._is_welcome():
             return
-        self.registry = registry()
         self.registry.join(self)
         self._writer = asyncio.create_task(self._write())
 
     async def _is_welcome(self) -> bool:
         """Read the person again: what they may do can have changed since the last event."""
-        verdict = (await in_database(check_tickets, [self.ticket]))[self.ticket]
+        verdict = await self.registry.tickets.verdict(self.ticket)
         if isinstance(verdict, User):
             self.user = verdict
             return True

@@ -110,7 +110,7 @@ def _started(asked: Asked) -> Question:
         return Question(task=None, branch=_branch_changed(chat, None, shown), sidebar=sidebar_changed(chat.owner))
     new = new_messages(asked.new_messages, asked.documents, have_siblings=asked.has_siblings)
     return Question(
-        task=generations.task_of(asked.generation),
+        task=generations.task_of(asked.generation, new),
         branch=_branch_changed(chat, asked.after, new),
         sidebar=_moved_up(chat),
     )

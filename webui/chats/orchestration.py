@@ -42,7 +42,7 @@ from webui.chats.prompting import Prompt, build_prompt
 from webui.chats.registry import Registry
 from webui.chats.services import generations
 from webui.chats.services.generations import Ending, EndState, Task
-from webui.chats.views.fragments import render_message
+from webui.chats.views.fragments import render_answer, render_message
 
 logger = logging.getLogger(__name__)
 
@@ -277,9 +277,10 @@ def _outcome(answer: LiveAnswer, producer: asyncio.Task[None]) -> tuple[EndState
 
 def _store_and_render(task: Task, ending: Ending, html: SafeString | None) -> tuple[EndState, str] | None:
     """Store the end; return the state that stands in the database now, with the message as HTML."""
-    generations.end_generation(task, ending)
-    message = Message.objects.filter(pk=task.message_id).select_related("chat", "generation").first()
-    if message is None:
-        return None
     with translation.override(task.language or None):
-        return message.generation.state, render_message(message, html=html)  # type: ignore[return-value]  # an end state
+        if ended := generations.end_generation(task, ending):
+            return ending.state, render_answer(ended, html)
+        message = Message.objects.filter(pk=task.message_id).select_related("chat", "generation").first()
+        if message is None:
+            return None
+        return message.generation.state, render_message(message)  # type: ignore[return-value]  # an end state

@@ -19,7 +19,7 @@ from webui.chats.crossing import ChannelLayer, Crossing
 from webui.chats.events import Frame
 from webui.chats.live import LiveAnswer
 from webui.chats.protocol import ServerEvent
-from webui.chats.sockets import CheckedSocket, watch_sockets
+from webui.chats.sockets import CheckedSocket, TicketChecks, watch_sockets
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +37,7 @@ class Registry:
         self.crossing = Crossing(self, layer) if layer is not None else None
         self.answers: dict[str, LiveAnswer] = {}
         self.sockets: set[Socket] = set()
+        self.tickets = TicketChecks()
         self._watchers: defaultdict[str, set[Socket]] = defaultdict(set)
         self._tasks: set[asyncio.Task[None]] = set()
         self._named: dict[str, asyncio.Task[None]] = {}

@@ -103,11 +103,11 @@ def _placed(
 def _documents_of(messages: Iterable[Message]) -> dict[int, Sequence[Document]]:
     questions = [message for message in messages if message.role == Message.Role.USER]
     prefetch_related_objects(questions, "documents")
-    return {question.pk: question.documents.all() for question in questions}
+    return {question.pk: list(question.documents.all()) for question in questions}
 
 
 def _citations_of(messages: Iterable[Message]) -> dict[int, Sequence[Citation]]:
     # A citation stands in the text as [1]: most answers have none, and are not asked for any.
     answers = [m for m in messages if m.is_answer and "[" in m.content and not m.is_unfinished]
     prefetch_related_objects(answers, Prefetch("citations", Citation.objects.select_related("document")))
-    return {answer.pk: answer.citations.all() for answer in answers}
+    return {answer.pk: list(answer.citations.all()) for answer in answers}

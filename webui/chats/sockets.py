@@ -75,6 +75,28 @@ def _living_sessions(keys: Collection[str]) -> set[str]:
     return {key for key in keys if store().exists(key)}
 
 
+class TicketChecks:
+    """Checks the tickets of one event loop. Those who ask while others are being checked are checked together."""
+
+    def __init__(self) -> None:
+        self._waiting: set[Ticket] = set()
+        self._next: asyncio.Task[dict[Ticket, User | CloseCode]] | None = None
+        self._lock = asyncio.Lock()
+
+    async def verdict(self, ticket: Ticket) -> User | CloseCode:
+        """Return the person as the database has them after this call began, or the code to close with."""
+        self._waiting.add(ticket)
+        if self._next is None:
+            self._next = asyncio.create_task(self._check())
+        # Who gives up waiting must not take the answer away from the others.
+        return (await asyncio.shield(self._next))[ticket]
+
+    async def _check(self) -> dict[Ticket, User | CloseCode]:
+        async with self._lock:
+            tickets, self._waiting, self._next = self._waiting, set(), None
+            return await in_database(check_tickets, tickets)
+
+
 class CheckedSocket(Protocol):
     ticket: Ticket
 

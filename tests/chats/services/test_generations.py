@@ -22,12 +22,18 @@ from webui.chats.services.generations import (
     task_of,
     write_journal,
 )
-from webui.chats.services.messages import send_message
+from webui.chats.services.messages import Asked, regenerate_answer, send_message
+from webui.chats.shown_branch import new_messages
+
+
+def begun(asked: Asked) -> Task:
+    new = new_messages(asked.new_messages, asked.documents, have_siblings=asked.has_siblings)
+    return task_of(asked.generation, new)
 
 
 @pytest.fixture
 def task(alice: User) -> Task:
-    return task_of(send_message(alice, content="When?", model="tiny:latest").generation)
+    return begun(send_message(alice, content="When?", model="tiny:latest"))
 
 
 def stored(task: Task) -> Generation:
@@ -41,30 +47,40 @@ def test_a_task_holds_the_branch_and_its_documents(alice: User) -> None:
     make_answer(chat, content="")
     asked = send_message(alice, chat_uuid=chat.uuid, content="two", model="tiny:latest", documents=[second.uuid])
 
-    task = task_of(asked.generation)
+    task = begun(asked)
 
     assert [(t.role, t.content) for t in task.turns] == [("user", "one"), ("user", "two")]
     assert task.question == "two"
     assert task.document_ids == [first.pk, second.pk]
     assert task.question_document_ids == [second.pk]
-    assert stored(task).state == Generation.State.RUNNING
+    assert stored(task).state == Generation.State.QUEUED
 
 
 def test_siblings_are_not_part_of_the_branch(alice: User) -> None:
     chat = make_chat(owner=alice, messages=2)
     make_answer(chat, content="answer 1b", parent=chat.messages.get(content="question 1"))
 
-    task = task_of(
-        send_message(alice, chat_uuid=chat.uuid, content="question 2", model="tiny:latest").generation
-    )
+    task = begun(send_message(alice, chat_uuid=chat.uuid, content="question 2", model="tiny:latest"))
 
     assert [t.content for t in task.turns] == ["question 1", "answer 1b", "question 2"]
+
+
+def test_a_regenerated_answer_has_the_documents_of_its_question(alice: User) -> None:
+    document = make_document(owner=alice)
+    chat = make_chat(owner=alice)
+    make_message(chat, content="one").documents.add(document)
+    old = make_answer(chat, content="first")
+
+    task = begun(regenerate_answer(alice, chat_uuid=chat.uuid, message_uuid=old.uuid, model="tiny:latest"))
+
+    assert [t.content for t in task.turns] == ["one"]
+    assert task.question_document_ids == [document.pk]
 
 
 def test_the_journal_of_many_answers_is_few_statements(
     alice: User, django_assert_num_queries: Callable[..., Any]
 ) -> None:
-    tasks = [task_of(send_message(alice, content=f"{n}", model="tiny:latest").generation) for n in range(20)]
+    tasks = [begun(send_message(alice, content=f"{n}", model="tiny:latest")) for n in range(20)]
     entries = [
         JournalEntry(message_id=t.message_id, generation_id=t.generation_id, content=f"so far {n}", thinking="")
         for n, t in enumerate(tasks)
@@ -176,6 +192,8 @@ def test_what_nobody_renews_is_interrupted_with_its_text(task: Task) -> None:
 
 
 def test_what_is_renewed_goes_on(task: Task) -> None:
+    write_journal([], [task.generation_id])
+
     assert interrupt_abandoned(timezone.now() - timedelta(seconds=30)) == 0
     assert stored(task).state == "running"
 

@@ -14,9 +14,9 @@ from tests.factories import make_answer, make_chat, make_document, make_message
 from webui.accounts.models import Role, User
 from webui.chats.errors import AnswerRunning, MessageEmpty, MessageTooLong, WrongRole
 from webui.chats.models import Chat, Generation, Message
-from webui.chats.shown_branch import branch_messages
 from webui.chats.services.chats import delete_chat
 from webui.chats.services.messages import Asked, edit_message, regenerate_answer, send_message
+from webui.chats.shown_branch import branch_messages
 
 
 def assert_branch(chat: Chat, contents: list[str]) -> None:
@@ -27,7 +27,7 @@ def assert_branch(chat: Chat, contents: list[str]) -> None:
 def test_a_question_without_a_chat_makes_one(alice: User) -> None:
     asked = send_message(alice, content="How warm is it?", model="tiny:latest")
 
-    assert asked.is_new_chat
+    assert asked.after is None
     assert asked.chat.owner == alice
     assert asked.chat.title == "How warm is it?"
     assert asked.chat.model == "tiny:latest"
@@ -209,14 +209,6 @@ def test_who_is_no_member_can_send_nothing(alice: User, change: dict[str, object
 def test_an_unknown_chat_does_not_exist(alice: User) -> None:
     with pytest.raises(Http404):
         send_message(alice, chat_uuid=uuid4(), content="hi", model="tiny:latest")
-
-
-def test_only_a_chat_that_was_not_the_newest_moves_up(alice: User) -> None:
-    old = make_chat(owner=alice, messages=2, updated_at=timezone.now() - timedelta(days=1))
-    newest = make_chat(owner=alice, messages=2)
-
-    assert not send_message(alice, chat_uuid=newest.uuid, content="hi", model="tiny:latest").moves_up
-    assert send_message(alice, chat_uuid=old.uuid, content="hi", model="tiny:latest").moves_up
 
 
 # ---- the same request again ------------------------------------------------------------------------

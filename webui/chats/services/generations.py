@@ -6,7 +6,7 @@ Only the process that runs a generation ends it; what has ended stays as it is.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -19,6 +19,7 @@ from inference.types import Usage
 from rag.types import Passage
 from webui.chats.errors import Failure
 from webui.chats.models import Citation, Generation, Message
+from webui.chats.shown_branch import Branch
 
 EndState = Literal["finished", "stopped", "failed", "interrupted"]
 
@@ -40,6 +41,7 @@ class Task:
         turns: The branch from its root to the question; answers without text are left out.
         document_ids: Documents attached anywhere on the branch that the person still owns.
         question_document_ids: Those attached to the question itself.
+        shown: The empty answer as it was stored, and its question if that was new, with their places in the tree.
     """
 
     generation_id: int
@@ -53,24 +55,25 @@ class Task:
     turns: Sequence[Turn]
     document_ids: Sequence[int]
     question_document_ids: Sequence[int]
+    shown: Branch = field(default_factory=Branch)
 
     @property
     def question(self) -> str:
         return self.turns[-1].content
 
 
-def task_of(generation: Generation) -> Task:
+def task_of(generation: Generation, shown: Branch) -> Task:
     """Return what a generation has to do.
 
-    Reads its message, chat, owner and question, a query each if they are not there yet, and their documents.
+    Reads its message, chat, owner and question, a query each if they are not there yet, the branch above, and the
+    documents attached to it; at most two queries, none for the first question of a chat.
+
+    Args:
+        shown: What was just stored, its documents among it.
     """
     answer = generation.message
     branch = _branch_before(answer)
-    attached = list(
-        Message.documents.through.objects.filter(
-            message_id__in=[message.pk for message in branch], document__owner_id=answer.chat.owner_id
-        ).values_list("message_id", "document_id")
-    )
+    documents = _documents_on(branch, shown, answer.chat.owner_id)
     return Task(
         generation_id=generation.pk,
         generation_uuid=str(generation.uuid),
@@ -85,8 +88,9 @@ def task_of(generation: Generation) -> Task:
             for m in branch
             if m.content or m.pk == answer.parent_id
         ],
-        document_ids=sorted({document for _, document in attached}),
-        question_document_ids=sorted(document for message, document in attached if message == answer.parent_id),
+        document_ids=sorted({document for _, document in documents}),
+        question_document_ids=sorted(document for message, document in documents if message == answer.parent_id),
+        shown=shown,
     )
 
 
@@ -106,6 +110,16 @@ def _branch_before(answer: Message) -> list[Message]:
         SELECT id, uuid, role, content FROM {messages} WHERE id IN (SELECT id FROM branch) ORDER BY id
     """  # noqa: S608  (our name)
     return list(Message.objects.raw(path, [question.pk]))
+
+
+def _documents_on(branch: Sequence[Message], shown: Branch, owner_id: int) -> list[tuple[int, int]]:
+    """Return (message id, document id) of what is attached on a branch and still the person's."""
+    known = [(message, d.pk) for message, docs in shown.documents.items() for d in docs if d.owner_id == owner_id]
+    others = [message.pk for message in branch if message.pk not in shown.documents]
+    if not others:
+        return known
+    attached = Message.documents.through.objects.filter(message_id__in=others, document__owner_id=owner_id)
+    return [*known, *attached.values_list("message_id", "document_id")]
 
 
 def attached_documents(document_ids: Sequence[int]) -> list[tuple[str, str, str]]:
@@ -170,39 +184,47 @@ class Ending:
 
 
 @transaction.atomic
-def end_generation(task: Task, ending: Ending) -> bool:
-    """Store all that a generation leaves; False when it had ended before or its chat is gone."""
-    timings = {k: v for k, v in asdict(ending.usage).items() if v is not None and k.endswith("_s")}
+def end_generation(task: Task, ending: Ending) -> Branch | None:
+    """Store all that a generation leaves, and return its answer as it stands now.
+
+    None when it had ended before or its chat is gone.
+    """
+    values: dict[str, Any] = {
+        "state": ending.state,
+        "error_code": ending.failure.code if ending.failure else "",
+        "error_facts": ending.failure.facts if ending.failure else {},
+        "first_delta_at": ending.first_delta_at,
+        "finished_at": timezone.now(),
+        "prompt_tokens": ending.usage.prompt_tokens,
+        "answer_tokens": ending.usage.answer_tokens,
+        "timings": {k: v for k, v in asdict(ending.usage).items() if v is not None and k.endswith("_s")},
+        "ledger": dict(ending.ledger),
+    }
     open_states = (*Generation.ACTIVE_STATES, Generation.State.INTERRUPTED)
-    is_changed = Generation.objects.filter(pk=task.generation_id, state__in=open_states).update(
-        state=ending.state,
-        error_code=ending.failure.code if ending.failure else "",
-        error_facts=ending.failure.facts if ending.failure else {},
-        first_delta_at=ending.first_delta_at,
-        finished_at=timezone.now(),
-        prompt_tokens=ending.usage.prompt_tokens,
-        answer_tokens=ending.usage.answer_tokens,
-        timings=timings,
-        ledger=dict(ending.ledger),
-    )
-    if not is_changed:
-        return False
-    Message.objects.filter(pk=task.message_id).update(content=ending.content, thinking=ending.thinking)
-    _store_citations(task, ending.citations)
-    return True
+    if not Generation.objects.filter(pk=task.generation_id, state__in=open_states).update(**values):
+        return None
+    text = {"content": ending.content, "thinking": ending.thinking}
+    Message.objects.filter(pk=task.message_id).update(**text)
+    citations = _store_citations(task, ending.citations)
+
+    # The rows of the answer are in memory since it was begun; what was just stored is not read again.
+    answer = task.shown.messages[-1]
+    for row, changes in ((answer, text), (answer.generation, values)):
+        for name, value in changes.items():
+            setattr(row, name, value)
+    return replace(task.shown, messages=[answer], citations={answer.pk: citations})
 
 
-def _store_citations(task: Task, passages: Mapping[int, Passage]) -> None:
+def _store_citations(task: Task, passages: Mapping[int, Passage]) -> list[Citation]:
     if not passages:
-        return
+        return []
     # A document may have been deleted while the answer was written; the citation outlives it.
-    documents = apps.get_model("rag", "Document").objects.filter(pk__in={p.document_id for p in passages.values()})
-    left = set(documents.values_list("pk", flat=True))
-    Citation.objects.bulk_create(
+    documents = apps.get_model("rag", "Document").objects.in_bulk({p.document_id for p in passages.values()})
+    return Citation.objects.bulk_create(
         Citation(
             message_id=task.message_id,
             number=number,
-            document_id=passage.document_id if passage.document_id in left else None,
+            document=documents.get(passage.document_id),
             document_name=passage.document_name,
             page=passage.page,
             start=passage.start,
@@ -210,7 +232,7 @@ def _store_citations(task: Task, passages: Mapping[int, Passage]) -> None:
             text=passage.text,
             score=passage.score,
         )
-        for number, passage in passages.items()
+        for number, passage in sorted(passages.items())
     )
 
 

@@ -32,7 +32,6 @@ class Asked:
     Attributes:
         after: The message below which the shown branch is new; None when it is new from the start.
         documents: Attached to the question, if that is new.
-        is_new_chat: The chat was created for this question.
         has_siblings: The first of the new messages is one of several with the same parent.
         is_repeat: The request was carried out before; nothing has changed now.
     """
@@ -42,7 +41,6 @@ class Asked:
     answer: Message
     generation: Generation
     documents: Sequence[Document] = ()
-    is_new_chat: bool = False
     has_siblings: bool = False
     is_repeat: bool = False
 
@@ -70,7 +68,7 @@ def send_message(
         if chat_uuid is None:
             chat = chats.create_chat(user, title=first_words(content), model=model)
             question = _store_question(chat, None, content, attached)
-            return _ask(chat, question, model, after=None, ref=ref, documents=attached, is_new_chat=True)
+            return _ask(chat, question, model, after=None, ref=ref, documents=attached)
         chat = _idle_chat(user, chat_uuid)
         question = _store_question(chat, chat.current_message, content, attached)
         return _ask(chat, question, model, after=chat.current_message, ref=ref, documents=attached)
@@ -180,7 +178,6 @@ def _ask(
     after: Message | None,
     ref: str,
     documents: Sequence[Document] = (),
-    is_new_chat: bool = False,
     has_siblings: bool = False,
 ) -> Asked:
     answer = Message.objects.create(chat=chat, parent=question, role=Message.Role.ASSISTANT, model=model)
@@ -197,6 +194,5 @@ def _ask(
         answer=answer,
         generation=generation,
         documents=documents,
-        is_new_chat=is_new_chat,
         has_siblings=has_siblings,
     )

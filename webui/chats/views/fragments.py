@@ -35,13 +35,18 @@ from webui.chats.views.document_words import PROBLEMS
 from webui.rendering import render_markdown, render_plain
 
 
-def render_message(message: Message, *, html: SafeString | None = None) -> str:
-    """Render one message. `html` is its content where that is rendered already."""
-    return render_to_string("chats/_message.html", {"message": one_message_view(message, html)})
+def render_message(message: Message) -> str:
+    return render_to_string("chats/_message.html", {"message": one_message_view(message)})
 
 
-def one_message_view(message: Message, html: SafeString | None = None) -> MessageView:
-    return _message_view(message.chat, message, one_message(message), html)
+def one_message_view(message: Message) -> MessageView:
+    return _message_view(message.chat, message, one_message(message))
+
+
+def render_answer(branch: Branch, html: SafeString | None) -> str:
+    """Render the last message of a branch. `html` is its content where that is rendered already."""
+    answer = branch.messages[-1]
+    return render_to_string("chats/_message.html", {"message": _message_view(answer.chat, answer, branch, html)})
 
 
 def render_messages(chat: Chat, branch: Branch) -> str:
