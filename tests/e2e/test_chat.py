@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from pathlib import Path
 
@@ -70,17 +71,20 @@ async def test_stop_ends_the_answer_and_keeps_its_text(page: Page, models: Upstr
 
 
 async def test_regenerating_adds_a_sibling_and_the_arrows_walk_between_them(page: Page) -> None:
-    async with page.expect_websocket() as opening:
-        await page.reload()
-    socket = await opening.value
+    frames: list[str | bytes] = []
+    page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: frames.append(frame)))
+    await page.reload()
     await ask_and_wait(page, "Say something @fake tokens=3")
 
     await page.get_by_role("button", name="Answer again").click()
     await expect(answers(page)).to_contain_text("2/2")
     await answer_is_finished(page)
     # The page opens the branch, and is told once more how its answer has ended: that must not take the focus away.
-    async with socket.expect_event("framereceived", lambda frame: "generation.ended" in frame):
-        await page.get_by_role("button", name="Previous version").click()
+    frames.clear()
+    await page.get_by_role("button", name="Previous version").click()
+    async with asyncio.timeout(10):
+        while not any("generation.ended" in str(frame) for frame in frames):
+            await asyncio.sleep(0.01)
 
     await expect(answers(page)).to_contain_text("1/2")
     await page.evaluate("() => new Promise((resolve) => setTimeout(resolve))")
