@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from playwright.async_api import BrowserContext, Page, WebSocketRoute, expect
+from playwright.async_api import BrowserContext, Page, Route, WebSocketRoute, expect
 
 from tests.doubles.upstream import Upstream
 from tests.e2e.chatting import answer_is_finished, answers, ask, ask_and_wait, composer, overflow, questions
@@ -273,6 +273,38 @@ async def test_a_first_message_arrives_once_also_when_the_connection_breaks_befo
     await expect(page).to_have_url(CHAT_URL)
     await expect(questions(page)).to_have_count(1)
     await expect(page.locator("chat-sidebar").get_by_role("link", name="Asked into a storm")).to_have_count(1)
+
+
+async def test_what_is_asked_while_the_page_recovers_from_a_break_is_not_lost_from_sight(alice: BrowserContext) -> None:
+    sockets: list[WebSocketRoute] = []
+    asked_again = asyncio.Event()
+
+    def connect(socket: WebSocketRoute) -> None:
+        sockets.append(socket)
+        socket.connect_to_server()
+
+    async def answer_late(route: Route) -> None:
+        """What the server says now comes when the page has moved on."""
+        response = await route.fetch()
+        await asked_again.wait()
+        await route.fulfill(response=response)
+
+    page = await alice.new_page()
+    await page.route_web_socket("**/ws/", connect)
+    await page.goto("/")
+    await ask_and_wait(page, "Say something @fake tokens=3")
+    await page.route(page.url, answer_late)
+
+    async with page.expect_request(page.url):
+        await sockets[0].close(code=4000)
+    await page.get_by_role("button", name="Answer again").click()
+    await expect(answers(page)).to_contain_text("2/2")
+    async with page.expect_response(page.url):
+        asked_again.set()
+
+    await answer_is_finished(page)
+    await page.wait_for_load_state("networkidle")
+    await expect(answers(page)).to_contain_text("2/2")
 
 
 @pytest.mark.parametrize("size", [PHONE, TABLET, DESKTOP], ids=["phone", "tablet", "desktop"])

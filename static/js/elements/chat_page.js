@@ -1,8 +1,9 @@
+import { Recovery } from "../lib/recovery.js";
 import { newRef } from "../lib/refs.js";
-import { get, post, RequestFailed } from "../lib/requests.js";
+import { post, RequestFailed } from "../lib/requests.js";
 import { ScrollFollower } from "../lib/scroll_follower.js";
 import { socket } from "../lib/socket.js";
-import { copyOf, fragment, parsePage } from "../render.js";
+import { copyOf, fragment } from "../render.js";
 import { toast } from "./chat_toasts.js";
 
 /**
@@ -27,6 +28,7 @@ class ChatPage extends HTMLElement {
   /** @type {ScrollFollower | null} */
   #follower = null;
   #hasBeenOpen = false;
+  #recovery = new Recovery({ adopt: (page) => this.#adopt(page), isBusy: () => this.#pending.size > 0 });
 
   /** What people do inside the page, by the event that tells of it. @type {Record<string, (detail: any) => void>} */
   #deeds = {
@@ -162,6 +164,7 @@ class ChatPage extends HTMLElement {
       const before = this.#messages.all.length;
       this.#messages.replaceAll(fragment(await answer.text()));
       this.#showState();
+      this.#changed();
       this.#open({});
       if (before) this.#focusSibling(url, to);
     } catch (error) {
@@ -247,8 +250,17 @@ class ChatPage extends HTMLElement {
   async #recover() {
     if (!this.#chat) return;
     try {
-      const answer = await get(location.pathname);
-      this.#adopt(parsePage(await answer.text()));
+      await this.#recovery.run();
+    } catch (error) {
+      this.#complain(error);
+    }
+  }
+
+  /** Something was answered, or has changed the page: what is still to be asked after a break may be asked now. */
+  async #changed() {
+    this.#recovery.noteChange();
+    try {
+      await this.#recovery.runIfDue();
     } catch (error) {
       this.#complain(error);
     }
@@ -257,7 +269,7 @@ class ChatPage extends HTMLElement {
   /** @param {Document} page as the server shows it now */
   #adopt(page) {
     const stored = page.querySelector("chat-messages");
-    if (!stored || this.querySelector(".message__editor")) return;
+    if (!stored || !this.isConnected || this.querySelector(".message__editor")) return;
     const isSame = digest(stored) === digest(this.#messages);
     if (isSame) return;
     const nodes = document.createDocumentFragment();
@@ -284,7 +296,9 @@ class ChatPage extends HTMLElement {
   #answered(said) {
     const words = this.#messages.apply(said);
     if (words) this.#announce(words);
-    if (said.type === "generation.ended") this.#showState();
+    if (said.type !== "generation.ended") return;
+    this.#showState();
+    this.#changed();
   }
 
   /** @param {string} html */
@@ -324,6 +338,7 @@ class ChatPage extends HTMLElement {
     }
     if (request) this.#follower?.follow();
     this.#showState();
+    this.#changed();
   }
 
   /**
@@ -353,6 +368,7 @@ class ChatPage extends HTMLElement {
     const request = this.#settle(ref);
     if (request) this.#giveBack(request, text);
     else toast(text, { danger: true });
+    this.#changed();
   }
 
   /**
@@ -403,7 +419,9 @@ class ChatPage extends HTMLElement {
  * @param {Element} messages
  */
 function digest(messages) {
-  const facts = [...messages.children].map((node) => `${node.id} ${node.getAttribute("data-state")}`);
+  const stateOf = (/** @type {Element} */ node) =>
+    node.classList.contains("message--active") ? "active" : node.getAttribute("data-state");
+  const facts = [...messages.children].map((node) => `${node.id} ${stateOf(node)}`);
   return facts.join();
 }
 
