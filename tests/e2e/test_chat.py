@@ -303,7 +303,7 @@ async def test_what_is_asked_while_the_page_recovers_from_a_break_is_not_lost_fr
         asked_again.set()
 
     await answer_is_finished(page)
-    await page.wait_for_load_state("networkidle")
+    await page.unroute_all(behavior="wait")
     await expect(answers(page)).to_contain_text("2/2")
 
 
