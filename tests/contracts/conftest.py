@@ -15,21 +15,25 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.doubles import gguf_files
 from tests.doubles.gguf_fixtures import embedding_gguf, gguf_folder, scripted_gguf
 from tests.doubles.upstream import FakeModel, Upstream
 
 __all__ = ["embedding_gguf", "gguf_folder", "scripted_gguf"]
 
+LONG_ANSWER = " ".join(str(number) for number in range(1, 101))
+"""Takes the slow model about as many steps of some milliseconds each."""
 ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="session")
 def built_in_url(tmp_path_factory: pytest.TempPathFactory, scripted_gguf: Path, embedding_gguf: Path) -> Iterator[str]:
-    """The address of a real built-in server in its own process, with a chat model and an embedding model."""
+    """The address of a real built-in server in its own process, with two chat models and an embedding model."""
     data = tmp_path_factory.mktemp("built-in")
     (data / "models").mkdir()
     shutil.copy(scripted_gguf, data / "models" / "tiny.gguf")
     shutil.copy(embedding_gguf, data / "models" / "embed.gguf")
+    gguf_files.build_scripted(data / "models" / "slow.gguf", LONG_ANSWER, shape=gguf_files.SLOW)
     address = f"127.0.0.1:{_free_port()}"
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith(("HEARTH_", "OLLAMA_", "DJANGO_"))},
@@ -49,7 +53,11 @@ def built_in_url(tmp_path_factory: pytest.TempPathFactory, scripted_gguf: Path, 
 
 @pytest.fixture(scope="session")
 def double_url() -> Iterator[str]:
-    models = [FakeModel(name="tiny:latest"), FakeModel(name="embed:latest", capabilities=("embedding",))]
+    models = [
+        FakeModel(name="tiny:latest"),
+        FakeModel(name="slow:latest"),
+        FakeModel(name="embed:latest", capabilities=("embedding",)),
+    ]
     with Upstream(models=models) as double:
         yield double.url
 
