@@ -16,7 +16,14 @@ from weakref import WeakKeyDictionary
 from asgiref.sync import sync_to_async
 from django.db import close_old_connections, connection
 
-from inference.conf import CONNECTIONS_TTL_S, LIST_TIMEOUT_S, MODELS_TTL_S, ConnectionSpec
+from inference.conf import (
+    CONNECTIONS_TTL_S,
+    FIRST_PATIENCE_S,
+    KNOWN_PATIENCE_S,
+    LIST_TIMEOUT_S,
+    MODELS_TTL_S,
+    ConnectionSpec,
+)
 from inference.connections.kinds import Backend, backend_for
 from inference.errors import InferenceError, KeyUnreadable, ModelNotFound, UpstreamTimeout
 from inference.queries import enabled_connections
@@ -71,7 +78,15 @@ def forget() -> None:
 
 async def list_models() -> ModelList:
     """Ask all connections at once, each for at most its own time-out."""
-    listings = await asyncio.gather(*(_listing(spec) for spec in await _specs()))
+    return _as_model_list(await asyncio.gather(*(_listing(spec) for spec in await _specs())))
+
+
+async def models_at_hand() -> ModelList:
+    """As `list_models`, for pages: what was known before of a connection that takes its time."""
+    return _as_model_list(await asyncio.gather(*(_listing_at_hand(spec) for spec in await _specs())))
+
+
+def _as_model_list(listings: Sequence[Listing]) -> ModelList:
     problems = tuple(
         ConnectionProblem(connection=listing.spec.name, connection_kind=listing.spec.kind, error=listing.error)
         for listing in listings
@@ -170,6 +185,19 @@ async def _listing(spec: ConnectionSpec) -> Listing:
     if listing and listing.is_fresh:
         return listing
     return await _ask_again(spec)
+
+
+async def _listing_at_hand(spec: ConnectionSpec) -> Listing:
+    """Return what a connection offers, or what it did the last time. It is asked to the end all the same."""
+    known = _known.listings.get(spec)
+    # One that failed is asked again at once: it may have been starting.
+    if known and known.is_fresh and not known.error:
+        return known
+    try:
+        async with asyncio.timeout(KNOWN_PATIENCE_S if known else FIRST_PATIENCE_S):
+            return await _ask_again(spec)
+    except TimeoutError:
+        return known or Listing(spec=spec, error=UpstreamTimeout(spec.url))
 
 
 def _ask_again(spec: ConnectionSpec) -> asyncio.Future[Listing]:

@@ -48,6 +48,7 @@ __all__ = [
     "list_models",
     "load_model",
     "loaded_models",
+    "models_at_hand",
     "models_of_connection",
     "pull_model",
     "stream_chat",
@@ -62,6 +63,11 @@ async def list_models() -> ModelList:
     All connections are asked at once, and their answers are good for some seconds.
     """
     return await catalog.list_models()
+
+
+async def models_at_hand() -> ModelList:
+    """Return what a page can show at once: of a connection that takes its time, what it offered the last time."""
+    return await catalog.models_at_hand()
 
 
 async def models_of_connection(prefix: str) -> tuple[ModelInfo, ...]:

@@ -22,6 +22,9 @@ BUILTIN_PREFIX = "builtin"
 CONNECT_TIMEOUT_S = 5.0
 LIST_TIMEOUT_S = 6.0
 """What one dead connection may cost whoever asks for the models."""
+FIRST_PATIENCE_S = 2.0
+KNOWN_PATIENCE_S = 0.5
+"""What a slow one may cost a page: when it was never asked before, and when there is something to show meanwhile."""
 READ_TIMEOUT_S = 600.0
 """Silence inside an answer: a large model on a slow disk loads for minutes before its first token."""
 EMBED_TIMEOUT_S = 300.0

@@ -9,4 +9,11 @@ from webui.management.background import BackgroundJobs
 
 
 def background_jobs() -> BackgroundJobs:
-    return BackgroundJobs(jobs=[chat_upkeep, rag.api.ingestion_loop], farewells=[end_answers, client.aclose])
+    return BackgroundJobs(
+        jobs=[chat_upkeep, rag.api.ingestion_loop, ask_for_models], farewells=[end_answers, client.aclose]
+    )
+
+
+async def ask_for_models() -> None:
+    """Ask the connections once at the start, so that the first page finds the answer."""
+    await client.list_models()

@@ -257,3 +257,62 @@ class TestCheckConnection:
     async def test_an_unusable_address_is_told(self, url: str) -> None:
         with pytest.raises((WrongService, HostNotFound)):
             await client.check_connection("ollama", url)
+
+
+# ---- for pages, which do not wait ------------------------------------------------------------------
+
+
+async def test_a_page_waits_no_longer_for_a_silent_connection_than_its_patience(
+    upstream: Upstream, ollama_spec: ConnectionSpec, use_connections: UseConnections, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(catalog, "FIRST_PATIENCE_S", 0.2)
+    with Upstream(behaviour=Behaviour(fault="hang")) as silent:
+        use_connections(ollama_spec, ConnectionSpec(name="Silent", kind="ollama", url=silent.url, prefix="silent"))
+
+        async with asyncio.timeout(2):
+            found = await client.models_at_hand()
+
+    assert [model.id for model in found.models] == ["tiny:latest", "large:latest", "embed:latest"]
+    assert [(problem.connection, type(problem.error)) for problem in found.problems] == [("Silent", UpstreamTimeout)]
+
+
+async def test_a_page_shows_what_a_slow_connection_offered_before(
+    upstream: Upstream, ollama_spec: ConnectionSpec, use_connections: UseConnections, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(catalog, "MODELS_TTL_S", 0)
+    monkeypatch.setattr(catalog, "KNOWN_PATIENCE_S", 0.2)
+    use_connections(ollama_spec)
+    before = await client.models_at_hand()
+    upstream.behaviour = Behaviour(fault="hang")
+
+    async with asyncio.timeout(2):
+        meanwhile = await client.models_at_hand()
+
+    assert meanwhile == before
+    assert not meanwhile.problems
+
+
+async def test_what_a_slow_connection_says_in_the_end_is_there_for_the_next_page(
+    upstream: Upstream, ollama_spec: ConnectionSpec, use_connections: UseConnections, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(catalog, "FIRST_PATIENCE_S", 0)
+    use_connections(ollama_spec)
+    assert not (await client.models_at_hand()).models
+
+    async with asyncio.timeout(5):
+        while not (found := await client.models_at_hand()).models:
+            await asyncio.sleep(0.01)
+
+    assert len(found.models) == 3
+    assert upstream.paths().count("/api/tags") == 1
+
+
+async def test_a_page_asks_a_connection_that_failed_again(
+    upstream: Upstream, ollama_spec: ConnectionSpec, use_connections: UseConnections
+) -> None:
+    use_connections(ollama_spec)
+    upstream.behaviour = Behaviour(fault="status")
+    assert (await client.models_at_hand()).problems
+    upstream.behaviour = Behaviour()
+
+    assert (await client.models_at_hand()).models

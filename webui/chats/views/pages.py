@@ -41,7 +41,7 @@ def chat(request: MemberRequest, uuid: UUID) -> HttpResponse:
 
 
 def _chat_page(user: User, chat: Chat | None, *, wanted_model: str) -> ChatPage:
-    models = async_to_sync(client.list_models)()
+    models = async_to_sync(client.models_at_hand)()
     return ChatPage(
         chat=ChatHead(uuid=str(chat.uuid), title=chat_title(chat), url=chat_url(chat)) if chat else None,
         messages=list(message_views(chat, branch_messages(chat))) if chat else [],
