@@ -69,6 +69,19 @@ async def test_a_missing_model_server_makes_it_unready_and_is_named(
 
 
 @pytest.mark.django_db(transaction=True)
+async def test_where_redis_is_used_a_silent_one_makes_it_unready(
+    async_client: AsyncClient, built_in: Upstream, settings: Settings
+) -> None:
+    settings.REDIS_URL = "redis://:hush@127.0.0.1:1/0"
+
+    response = await async_client.get("/ready")
+    await inference_client.aclose()
+
+    assert response.status_code == 503
+    assert response.json()["redis"] == {"state": "failed", "detail": "does not answer"}
+
+
+@pytest.mark.django_db(transaction=True)
 def test_a_broken_database_makes_it_unready_and_tells_nothing_secret(client: Client, built_in: Upstream) -> None:
     with broken_database():
         response = client.get("/ready")

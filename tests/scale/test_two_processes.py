@@ -89,7 +89,10 @@ async def test_stop_at_one_process_stops_the_answer_of_the_other(
 
 
 def test_one_process_owns_the_vectors_and_both_are_ready(two_processes: Processes, alice: Person) -> None:
-    assert [alice.get(web, "/ready").status_code for web in two_processes] == [200, 200]
+    answers = [alice.get(web, "/ready") for web in two_processes]
+
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert [answer.json()["redis"]["state"] for answer in answers] == ["ok", "ok"]
 
 
 async def test_an_answer_of_a_killed_process_is_marked_by_another(

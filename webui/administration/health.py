@@ -38,6 +38,7 @@ PART_LABELS = {
     "database": _("Database"),
     "inference": _("Built-in model server"),
     "vector_store": _("Document index"),
+    "redis": _("Messages between processes"),
 }
 
 
@@ -78,6 +79,8 @@ class Disk:
 async def parts() -> list[Part]:
     """Ask all parts at once; none costs more than CHECK_TIMEOUT_S."""
     checks = {"database": _check_database, "inference": _check_inference, "vector_store": _check_vector_store}
+    if settings.REDIS_URL:
+        checks["redis"] = _check_redis
     return list(await asyncio.gather(*(_checked(name, check) for name, check in checks.items())))
 
 
@@ -110,6 +113,20 @@ async def _check_inference() -> str:
 async def _check_vector_store() -> str:
     state = await database_sync_to_async(rag.api.index_state)()
     return "" if state.is_ready else state.detail or "does not answer"
+
+
+async def _check_redis() -> str:
+    # Where Redis is not used, nobody pays for its client: 9 MB and 0.15 s.
+    from redis.asyncio import Redis
+    from redis.exceptions import RedisError
+
+    try:
+        async with Redis.from_url(settings.REDIS_URL) as redis:
+            await redis.ping()
+    except (RedisError, OSError):
+        logger.warning("Redis does not answer", exc_info=True)
+        return "does not answer"
+    return ""
 
 
 def process_memory() -> list[ProcessMemory]:
