@@ -1,4 +1,4 @@
-"""`python -m bench [start|memory|first-token|streams|all]`: measure Hearth on this machine. See README.md."""
+"""`python -m bench [start|memory|first-token|streams|stop|all]`: measure Hearth on this machine. See README.md."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pathlib import Path
 
 import aiohttp
 
+from bench import stopping
 from bench.chats import Answer, ask, ask_upstream, socket
 from bench.processes import (
     cpu_s,
@@ -27,7 +28,9 @@ from bench.processes import (
     wait_until_ok,
 )
 
+MEASUREMENTS = ["start", "memory", "first-token", "streams", "stop", "all"]
 DELAY_MS = 100
+N_STOPPED = 20
 SETTLE_S = 5.0
 
 
@@ -74,7 +77,9 @@ class Load:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench")
-    parser.add_argument("what", nargs="?", default="all", choices=["start", "memory", "first-token", "streams", "all"])
+    parser.add_argument(
+        "what", nargs="?", default="all", choices=["start", "memory", "first-token", "streams", "stop", "all"]
+    )
     parser.add_argument("-n", "--streams", type=int, default=200)
     parser.add_argument("--rate", type=float, default=50, help="tokens a second in each stream")
     parser.add_argument("--ramp", type=float, default=2, help="seconds over which the questions are spread")
@@ -94,6 +99,8 @@ def main() -> None:
                 if wanted.what != "first-token":
                     load = Load(wanted.streams, wanted.rate, wanted.tokens, wanted.ramp)
                     rows += asyncio.run(measure_streams(running_site, load))
+        if wanted.what in ("stop", "all"):
+            rows += stop_rows(asyncio.run(stopping.measure(Path(folder), N_STOPPED)))
     print(f"| {'measured':<58} | {'value':>16} | {'goal':>8} | {'ratio':>6} |")
     print(f"| {'-' * 58} | {'-' * 16} | {'-' * 8} | {'-' * 6} |")
     print("\n".join(row.show() for row in rows))
@@ -212,6 +219,16 @@ def stream_rows(answers: list[Answer], load: Load, spent: list[float]) -> list[R
         Row(what="cores used by others (should be near 0)",
             value=max(0.0, machine_s - web_s - upstream_s - client_s) / wall_s, unit=""),
     ]  # fmt: skip
+
+
+def stop_rows(stopped: list[stopping.Stopped]) -> list[Row]:
+    idle_ms = sorted(1000 * one.runner_idle_s for one in stopped)
+    told_ms = sorted(1000 * one.page_told_s for one in stopped)
+    return [
+        Row(what="Stop until the runner computes no more, p50", value=percentile(idle_ms, 50), unit="ms"),
+        Row(what=f"the same, longest of {len(stopped)}", value=idle_ms[-1], unit="ms", goal=300),
+        Row(what="Stop until the page is told, p50", value=percentile(told_ms, 50), unit="ms"),
+    ]
 
 
 def percentile(values: list[float], percent: float) -> float:
