@@ -240,10 +240,16 @@ async def test_a_full_queue_is_503_in_ollama_s_words(server: Server) -> None:
     assert [(await task).status_code for task in (first, second)] == [200, 200]
 
 
+async def load_for_a_while(server: Server) -> None:
+    """Wait until a load has gone on for longer than it takes to be told of it."""
+    await until(lambda: server.starter.n_starts == 1)
+    await asyncio.sleep(0.6)
+
+
 async def test_progress_is_told_to_those_who_ask_for_it(server: Server) -> None:
     server.starter.gate.clear()
     asking = asyncio.create_task(server.lines("/api/chat", model="tiny", messages=HI, headers=PROGRESS))
-    await asyncio.sleep(0.6)
+    await load_for_a_while(server)
     server.starter.gate.set()
 
     lines = await asking
@@ -257,7 +263,7 @@ async def test_progress_is_told_to_those_who_ask_for_it(server: Server) -> None:
 async def test_progress_is_not_told_to_others(server: Server) -> None:
     server.starter.gate.clear()
     asking = asyncio.create_task(server.lines("/api/chat", model="tiny", messages=HI))
-    await asyncio.sleep(0.6)
+    await load_for_a_while(server)
     server.starter.gate.set()
 
     assert not any("hearth" in line for line in await asking)
@@ -267,7 +273,7 @@ async def test_a_failed_load_after_progress_is_an_error_line(server: Server) -> 
     server.starter.gate.clear()
     server.starter.errors = [ModelLoadFailed("tiny", "broken")]
     asking = asyncio.create_task(server.lines("/api/chat", model="tiny", messages=HI, headers=PROGRESS))
-    await asyncio.sleep(0.6)
+    await load_for_a_while(server)
     server.starter.gate.set()
 
     assert (await asking)[-1]["code"] == "model_load_failed"
