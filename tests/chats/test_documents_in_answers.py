@@ -106,6 +106,21 @@ async def test_a_later_question_still_draws_on_the_branchs_documents(
     assert "Ole Brandt" in site.last("/api/chat").body["messages"][-1]["content"]
 
 
+async def test_a_document_whose_embedder_is_missing_is_not_waited_for(
+    site: Upstream, alice: User, alice_page: Page
+) -> None:
+    waiting = await database_sync_to_async(make_document)(
+        owner=alice, name="harbour.txt", state="embedding", error="embedder_missing"
+    )
+
+    async with alice_page as page:
+        await page.send("When?", model="quotes", documents=[str(waiting.uuid)])
+        ended = await page.until("generation.ended")
+
+    assert ended["state"] == "failed"
+    assert "The model that indexes documents is not there." in ended["html"]
+
+
 async def test_a_document_that_could_not_be_read_is_named(site: Upstream, alice: User, alice_page: Page) -> None:
     broken = await database_sync_to_async(make_document)(owner=alice, name="secret.pdf", state="failed")
 

