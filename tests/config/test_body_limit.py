@@ -10,7 +10,7 @@ from asgiref.testing import ApplicationCommunicator
 from pytest_django import Settings
 
 from webui.config.asgi import application
-from webui.config.body_limit import BodyLimit
+from webui.config.body_limit import NOT_STORED_HEADER, BodyLimit
 
 UPLOAD = "/documents/upload/"
 MEGABYTE = 1024 * 1024
@@ -109,3 +109,20 @@ async def test_django_answers_only_once_when_it_is_told_to_stop() -> None:
     status, _, _ = await post(application, "/accounts/login/", b"123456", b"123456")
 
     assert status == 413
+
+
+async def test_a_body_that_could_not_be_kept_is_told_and_not_handed_on() -> None:
+    sent: list[dict[str, Any]] = []
+    scope = {
+        "type": "http",
+        "path": "/accounts/login/",
+        "headers": [(b"accept", b"text/html"), (NOT_STORED_HEADER, b"1")],
+    }
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    await BodyLimit(read_nothing)(scope, None, send)
+
+    assert sent[0]["status"] == 507
+    assert b"its disk may be full" in sent[1]["body"]

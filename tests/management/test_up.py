@@ -12,9 +12,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 import psutil
 import pytest
@@ -71,10 +72,12 @@ class Running:
     def wait_until_ready(self) -> None:
         self.wait_for_line(f"http://localhost:{self.web_port}\n")
 
-    def get(self, path: str, port: int | None = None) -> tuple[int, bytes]:
+    def get(
+        self, path: str, port: int | None = None, headers: Mapping[str, str] = MappingProxyType({})
+    ) -> tuple[int, bytes]:
         connection = http.client.HTTPConnection("127.0.0.1", port or self.web_port, timeout=10)
         try:
-            connection.request("GET", path)
+            connection.request("GET", path, headers=headers)
             response = connection.getresponse()
             return response.status, response.read()
         finally:
@@ -145,6 +148,28 @@ def test_an_upload_beyond_the_limit_is_refused_in_words_once_it_has_been_sent(ru
 
     assert status == 413
     assert "At most 1 MB" in json.loads(body)["error"]
+
+
+@pytest.mark.parametrize("path", ["/documents/upload/", "/accounts/login/"])
+def test_a_body_for_which_the_disk_has_no_room_is_answered_in_words(running: Running, path: str) -> None:
+    web = running.child("webui")
+    unlimited = web.rlimit(psutil.RLIMIT_FSIZE)
+    # A write beyond that size fails as on a full disk.
+    web.rlimit(psutil.RLIMIT_FSIZE, (256 * 1024, unlimited[1]))
+    try:
+        status, body = running.post_in_pieces(path, (bytes(128 * 1024) for _ in range(6)))
+    finally:
+        web.rlimit(psutil.RLIMIT_FSIZE, unlimited)
+
+    assert status == 507
+    assert "its disk may be full" in json.loads(body)["error"]
+    assert running.get("/health")[0] == 200
+
+
+def test_nobody_but_the_server_says_that_a_body_found_no_room(running: Running) -> None:
+    status, _ = running.get("/accounts/signup/", headers={"X-Hearth-Not-Stored": "1"})
+
+    assert status == 200
 
 
 def test_the_address_stands_on_a_line_of_its_own_once_everything_is_ready(running: Running) -> None:

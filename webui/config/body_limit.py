@@ -1,19 +1,22 @@
-"""Refuses requests that bring more than their path takes, before Django reads them."""
+"""Refuses requests that bring more than their path takes or the disk has room for, before Django reads them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Any, Final
 
 from csp.utils import build_policy
 from django.conf import settings
+from django.http import HttpResponse
 from django.urls import reverse
 
-from webui.config.errors import too_large
+from webui.config.errors import not_stored, too_large
 
 MEGABYTE: Final = 1024 * 1024
 ENVELOPE_BYTES: Final = 64 * 1024
 """What a form may add to its file: field names, boundaries, the token."""
+NOT_STORED_HEADER: Final = b"x-hearth-not-stored"
+"""Set by the web server, and by nobody else, on a request whose body it could not keep."""
 
 
 def largest_body_bytes() -> int:
@@ -26,15 +29,23 @@ def body_limit(path: str) -> int:
 
 
 class BodyLimit:
-    """Answers 413 at once when the announced length is too large, and counts what comes unannounced."""
+    """Answers 413 at once when the announced length is too large, and counts what comes unannounced.
+
+    A body that the web server could not keep is answered with 507.
+    """
 
     def __init__(self, application: Any) -> None:
         self.application = application
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         limit = body_limit(scope["path"])
-        if _announced_bytes(scope["headers"]) > limit:
-            await _refuse(scope, send, limit)
+        headers = dict(scope["headers"])
+        accept = headers.get(b"accept", b"").decode("latin1")
+        if NOT_STORED_HEADER in headers:
+            await _answer(not_stored(accept), send)
+            return
+        if _announced_bytes(headers) > limit:
+            await _answer(too_large(accept, limit_mb=limit // MEGABYTE), send)
             return
         n_bytes = 0
 
@@ -47,18 +58,16 @@ class BodyLimit:
 
         await self.application(scope, receive_within_limit, send)
         if n_bytes > limit:
-            await _refuse(scope, send, limit)
+            await _answer(too_large(accept, limit_mb=limit // MEGABYTE), send)
 
 
-def _announced_bytes(headers: Iterable[tuple[bytes, bytes]]) -> int:
-    value = dict(headers).get(b"content-length", b"")
+def _announced_bytes(headers: Mapping[bytes, bytes]) -> int:
+    value = headers.get(b"content-length", b"")
     # Longer ones do not fit anything, and int() takes its time with thousands of digits.
     return int(value[:20]) if value.isdigit() else 0
 
 
-async def _refuse(scope: dict[str, Any], send: Any, limit: int) -> None:
-    accept = dict(scope["headers"]).get(b"accept", b"").decode("latin1")
-    response = too_large(accept, limit_mb=limit // MEGABYTE)
+async def _answer(response: HttpResponse, send: Any) -> None:
     # No middleware comes after this.
     response.headers["Content-Security-Policy"] = build_policy()
     response.headers["X-Content-Type-Options"] = "nosniff"

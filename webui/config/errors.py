@@ -31,6 +31,10 @@ PAGES = {
         advice=_("Whoever runs this site can add it to HEARTH_ALLOWED_HOSTS, or set HEARTH_URL to it."),
     ),
     "too_large": ErrorPage(title=_("That was too large"), advice=_("Send less at once.")),
+    "not_stored": ErrorPage(
+        title=_("The server could not store this: its disk may be full"),
+        advice=_("Try again later, or tell your administrator."),
+    ),
     "form_expired": ErrorPage(
         title=_("This form has expired"), advice=_("Go back, reload the page and send it again. Nothing was changed.")
     ),
@@ -78,6 +82,12 @@ def too_large(accept: str, *, limit_mb: int) -> HttpResponse:
     advice = _("At most %(limit)s MB can be sent here at once.") % {"limit": limit_mb}
     page = ErrorPage(title=PAGES["too_large"].title, advice=advice)
     return _page_or_json(page, "too_large", status=413, accept=accept, sentence=f"{page.title}. {advice}")
+
+
+def not_stored(accept: str) -> HttpResponse:
+    """Answer a request whose body found no room."""
+    page = PAGES["not_stored"]
+    return _page_or_json(page, "not_stored", status=507, accept=accept, sentence=f"{page.title}. {page.advice}")
 
 
 def _page_or_json(page: ErrorPage, code: str, *, status: int, accept: str, sentence: str = "") -> HttpResponse:

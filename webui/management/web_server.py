@@ -33,35 +33,12 @@ def install_event_loop() -> asyncio.AbstractEventLoop:
 
 
 def _bound_requests(max_bytes: int, spool_folder: Path) -> None:
-    """Keep Daphne from writing more of a request to disk than any page takes, and from writing it elsewhere.
-
-    It calls the application only when a request has come whole. What is beyond the limit is read and dropped:
-    a browser whose connection is cut while it sends reports a broken line and never shows the answer.
-    """
     import daphne.server
-    from daphne.http_protocol import HTTPFactory, WebRequest
 
-    class BoundedRequest(WebRequest):  # type: ignore[misc]  # daphne is not typed
-        # One byte more than allowed, so that the application sees that it was too much.
-        room = max_bytes + 1
-
-        def gotLength(self, length: int | None) -> None:  # noqa: N802  (Twisted's name)
-            super().gotLength(None if length is None else min(length, max_bytes))
-
-        def handleContentChunk(self, data: bytes) -> None:  # noqa: N802  (Twisted's name)
-            kept = data[: self.room]
-            self.room -= len(kept)
-            if kept:
-                super().handleContentChunk(kept)
-
-    class BoundedFactory(HTTPFactory):  # type: ignore[misc]  # daphne is not typed
-        def buildProtocol(self, addr: Any) -> Any:  # noqa: N802  (Twisted's name)
-            protocol = super().buildProtocol(addr)
-            protocol.requestFactory = BoundedRequest
-            return protocol
+    from webui.management.request_bodies import bounded_factory
 
     # The server takes no factory, so it gets ours under the name by which it makes its own.
-    daphne.server.HTTPFactory = BoundedFactory
+    daphne.server.HTTPFactory = bounded_factory(max_bytes)
     # Twisted spools to the folder that the standard library names.
     tempfile.tempdir = str(spool_folder)
 
