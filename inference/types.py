@@ -145,12 +145,36 @@ class ModelList:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedModel:
-    """A model that holds memory in the built-in server or an Ollama."""
+    """A model that holds memory in the built-in server or an Ollama. `gpu_bytes` is the part on graphics cards."""
 
     name: str
     size_bytes: int
     context_length: int | None
     expires_at: datetime | None
+    gpu_bytes: int = 0
+    digest: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelCard:
+    """What a server shows of one model. Texts are empty, and lengths None, where it says nothing.
+
+    Attributes:
+        architecture: As GGUF names it, such as `qwen2`.
+        parameters: One line per option: its name, spaces, its value.
+    """
+
+    architecture: str = ""
+    parameter_size: str = ""
+    quantization: str = ""
+    context_length: int | None = None
+    embedding_length: int | None = None
+    capabilities: tuple[str, ...] = ()
+    parameters: str = ""
+    system: str = ""
+    template: str = ""
+    license: str = ""
+    modelfile: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

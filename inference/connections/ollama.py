@@ -30,7 +30,16 @@ from inference.errors import (
     UpstreamRefused,
     WrongService,
 )
-from inference.types import ChatEvent, ChatRequest, FoundStore, LoadedModel, ModelInfo, PullProgress, UnusableFile
+from inference.types import (
+    ChatEvent,
+    ChatRequest,
+    FoundStore,
+    LoadedModel,
+    ModelCard,
+    ModelInfo,
+    PullProgress,
+    UnusableFile,
+)
 
 N_SHOWN_AT_ONCE = 8
 MAX_SHOWN_KEPT = 5000
@@ -50,12 +59,16 @@ class OllamaConnection:
 
     async def list_models(self) -> list[ModelInfo]:
         """Return what the server offers, each with its plain name as id."""
-        body = await self._http.listing("/api/tags", timeout_s=LIST_TIMEOUT_S)
-        with self._http.understanding():
-            listed = ollama.listed_models(body)
+        listed = await self.listed_models()
         gate = asyncio.Semaphore(N_SHOWN_AT_ONCE)
         shown = await asyncio.gather(*(self._show(details, gate) for details in listed))
         return [self._model(*pair) for pair in zip(listed, shown, strict=True)]
+
+    async def listed_models(self) -> list[ModelDetails]:
+        """Return what the list alone says; `list_models` asks about each model as well."""
+        body = await self._http.listing("/api/tags", timeout_s=LIST_TIMEOUT_S)
+        with self._http.understanding():
+            return ollama.listed_models(body)
 
     def _model(self, details: ModelDetails, shown: ShownModel) -> ModelInfo:
         modified_at = details["modified_at"]
@@ -115,6 +128,13 @@ class OllamaConnection:
     async def version(self, *, timeout_s: float) -> str:
         body = await self._http.get("/api/version", timeout_s=timeout_s)
         return str(body.get("version", ""))
+
+    async def show_model(self, name: str) -> ModelCard:
+        try:
+            body = await self._http.post("/api/show", {"model": name}, timeout_s=LIST_TIMEOUT_S)
+        except UpstreamRefused as exc:
+            raise refusal(exc, name) from exc
+        return ollama.model_card(body)
 
     async def loaded_models(self) -> list[LoadedModel]:
         return ollama.loaded_models(await self._http.get("/api/ps", timeout_s=LIST_TIMEOUT_S))

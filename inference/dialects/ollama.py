@@ -21,6 +21,7 @@ from inference.types import (
     FinishReason,
     FoundStore,
     LoadedModel,
+    ModelCard,
     Options,
     Progress,
     PullProgress,
@@ -220,6 +221,25 @@ def shown_model(body: JsonObject) -> ShownModel:
     )
 
 
+def model_card(body: JsonObject) -> ModelCard:
+    """Return what `/api/show` says, for people."""
+    info, details = mapping(body.get("model_info")), mapping(body.get("details"))
+    architecture = text(info.get("general.architecture")) or text(details.get("family"))
+    return ModelCard(
+        architecture=architecture,
+        parameter_size=text(details.get("parameter_size")),
+        quantization=text(details.get("quantization_level")),
+        context_length=count(info.get(f"{architecture}.context_length")) or None,
+        embedding_length=count(info.get(f"{architecture}.embedding_length")) or None,
+        capabilities=tuple(filter(None, map(text, items(body.get("capabilities"))))),
+        parameters=text(body.get("parameters")),
+        system=text(body.get("system")),
+        template=text(body.get("template")),
+        license=text(body.get("license")),
+        modelfile=text(body.get("modelfile")),
+    )
+
+
 def loaded_models(body: JsonObject) -> list[LoadedModel]:
     return [
         LoadedModel(
@@ -227,6 +247,8 @@ def loaded_models(body: JsonObject) -> list[LoadedModel]:
             size_bytes=size(entry.get("size")) or 0,
             context_length=count(entry.get("context_length")) or None,
             expires_at=moment(entry.get("expires_at")),
+            gpu_bytes=size(entry.get("size_vram")) or 0,
+            digest=text(entry.get("digest")) or None,
         )
         for entry in map(mapping, items(body.get("models")))
     ]
