@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import takewhile
+from operator import is_not
 from weakref import WeakKeyDictionary
 
 from asgiref.sync import sync_to_async
@@ -63,6 +64,9 @@ class _Known:
     specs: tuple[ConnectionSpec, ...] = ()
     specs_read_at: float = float("-inf")
     listings: dict[ConnectionSpec, Listing] = field(default_factory=dict)
+    offers: tuple[Offer, ...] = ()
+    offers_of: tuple[Listing, ...] = ()
+    """The very listings that `offers` were made of. Every question looks for its model, several times."""
 
 
 _known = _Known()
@@ -124,8 +128,8 @@ async def find_offer(model_id: str) -> Offer:
     """
     specs = await _specs()
     # A later connection cannot change the ids of an earlier one, so those that come after need not be known.
-    known = list(takewhile(lambda listing: listing is not None, map(_known.listings.get, specs)))
-    if offer := _pick(assign_ids(filter(None, known)), model_id):
+    known = takewhile(lambda listing: listing is not None, map(_known.listings.get, specs))
+    if offer := _pick(_known_offers(tuple(filter(None, known))), model_id):
         return offer
 
     asked = [_ask_again(spec) for spec in specs]
@@ -152,6 +156,13 @@ def assign_ids(listings: Iterable[Listing]) -> list[Offer]:
             model_id = f"{listing.spec.prefix}/{model.name}" if model.name in offers else model.name
             offers.setdefault(model_id, Offer(spec=listing.spec, model=replace(model, id=model_id)))
     return list(offers.values())
+
+
+def _known_offers(listings: tuple[Listing, ...]) -> Sequence[Offer]:
+    known = _known
+    if len(listings) != len(known.offers_of) or any(map(is_not, listings, known.offers_of)):
+        known.offers, known.offers_of = tuple(assign_ids(listings)), listings
+    return known.offers
 
 
 def _pick(offers: Sequence[Offer], model_id: str) -> Offer | None:
