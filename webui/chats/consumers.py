@@ -15,7 +15,7 @@ from django.utils import translation
 from webui.accounts.models import User
 from webui.chats import conf, intake
 from webui.chats.answerers import check_answerer
-from webui.chats.database import in_database
+from webui.chats.database import first_in_database, in_database
 from webui.chats.decoding import decode_event, ref_of
 from webui.chats.errors import REFUSALS, ChatError, MessageTooLong, NotFound, refusal_text
 from webui.chats.events import Frame, Outbox, OutboxFull
@@ -200,18 +200,19 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels ha
         A page asks again under the same ref when its connection broke before it heard of the outcome.
         """
         await self._check_answerer(event)
-        question = await in_database(put, self._user, event)
-        chat = question.branch["chat"]
+        question = await first_in_database(put, self._user, event)
+        chat = question.chat_uuid
+        answer = begin_answer(self.registry, question.task) if question.task else None
         self.registry.watch(self, chat)
-        own = question.branch.copy()
+        change = await in_database(intake.change_of, question)
+        own = change.branch.copy()
         own["ref"] = event["ref"]
         self.push(Frame(own))
-        self.registry.tell_user(self.ticket.user_id, question.sidebar)
-        if question.task is None:
+        self.registry.tell_user(self.ticket.user_id, change.sidebar)
+        if answer is None:
             await self._chat_opened(ChatOpened(type="chat.opened", chat=chat))
             return
-        self.registry.tell_chat(chat, question.branch, besides=self)
-        answer = begin_answer(self.registry, question.task)
+        self.registry.tell_chat(chat, change.branch, besides=self)
         for socket in self.registry.watchers_of(chat):
             answer.attach(socket, 0)
 

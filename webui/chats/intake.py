@@ -43,15 +43,28 @@ JUST_ENDED = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """A stored question, and what it changes on pages.
+    """A stored question whose answer is to be begun.
 
     Attributes:
         task: What its answer has to do; None when that was begun before.
-        branch: For pages with its chat.
-        sidebar: For all pages of the person.
+        after: The message below which the shown branch is new; None when it is new from the start.
+        new: The part of the branch that is new.
     """
 
     task: Task | None
+    chat: Chat
+    after: Message | None
+    new: Branch
+
+    @property
+    def chat_uuid(self) -> str:
+        return str(self.chat.uuid)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What a question changes: on pages with its chat, and in the lists of chats on all pages of the person."""
+
     branch: BranchChanged
     sidebar: ChatMovedUp | SidebarChanged
 
@@ -104,26 +117,23 @@ def regenerate(user: User, event: AnswerRequested) -> Question:
 
 
 def _started(asked: Asked) -> Question:
-    chat = asked.chat
     if asked.is_repeat:
-        shown = branch_messages(chat)
-        return Question(task=None, branch=_branch_changed(chat, None, shown), sidebar=sidebar_changed(chat.owner))
+        return Question(task=None, chat=asked.chat, after=None, new=branch_messages(asked.chat))
     new = new_messages(asked.new_messages, asked.documents, have_siblings=asked.has_siblings)
-    return Question(
-        task=generations.task_of(asked.generation, new),
-        branch=_branch_changed(chat, asked.after, new),
-        sidebar=_moved_up(chat),
-    )
+    task = generations.task_of(asked.generation, new)
+    return Question(task=task, chat=asked.chat, after=asked.after, new=new)
 
 
-def _branch_changed(chat: Chat, after: Message | None, branch: Branch) -> BranchChanged:
-    return BranchChanged(
+def change_of(question: Question) -> Change:
+    chat = question.chat
+    branch = BranchChanged(
         type="branch.changed",
-        chat=str(chat.uuid),
+        chat=question.chat_uuid,
         url=chat_url(chat),
-        after=str(after.uuid) if after else None,
-        html=render_messages(chat, branch),
+        after=str(question.after.uuid) if question.after else None,
+        html=render_messages(chat, question.new),
     )
+    return Change(branch=branch, sidebar=_moved_up(chat) if question.task else sidebar_changed(chat.owner))
 
 
 def _moved_up(chat: Chat) -> ChatMovedUp:

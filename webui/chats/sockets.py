@@ -16,7 +16,7 @@ from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
 from webui.accounts.models import User
-from webui.chats.database import in_database
+from webui.chats.database import first_in_database, in_database
 
 logger = logging.getLogger(__name__)
 
@@ -94,7 +94,7 @@ class TicketChecks:
     async def _check(self) -> dict[Ticket, User | CloseCode]:
         async with self._lock:
             tickets, self._waiting, self._next = self._waiting, set(), None
-            return await in_database(check_tickets, tickets)
+            return await first_in_database(check_tickets, tickets)
 
 
 class CheckedSocket(Protocol):
