@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
+import sqlite3
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,8 @@ from playwright.async_api import BrowserContext, Page, Route, WebSocketRoute, ex
 
 from tests.doubles.upstream import Upstream
 from tests.e2e.chatting import answer_is_finished, answers, ask, ask_and_wait, composer, overflow, questions
-from tests.e2e.conftest import DESKTOP, PHONE, TABLET, OpenBrowser
+from tests.e2e.conftest import DESKTOP, PHONE, TABLET, OpenBrowser, sign_up
+from tests.e2e.site import Site
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="session")]
 
@@ -273,6 +276,31 @@ async def test_a_first_message_arrives_once_also_when_the_connection_breaks_befo
     await expect(page).to_have_url(CHAT_URL)
     await expect(questions(page)).to_have_count(1)
     await expect(page.locator("chat-sidebar").get_by_role("link", name="Asked into a storm")).to_have_count(1)
+
+
+async def test_a_chat_that_is_gone_on_with_moves_to_the_head_of_the_list(open_browser: OpenBrowser, site: Site) -> None:
+    page = await (await open_browser()).new_page()
+    await sign_up(page, "dora@example.org")
+    for title in ("Older", "Newer"):
+        await page.goto("/")
+        await ask_and_wait(page, f"{title} @fake tokens=2")
+    yesterday = datetime.now(UTC) - timedelta(days=1)
+    with sqlite3.connect(site.data / "hearth.sqlite3") as database:
+        database.execute("UPDATE chats_chat SET updated_at = ? WHERE title LIKE 'Older%'", [f"{yesterday:%F %T}"])
+    database.close()
+    await page.goto("/")
+    older = page.locator(".sidebar-chat").filter(has_text="Older")
+    group = page.locator(".sidebar__label").filter(has_text="Yesterday")
+    await expect(group).to_have_count(1)
+
+    await older.get_by_role("link").click()
+    await expect(answers(page)).to_have_count(1)
+    await ask_and_wait(page, "And now? @fake tokens=2")
+
+    await expect(page.locator(".sidebar-chat").first).to_contain_text("Older")
+    await expect(older).to_have_count(1)
+    await expect(older.get_by_role("link")).to_have_attribute("aria-current", "page")
+    await expect(group).to_have_count(0)
 
 
 async def test_what_is_asked_while_the_page_recovers_from_a_break_is_not_lost_from_sight(alice: BrowserContext) -> None:
