@@ -77,9 +77,7 @@ class Load:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench")
-    parser.add_argument(
-        "what", nargs="?", default="all", choices=["start", "memory", "first-token", "streams", "stop", "all"]
-    )
+    parser.add_argument("what", nargs="?", default="all", choices=MEASUREMENTS)
     parser.add_argument("-n", "--streams", type=int, default=200)
     parser.add_argument("--rate", type=float, default=50, help="tokens a second in each stream")
     parser.add_argument("--ramp", type=float, default=2, help="seconds over which the questions are spread")

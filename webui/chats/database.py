@@ -36,6 +36,17 @@ class _Step:
     work: Callable[[], Any] = field(compare=False)
     outcome: Future[Any] = field(compare=False, default_factory=Future)
 
+    def carry_out(self, context: contextvars.Context) -> None:
+        """Do the work, unless its caller has given up; whatever it raises goes to the caller."""
+        if not self.outcome.set_running_or_notify_cancel():
+            return
+        try:
+            result = context.run(self.work)
+        except BaseException as exc:
+            self.outcome.set_exception(exc)
+        else:
+            self.outcome.set_result(result)
+
 
 class _DatabaseThread:
     """Carries out steps one after the other: urgent ones first, else as they came."""
@@ -59,18 +70,8 @@ class _DatabaseThread:
 
     def _run(self) -> None:
         while True:
-            step = self._steps.get()
-            if not step.outcome.set_running_or_notify_cancel():
-                continue
-            try:
-                result = self._context.run(step.work)
-            except BaseException as exc:
-                # Whatever it is, whoever waits for the step is to get it, and the thread to go on.
-                step.outcome.set_exception(exc)
-            else:
-                step.outcome.set_result(result)
-            # Nothing of a step may live on while this thread waits for the next one.
-            del step
+            # No name for the step: nothing of it may live on while this thread waits for the next one.
+            self._steps.get().carry_out(self._context)
 
 
 _thread = _DatabaseThread()
