@@ -79,6 +79,16 @@ class Running:
         return self.slot.n_tokens - self.slot.n_cached
 
     @property
+    def n_rows_at_once(self) -> int:
+        """How many of those rows one step may take.
+
+        An answer that a seed is to repeat needs the same arithmetic each time, and a row that is decoded beside others
+        is rounded otherwise than alone. The second time only the last row is not in the cache: so it goes alone.
+        """
+        n_rows = self.n_rows_wanted
+        return n_rows - 1 if n_rows > 1 and self.request.options.seed is not None else n_rows
+
+    @property
     def is_generating(self) -> bool:
         return self.n_answer > 0
 
@@ -242,7 +252,7 @@ class Engine:
         n_prompt_rows = self._prompt_rows(len(generating))
         shares = [self._add_rows(running, 1) for running in generating]
         for running in prefilling:
-            n_rows = min(running.n_rows_wanted, n_prompt_rows)
+            n_rows = min(running.n_rows_at_once, n_prompt_rows)
             if not n_rows:
                 break
             shares.append(self._add_rows(running, n_rows))
