@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, TypedDict
@@ -10,7 +10,13 @@ from typing import Literal, TypedDict
 Role = Literal["system", "user", "assistant", "tool"]
 ConnectionKind = Literal["builtin", "ollama", "openai"]
 Capability = Literal["completion", "embedding", "vision", "tools", "thinking"]
-FinishReason = Literal["stop", "length", "load", "unload"]
+FinishReason = Literal["stop", "length", "tool_calls", "load", "unload"]
+Think = bool | Literal["low", "medium", "high"]
+Priority = Literal["person", "idle"]
+"""`idle` work (titles, tags) waits until no person waits."""
+
+ResponseFormat = Literal["json"] | Mapping[str, object]
+"""Any JSON object, or a JSON schema that the answer must follow."""
 
 
 class Options(TypedDict, total=False):
@@ -36,21 +42,60 @@ class Options(TypedDict, total=False):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Tool:
+    """A function that a model may ask to be called. `parameters` is a JSON schema of its arguments."""
+
+    name: str
+    description: str = ""
+    parameters: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCall:
+    """A call that a model asks for. `id` ties its result to it where the upstream gives one."""
+
+    name: str
+    arguments: Mapping[str, object] = field(default_factory=dict)
+    id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChatMessage:
-    """One message as a model receives it."""
+    """One message as a model receives it.
+
+    Attributes:
+        thinking: What an assistant thought before it answered; templates decide whether the model sees it again.
+        images: The files' bytes, as PNG, JPEG or another format that the model's server reads.
+        tool_calls: What an assistant asked for.
+        tool_name, tool_call_id: Which call the content of a message of role `tool` answers.
+    """
 
     role: Role
     content: str
+    thinking: str = ""
+    images: Sequence[bytes] = ()
+    tool_calls: Sequence[ToolCall] = ()
+    tool_name: str = ""
+    tool_call_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatRequest:
-    """One question to one model. `model` is an id from the catalog."""
+    """One question to one model. `model` is an id from the catalog.
+
+    Attributes:
+        asked_by: Who asks, as an opaque key; a server that many use is shared evenly between such keys.
+    """
 
     model: str
     messages: Sequence[ChatMessage]
     options: Options = field(default_factory=lambda: Options())
     keep_alive_s: float | None = None
+    think: Think | None = None
+    tools: Sequence[Tool] = ()
+    format: ResponseFormat | None = None
+    asked_by: str = ""
+    priority: Priority = "person"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,19 +105,22 @@ class Progress:
     Attributes:
         queue_position: 0 is next; None when not queued.
         waited_s: Seconds since the request arrived.
+        expected_s: Seconds until its turn comes, as far as the server can tell; None when it cannot.
     """
 
     state: Literal["queued", "loading"]
     queue_position: int | None = None
     waited_s: float = 0.0
+    expected_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delta:
-    """The text that one step of a generation adds; either part may be empty."""
+    """What one step of a generation adds; each part may be empty."""
 
     content: str = ""
     thinking: str = ""
+    tool_calls: Sequence[ToolCall] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

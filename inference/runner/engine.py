@@ -138,6 +138,11 @@ class Running:
             prompt_s=self._first_token_at - self._admitted_at,
             answer_s=now - self._first_token_at,
             cached_tokens=self.n_reused,
+            dropped_messages=0,
+            shifted_tokens=0,
+            queued_s=0.0,
+            token_s_p50=0.0,
+            token_s_p95=0.0,
         )
 
 

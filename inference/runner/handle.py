@@ -40,6 +40,8 @@ from inference.runner.protocol import (
     WireEvent,
     WireMessage,
     WireSpec,
+    WireTool,
+    WireToolCall,
     encode_frame,
 )
 from inference.runner.types import (
@@ -52,6 +54,7 @@ from inference.runner.types import (
     RunnerSpec,
     TextDelta,
 )
+from inference.types import ChatMessage
 
 __all__ = [
     "Embedded",
@@ -146,7 +149,7 @@ class RunnerHandle:
             raise InvalidRequest("there are neither messages nor a prompt")
         checked_options(request.options)
         with self._mailbox() as (number, mailbox):
-            self._send(_generate_command(number, request))
+            self._send(_generate_command(number, request), _images(request))
             while not isinstance(event := await mailbox.take(), RunnerFinished):
                 if isinstance(event, Embedded):
                     raise RuntimeError("the runner answered a question with vectors")
@@ -242,9 +245,9 @@ class RunnerHandle:
             del self._mailboxes[number]
             self._send(CancelCommand(op="cancel", id=number))
 
-    def _send(self, command: Command) -> None:
+    def _send(self, command: Command, raw: bytes = b"") -> None:
         if self._writer is not None and not self._writer.is_closing():
-            self._writer.write(encode_frame(command))
+            self._writer.write(encode_frame(command, raw))
 
     def _hang_up(self) -> None:
         """Close our end of the socket, which ends the process."""
@@ -316,7 +319,7 @@ def _put_event(mailbox: _Mailbox, event: WireEvent) -> None:
         mailbox.fail(_error(event["error"]))
         return
     if "position" in event:
-        mailbox.put(Queued(position=event["position"]))
+        mailbox.put(Queued(position=event["position"], expected_s=event.get("expected_s")))
     if "content" in event or "thinking" in event:
         mailbox.put(TextDelta(content=event.get("content", ""), thinking=event.get("thinking", "")))
     if "finish" in event:
@@ -339,22 +342,55 @@ def _wire_spec(spec: RunnerSpec) -> WireSpec:
         n_threads=spec.n_threads,
         embedding=spec.embedding,
         max_queue=spec.max_queue,
+        projector=str(spec.projector) if spec.projector is not None else None,
+        adapters=[str(path) for path in spec.adapters],
+        n_gpu_layers=spec.n_gpu_layers,
+        kv_type=spec.kv_type,
+        flash_attention=spec.flash_attention,
     )
 
 
 def _generate_command(number: int, request: GenerateRequest) -> GenerateCommand:
     messages = None
     if request.messages is not None:
-        messages = [WireMessage(role=message.role, content=message.content) for message in request.messages]
+        messages = [_wire_message(message) for message in request.messages]
     return GenerateCommand(
         op="generate",
         id=number,
         messages=messages,
         prompt=request.prompt,
         raw=request.raw,
+        suffix=request.suffix,
         options=request.options,
         think=request.think,
+        tools=[
+            WireTool(name=tool.name, description=tool.description, parameters=tool.parameters) for tool in request.tools
+        ],
+        must_call_tool=request.must_call_tool,
+        format=request.format,
+        grammar=request.grammar,
+        top_logprobs=request.top_logprobs,
+        truncate=request.truncate,
+        shift=request.shift,
+        asked_by=request.asked_by,
+        priority=request.priority,
     )
+
+
+def _wire_message(message: ChatMessage) -> WireMessage:
+    return WireMessage(
+        role=message.role,
+        content=message.content,
+        thinking=message.thinking,
+        image_bytes=[len(image) for image in message.images],
+        tool_calls=[WireToolCall(name=call.name, arguments=call.arguments, id=call.id) for call in message.tool_calls],
+        tool_name=message.tool_name,
+        tool_call_id=message.tool_call_id,
+    )
+
+
+def _images(request: GenerateRequest) -> bytes:
+    return b"".join(image for message in request.messages or () for image in message.images)
 
 
 def _ending(exit_code: int | None) -> str:

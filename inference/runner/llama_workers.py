@@ -15,7 +15,7 @@ from inference.runner.embedding import EmbeddingWorker, Vectors
 from inference.runner.engine import Engine, Request
 from inference.runner.native import Context, ContextShape, Model, NativeLog
 from inference.runner.options import checked_options
-from inference.runner.protocol import Command, GenerateCommand, WireFacts, WireMessage, WireSpec
+from inference.runner.protocol import Command, GenerateCommand, WireFacts, WireSpec
 from inference.runner.templates import ChatTemplate, Rendered, TemplateProcess
 from inference.runner.worker import Start, Ticket, Worker, step_frames, unsupported
 from inference.types import ChatMessage
@@ -109,13 +109,16 @@ class ChatWorker:
         prompt = command["prompt"] or ""
         if command["messages"] is None and command["raw"]:
             return Rendered(tokens=self._template.raw_tokens(prompt), starts_thinking=False)
-        wire = command["messages"] if command["messages"] is not None else [WireMessage(role="user", content=prompt)]
-        messages = [ChatMessage(role=message["role"], content=message["content"]) for message in wire]
+        messages = [ChatMessage(role="user", content=prompt)]
+        if command["messages"] is not None:
+            messages = [
+                ChatMessage(role=message["role"], content=message["content"]) for message in command["messages"]
+            ]
         if not messages:
             raise InvalidRequest("there are no messages")
         if any(message.role not in ROLES for message in messages):
             raise InvalidRequest(f"the role of a message is one of {', '.join(ROLES)}")
-        return self._template.tokens(messages, think=command["think"])
+        return self._template.tokens(messages, think=None if command["think"] is None else bool(command["think"]))
 
     def _check_length(self, n_tokens: int, num_ctx: int | None) -> None:
         n_ctx = min(self._engine.n_ctx, num_ctx or self._engine.n_ctx)

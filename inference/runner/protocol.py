@@ -1,7 +1,7 @@
 """The frames between a model server and its runner process: JSON with an optional block of raw bytes. No I/O.
 
 A frame is the length of the rest (u32), the length of the JSON (u32), the JSON, and the raw bytes, which carry
-embeddings. Both ends are our own code of the same version, so unknown frames are programming mistakes.
+embeddings or images. Both ends are our own code of the same version, so unknown frames are programming mistakes.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from typing import Literal, NotRequired, TypedDict
 
 import orjson
 
-from inference.types import Options, Role
+from inference.runner.types import KvType
+from inference.types import Options, Priority, ResponseFormat, Role, Think
 
 HEAD = struct.Struct("<II")
 MAX_FRAME_BYTES = 256 * 1024 * 1024
@@ -28,6 +29,11 @@ class WireSpec(TypedDict):
     n_threads: int | None
     embedding: bool
     max_queue: int
+    projector: str | None
+    adapters: list[str]
+    n_gpu_layers: int | None
+    kv_type: KvType
+    flash_attention: bool | None
 
 
 class LoadCommand(TypedDict):
@@ -37,19 +43,50 @@ class LoadCommand(TypedDict):
     spec: WireSpec
 
 
+class WireTool(TypedDict):
+    name: str
+    description: str
+    parameters: Mapping[str, object]
+
+
+class WireToolCall(TypedDict):
+    name: str
+    arguments: Mapping[str, object]
+    id: str
+
+
 class WireMessage(TypedDict):
+    """`image_bytes` are the lengths of the message's images, which lie one after the other in the frame's raw bytes."""
+
     role: Role
     content: str
+    thinking: str
+    image_bytes: list[int]
+    tool_calls: list[WireToolCall]
+    tool_name: str
+    tool_call_id: str
 
 
 class GenerateCommand(TypedDict):
+    """The fields of `GenerateRequest`; the frame's raw bytes are the images of all messages."""
+
     op: Literal["generate"]
     id: int
     messages: list[WireMessage] | None
     prompt: str | None
     raw: bool
+    suffix: str
     options: Options
-    think: bool | None
+    think: Think | None
+    tools: list[WireTool]
+    must_call_tool: bool
+    format: ResponseFormat | None
+    grammar: str
+    top_logprobs: int | None
+    truncate: bool
+    shift: bool
+    asked_by: str
+    priority: Priority
 
 
 class EmbedCommand(TypedDict):
@@ -101,6 +138,11 @@ class WireFinish(TypedDict):
     prompt_s: float
     answer_s: float
     cached_tokens: int
+    dropped_messages: int
+    shifted_tokens: int
+    queued_s: float
+    token_s_p50: float
+    token_s_p95: float
 
 
 class WireError(TypedDict):
@@ -113,6 +155,7 @@ class WireEvent(TypedDict):
 
     id: int
     position: NotRequired[int]
+    expected_s: NotRequired[float]
     content: NotRequired[str]
     thinking: NotRequired[str]
     finish: NotRequired[WireFinish]

@@ -10,9 +10,10 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from inference.types import ChatMessage, Options
+from inference.types import ChatMessage, Options, Priority, ResponseFormat, Think, Tool, ToolCall
 
 RunnerKind = Literal["llama", "onnx"]
+KvType = Literal["f16", "q8_0", "q4_0"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +27,11 @@ class RunnerSpec:
         n_slots: Requests that generate at the same time.
         n_threads: None means one per core.
         max_queue: Requests that may wait for a slot; the next one gets QueueFull.
+        projector: The mmproj file of a model that sees images.
+        adapters: LoRA files, applied in full.
+        n_gpu_layers: Layers on graphics cards; None leaves the choice to llama.cpp.
+        kv_type: What one value of the KV cache is stored as.
+        flash_attention: None leaves the choice to llama.cpp.
     """
 
     kind: RunnerKind
@@ -36,6 +42,11 @@ class RunnerSpec:
     n_threads: int | None = None
     embedding: bool = False
     max_queue: int = 512
+    projector: Path | None = None
+    adapters: Sequence[Path] = ()
+    n_gpu_layers: int | None = None
+    kv_type: KvType = "f16"
+    flash_attention: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,29 +56,62 @@ class GenerateRequest:
     Attributes:
         messages: Rendered with the model's chat template; their text can never become a control token.
         prompt: One user message, or with `raw` the whole model input with its control tokens.
+        suffix: Text that follows the gap which `prompt` leaves, for models that fill in.
         think: Handed to templates that know `enable_thinking`; None leaves the choice to the template.
+        must_call_tool: The answer is a call of one of `tools`, and nothing else.
+        grammar: GBNF that the answer must follow; excludes `format`.
+        top_logprobs: Tell the probability of each token, and of so many likeliest ones; None tells none.
+        truncate: Leave out the oldest messages of a prompt that is too long, instead of refusing it.
+        shift: Forget the oldest tokens when the context window is full, instead of ending the answer.
+        asked_by: The scheduler is fair between these keys.
     """
 
     messages: Sequence[ChatMessage] | None = None
     prompt: str | None = None
     raw: bool = False
     options: Options = field(default_factory=lambda: Options())
-    think: bool | None = None
+    suffix: str = ""
+    think: Think | None = None
+    tools: Sequence[Tool] = ()
+    must_call_tool: bool = False
+    format: ResponseFormat | None = None
+    grammar: str = ""
+    top_logprobs: int | None = None
+    truncate: bool = False
+    shift: bool = False
+    asked_by: str = ""
+    priority: Priority = "person"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Queued:
-    """The request waits for a slot. Position 0 is next; sent again whenever it changes."""
+    """The request waits for a slot. Position 0 is next; sent again whenever it changes.
+
+    Attributes:
+        expected_s: Seconds until its turn comes; None while nothing is known about the answers before it.
+    """
 
     position: int
+    expected_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenProbability:
+    """A token and the natural logarithm of its probability before any sampling option; `top` are the likeliest."""
+
+    piece: bytes
+    logprob: float
+    top: Sequence[TokenProbability] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextDelta:
-    """Text that was generated since the last event; either part may be empty."""
+    """What was generated since the last event; each part may be empty."""
 
     content: str = ""
     thinking: str = ""
+    tool_calls: Sequence[ToolCall] = ()
+    logprobs: Sequence[TokenProbability] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +121,10 @@ class RunnerFinished:
     Attributes:
         reason: `stop` for an end token or a stop string, `length` for num_predict or a full context window.
         cached_tokens: How many of `prompt_tokens` were still in the slot's cache and cost nothing.
+        dropped_messages: How many of the oldest messages `truncate` left out.
+        shifted_tokens: How many of the oldest tokens `shift` forgot.
+        queued_s: From its arrival in the runner to its slot.
+        token_s_p50, token_s_p95: Seconds between two tokens of the answer.
     """
 
     reason: Literal["stop", "length"]
@@ -85,6 +133,11 @@ class RunnerFinished:
     prompt_s: float
     answer_s: float
     cached_tokens: int = 0
+    dropped_messages: int = 0
+    shifted_tokens: int = 0
+    queued_s: float = 0.0
+    token_s_p50: float = 0.0
+    token_s_p95: float = 0.0
 
 
 RunnerEvent = Queued | TextDelta | RunnerFinished
