@@ -16,10 +16,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from inference.dialects.thinking import Split, ThinkingSplitter
-from inference.runner.native import CACHE_FULL, DECODED, INTERRUPTED, Context, Model, Sampler
+from inference.runner.native import CACHE_FULL, DECODED, INTERRUPTED, Context, Model
 from inference.runner.options import GenerationOptions
 from inference.runner.pace import Pace
 from inference.runner.protocol import WireError, WireEvent, WireFinish
+from inference.runner.sampling import Sampler
 from inference.runner.slots import Slot, Slots, Tokens
 from inference.runner.text import TextAssembler
 from inference.runner.worker import Ticket

@@ -1,4 +1,4 @@
-"""The only module that calls llama.cpp: a loaded model, and a context that decodes batches of rows.
+"""A loaded model, and a context that decodes batches of rows. Only this module and `sampling` call llama.cpp.
 
 Everything here may end the process when it is called wrongly, so callers check counts and ranges first.
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 import ctypes
 import os
 from collections import deque
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,6 @@ import numpy.typing as npt
 from llama_cpp import llama_cpp
 
 from inference.errors import ModelLoadFailed
-from inference.runner.options import GenerationOptions
 from inference.runner.templates import VocabularyMarks
 
 Tokens = npt.NDArray[np.int32]
@@ -270,57 +268,6 @@ class Batch:
         self._wants_output[end - 1] = output_last
         self.n_rows = self.native.n_tokens = end
         return end - 1
-
-
-class Sampler:
-    """Picks tokens for one sequence. Penalties, then cuts from coarse to fine, then the temperature, as Ollama does."""
-
-    def __init__(
-        self, options: GenerationOptions, *, n_vocab: int, n_ctx: int, seed: int, prompt: Sequence[int]
-    ) -> None:
-        self._chain = llama_cpp.llama_sampler_chain_init(llama_cpp.llama_sampler_chain_default_params())
-        if last_n := _penalty_window(options, n_ctx):
-            self._add(
-                llama_cpp.llama_sampler_init_penalties(
-                    n_vocab, last_n, options.repeat_penalty, options.frequency_penalty, options.presence_penalty
-                )
-            )
-        if options.temperature == 0:
-            self._add(llama_cpp.llama_sampler_init_greedy())
-        else:
-            self._add_random(options, seed)
-        for token in prompt[-last_n:] if last_n else ():
-            llama_cpp.llama_sampler_accept(self._chain, int(token))
-
-    def pick(self, context: Context, row: int) -> int:
-        """Return the next token after a row of the last decode that asked for output."""
-        return int(llama_cpp.llama_sampler_sample(self._chain, context.pointer, row))
-
-    def close(self) -> None:
-        llama_cpp.llama_sampler_free(self._chain)
-
-    def _add_random(self, options: GenerationOptions, seed: int) -> None:
-        if options.top_k > 0:
-            self._add(llama_cpp.llama_sampler_init_top_k(options.top_k))
-        if options.typical_p < 1:
-            self._add(llama_cpp.llama_sampler_init_typical(options.typical_p, 1))
-        if options.top_p < 1:
-            self._add(llama_cpp.llama_sampler_init_top_p(options.top_p, 1))
-        if options.min_p > 0:
-            self._add(llama_cpp.llama_sampler_init_min_p(options.min_p, 1))
-        self._add(llama_cpp.llama_sampler_init_temp(options.temperature))
-        self._add(llama_cpp.llama_sampler_init_dist(seed))
-
-    def _add(self, sampler: Any) -> None:
-        llama_cpp.llama_sampler_chain_add(self._chain, sampler)
-
-
-def _penalty_window(options: GenerationOptions, n_ctx: int) -> int:
-    """Return how many tokens the penalties look back; 0 when none is switched on."""
-    has_penalty = options.repeat_penalty != 1 or options.frequency_penalty != 0 or options.presence_penalty != 0
-    if not has_penalty:
-        return 0
-    return n_ctx if options.repeat_last_n < 0 else min(options.repeat_last_n, n_ctx)
 
 
 def _pointer(array: npt.NDArray[Any], kind: Any) -> Any:
