@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from datetime import datetime
+from urllib.parse import quote
 
 import httpx
 import numpy as np
@@ -46,7 +47,6 @@ MAX_SHOWN_KEPT = 5000
 # Source: ollama's llm/server.go and server/routes.go; the built-in server says the same words.
 RUNNER_DIED_WORDS = ("model runner has unexpectedly stopped", "llama runner process has terminated")
 LOAD_FAILED_WORDS = ("unable to load model", "model requires more system memory", "error loading model")
-PROGRESS_HEADERS = {"Hearth-Progress": "1"}
 
 _shown: dict[tuple[str, str, str | None], ShownModel] = {}
 """What `/api/show` said about a model, by address, name and digest: it cannot change without the digest."""
@@ -109,7 +109,7 @@ class OllamaConnection:
         decoder = OllamaChatDecoder(tells_progress=is_builtin)
         try:
             async with (
-                self._http.stream("/api/chat", body, headers=PROGRESS_HEADERS if is_builtin else None) as pieces,
+                self._http.stream("/api/chat", body, headers=_own_headers(request) if is_builtin else None) as pieces,
                 aclosing(chat_events(self.spec.url, pieces, decoder)) as events,
             ):
                 async for event in events:
@@ -194,6 +194,12 @@ class OllamaConnection:
 
     async def found_stores(self) -> list[FoundStore]:
         return ollama.found_stores(await self._http.get("/hearth/stores", timeout_s=READ_TIMEOUT_S))
+
+
+def _own_headers(request: ChatRequest) -> dict[str, str]:
+    """Return what only our own server understands: that it may tell its progress, who asks, and what may wait."""
+    headers = {"Hearth-Progress": "1", "Hearth-Priority": request.priority}
+    return headers | {"Hearth-User": quote(request.asked_by)} if request.asked_by else headers
 
 
 def refusal(exc: UpstreamRefused, model: str) -> InferenceError:

@@ -1,20 +1,23 @@
-"""Run one question: wait for the model, ask its runner, yield the lines of the answer."""
+"""Run one question: wait for the model, ask its runner, yield the events of the answer, or Ollama's lines for them."""
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
+from dataclasses import dataclass, replace
 from typing import Any
 
 from inference.library.models import LibraryModel
 from inference.runner.types import GenerateRequest, Queued, RunnerEvent, RunnerFinished, TextDelta
+from inference.server.askers import Asker
 from inference.server.bodies import AnswerBody
 from inference.server.errors import NotSupported
 from inference.server.options import parse_options
-from inference.server.scheduler import Scheduler
-from inference.server.wire import Kind, last_line, text_line, timings
-from inference.types import ChatMessage, Options, Progress
+from inference.server.state import ServerState
+from inference.server.wire import Kind, Timings, last_line, text_line, timings
+from inference.types import ChatMessage, FinishReason, Options, Progress
 
 Line = dict[str, Any]
 
@@ -45,45 +48,83 @@ def check_abilities(model: LibraryModel, body: AnswerBody, kind: Kind) -> None:
             raise NotSupported(f'"{body.model}" does not support {what}')
 
 
-async def answer_lines(
-    scheduler: Scheduler, model: LibraryModel, body: AnswerBody, kind: Kind, *, tells_progress: bool
-) -> AsyncGenerator[Line, None]:
-    """Yield the lines of an answer. Closing the generator stops the decode and gives the slot back.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """The last event of an answer.
+
+    Attributes:
+        counts: None when nothing was asked: the model was only loaded.
+        load_s: From the arrival of the request until its model was there.
+    """
+
+    reason: FinishReason
+    counts: RunnerFinished | None
+    total_s: float
+    load_s: float
+
+
+AnswerEvent = Progress | TextDelta | Answered
+
+
+async def answer_events(
+    state: ServerState, body: AnswerBody, kind: Kind, asker: Asker, *, tells_progress: bool = False
+) -> AsyncGenerator[AnswerEvent, None]:
+    """Yield the events of an answer, the last of them Answered. Closing the generator stops the decode.
 
     Args:
-        tells_progress: Also yield lines that say why nothing comes yet.
+        tells_progress: Also yield why nothing comes yet.
 
     Raises:
-        InferenceError: Before the first line, or after some.
+        InferenceError: Before the first event, or after some.
     """
     began = time.perf_counter()
+    model = await asyncio.to_thread(state.catalog.find, body.model)
+    check_abilities(model, body, kind)
     options = parse_options(body.options, baked=model.baked.options)
-    ticket = scheduler.take_ticket(
+    ticket = state.scheduler.take_ticket(
         model, n_ctx=options.get("num_ctx"), wished_ctx=_wished_context(body, options), keep_alive_s=body.keep_alive_s
     )
     try:
         if tells_progress:
             async with aclosing(ticket.progress()) as waits:
                 async for progress in waits:
-                    yield _progress_line(kind, body.model, progress)
+                    yield progress
         runner = await ticket.runner()
         load_s = time.perf_counter() - began
         if body.is_empty:
-            yield last_line(kind, body.model, "load")
+            yield Answered(reason="load", counts=None, total_s=load_s, load_s=load_s)
             return
-        async with aclosing(runner.generate(_runner_request(model, body, options))) as events:
+        async with aclosing(runner.generate(_runner_request(model, body, options, asker))) as events:
             async for event in events:
                 if isinstance(event, TextDelta):
-                    yield text_line(kind, body.model, event.content, event.thinking)
+                    yield event
                 elif isinstance(event, RunnerFinished):
                     total_s = time.perf_counter() - began
-                    spent = timings(event, total_s=total_s, load_s=load_s)
-                    yield last_line(kind, body.model, event.reason, spent)
+                    yield Answered(reason=event.reason, counts=event, total_s=total_s, load_s=load_s)
                 elif tells_progress:
-                    waited_s = time.perf_counter() - began
-                    yield _progress_line(kind, body.model, _queued(event, waited_s))
+                    yield _queued(event, time.perf_counter() - began)
     finally:
         ticket.close()
+
+
+async def answer_lines(
+    state: ServerState, body: AnswerBody, kind: Kind, asker: Asker, *, tells_progress: bool
+) -> AsyncGenerator[Line, None]:
+    """Yield the events of an answer as Ollama writes them."""
+    async with aclosing(answer_events(state, body, kind, asker, tells_progress=tells_progress)) as events:
+        async for event in events:
+            if isinstance(event, TextDelta):
+                yield text_line(kind, body.model, event.content, event.thinking)
+            elif isinstance(event, Progress):
+                yield _progress_line(kind, body.model, event)
+            else:
+                yield last_line(kind, body.model, event.reason, _timings(event))
+
+
+def _timings(answered: Answered) -> Timings | None:
+    if answered.counts is None:
+        return None
+    return timings(answered.counts, total_s=answered.total_s, load_s=answered.load_s)
 
 
 def whole_answer(lines: Iterable[Line], kind: Kind) -> Line:
@@ -107,14 +148,15 @@ def _wished_context(body: AnswerBody, options: Options) -> int:
     return n_characters // CHARACTERS_PER_TOKEN + (answer if answer > 0 else USUAL_ANSWER)
 
 
-def _runner_request(model: LibraryModel, body: AnswerBody, options: Options) -> GenerateRequest:
+def _runner_request(model: LibraryModel, body: AnswerBody, options: Options, asker: Asker) -> GenerateRequest:
+    request = GenerateRequest(options=options, think=body.think, asked_by=asker.key, priority=asker.priority)
     if body.raw:
-        return GenerateRequest(prompt=body.prompt, raw=True, options=options, think=body.think)
+        return replace(request, prompt=body.prompt, raw=True)
     asked = body.messages if body.messages is not None else _as_messages(body)
     messages = [*model.baked.messages, *asked]
     if model.baked.system and (not asked or asked[0].role != "system"):
         messages.insert(0, ChatMessage(role="system", content=model.baked.system))
-    return GenerateRequest(messages=messages, options=options, think=body.think)
+    return replace(request, messages=messages)
 
 
 def _as_messages(body: AnswerBody) -> list[ChatMessage]:

@@ -8,7 +8,8 @@ from contextlib import aclosing
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from inference.server.answers import answer_lines, check_abilities, whole_answer
+from inference.server.answers import answer_lines, whole_answer
+from inference.server.askers import asker_of
 from inference.server.bodies import LARGE_BODY, AnswerBody, parse_chat, parse_generate, read_json
 from inference.server.endpoints import endpoint, json_response, stream_response
 from inference.server.state import get_state
@@ -29,13 +30,11 @@ async def generate(request: HttpRequest) -> HttpResponseBase:
 
 async def _answer(request: HttpRequest, body: AnswerBody, kind: Kind) -> HttpResponseBase:
     state = get_state()
-    model = await asyncio.to_thread(state.catalog.find, body.model)
     if body.is_empty and body.keep_alive_s == 0:
-        await state.scheduler.unload(model)
+        await state.scheduler.unload(await asyncio.to_thread(state.catalog.find, body.model))
         return json_response(last_line(kind, body.model, "unload"))
-    check_abilities(model, body, kind)
     tells_progress = body.stream and request.headers.get(PROGRESS_HEADER) == "1"
-    lines = answer_lines(state.scheduler, model, body, kind, tells_progress=tells_progress)
+    lines = answer_lines(state, body, kind, asker_of(request), tells_progress=tells_progress)
     if body.stream and not (body.is_empty and not tells_progress):
         return await stream_response(lines)
     async with aclosing(lines):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
+from dataclasses import replace
 
 import pytest
 
@@ -343,6 +344,27 @@ async def test_the_built_in_server_tells_why_no_text_comes_yet(
     request = upstream.last("/api/chat")
     assert request.headers["hearth-progress"] == "1"
     assert request.body["options"] == {}
+
+
+async def test_the_built_in_server_is_told_who_asks_and_what_may_wait(
+    upstream: Upstream, builtin_spec: ConnectionSpec, use_connections: UseConnections
+) -> None:
+    use_connections(builtin_spec)
+
+    await answer(replace(ask(), asked_by="user 7\n", priority="idle"))
+
+    headers = upstream.last("/api/chat").headers
+    assert (headers["hearth-user"], headers["hearth-priority"]) == ("user%207%0A", "idle")
+
+
+async def test_nobody_else_is_told_who_asks(
+    upstream: Upstream, ollama_spec: ConnectionSpec, use_connections: UseConnections
+) -> None:
+    use_connections(ollama_spec)
+
+    await answer(replace(ask(), asked_by="7", priority="idle"))
+
+    assert not [name for name in upstream.last("/api/chat").headers if name.startswith("hearth-")]
 
 
 async def test_only_options_that_openai_knows_are_sent_there(
