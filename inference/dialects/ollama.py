@@ -5,7 +5,9 @@ Source: https://github.com/ollama/ollama/blob/main/docs/api.md and its api/types
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Iterable, Sequence
+from math import isfinite
 from typing import NotRequired, TypedDict
 
 from inference.dialects.deltas import DeltaGatherer
@@ -16,6 +18,7 @@ from inference.errors import InferenceError, UpstreamRefused
 from inference.types import (
     Capability,
     ChatEvent,
+    ChatMessage,
     ChatRequest,
     Finished,
     FinishReason,
@@ -25,6 +28,8 @@ from inference.types import (
     Options,
     Progress,
     PullProgress,
+    ResponseFormat,
+    Think,
     UnusableFile,
     Usage,
 )
@@ -40,8 +45,11 @@ ERROR_STATUS = {"invalid_request": 400, "not_supported": 400, "queue_full": 503,
 
 
 class MessageBody(TypedDict):
+    """`images` are files in base64."""
+
     role: str
     content: str
+    images: NotRequired[list[str]]
 
 
 class ChatBody(TypedDict):
@@ -50,6 +58,8 @@ class ChatBody(TypedDict):
     stream: bool
     options: Options
     keep_alive: NotRequired[str]
+    think: NotRequired[Think]
+    format: NotRequired[ResponseFormat]
 
 
 class GenerateBody(TypedDict):
@@ -95,13 +105,29 @@ def chat_body(request: ChatRequest, name: str, *, num_ctx: int | None) -> ChatBo
         options.setdefault("num_ctx", num_ctx)
     body = ChatBody(
         model=name,
-        messages=[MessageBody(role=message.role, content=message.content) for message in request.messages],
+        messages=[_message_body(message) for message in request.messages],
         stream=True,
         options=options,
     )
     if request.keep_alive_s is not None:
-        body["keep_alive"] = f"{request.keep_alive_s:g}s"
+        body["keep_alive"] = _duration(request.keep_alive_s)
+    if request.think is not None:
+        body["think"] = request.think
+    if request.format is not None:
+        body["format"] = request.format
     return body
+
+
+def _message_body(message: ChatMessage) -> MessageBody:
+    body = MessageBody(role=message.role, content=message.content)
+    if message.images:
+        body["images"] = [b64encode(image).decode() for image in message.images]
+    return body
+
+
+def _duration(seconds: float) -> str:
+    """Return seconds as Go reads them, which knows no exponent; what is negative stands for ever."""
+    return f"{f'{seconds:.3f}'.rstrip('0').rstrip('.')}s" if isfinite(seconds) else "-1s"
 
 
 def load_body(name: str) -> GenerateBody:

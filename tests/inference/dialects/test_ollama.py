@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from math import inf
 from typing import Any
 
 import pytest
@@ -177,6 +178,30 @@ def test_a_context_window_that_was_asked_for_wins() -> None:
     assert body["options"] == {"num_ctx": 512, "temperature": 0.0}
     assert body["keep_alive"] == "90s"
     assert request.options == {"num_ctx": 512, "temperature": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.0, "0s"), (0.25, "0.25s"), (300.0, "300s"), (12_345_678.0, "12345678s"), (inf, "-1s")]
+)
+def test_how_long_a_model_stays_is_written_as_go_reads_it(seconds: float, text: str) -> None:
+    assert ollama.chat_body(ask(keep_alive_s=seconds), "tiny", num_ctx=None)["keep_alive"] == text
+
+
+def test_what_was_not_asked_for_is_not_in_the_body() -> None:
+    body = ollama.chat_body(ask(), "tiny", num_ctx=None)
+
+    assert set(body) == {"model", "messages", "stream", "options"}
+
+
+def test_thinking_a_format_and_images_are_sent() -> None:
+    schema = {"type": "object"}
+    question = ChatMessage(role="user", content="what is it", images=[b"\x89PNG"])
+    request = ChatRequest(model="tiny", messages=[question], think="low", format=schema)
+
+    body = ollama.chat_body(request, "tiny", num_ctx=None)
+
+    assert body["messages"] == [{"role": "user", "content": "what is it", "images": ["iVBORw=="]}]
+    assert (body["think"], body["format"]) == ("low", schema)
 
 
 @pytest.mark.parametrize("body", [{}, {"models": None}, {"models": {"a": 1}}, {"error": "x"}])
