@@ -34,6 +34,7 @@ _REFUSALS = {
     "suffix": "insert",
     "context": "the context of an earlier answer",
     "template": "another template than its own",
+    "logprobs": "the probabilities of tokens",
 }
 
 
@@ -149,7 +150,18 @@ def _wished_context(body: AnswerBody, options: Options) -> int:
 
 
 def _runner_request(model: LibraryModel, body: AnswerBody, options: Options, asker: Asker) -> GenerateRequest:
-    request = GenerateRequest(options=options, think=body.think, asked_by=asker.key, priority=asker.priority)
+    request = GenerateRequest(
+        options=options,
+        suffix=body.suffix,
+        think=body.think,
+        tools=body.tools,
+        must_call_tool=body.must_call_tool,
+        format=body.format,
+        top_logprobs=body.top_logprobs,
+        truncate=body.truncate,
+        asked_by=asker.key,
+        priority=asker.priority,
+    )
     if body.raw:
         return replace(request, prompt=body.prompt, raw=True)
     asked = body.messages if body.messages is not None else _as_messages(body)

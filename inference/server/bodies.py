@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, TypeVar, cast
+from dataclasses import dataclass, field
+from typing import Any, Literal, cast
 
 import orjson
 from django.http import HttpRequest, RawPostDataException
@@ -12,7 +12,8 @@ from django.http import HttpRequest, RawPostDataException
 from inference.errors import InvalidRequest
 from inference.server.durations import parse_duration
 from inference.server.errors import BodyTooLarge
-from inference.types import ChatMessage, Role
+from inference.server.fields import typed_field
+from inference.types import ChatMessage, ResponseFormat, Role, Think, Tool
 
 SMALL_BODY = 1024 * 1024
 LARGE_BODY = 64 * 1024 * 1024
@@ -21,9 +22,9 @@ LARGE_BODY = 64 * 1024 * 1024
 MAX_MESSAGES = 20_000
 MAX_INPUTS = 4096
 
-_ROLES = frozenset({"system", "user", "assistant", "tool"})
+Unsupported = Literal["images", "tools", "format", "suffix", "context", "template", "logprobs"]
 
-T = TypeVar("T")
+_ROLES = frozenset({"system", "user", "assistant", "tool"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +34,7 @@ class AnswerBody:
     Attributes:
         messages: None for `/api/generate`.
         keep_alive_s: None when not given.
+        must_call_tool, top_logprobs: As in `GenerateRequest`.
         unsupported: The names of fields that ask for something no model here can do.
     """
 
@@ -42,10 +44,16 @@ class AnswerBody:
     system: str = ""
     raw: bool = False
     stream: bool = True
-    think: bool | None = None
-    options: Mapping[str, Any]
+    think: Think | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
     keep_alive_s: float | None = None
-    unsupported: frozenset[Literal["images", "tools", "format", "suffix", "context", "template"]] = frozenset()
+    tools: Sequence[Tool] = ()
+    must_call_tool: bool = False
+    format: ResponseFormat | None = None
+    top_logprobs: int | None = None
+    suffix: str = ""
+    truncate: bool = False
+    unsupported: frozenset[Unsupported] = frozenset()
 
     @property
     def is_empty(self) -> bool:
@@ -94,16 +102,16 @@ def read_json(request: HttpRequest, limit_bytes: int) -> dict[str, Any]:
 
 
 def parse_chat(body: Mapping[str, Any]) -> AnswerBody:
-    raw_messages = _get(body, "messages", list, [])
+    raw_messages = typed_field(body, "messages", list, [])
     if len(raw_messages) > MAX_MESSAGES:
         raise InvalidRequest(f"messages may hold at most {MAX_MESSAGES} messages")
     has_images = any(isinstance(message, dict) and message.get("images") for message in raw_messages)
     return AnswerBody(
         model=parse_model(body),
         messages=[_message(message) for message in raw_messages],
-        stream=_get(body, "stream", bool, True),
+        stream=typed_field(body, "stream", bool, True),
         think=_think(body),
-        options=_get(body, "options", dict, {}),
+        options=typed_field(body, "options", dict, {}),
         keep_alive_s=_keep_alive(body),
         unsupported=_unsupported(body, ("tools", "format")) | ({"images"} if has_images else frozenset()),
     )
@@ -112,12 +120,12 @@ def parse_chat(body: Mapping[str, Any]) -> AnswerBody:
 def parse_generate(body: Mapping[str, Any]) -> AnswerBody:
     parsed = AnswerBody(
         model=parse_model(body),
-        prompt=_get(body, "prompt", str, ""),
-        system=_get(body, "system", str, ""),
-        raw=_get(body, "raw", bool, False),
-        stream=_get(body, "stream", bool, True),
+        prompt=typed_field(body, "prompt", str, ""),
+        system=typed_field(body, "system", str, ""),
+        raw=typed_field(body, "raw", bool, False),
+        stream=typed_field(body, "stream", bool, True),
         think=_think(body),
-        options=_get(body, "options", dict, {}),
+        options=typed_field(body, "options", dict, {}),
         keep_alive_s=_keep_alive(body),
         unsupported=_unsupported(body, ("images", "format", "suffix", "context", "template")),
     )
@@ -136,56 +144,43 @@ def parse_embed(body: Mapping[str, Any]) -> EmbedBody:
 
 def parse_embeddings(body: Mapping[str, Any]) -> EmbedBody:
     """Read the body of the older route, which takes one `prompt`."""
-    prompt = _get(body, "prompt", str, "")
+    prompt = typed_field(body, "prompt", str, "")
     return _embed_body(body, [prompt] if prompt else [])
 
 
 def _embed_body(body: Mapping[str, Any], inputs: Sequence[str]) -> EmbedBody:
     if len(inputs) > MAX_INPUTS:
         raise InvalidRequest(f"input may hold at most {MAX_INPUTS} texts")
-    dimensions = _get(body, "dimensions", int, 0)
+    dimensions = typed_field(body, "dimensions", int, 0)
     if dimensions < 0:
         raise InvalidRequest("dimensions must not be negative")
     return EmbedBody(
         model=parse_model(body),
         inputs=inputs,
-        truncate=_get(body, "truncate", bool, True),
+        truncate=typed_field(body, "truncate", bool, True),
         dimensions=dimensions or None,
-        options=_get(body, "options", dict, {}),
+        options=typed_field(body, "options", dict, {}),
         keep_alive_s=_keep_alive(body),
     )
 
 
 def parse_model(body: Mapping[str, Any]) -> str:
     """Return the model's name; older clients call the field `name`."""
-    model = _get(body, "model", str, "") or _get(body, "name", str, "")
+    model = typed_field(body, "model", str, "") or typed_field(body, "name", str, "")
     if not model.strip():
         raise InvalidRequest("model is required")
     return model
 
 
 def parse_flag(body: Mapping[str, Any], name: str, default: bool) -> bool:
-    return _get(body, name, bool, default)
+    return typed_field(body, name, bool, default)
 
 
 def parse_text(body: Mapping[str, Any], name: str) -> str:
-    text = _get(body, name, str, "")
+    text = typed_field(body, name, str, "")
     if not text:
         raise InvalidRequest(f"{name} is required")
     return text
-
-
-_TYPE_NAMES = {list: "an array", dict: "an object", str: "a string", bool: "true or false", int: "a whole number"}
-
-
-def _get(body: Mapping[str, Any], name: str, kind: type[T], default: T) -> T:
-    """Return a field of a certain type; null counts as missing."""
-    value = body.get(name)
-    if value is None:
-        return default
-    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise InvalidRequest(f"{name} must be {_TYPE_NAMES[kind]}")
-    return value
 
 
 def _message(value: Any) -> ChatMessage:
