@@ -9,7 +9,7 @@ import hashlib
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from inference.library.errors import BadManifest, ReadOnlyModel
 from inference.library.files import gguf_files
 from inference.library.gguf import GgufHeader, read_header
 from inference.library.locations import Location
-from inference.library.manifests import Manifest, Store
+from inference.library.manifests import Layer, Manifest, Store
 from inference.library.models import (
     Baked,
     BrokenModel,
@@ -31,7 +31,7 @@ from inference.library.models import (
     capabilities_of,
     human_parameters,
 )
-from inference.library.names import ModelName, name_of_file, part_of_split
+from inference.library.names import ModelName, all_parts, name_of_file, part_of_split
 from inference.types import ChatMessage
 
 STORE_FOLDER = "store"
@@ -126,7 +126,7 @@ class Catalog:
         if model.source == "pulled":
             self.store.delete(model.name)
         else:
-            for path in _all_parts(model.path):
+            for path in all_parts(model.path):
                 path.unlink(missing_ok=True)
         self.snapshot(fresh=True)
         return model
@@ -194,7 +194,7 @@ class _Scan:
         seen = self._examine(path)
         if seen is None or seen.header is None or seen.header.is_projector or seen.header.is_adapter:
             return
-        parts = _all_parts(path)
+        parts = all_parts(path)
         missing = [part for part in parts if not part.exists()]
         if missing:
             self.broken.append(BrokenModel(path=path, problem=f"{missing[0].name} is missing"))
@@ -229,9 +229,7 @@ class _Scan:
         weights = manifest.first("model")
         if weights is None:
             raise BadManifest("it has no GGUF weights; safetensors and cloud models cannot be run here")
-        path = store.blob_file(weights.digest)
-        if not path.exists():
-            raise BadManifest(f"the blob {path.name[:19]} is missing")
+        path = _blob(store, weights)
         seen = self._examine(path)
         if seen is None or seen.header is None:
             return
@@ -245,7 +243,8 @@ class _Scan:
             size_bytes=manifest.size_bytes,
             modified_ns=store.manifest_file(name).stat().st_mtime_ns,
         )
-        self.add(replace(model, baked=_baked(store, manifest)))
+        adapters = tuple(_blob(store, layer) for layer in manifest.layers if layer.kind == "adapter")
+        self.add(replace(model, baked=_baked(store, manifest), adapters=adapters))
 
     def _examine(self, path: Path) -> _Seen | None:
         self.looked_at.add(path)
@@ -322,21 +321,19 @@ def _describe(
     )
 
 
-def _all_parts(path: Path) -> Sequence[Path]:
-    """Return every file of a split model whose first part is `path`."""
-    _number, count = part_of_split(path)
-    if count == 1:
-        return [path]
-    stem = path.stem.removesuffix(f"-00001-of-{count:05d}")
-    return [path.with_name(f"{stem}-{number:05d}-of-{count:05d}{path.suffix}") for number in range(1, count + 1)]
-
-
 def _publisher(path: Path) -> str:
     """Return what tells two files of one name apart: the publisher in a Hugging Face cache, else the folder."""
     for part in reversed(path.parent.parts):
         if part.startswith("models--"):
             return part.removeprefix("models--").partition("--")[0]
     return path.parent.name
+
+
+def _blob(store: Store, layer: Layer) -> Path:
+    path = store.blob_file(layer.digest)
+    if not path.exists():
+        raise BadManifest(f"the blob {path.name[:19]} is missing")
+    return path
 
 
 def _inode(stat: os.stat_result) -> tuple[int, int]:

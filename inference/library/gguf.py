@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Literal
@@ -50,6 +51,9 @@ SCALARS = {
 }
 INT32, FLOAT32, UINT64 = 5, 6, 10
 INTEGERS = frozenset({0, 1, 2, 3, 4, 5, 10, 11})
+
+FIXED_TYPES = {"adapter.type": STRING, "adapter.lora.alpha": FLOAT32}
+"""llama.cpp ends the process when one of these keys has another type. Source: gguf_get_val_f32 in ggml's gguf.cpp."""
 
 BLOCKS = {
     0: ("F32", 1, 4),
@@ -154,12 +158,35 @@ def read_header(path: Path, *, check_vocabulary: bool = False) -> GgufHeader:
     Raises:
         BadModelFile: The file cannot be read, is not a GGUF, is truncated, or its header contradicts itself.
     """
+    with _opened(path) as file:
+        return _read(file, check_vocabulary)
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """`dimensions` are counts of weights, the row length first; `type_name` is a name of `BLOCKS`."""
+
+    dimensions: tuple[int, ...]
+    type_name: str
+
+
+def read_tensors(path: Path) -> Mapping[str, Tensor]:
+    """Return what tensors one file holds, by name. Raises BadModelFile as `read_header` does."""
+    with _opened(path) as file:
+        cursor = _Cursor(file)
+        _version, tensor_count, key_count = _read_preamble(cursor)
+        alignment = _alignment(_read_keys(cursor, key_count, check_vocabulary=False))
+        return _read_tensors(cursor, tensor_count, alignment).by_name
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
     try:
         # Opening a named pipe would wait for a writer.
         if path.exists() and not path.is_file():
             raise _Refused("this is not a regular file")
         with path.open("rb", buffering=0) as file:
-            return _read(file, check_vocabulary)
+            yield file
     except _Refused as exc:
         raise BadModelFile(path.name, str(exc)) from None
     except OSError as exc:
@@ -179,7 +206,7 @@ class _Array:
 
 @dataclass(frozen=True, slots=True)
 class _Tensors:
-    count: int
+    by_name: Mapping[str, Tensor]
     n_weights: int
     end: int
     main_type: str | None
@@ -192,7 +219,7 @@ def _read(file: BinaryIO, check_vocabulary: bool) -> GgufHeader:
     alignment = _alignment(values)
     tensors = _read_tensors(cursor, tensor_count, alignment)
     data_start = -(-cursor.position // alignment) * alignment
-    if tensors.count and data_start + tensors.end > cursor.size:
+    if tensors.by_name and data_start + tensors.end > cursor.size:
         needed = data_start + tensors.end
         raise _Refused(f"the file is truncated: it has {cursor.size:,} of {needed:,} bytes")
     return _header(version, values, tensors, alignment, cursor.size)
@@ -308,6 +335,8 @@ def _read_keys(cursor: _Cursor, count: int, check_vocabulary: bool) -> dict[str,
 
 
 def _read_value(cursor: _Cursor, key: str, type_id: int, check_vocabulary: bool) -> Scalar | _Array:
+    if type_id != FIXED_TYPES.get(key, type_id):
+        raise _Refused(f"the key {key!r} has the wrong type {type_id}")
     if type_id == STRING:
         return cursor.string()
     if type_id == ARRAY:
@@ -347,26 +376,26 @@ def _alignment(values: Mapping[str, Scalar | _Array]) -> int:
 
 
 def _read_tensors(cursor: _Cursor, count: int, alignment: int) -> _Tensors:
-    names: set[str] = set()
+    by_name: dict[str, Tensor] = {}
     bytes_by_type: dict[str, int] = {}
     end = n_weights = 0
     for _ in range(count):
         name = cursor.string(MAX_KEY_BYTES)
-        if name in names:
+        if name in by_name:
             raise _Refused(f"the tensor {name!r} stands there twice")
-        names.add(name)
-        weights, n_bytes, type_name = _read_shape(cursor, name)
+        tensor, weights, n_bytes = _read_shape(cursor, name)
+        by_name[name] = tensor
         offset = cursor.number(UINT64)
         if offset % alignment:
             raise _Refused(f"the tensor {name!r} starts at an unaligned place")
         end = max(end, offset + n_bytes)
         n_weights += weights
-        bytes_by_type[type_name] = bytes_by_type.get(type_name, 0) + n_bytes
+        bytes_by_type[tensor.type_name] = bytes_by_type.get(tensor.type_name, 0) + n_bytes
     main_type = max(bytes_by_type, key=lambda type_name: bytes_by_type[type_name], default=None)
-    return _Tensors(count, n_weights, end, main_type)
+    return _Tensors(by_name, n_weights, end, main_type)
 
 
-def _read_shape(cursor: _Cursor, name: str) -> tuple[int, int, str]:
+def _read_shape(cursor: _Cursor, name: str) -> tuple[Tensor, int, int]:
     n_dimensions = cursor.number(4)
     if not 1 <= n_dimensions <= MAX_DIMENSIONS:
         raise _Refused(f"the tensor {name!r} has {n_dimensions} dimensions")
@@ -382,7 +411,7 @@ def _read_shape(cursor: _Cursor, name: str) -> tuple[int, int, str]:
     type_name, block, block_bytes = BLOCKS[type_id]
     if dimensions[0] % block:
         raise _Refused(f"the rows of the tensor {name!r} do not fit its type {type_name}")
-    return weights, weights // block * block_bytes, type_name
+    return Tensor(tuple(dimensions), type_name), weights, weights // block * block_bytes
 
 
 def _header(
@@ -414,7 +443,7 @@ def _header(
         chat_template=_text(values, "tokenizer.chat_template"),
         pooling_type=None if pooling is None else POOLING_NAMES[pooling],
         is_causal=values.get(f"{architecture}.attention.causal", True) is not False,
-        tensor_count=tensors.count,
+        tensor_count=len(tensors.by_name),
         alignment=alignment,
         size_bytes=size_bytes,
         split_count=_split_count(values),

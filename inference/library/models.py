@@ -39,6 +39,7 @@ class LibraryModel:
         digest: 64 hex digits that identify the content: of the manifest for stored models, of samples for plain files.
         header: None for the embedded embedder, which is no GGUF.
         modified_ns: Nanoseconds since 1970, UTC.
+        adapters: LoRA files that change it.
     """
 
     name: ModelName
@@ -55,6 +56,7 @@ class LibraryModel:
     quantization: str
     context_length: int | None
     baked: Baked = field(default_factory=Baked)
+    adapters: Sequence[Path] = ()
 
     @property
     def is_embedding(self) -> bool:

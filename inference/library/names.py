@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -108,6 +109,15 @@ def part_of_split(path: Path) -> tuple[int, int]:
     """Return (number, count) of a split file's name, (1, 1) for a whole one."""
     match = _PART.search(path.stem)
     return (int(match["number"]), int(match["count"])) if match else (1, 1)
+
+
+def all_parts(path: Path) -> Sequence[Path]:
+    """Return every file of a split model whose first part is `path`."""
+    _number, count = part_of_split(path)
+    if count == 1:
+        return [path]
+    stem = path.stem.removesuffix(f"-00001-of-{count:05d}")
+    return [path.with_name(f"{stem}-{number:05d}-of-{count:05d}{path.suffix}") for number in range(1, count + 1)]
 
 
 def _clean(text: str) -> str:

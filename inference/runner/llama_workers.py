@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from inference.errors import InvalidRequest, ModelLoadFailed
+from inference.library.adapters import check_adapter
 from inference.library.gguf import GgufHeader, read_header
 from inference.runner.embedding import EmbeddingWorker, Vectors
 from inference.runner.engine import Engine, Request
-from inference.runner.native import Context, ContextShape, Model, NativeLog
+from inference.runner.native import Adapters, Context, ContextShape, Model, NativeLog
 from inference.runner.options import checked_options
 from inference.runner.protocol import Command, GenerateCommand, WireFacts, WireSpec
 from inference.runner.templates import ChatTemplate, Rendered, TemplateProcess
@@ -40,6 +41,8 @@ def load_llama(spec: WireSpec) -> Worker:
         raise ModelLoadFailed(spec["model"], "the file is a reranker, which neither chats nor embeds")
     if header.is_embedding and not spec["embedding"]:
         raise ModelLoadFailed(spec["model"], "the file is an embedding model, which cannot chat")
+    for adapter in spec["adapters"]:
+        check_adapter(spec["model"], Path(adapter), path)
     log = NativeLog()
     if spec["embedding"]:
         return _embedding_worker(spec, header, log)
@@ -49,7 +52,7 @@ def load_llama(spec: WireSpec) -> Worker:
 
 
 def _embedding_worker(spec: WireSpec, header: GgufHeader, log: NativeLog) -> EmbeddingWorker:
-    model = Model(spec["model"], Path(spec["path"]), log)
+    model = _model(spec, log)
     embedder = LlamaEmbedder(model, spec, header, log)
     facts = _facts(spec, header, model, n_ctx=embedder.max_tokens, n_slots=1)
     return EmbeddingWorker(embedder, facts | {"is_embedding": True, "max_text_tokens": embedder.max_tokens})
@@ -59,7 +62,7 @@ class ChatWorker:
     """A chat model at work."""
 
     def __init__(self, spec: WireSpec, header: GgufHeader, templates: TemplateProcess, log: NativeLog) -> None:
-        model = Model(spec["model"], Path(spec["path"]), log)
+        model = _model(spec, log)
         if model.has_encoder:
             raise ModelLoadFailed(spec["model"], "models with an encoder and a decoder are not supported")
         n_ctx = min(spec["n_ctx"], model.n_ctx_train)
@@ -69,11 +72,13 @@ class ChatWorker:
             n_sequences=n_slots,
             n_batch=max(min(CHAT_BATCH_ROWS, n_ctx * n_slots), n_slots),
             n_threads=_n_threads(spec),
+            kv_type=spec["kv_type"],
+            flash_attention=spec["flash_attention"],
         )
         self.facts = _facts(spec, header, model, n_ctx=n_ctx, n_slots=n_slots)
         self._model = model
         self._template = ChatTemplate(model, header.chat_template, templates)
-        context = Context(model, shape, log)
+        context = Context(model, shape, log, adapters=_adapters(spec, model, log))
         self._engine = Engine(model, context, n_slots=n_slots, n_ctx=n_ctx, max_queue=spec["max_queue"])
         templates.render("", {})  # the first question must not wait for that process to be up
 
@@ -142,8 +147,9 @@ class LlamaEmbedder:
             n_batch=rows,
             n_threads=_n_threads(spec),
             pooling=POOLING.get(header.pooling_type or "", POOLING["mean"]),
+            flash_attention=spec["flash_attention"],
         )
-        self._context = Context(model, shape, log)
+        self._context = Context(model, shape, log, adapters=_adapters(spec, model, log))
         self._rows_per_step = min(rows, EMBED_BATCH_ROWS)
 
     def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
@@ -172,6 +178,14 @@ class LlamaEmbedder:
     def _tokens(self, text: str) -> list[int]:
         tokens = self._model.tokenize(text, parse_special=False, add_special=True)
         return tokens or [max(self._model.eos, self._model.bos, 0)]
+
+
+def _model(spec: WireSpec, log: NativeLog) -> Model:
+    return Model(spec["model"], Path(spec["path"]), log, n_gpu_layers=spec["n_gpu_layers"])
+
+
+def _adapters(spec: WireSpec, model: Model, log: NativeLog) -> Adapters | None:
+    return Adapters(model, [Path(path) for path in spec["adapters"]], log) if spec["adapters"] else None
 
 
 def _facts(spec: WireSpec, header: GgufHeader, model: Model, *, n_ctx: int, n_slots: int) -> WireFacts:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import os
 from collections import deque
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,11 +19,23 @@ from llama_cpp import llama_cpp
 
 from inference.errors import ModelLoadFailed
 from inference.runner.templates import VocabularyMarks
+from inference.runner.types import KvType
 
 Tokens = npt.NDArray[np.int32]
 
 DECODED, CACHE_FULL, INTERRUPTED = 0, 1, 2
 """What `Context.decode` returns. Source: llama.h, `llama_decode`."""
+
+KV_TYPES: Mapping[KvType, int] = {
+    "f16": llama_cpp.GGML_TYPE_F16,
+    "q8_0": llama_cpp.GGML_TYPE_Q8_0,
+    "q4_0": llama_cpp.GGML_TYPE_Q4_0,
+}
+FLASH_ATTENTION = {
+    None: llama_cpp.LLAMA_FLASH_ATTN_TYPE_AUTO,
+    False: llama_cpp.LLAMA_FLASH_ATTN_TYPE_DISABLED,
+    True: llama_cpp.LLAMA_FLASH_ATTN_TYPE_ENABLED,
+}
 
 LOG_LEVEL_WARN, LOG_LEVEL_ERROR = 3, 4
 VISIBLE_CONTROL_TOKENS = frozenset({b"<think>", b"</think>"})
@@ -54,10 +67,12 @@ class NativeLog:
 class Model:
     """Weights and vocabulary of one GGUF file. Its vocabulary may be used by several threads."""
 
-    def __init__(self, name: str, path: Path, log: NativeLog) -> None:
+    def __init__(self, name: str, path: Path, log: NativeLog, *, n_gpu_layers: int | None = None) -> None:
         self.name = name
         llama_cpp.llama_backend_init()
         params = llama_cpp.llama_model_default_params()
+        if n_gpu_layers is not None:
+            params.n_gpu_layers = n_gpu_layers
         pointer = llama_cpp.llama_model_load_from_file(str(path).encode(), params)
         if not pointer:
             raise ModelLoadFailed(name, log.last_words() or "llama.cpp could not load the file")
@@ -133,6 +148,32 @@ class Model:
             room = -n_bytes
 
 
+class Adapters:
+    """LoRA files that change one model, each in full. The model owns and frees them.
+
+    Load only files that `check_adapter` let pass.
+    """
+
+    def __init__(self, model: Model, paths: Sequence[Path], log: NativeLog) -> None:
+        self._pointers = [_loaded_adapter(model, path, log) for path in paths]
+
+    def apply(self, context: Any) -> None:
+        """Let a context use them; they count for that one only."""
+        count = len(self._pointers)
+        pointers = (llama_cpp.llama_adapter_lora_p_ctypes * count)(*self._pointers)
+        scales = (ctypes.c_float * count)(*[1.0] * count)
+        llama_cpp.llama_set_adapters_lora(context, pointers, count, scales)
+
+
+def _loaded_adapter(model: Model, path: Path, log: NativeLog) -> Any:
+    pointer = llama_cpp.llama_adapter_lora_init(model.pointer, str(path).encode())
+    if not pointer:
+        raise ModelLoadFailed(model.name, f"the adapter {path.name} cannot be used: {log.last_words()}")
+    if llama_cpp.llama_adapter_get_alora_n_invocation_tokens(pointer):
+        raise ModelLoadFailed(model.name, f"the adapter {path.name} works from a certain text on only (aLoRA)")
+    return pointer
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContextShape:
     """How a context is laid out.
@@ -141,6 +182,7 @@ class ContextShape:
         n_ctx: Tokens of all sequences together.
         n_batch: Most rows of one decode.
         pooling: How a sequence becomes one embedding, in llama.cpp's numbers; None for contexts that predict tokens.
+        kv_type, flash_attention: See `RunnerSpec`.
     """
 
     n_ctx: int
@@ -148,6 +190,8 @@ class ContextShape:
     n_batch: int
     n_threads: int
     pooling: int | None = None
+    kv_type: KvType = "f16"
+    flash_attention: bool | None = None
 
 
 class Context:
@@ -156,13 +200,18 @@ class Context:
     Only `interrupt` may be called by another thread.
     """
 
-    def __init__(self, model: Model, shape: ContextShape, log: NativeLog) -> None:
+    def __init__(self, model: Model, shape: ContextShape, log: NativeLog, *, adapters: Adapters | None = None) -> None:
+        """Make a context. Adapters must be loaded before it, because its buffers have to hold their work too."""
+        if shape.kv_type != "f16" and shape.flash_attention is False:
+            detail = f"a cache of type {shape.kv_type} needs flash attention, which is switched off"
+            raise ModelLoadFailed(model.name, detail)
         params = llama_cpp.llama_context_default_params()
         params.n_ctx = shape.n_ctx
         params.n_batch = params.n_ubatch = shape.n_batch
         params.n_seq_max = shape.n_sequences
         params.n_threads = params.n_threads_batch = shape.n_threads
-        params.flash_attn_type = llama_cpp.LLAMA_FLASH_ATTN_TYPE_AUTO
+        params.type_k = params.type_v = KV_TYPES[shape.kv_type]
+        params.flash_attn_type = FLASH_ATTENTION[shape.flash_attention]
         params.kv_unified = True
         params.swa_full = True
         params.no_perf = True
@@ -183,6 +232,8 @@ class Context:
         if not pointer:
             raise ModelLoadFailed(model.name, log.last_words() or "there is not enough memory for its context window")
         self.pointer = pointer
+        if adapters is not None:
+            adapters.apply(pointer)
         self._memory = llama_cpp.llama_get_memory(pointer)
         # Models without a cache (BERT) only know how to encode.
         self._run = llama_cpp.llama_decode if self._memory else llama_cpp.llama_encode

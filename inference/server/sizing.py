@@ -77,6 +77,7 @@ class Sizing:
             n_ctx=n_ctx,
             n_slots=n_slots,
             embedding=model.is_embedding,
+            adapters=model.adapters,
         )
         return spec, size.total
 

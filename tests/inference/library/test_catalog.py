@@ -11,7 +11,9 @@ from inference.errors import ModelNotFound
 from inference.library import catalog as catalog_module
 from inference.library.catalog import Catalog
 from inference.library.errors import InvalidName, ReadOnlyModel
-from tests.inference.library.stores import make_store, put_model
+from inference.library.names import ModelName
+from tests.doubles.gguf_lora import build_lora
+from tests.inference.library.stores import digest_of, make_store, put_model
 
 Names = Callable[[], list[str]]
 
@@ -138,6 +140,21 @@ def test_a_model_of_an_ollama_store_brings_its_own_settings(folder: Path, tmp_pa
     assert model.baked.system == "You are Mario."
     assert model.baked.options == {"stop": ["###"], "temperature": 0.5}
     assert [message.content for message in model.baked.messages] == ["Hi"]
+
+
+def test_a_stored_model_brings_its_adapters(folder: Path, tmp_path: Path, tiny_gguf: Path) -> None:
+    store = make_store(tmp_path / "ollama")
+    lora = build_lora(tmp_path / "lora.gguf").read_bytes()
+    put_model(store, "tuned", model=tiny_gguf.read_bytes(), adapter=lora)
+    put_model(store, "lost", model=tiny_gguf.read_bytes(), adapter=b"gone")
+    store.blob_file(digest_of(b"gone")).unlink()
+
+    snapshot = Catalog(folder, ollama_store=tmp_path / "ollama").snapshot()
+
+    assert [(model.name.short, model.adapters) for model in snapshot.models] == [
+        ("tuned:latest", (store.blob_file(digest_of(lora)),))
+    ]
+    assert [broken.path for broken in snapshot.broken] == [store.manifest_file(ModelName.parse("lost"))]
 
 
 def test_a_stored_model_without_usable_weights_is_told_but_not_offered(folder: Path, tmp_path: Path) -> None:

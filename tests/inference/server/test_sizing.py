@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
 from inference.server.sizing import EMBEDDING_SLOTS, SMALLEST_WISH, Sizing, Window, too_large
@@ -31,6 +34,14 @@ def test_an_embedding_model_serves_many_callers_in_turns() -> None:
     spec, _needs = Sizing(num_parallel=1).plan(model, Window(), 64 * GIGABYTE)
 
     assert (spec.n_ctx, spec.n_slots, spec.embedding) == (512, EMBEDDING_SLOTS, True)
+
+
+def test_a_model_is_started_with_its_adapters() -> None:
+    model = replace(make_model(), adapters=(Path("/models/lora.gguf"),))
+
+    spec, _needs = Sizing().plan(model, Window(), 64 * GIGABYTE)
+
+    assert spec.adapters == (Path("/models/lora.gguf"),)
 
 
 def test_the_smallest_choice_is_planned_when_none_is_comfortable() -> None:

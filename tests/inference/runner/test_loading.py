@@ -1,0 +1,102 @@
+"""What of a `RunnerSpec` reaches native code: adapters, the type of the cache, flash attention."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from inference.errors import ModelLoadFailed
+from inference.runner.handle import RunnerHandle
+from tests.doubles.gguf_lora import build_lora
+from tests.inference.runner.asking import answer, question, started
+
+pytestmark = [pytest.mark.model, pytest.mark.asyncio(loop_scope="module")]
+
+MEBIBYTE = 1024 * 1024
+
+
+@asynccontextmanager
+async def runner(path: Path, **spec: Any) -> AsyncIterator[RunnerHandle]:
+    handle = await started(path, **spec)
+    try:
+        yield handle
+    finally:
+        await handle.stop()
+
+
+async def answer_of(path: Path, **spec: Any) -> str:
+    async with runner(path, **spec) as handle:
+        return (await answer(handle, question()))[0]
+
+
+async def test_an_adapter_changes_the_answer(tiny_gguf: Path, tmp_path: Path) -> None:
+    one, other = build_lora(tmp_path / "one.gguf"), build_lora(tmp_path / "other.gguf", seed=6)
+
+    plain = await answer_of(tiny_gguf)
+    answers = [await answer_of(tiny_gguf, adapters=adapters) for adapters in ([one], [one], [other], [one, other])]
+
+    assert answers[0] == answers[1]
+    assert len({plain, *answers}) == 4
+
+
+@pytest.mark.parametrize(
+    ("wrong", "problem"),
+    [
+        ({"b_rank": 5}, "does not fit the shape"),
+        ({"invocation": (1, 2)}, "aLoRA"),
+    ],
+)
+async def test_a_wrong_adapter_is_told_in_a_sentence(
+    tiny_gguf: Path, tmp_path: Path, wrong: dict[str, Any], problem: str
+) -> None:
+    adapter = build_lora(tmp_path / "wrong.gguf", **wrong)
+
+    with pytest.raises(ModelLoadFailed, match=problem):
+        await started(tiny_gguf, adapters=[adapter])
+
+
+async def test_a_smaller_type_of_cache_takes_less_memory(endless_gguf: Path) -> None:
+    # 256 bytes a token with 16 bits a value.
+    sizes = []
+    for kv_type in ("f16", "q8_0", "q4_0"):
+        async with runner(endless_gguf, kv_type=kv_type, n_ctx=131072, n_slots=2) as handle:
+            text, _ = await answer(handle, question(num_predict=5))
+            assert text.startswith("1 2 3 4 5")
+            sizes.append(handle.rss_bytes)
+
+    assert sizes[0] - sizes[1] > 20 * MEBIBYTE
+    assert sizes[1] - sizes[2] > 10 * MEBIBYTE
+
+
+async def test_flash_attention_spares_the_room_for_scores(endless_gguf: Path) -> None:
+    # Without it one layer's scores take 4 heads x 512 rows x 131072 tokens x 4 bytes.
+    sizes = {}
+    for flash_attention in (True, False):
+        async with runner(endless_gguf, flash_attention=flash_attention, n_ctx=131072, n_slots=1) as handle:
+            text, _ = await answer(handle, question(num_predict=5))
+            assert text.startswith("1 2 3 4 5")
+            sizes[flash_attention] = psutil.Process(handle.pid).memory_info().vms
+
+    assert sizes[False] - sizes[True] > 500 * MEBIBYTE
+
+
+async def test_a_small_cache_without_flash_attention_is_refused(endless_gguf: Path) -> None:
+    with pytest.raises(ModelLoadFailed, match="needs flash attention, which is switched off"):
+        await started(endless_gguf, kv_type="q8_0", flash_attention=False)
+
+
+async def test_a_cache_type_that_does_not_divide_the_heads_is_refused(tiny_gguf: Path) -> None:
+    with pytest.raises(ModelLoadFailed, match="q8_0 with block size 32 does not divide"):
+        await started(tiny_gguf, kv_type="q8_0")
+
+
+@pytest.mark.parametrize("n_gpu_layers", [0, 99])
+async def test_layers_for_a_graphics_card_are_no_trouble_where_there_is_none(
+    tiny_gguf: Path, n_gpu_layers: int
+) -> None:
+    assert await answer_of(tiny_gguf, n_gpu_layers=n_gpu_layers)
