@@ -204,14 +204,19 @@ def finished(line: JsonObject) -> Finished:
 
 
 def progress(values: JsonObject) -> list[Progress]:
-    waited = values.get("waited_s")
-    waited_s = max(0.0, float(waited)) if isinstance(waited, int | float) else 0.0
+    waited_s = _seconds_or_none(values.get("waited_s")) or 0.0
+    expected_s = _seconds_or_none(values.get("expected_s"))
     match values.get("state"):
         case "queued":
-            return [Progress(state="queued", queue_position=count(values.get("queue_position")), waited_s=waited_s)]
+            position = count(values.get("queue_position"))
+            return [Progress(state="queued", queue_position=position, waited_s=waited_s, expected_s=expected_s)]
         case "loading":
-            return [Progress(state="loading", waited_s=waited_s)]
+            return [Progress(state="loading", waited_s=waited_s, expected_s=expected_s)]
     return []
+
+
+def _seconds_or_none(value: object) -> float | None:
+    return max(0.0, float(value)) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def listed_models(body: JsonObject) -> list[ModelDetails]:

@@ -3,6 +3,9 @@
 A step admits waiting requests to idle slots, fills a batch with one row per generating request and with rows of
 prompts, decodes it, and picks one token for each request whose prompt is complete. Prompts go in pieces that take about
 `STEP_AIM_S`, so that running answers keep flowing while a long prompt arrives.
+
+Work of idle priority gives way to people: its prompt waits while a person's request runs, and when a person needs its
+slot it is suspended, to go on later where it stopped.
 """
 
 from __future__ import annotations
@@ -39,6 +42,7 @@ class Request:
 
     Attributes:
         stop: Stop strings beside those of the options.
+        counts_as_person_at: Idle work that came before this waits no longer than others; None for a person's request.
         told_position: The last place in the queue that was told.
     """
 
@@ -48,6 +52,7 @@ class Request:
     stop: tuple[str, ...] = ()
     splits_thinking: bool = False
     starts_thinking: bool = False
+    counts_as_person_at: float | None = None
     told_position: int | None = None
 
     @property
@@ -58,9 +63,12 @@ class Request:
     def is_cancelled(self) -> bool:
         return self.ticket.is_cancelled
 
+    def gives_way(self, now: float) -> bool:
+        return self.counts_as_person_at is not None and now < self.counts_as_person_at
+
 
 class Running:
-    """A request that has a slot."""
+    """A request that has a slot, or had one and is suspended."""
 
     def __init__(self, request: Request, slot: Slot, sampler: Sampler, n_ctx: int, now: float) -> None:
         self.request = request
@@ -73,6 +81,13 @@ class Running:
         self._splitter = ThinkingSplitter(starts_thinking=request.starts_thinking) if request.splits_thinking else None
         self._admitted_at = now
         self._first_token_at = now
+
+    def suspend(self) -> None:
+        """Keep what is needed to go on in another slot."""
+        self._suspended = self.slot.tokens[: self.slot.n_tokens].copy()
+
+    def resume(self, slots: Slots) -> None:
+        self.slot = slots.take(self._suspended)
 
     @property
     def n_rows_wanted(self) -> int:
@@ -177,13 +192,14 @@ class Engine:
         self._clock = clock
         self._waiting: deque[Request] = deque()
         self._running: list[Running] = []
+        self._suspended: deque[Running] = deque()
         self._pace = Pace()
         self._step_lock = threading.Lock()
         self._in_long_step: frozenset[int] = frozenset()
 
     @property
     def has_work(self) -> bool:
-        return bool(self._waiting or self._running)
+        return bool(self._waiting or self._running or self._suspended)
 
     def submit(self, request: Request) -> list[WireEvent]:
         """Take a request; return its refusal when the queue is full."""
@@ -215,33 +231,62 @@ class Engine:
         return events
 
     def close(self) -> None:
-        for running in self._running:
+        for running in (*self._running, *self._suspended):
             running.sampler.close()
         self._running.clear()
+        self._suspended.clear()
 
     def _drop_cancelled(self) -> None:
         if any(request.is_cancelled for request in self._waiting):
             self._waiting = deque(request for request in self._waiting if not request.is_cancelled)
+        for running in [running for running in self._suspended if running.request.is_cancelled]:
+            running.sampler.close()
+            self._suspended.remove(running)
         for running in [running for running in self._running if running.request.is_cancelled]:
             self._release(running)
 
     def _release(self, running: Running) -> None:
         running.sampler.close()
+        self._leave_slot(running)
+
+    def _leave_slot(self, running: Running) -> None:
         self._slots.give_back(running.slot)
         self._running.remove(running)
 
     def _admit(self) -> None:
         # A slot is a reservation: its share of the cache holds the longest prompt and answer a request may have.
+        now = self._clock()
+        for request in [request for request in self._waiting if not request.gives_way(now)]:
+            if not self._slots.n_idle and not self._suspend_one(now):
+                return
+            self._waiting.remove(request)
+            self._begin(request, now)
+        while self._suspended and self._slots.n_idle:
+            running = self._suspended.popleft()
+            running.resume(self._slots)
+            self._running.append(running)
         while self._waiting and self._slots.n_idle:
-            request = self._waiting.popleft()
-            slot = self._slots.take(request.prompt)
-            options = request.options
-            n_ctx = min(self.n_ctx, options.num_ctx or self.n_ctx)
-            seed = options.seed if options.seed is not None else secrets.randbits(31)
-            sampler = Sampler(
-                options, n_vocab=self._model.n_vocab, n_ctx=self.n_ctx, seed=seed, prompt=request.prompt.tolist()
-            )
-            self._running.append(Running(request, slot, sampler, n_ctx, self._clock()))
+            self._begin(self._waiting.popleft(), now)
+
+    def _suspend_one(self, now: float) -> bool:
+        """Free the slot of the idle work that came last; False when there is none."""
+        running = next((running for running in reversed(self._running) if running.request.gives_way(now)), None)
+        if running is None:
+            return False
+        running.suspend()
+        self._leave_slot(running)
+        self._suspended.append(running)
+        return True
+
+    def _begin(self, request: Request, now: float) -> None:
+        slot = self._slots.take(request.prompt)
+        options = request.options
+        n_ctx = min(self.n_ctx, options.num_ctx or self.n_ctx)
+        seed = options.seed if options.seed is not None else secrets.randbits(31)
+        sampler = Sampler(
+            options, n_vocab=self._model.n_vocab, n_ctx=self.n_ctx, seed=seed, prompt=request.prompt.tolist()
+        )
+        self._running.append(Running(request, slot, sampler, n_ctx, now))
 
     def _changed_positions(self) -> Iterable[WireEvent]:
         for position, request in enumerate(self._waiting):
@@ -255,6 +300,9 @@ class Engine:
         batch.clear()
         generating = [running for running in self._running if running.n_rows_wanted == 1]
         prefilling = [running for running in self._running if running.n_rows_wanted > 1]
+        now = self._clock()
+        if not all(running.request.gives_way(now) for running in self._running):
+            prefilling = [running for running in prefilling if not running.request.gives_way(now)]
         n_prompt_rows = self._prompt_rows(len(generating))
         shares = [self._add_rows(running, 1) for running in generating]
         for running in prefilling:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -18,6 +19,7 @@ from inference.runner.native import Adapters, Context, ContextShape, Model, Nati
 from inference.runner.options import checked_options
 from inference.runner.protocol import Command, GenerateCommand, WireFacts, WireSpec
 from inference.runner.templates import ChatTemplate, Rendered, TemplateProcess
+from inference.runner.types import IDLE_PATIENCE_S
 from inference.runner.worker import Start, Ticket, Worker, step_frames, unsupported
 from inference.types import ChatMessage
 
@@ -100,6 +102,7 @@ class ChatWorker:
             stop=self._template.stop if is_chat else (),
             splits_thinking=is_chat,
             starts_thinking=rendered.starts_thinking,
+            counts_as_person_at=time.perf_counter() + IDLE_PATIENCE_S if command["priority"] == "idle" else None,
         )
         ticket.on_cancel = partial(self._engine.interrupt, request)
         return partial(self._start, request)

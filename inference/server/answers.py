@@ -83,7 +83,12 @@ async def answer_events(
     check_abilities(model, body, kind)
     options = parse_options(body.options, baked=model.baked.options)
     ticket = state.scheduler.take_ticket(
-        model, n_ctx=options.get("num_ctx"), wished_ctx=_wished_context(body, options), keep_alive_s=body.keep_alive_s
+        model,
+        n_ctx=options.get("num_ctx"),
+        wished_ctx=_wished_context(body, options),
+        keep_alive_s=body.keep_alive_s,
+        asked_by=asker.key,
+        priority=asker.priority,
     )
     try:
         if tells_progress:
@@ -100,6 +105,7 @@ async def answer_events(
                 if isinstance(event, TextDelta):
                     yield event
                 elif isinstance(event, RunnerFinished):
+                    ticket.answered()
                     total_s = time.perf_counter() - began
                     yield Answered(reason=event.reason, counts=event, total_s=total_s, load_s=load_s)
                 elif tells_progress:
@@ -178,7 +184,8 @@ def _as_messages(body: AnswerBody) -> list[ChatMessage]:
 
 def _queued(event: RunnerEvent, waited_s: float) -> Progress:
     position = event.position if isinstance(event, Queued) else None
-    return Progress(state="queued", queue_position=position, waited_s=waited_s)
+    expected_s = event.expected_s if isinstance(event, Queued) else None
+    return Progress(state="queued", queue_position=position, waited_s=waited_s, expected_s=expected_s)
 
 
 def _progress_line(kind: Kind, model: str, progress: Progress) -> Line:
@@ -186,4 +193,6 @@ def _progress_line(kind: Kind, model: str, progress: Progress) -> Line:
     told: Line = {"state": progress.state, "waited_s": round(progress.waited_s, 3)}
     if progress.queue_position is not None:
         told["queue_position"] = progress.queue_position
+    if progress.expected_s is not None:
+        told["expected_s"] = round(progress.expected_s, 1)
     return text_line(kind, model, "", "") | {"hearth": told}

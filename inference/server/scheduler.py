@@ -1,14 +1,13 @@
 """Decide which models are loaded and whose turn it is.
 
 Everything here runs on one event loop, so state changes only between two awaits and needs no lock. A request takes a
-`Ticket`; `_dispatch` goes through the waiting tickets in their order whenever anything changed, and either gives the
-first ones a slot, starts a load, or ends an idle runner to make room.
+`Ticket`; `_dispatch` goes through the waiting tickets in their fair order whenever anything changed, and either gives
+the first ones a slot, starts a load, or ends an idle runner to make room.
 """
 
 from __future__ import annotations
 
 import asyncio
-import itertools
 import logging
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
@@ -19,9 +18,10 @@ from inference.errors import GenerationStopped, InferenceError, ModelLoadFailed,
 from inference.library.models import LibraryModel
 from inference.runner.types import RunnerSpec
 from inference.server.durations import FOREVER
+from inference.server.fairness import AnswerTimes, Turns
 from inference.server.seats import Runner, Seat, StartRunner
 from inference.server.sizing import Sizing, Window, too_large
-from inference.types import Progress
+from inference.types import Priority, Progress
 
 logger = logging.getLogger(__name__)
 
@@ -54,12 +54,24 @@ class _Backoff:
 class Ticket:
     """One request's place in the queue, and then its slot. Whoever took it calls `close`, whatever happened."""
 
-    def __init__(self, scheduler: Scheduler, model: LibraryModel, window: Window, keep_alive_s: float) -> None:
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        model: LibraryModel,
+        window: Window,
+        keep_alive_s: float,
+        *,
+        asked_by: str,
+        priority: Priority,
+    ) -> None:
         self.model = model
         self.window = window
         self.keep_alive_s = keep_alive_s
+        self.asked_by = asked_by
+        self.priority = priority
+        self.taken_at = scheduler.clock()
+        self.granted_at = 0.0
         self._scheduler = scheduler
-        self._taken_at = scheduler.clock()
         self._seat: Seat | None = None
         self._granted: asyncio.Future[Runner] = asyncio.get_running_loop().create_future()
 
@@ -77,7 +89,7 @@ class Ticket:
         while not self._granted.done():
             await asyncio.wait([self._granted], timeout=every_s)
             if not self._granted.done():
-                yield self._scheduler.progress_of(self, self._scheduler.clock() - self._taken_at)
+                yield self._scheduler.progress_of(self, self._scheduler.clock() - self.taken_at)
 
     def fits(self, seat: Seat) -> bool:
         """Return whether that runner can answer this request, now or later."""
@@ -85,12 +97,17 @@ class Ticket:
 
     def grant(self, seat: Seat, runner: Runner) -> None:
         self._seat = seat
+        self.granted_at = self._scheduler.clock()
         self._granted.set_result(runner)
 
     def refuse(self, error: InferenceError) -> None:
         if not self._granted.done():
             self._granted.set_exception(error)
             self._granted.exception()  # Whoever gave up waiting must not leave a warning behind.
+
+    def answered(self) -> None:
+        """The request ended by itself: how long it took tells how long others will wait."""
+        self._scheduler.learn(self)
 
     def close(self) -> None:
         """Give the slot back, or leave the queue. May be called more than once."""
@@ -123,6 +140,11 @@ class Scheduler:
         self._available_bytes = available_bytes
         self._seats: dict[str, Seat] = {}
         self._waiting: list[Ticket] = []
+        """In the order they came."""
+        self._turns = Turns()
+        self._answer_times = AnswerTimes()
+        self._load_times: dict[str, float] = {}
+        """Seconds of the last load, by the model's digest."""
         self._backoffs: dict[str, _Backoff] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()
@@ -137,6 +159,8 @@ class Scheduler:
         n_ctx: int | None = None,
         wished_ctx: int = 0,
         keep_alive_s: float | None = None,
+        asked_by: str = "",
+        priority: Priority = "person",
     ) -> Ticket:
         """Queue a request.
 
@@ -144,6 +168,7 @@ class Scheduler:
             n_ctx: Context window the request needs, cut to what the model knows; None takes what there is.
             wished_ctx: Without `n_ctx`, the window in which the request surely fits. More than SMALLEST_WISH starts
                 the model anew with a larger window where memory allows; a fixed window is never changed by it.
+            asked_by: Whoever waits is served in turns of these keys.
 
         Raises:
             QueueFull: More requests wait already than the queue holds.
@@ -152,7 +177,8 @@ class Scheduler:
         if self._is_closing:
             raise GenerationStopped
         stays_s = self._limits.keep_alive_s if keep_alive_s is None else keep_alive_s
-        ticket = Ticket(self, model, self._sizing.window(model, n_ctx, wished_ctx), stays_s)
+        window = self._sizing.window(model, n_ctx, wished_ctx)
+        ticket = Ticket(self, model, window, stays_s, asked_by=asked_by, priority=priority)
         self._waiting.append(ticket)
         self._dispatch()
         # A request that was served at once never counts, so a queue of 0 still lets the free slots be used.
@@ -166,16 +192,36 @@ class Scheduler:
         if ticket in self._waiting:
             self._waiting.remove(ticket)
         if seat is not None:
-            seat.n_active -= 1
+            seat.active.remove(ticket)
+            self._turns.ended(ticket.asked_by)
             self._mark_used(seat)
         self._dispatch()
+
+    def learn(self, ticket: Ticket) -> None:
+        self._answer_times.learn(ticket.model.name.key, self.clock() - ticket.granted_at)
 
     def progress_of(self, ticket: Ticket, waited_s: float) -> Progress:
         seat = self._seats.get(ticket.model.name.key)
         if seat is not None and seat.state == "loading" and ticket.fits(seat):
-            return Progress(state="loading", waited_s=waited_s)
-        ahead = itertools.takewhile(lambda other: other is not ticket, self._waiting)
-        return Progress(state="queued", queue_position=sum(1 for _ in ahead), waited_s=waited_s)
+            return Progress(state="loading", waited_s=waited_s, expected_s=self._load_ends_in_s(seat))
+        queue = [other for other in self._in_turn() if other.model.name.key == ticket.model.name.key]
+        n_before = queue.index(ticket)
+        return Progress(
+            state="queued",
+            queue_position=n_before,
+            waited_s=waited_s,
+            expected_s=self._slot_free_in_s(seat, n_before) if seat is not None and ticket.fits(seat) else None,
+        )
+
+    def _load_ends_in_s(self, seat: Seat) -> float | None:
+        load_s = self._load_times.get(seat.model.digest)
+        return None if load_s is None else max(0.0, load_s - (self.clock() - seat.last_used))
+
+    def _slot_free_in_s(self, seat: Seat, n_before: int) -> float | None:
+        running_for_s = [self.clock() - active.granted_at for active in seat.active if active.priority == "person"]
+        return self._answer_times.expected_s(
+            seat.key, n_slots=seat.spec.n_slots, running_for_s=running_for_s, n_before=n_before
+        )
 
     # ---- what the server does
 
@@ -238,20 +284,23 @@ class Scheduler:
     # ---- the decision
 
     def _dispatch(self) -> None:
-        """Serve what can be served, oldest first. Called after every change."""
+        """Serve what can be served, in turn. Called after every change."""
         self._drop_dead()
         # Busy runners that an earlier request waits to replace: later requests must not keep them busy for ever.
         doomed: set[str] = set()
-        for ticket in list(self._waiting):
+        for ticket in self._in_turn():
             self._serve(ticket, doomed)
         self._changed.set()
+
+    def _in_turn(self) -> list[Ticket]:
+        return self._turns.ordered(self._waiting, self.clock())
 
     def _serve(self, ticket: Ticket, doomed: set[str]) -> None:
         seat = self._seats.get(ticket.model.name.key)
         if seat is None:
             self._try_to_load(ticket, doomed)
         elif ticket.fits(seat):
-            if seat.runner is not None and seat.has_room and seat.key not in doomed:
+            if seat.runner is not None and seat.has_room_for(ticket.priority) and seat.key not in doomed:
                 self._grant(ticket, seat, seat.runner)
         elif seat.is_idle:
             self._stop(seat)
@@ -260,7 +309,8 @@ class Scheduler:
 
     def _grant(self, ticket: Ticket, seat: Seat, runner: Runner) -> None:
         self._waiting.remove(ticket)
-        seat.n_active += 1
+        self._turns.began(ticket.asked_by)
+        seat.active.append(ticket)
         seat.keep_alive_s = ticket.keep_alive_s
         seat.last_used = self.clock()
         seat.expires_at = None
@@ -352,7 +402,7 @@ class Scheduler:
             raise
         else:
             seat.runner = runner
-            seat.load_s = self.clock() - began
+            seat.load_s = self._load_times[seat.model.digest] = self.clock() - began
             seat.state = "ready"
             self._backoffs.pop(seat.key, None)
             self._mark_used(seat)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from inference.library.models import LibraryModel
 from inference.runner.types import Embedded, GenerateRequest, RunnerEvent, RunnerFacts, RunnerSpec
 from inference.server.durations import FOREVER
 from inference.server.sizing import Window
+from inference.types import Priority
 
 
 class Runner(Protocol):
@@ -33,6 +34,13 @@ class StartRunner(Protocol):
     def __call__(self, spec: RunnerSpec, *, timeout_s: float) -> Awaitable[Runner]: ...
 
 
+class Active(Protocol):
+    """A request that holds a slot."""
+
+    priority: Priority
+    granted_at: float
+
+
 @dataclass(slots=True, kw_only=True, eq=False)
 class Seat:
     """One runner process, from before its start until after its end. The scheduler owns it.
@@ -40,7 +48,7 @@ class Seat:
     Attributes:
         needs_bytes: Memory that was forecast for it.
         keep_alive_s: As the last request said.
-        n_active: Requests that hold one of its slots now.
+        active: Requests that hold one of its slots now.
         last_used: By the scheduler's clock.
         expires_at: By the scheduler's clock; None while it is used, FOREVER when it never does.
         is_largest: A larger context window was wished for and does not fit into memory.
@@ -53,7 +61,7 @@ class Seat:
     last_used: float
     state: Literal["loading", "ready", "stopping"] = "loading"
     runner: Runner | None = None
-    n_active: int = 0
+    active: list[Active] = field(default_factory=list)
     load_s: float = 0.0
     expires_at: float | None = None
     is_largest: bool = False
@@ -63,12 +71,17 @@ class Seat:
         return self.model.name.key
 
     @property
+    def n_active(self) -> int:
+        return len(self.active)
+
+    @property
     def is_idle(self) -> bool:
         return self.state == "ready" and self.n_active == 0
 
-    @property
-    def has_room(self) -> bool:
-        return self.state == "ready" and self.n_active < self.spec.n_slots
+    def has_room_for(self, priority: Priority) -> bool:
+        """Return whether a request gets a slot now. For a person's the runner lets work of idle priority rest."""
+        rivals = sum(active.priority == "person" for active in self.active) if priority == "person" else self.n_active
+        return self.state == "ready" and rivals < self.spec.n_slots
 
     def suits(self, model: LibraryModel, window: Window) -> bool:
         """Return whether this runner can answer such a request: same file, and a large enough context window."""

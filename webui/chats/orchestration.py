@@ -97,7 +97,12 @@ async def produce(registry: Registry, answer: LiveAnswer) -> None:
     prompt = build_prompt(task.turns, passages, context_tokens=_window_of(info))
     answer.ledger |= prompt.ledger
     answer.expect_citations(prompt.passages)
-    request = ChatRequest(model=task.model, messages=prompt.messages, options=_options_for(info, prompt))
+    request = ChatRequest(
+        model=task.model,
+        messages=prompt.messages,
+        options=_options_for(info, prompt),
+        asked_by=str(task.user_id),
+    )
     await _stream(registry, answer, request)
     if not answer.content and not answer.thinking:
         raise AnswerEmpty

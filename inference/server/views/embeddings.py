@@ -12,6 +12,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from inference.runner.types import Embedded
+from inference.server.askers import Asker, asker_of
 from inference.server.bodies import LARGE_BODY, EmbedBody, parse_embed, parse_embeddings, read_json
 from inference.server.endpoints import endpoint, json_response
 from inference.server.errors import NotSupported
@@ -24,7 +25,7 @@ from inference.server.wire import nanoseconds
 async def embed(request: HttpRequest) -> HttpResponseBase:
     body = parse_embed(read_json(request, LARGE_BODY))
     began = time.perf_counter()
-    embedded, load_s = await _embed(body)
+    embedded, load_s = await _embed(body, asker_of(request))
     answer: dict[str, Any] = {
         "model": body.model,
         "embeddings": [] if embedded is None else _shortened(embedded.vectors, body.dimensions),
@@ -37,11 +38,11 @@ async def embed(request: HttpRequest) -> HttpResponseBase:
 
 @endpoint("POST")
 async def embeddings(request: HttpRequest) -> HttpResponseBase:
-    embedded, _load_s = await _embed(parse_embeddings(read_json(request, LARGE_BODY)))
+    embedded, _load_s = await _embed(parse_embeddings(read_json(request, LARGE_BODY)), asker_of(request))
     return json_response({"embedding": [] if embedded is None else embedded.vectors[0]})
 
 
-async def _embed(body: EmbedBody) -> tuple[Embedded | None, float]:
+async def _embed(body: EmbedBody, asker: Asker) -> tuple[Embedded | None, float]:
     """Return the embeddings (None when there was nothing to embed: the model is only loaded) and the loading time."""
     state = get_state()
     model = await asyncio.to_thread(state.catalog.find, body.model)
@@ -52,7 +53,9 @@ async def _embed(body: EmbedBody) -> tuple[Embedded | None, float]:
         await state.scheduler.unload(model)
         return None, 0.0
     began = time.perf_counter()
-    ticket = state.scheduler.take_ticket(model, keep_alive_s=body.keep_alive_s)
+    ticket = state.scheduler.take_ticket(
+        model, keep_alive_s=body.keep_alive_s, asked_by=asker.key, priority=asker.priority
+    )
     try:
         runner = await ticket.runner()
         load_s = time.perf_counter() - began

@@ -12,6 +12,7 @@ import textwrap
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ from inference.runner.handle import (
     RunnerSpec,
     TextDelta,
 )
-from inference.types import ChatMessage, Options
+from inference.types import ChatMessage, Options, Priority
 from tests.doubles import gguf_files
 
 pytestmark = [pytest.mark.model, pytest.mark.asyncio(loop_scope="module")]
@@ -163,6 +164,54 @@ async def test_a_runner_knows_its_model(start: Start, scripted_gguf: Path) -> No
     assert not handle.facts.is_embedding
     assert handle.is_alive
     assert handle.rss_bytes > 10_000_000
+
+
+async def test_idle_work_gives_its_slot_to_a_person_and_goes_on_where_it_stopped(counting: RunnerHandle) -> None:
+    title = replace(ask("Count.", num_predict=2000), priority="idle")
+    undisturbed, _ = await answer(counting, title)
+    disturbed, ended = "", []
+
+    async def person(number: int) -> None:
+        await answer(counting, ask(f"Count, {number}.", num_predict=300))
+        ended.append(number)
+
+    async with running(counting, title) as events, asyncio.TaskGroup() as group:
+        for number in range(2):
+            group.create_task(person(number))
+        async for event in events:
+            if isinstance(event, TextDelta):
+                disturbed += event.content
+        assert ended == [0, 1]
+
+    assert undisturbed.endswith(disturbed)
+    assert len(disturbed) > len(undisturbed) / 2
+
+
+async def test_idle_work_waits_for_everybody_who_waits(counting: RunnerHandle) -> None:
+    ended: list[str] = []
+
+    async def told(name: str, *, priority: Priority) -> None:
+        await answer(counting, replace(ask(name, num_predict=200), priority=priority))
+        ended.append(name)
+
+    async with running(counting, ask("First.", num_predict=1000)) as events, asyncio.TaskGroup() as group:
+        group.create_task(told("idle", priority="idle"))
+        await until(lambda: counting.n_active == 2)
+        group.create_task(told("person", priority="person"))
+        await until(lambda: counting.n_active == 3)
+        async for _ in events:
+            pass
+
+    assert ended == ["person", "idle"]
+
+
+async def test_suspended_idle_work_can_be_cancelled(counting: RunnerHandle) -> None:
+    title = replace(ask("Title?", num_predict=-1), priority="idle")
+    async with running(counting, title) as idle, running(counting, ask("Count.", num_predict=-1)):
+        await idle.aclose()
+        await until(lambda: counting.n_active == 1)
+
+    assert (await answer(counting, ask(num_predict=5)))[1].answer_tokens == 5
 
 
 async def test_several_requests_get_the_text_they_get_alone(noise: RunnerHandle) -> None:

@@ -42,7 +42,7 @@ async def make_scheduler(starter: FakeStarter, clock: Clock) -> AsyncIterator[Ma
         await scheduler.aclose()
 
 
-async def granted(scheduler: Scheduler, model: LibraryModel, **how: float | int) -> Ticket:
+async def granted(scheduler: Scheduler, model: LibraryModel, **how: float | int | str) -> Ticket:
     ticket = scheduler.take_ticket(model, **how)  # type: ignore[arg-type]
     await ticket.runner()
     return ticket
@@ -534,6 +534,81 @@ async def test_the_place_in_the_queue_is_told(make_scheduler: MakeScheduler) -> 
     ticket = scheduler.take_ticket(make_model())
 
     assert await anext(ticket.progress(every_s=0.001)) == Progress(state="queued", queue_position=1, waited_s=0)
+
+
+async def test_the_time_until_its_turn_is_told(make_scheduler: MakeScheduler, clock: Clock) -> None:
+    scheduler = make_scheduler(ONE_SLOT)
+    first = await granted(scheduler, make_model())
+    clock.seconds += 20
+    first.answered()
+    first.close()
+    await granted(scheduler, make_model())
+    tickets = [scheduler.take_ticket(make_model()) for _ in range(3)]
+    clock.seconds += 5
+
+    told = [await anext(ticket.progress(every_s=0.001)) for ticket in tickets]
+
+    assert [progress.expected_s for progress in told] == [15, 35, 55]
+
+
+async def test_the_time_a_load_took_is_told_the_next_time(
+    make_scheduler: MakeScheduler, starter: FakeStarter, clock: Clock
+) -> None:
+    scheduler = make_scheduler()
+    starter.gate.clear()
+    loading = scheduler.take_ticket(make_model())
+    await settle()
+    clock.seconds += 30
+    starter.gate.set()
+    (await loading.runner()) and loading.close()
+    await scheduler.unload(make_model())
+    starter.gate.clear()
+
+    ticket = scheduler.take_ticket(make_model())
+    clock.seconds += 10
+
+    assert (await anext(ticket.progress(every_s=0.001))).expected_s == 20
+
+
+# ---- whose turn it is
+
+
+async def test_fifty_requests_of_one_person_delay_another_by_one_answer(make_scheduler: MakeScheduler) -> None:
+    scheduler = make_scheduler(ONE_SLOT)
+    busy = await granted(scheduler, make_model(), asked_by="a")
+    for _ in range(50):
+        scheduler.take_ticket(make_model(), asked_by="a")
+
+    other = scheduler.take_ticket(make_model(), asked_by="b")
+    assert (await anext(other.progress(every_s=0.001))).queue_position == 0
+    busy.close()
+
+    assert not is_waiting(other)
+
+
+async def test_a_person_gets_the_slot_of_idle_work_at_once(make_scheduler: MakeScheduler) -> None:
+    scheduler = make_scheduler(ONE_SLOT)
+    title = await granted(scheduler, make_model(), priority="idle")
+
+    person = scheduler.take_ticket(make_model())
+    second = scheduler.take_ticket(make_model())
+
+    assert not is_waiting(person)
+    assert is_waiting(second)
+    title.close()
+    assert is_waiting(second)
+
+
+async def test_idle_work_gets_only_what_people_leave(make_scheduler: MakeScheduler) -> None:
+    scheduler = make_scheduler(ONE_SLOT)
+    busy = await granted(scheduler, make_model())
+    title = scheduler.take_ticket(make_model(), priority="idle")
+    person = scheduler.take_ticket(make_model())
+
+    busy.close()
+    assert (is_waiting(person), is_waiting(title)) == (False, True)
+    person.close()
+    assert not is_waiting(title)
 
 
 async def test_nothing_is_told_when_the_slot_is_there(make_scheduler: MakeScheduler) -> None:
