@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
+from uuid import UUID
 
 import numpy as np
 import numpy.typing as npt
@@ -28,8 +29,10 @@ from inference.types import (
     LoadedModel,
     ModelInfo,
     ModelList,
+    ModelUpload,
     PullProgress,
     UnusableFile,
+    UploadCheck,
 )
 
 N_TEXTS_PER_REQUEST = 64
@@ -38,10 +41,12 @@ READY_TIMEOUT_S = 1.0
 __all__ = [
     "aclose",
     "attach_model",
+    "begin_upload",
     "check_connection",
     "delete_model",
     "embed",
     "find_model",
+    "finish_upload",
     "forget",
     "found_stores",
     "is_built_in_ready",
@@ -51,9 +56,12 @@ __all__ = [
     "models_at_hand",
     "models_of_connection",
     "pull_model",
+    "remove_upload",
+    "send_chunk",
     "stream_chat",
     "unload_model",
     "unusable_files",
+    "uploads",
 ]
 
 
@@ -180,6 +188,37 @@ async def unusable_files() -> tuple[UnusableFile, ...]:
         return tuple(await (await _builtin()).unusable_files())
     except InferenceError:
         return ()
+
+
+async def uploads() -> tuple[ModelUpload, ...]:
+    """Return the model files whose upload to the built-in server has begun and is not finished."""
+    return tuple(await (await _builtin()).files.uploads())
+
+
+async def begin_upload(name: str, size_bytes: int, modified_ms: int) -> ModelUpload:
+    """Begin to upload a model file to the built-in server, or go on with it; `digests` tell what is there already."""
+    return await (await _builtin()).files.begin(name, size_bytes, modified_ms)
+
+
+async def send_chunk(upload_id: UUID, index: int, data: bytes, digest: bytes) -> None:
+    """Send one chunk with its SHA-256. Raises UpstreamRefused, ConnectionFailed."""
+    await (await _builtin()).files.send(upload_id, index, data, digest)
+
+
+async def finish_upload(upload_id: UUID, digest: bytes) -> UploadCheck:
+    """Let the built-in server check a part of a file that is there whole; call it until it is finished.
+
+    Args:
+        digest: SHA-256 over the digests of all chunks.
+    """
+    check = await (await _builtin()).files.finish(upload_id, digest)
+    if check.is_finished:
+        forget()
+    return check
+
+
+async def remove_upload(upload_id: UUID) -> None:
+    await (await _builtin()).files.remove(upload_id)
 
 
 async def check_connection(kind: ConnectionKind, url: str, key: str | None = None) -> tuple[ModelInfo, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, TypedDict
+from uuid import UUID
 
 Role = Literal["system", "user", "assistant", "tool"]
 ConnectionKind = Literal["builtin", "ollama", "openai"]
@@ -14,6 +15,9 @@ FinishReason = Literal["stop", "length", "tool_calls", "load", "unload"]
 Think = bool | Literal["low", "medium", "high"]
 Priority = Literal["person", "idle"]
 """`idle` work (titles, tags) waits until no person waits."""
+
+UPLOAD_CHUNK_BYTES = 8 * 1024 * 1024
+"""Of a model file that is sent to the built-in server in pieces."""
 
 ResponseFormat = Literal["json"] | Mapping[str, object]
 """Any JSON object, or a JSON schema that the answer must follow."""
@@ -240,6 +244,32 @@ class UnusableFile:
 
     path: str
     problem: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelUpload:
+    """A model file that is on its way to the built-in server.
+
+    Attributes:
+        digests: The SHA-256 of each chunk that has arrived, in hex, empty for the others; told only on beginning.
+    """
+
+    id: UUID
+    name: str
+    size_bytes: int
+    received_bytes: int
+    chunk_bytes: int
+    digests: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadCheck:
+    """How far the built-in server has checked a file that has arrived whole; at the end, which models it brought."""
+
+    is_finished: bool
+    checked_bytes: int
+    sha256: str = ""
+    models: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

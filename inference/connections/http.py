@@ -33,6 +33,7 @@ MAX_BODY_BYTES = 64 * 1024 * 1024
 MAX_STREAM_BYTES = 256 * 1024 * 1024
 """Of one stream; Ollama spends about 130 bytes on a token."""
 MAX_ERROR_BYTES = 64 * 1024
+PIECE_BYTES = 256 * 1024
 
 
 class UpstreamHttp:
@@ -60,6 +61,13 @@ class UpstreamHttp:
     async def delete(self, path: str, body: Mapping[str, object], *, timeout_s: float) -> None:
         async with self._answer("DELETE", path, body, timeout_s):
             pass
+
+    async def put(self, path: str, data: bytes, *, headers: Mapping[str, str], timeout_s: float) -> None:
+        """Send bytes as they are, piece by piece: the event loop is not held while many of them leave."""
+        headers = {**headers, "Content-Length": str(len(data))}
+        with self._errors():
+            async with asyncio.timeout(timeout_s), self._answer("PUT", path, _in_pieces(data), timeout_s, headers):
+                pass
 
     @asynccontextmanager
     async def stream(
@@ -104,7 +112,7 @@ class UpstreamHttp:
         self,
         method: str,
         path: str,
-        body: Mapping[str, object] | None,
+        body: Mapping[str, object] | AsyncIterator[bytes] | None,
         timeout_s: float,
         headers: Mapping[str, str] | None = None,
     ) -> AsyncIterator[httpx.Response]:
@@ -112,7 +120,7 @@ class UpstreamHttp:
             request = self._client.build_request(
                 method,
                 self.spec.url + path,
-                content=None if body is None else orjson.dumps(body),
+                content=orjson.dumps(body) if isinstance(body, Mapping) else body,
                 headers={**self._headers(), **(headers or {})},
                 timeout=httpx.Timeout(timeout_s, connect=min(timeout_s, CONNECT_TIMEOUT_S)),
             )
@@ -164,6 +172,12 @@ class UpstreamHttp:
             yield
         except (httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError, TimeoutError, OSError, UnicodeError) as exc:
             raise connection_error(self.spec.url, exc, has_begun=has_begun) from exc
+
+
+async def _in_pieces(data: bytes) -> AsyncIterator[bytes]:
+    view = memoryview(data)
+    for start in range(0, len(data), PIECE_BYTES):
+        yield bytes(view[start : start + PIECE_BYTES])
 
 
 def connection_error(url: str, exc: BaseException, *, has_begun: bool) -> ConnectionFailed:

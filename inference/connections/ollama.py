@@ -15,6 +15,7 @@ import numpy.typing as npt
 from inference.conf import DEFAULT_NUM_CTX, EMBED_TIMEOUT_S, LIST_TIMEOUT_S, READ_TIMEOUT_S, ConnectionSpec
 from inference.connections.http import UpstreamHttp
 from inference.connections.streams import chat_events
+from inference.connections.uploads import UploadConnection
 from inference.dialects import ollama
 from inference.dialects.embeddings import matrix
 from inference.dialects.errors import MalformedStream
@@ -56,6 +57,7 @@ class OllamaConnection:
     def __init__(self, client: httpx.AsyncClient, spec: ConnectionSpec) -> None:
         self.spec = spec
         self._http = UpstreamHttp(client, spec)
+        self.files = UploadConnection(self._http)
 
     async def list_models(self) -> list[ModelInfo]:
         """Return what the server offers, each with its plain name as id."""

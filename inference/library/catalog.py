@@ -32,12 +32,13 @@ from inference.library.models import (
     human_parameters,
 )
 from inference.library.names import ModelName, all_parts, name_of_file, part_of_split
+from inference.library.uploads import UPLOADS_FOLDER
 from inference.types import ChatMessage
 
 STORE_FOLDER = "store"
 """Where pulled models lie, in Ollama's layout, below the models folder."""
 
-_NOT_SCANNED = (STORE_FOLDER, "embedded")
+_NOT_SCANNED = (STORE_FOLDER, UPLOADS_FOLDER, "embedded")
 _SAMPLE_BYTES = 1024 * 1024
 _MAX_AGE_S = 2.0
 _ROLES = frozenset({"system", "user", "assistant"})

@@ -6,6 +6,10 @@ InferenceError
     ├── BadManifest          a manifest that is not one, or that names something outside its store
     ├── NotAttachable        that path holds nothing we can serve
     ├── ReadOnlyModel        the model belongs to somebody else's store and is not ours to delete
+    ├── UploadFailed
+    │   ├── UploadRefused    the file cannot be taken, or not in this way
+    │   ├── UploadNotFound   nobody has begun with that upload, or it was removed
+    │   └── ChunkDamaged     a chunk is not what its digest says; sending it again may work
     └── PullFailed
         ├── RegistryFailed   the registry refused, or nothing usable answered
         ├── NotInRegistry    the registry does not have that model
@@ -48,6 +52,30 @@ class ReadOnlyModel(LibraryError):
         super().__init__(model, path)
         self.model = model
         self.path = path
+
+
+class UploadFailed(LibraryError):
+    pass
+
+
+class UploadRefused(UploadFailed):
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+class UploadNotFound(UploadFailed):
+    def __init__(self, upload: str) -> None:
+        super().__init__(upload)
+        self.upload = upload
+
+
+class ChunkDamaged(UploadFailed):
+    permanent = False
+
+    def __init__(self, index: int) -> None:
+        super().__init__(index)
+        self.index = index
 
 
 class PullFailed(LibraryError):

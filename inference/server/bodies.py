@@ -78,6 +78,20 @@ def read_json(request: HttpRequest, limit_bytes: int) -> dict[str, Any]:
         BodyTooLarge
         InvalidRequest: Missing, not JSON, or not an object.
     """
+    body = read_bytes(request, limit_bytes)
+    if not body.strip():
+        raise InvalidRequest("missing request body")
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError as exc:
+        raise InvalidRequest(f"the request body is not valid JSON: {exc}") from exc
+    if not isinstance(value, dict):
+        raise InvalidRequest("the request body must be a JSON object")
+    return value
+
+
+def read_bytes(request: HttpRequest, limit_bytes: int) -> bytes:
+    """Return the body as it came. Raises BodyTooLarge, InvalidRequest."""
     try:
         length = int(request.headers.get("Content-Length") or 0)
     except ValueError:
@@ -90,15 +104,7 @@ def read_json(request: HttpRequest, limit_bytes: int) -> dict[str, Any]:
         raise RuntimeError("the body was read twice") from exc
     if len(body) > limit_bytes:
         raise BodyTooLarge(limit_bytes)
-    if not body.strip():
-        raise InvalidRequest("missing request body")
-    try:
-        value = orjson.loads(body)
-    except orjson.JSONDecodeError as exc:
-        raise InvalidRequest(f"the request body is not valid JSON: {exc}") from exc
-    if not isinstance(value, dict):
-        raise InvalidRequest("the request body must be a JSON object")
-    return value
+    return body
 
 
 def parse_chat(body: Mapping[str, Any]) -> AnswerBody:
@@ -174,6 +180,13 @@ def parse_model(body: Mapping[str, Any]) -> str:
 
 def parse_flag(body: Mapping[str, Any], name: str, default: bool) -> bool:
     return typed_field(body, name, bool, default)
+
+
+def parse_count(body: Mapping[str, Any], name: str) -> int:
+    count = typed_field(body, name, int, -1)
+    if count < 0:
+        raise InvalidRequest(f"{name} must be a whole number, 0 or more")
+    return count
 
 
 def parse_text(body: Mapping[str, Any], name: str) -> str:

@@ -16,6 +16,7 @@ from inference.errors import (
 )
 from inference.library.errors import (
     BadManifest,
+    ChunkDamaged,
     DigestMismatch,
     ForeignRealm,
     InsecureRegistry,
@@ -26,6 +27,8 @@ from inference.library.errors import (
     NotInRegistry,
     ReadOnlyModel,
     RegistryFailed,
+    UploadNotFound,
+    UploadRefused,
 )
 from inference.server.memory import human_bytes
 
@@ -118,7 +121,13 @@ def _answer_for_library(error: InferenceError) -> Answer:
             return Answer(502, f"pull model: digest mismatch, expected {error.expected}, got {error.received}")
         case NotEnoughSpace():
             needed, free = human_bytes(error.needed_bytes), human_bytes(error.free_bytes)
-            return Answer(507, f"pull model: not enough disk space, {needed} are needed and {free} are free")
+            return Answer(507, f"not enough disk space: {needed} are needed and {free} are free")
+        case UploadRefused():
+            return Answer(409, error.detail)
+        case UploadNotFound():
+            return Answer(404, "there is no such upload; it may have been removed")
+        case ChunkDamaged():
+            return Answer(422, f"chunk {error.index} arrived damaged; send it again")
         case BadManifest():
             return Answer(502, f"pull model manifest: {error.detail}")
         case _:

@@ -11,6 +11,7 @@ from inference.library.catalog import Catalog
 from inference.library.models import LibraryModel
 from inference.library.names import ModelName
 from inference.library.pull import Puller
+from inference.library.uploads import Receiver
 from inference.server.conf import ServerConfig
 from inference.server.hosts import HostCheck, OriginCheck
 from inference.server.memory import available_bytes
@@ -24,6 +25,7 @@ class ServerState:
     catalog: Catalog
     scheduler: Scheduler
     puller: Puller
+    receiver: Receiver
     hosts: HostCheck
     origins: OriginCheck
 
@@ -51,6 +53,7 @@ def make_state(config: ServerConfig, start_runner: StartRunner) -> ServerState:
         catalog=catalog,
         scheduler=Scheduler(start_runner, limits, available_bytes=available_bytes),
         puller=Puller(catalog.store),
+        receiver=Receiver(config.models_folder),
         hosts=HostCheck(config.host),
         origins=OriginCheck(config.origins),
     )

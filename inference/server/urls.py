@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path, re_path
 
-from inference.server.views import answers, basics, embeddings, hearth, models
+from inference.server.views import answers, basics, embeddings, hearth, models, uploads
 
 urlpatterns = [
     path("", basics.home),
@@ -21,6 +21,10 @@ urlpatterns = [
     path("hearth/stores", hearth.stores),
     path("hearth/attach", hearth.attach),
     path("hearth/status", hearth.status),
+    path("hearth/uploads", uploads.uploads),
+    path("hearth/uploads/<uuid:upload_id>", uploads.upload),
+    path("hearth/uploads/<uuid:upload_id>/chunks/<int:index>", uploads.chunk),
+    path("hearth/uploads/<uuid:upload_id>/finish", uploads.finish),
     re_path(r"^api/(?:push|create|copy|me|signout|web_search|web_fetch)$", basics.not_implemented),
     path("api/blobs/<str:digest>", basics.not_implemented),
     re_path(r"^v1/", basics.not_implemented),
