@@ -14,8 +14,8 @@ import secrets
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Literal
 
 from inference.dialects.thinking import Split, ThinkingSplitter
@@ -26,6 +26,7 @@ from inference.runner.protocol import WireError, WireEvent, WireFinish
 from inference.runner.sampling import Sampler
 from inference.runner.slots import Slot, Slots, Tokens
 from inference.runner.text import TextAssembler
+from inference.runner.timing import AnswerTiming
 from inference.runner.worker import Ticket
 
 STEP_AIM_S = 0.5
@@ -43,6 +44,7 @@ class Request:
     Attributes:
         stop: Stop strings beside those of the options.
         counts_as_person_at: Idle work that came before this waits no longer than others; None for a person's request.
+        arrived_at: By the engine's clock.
         told_position: The last place in the queue that was told.
     """
 
@@ -53,6 +55,7 @@ class Request:
     splits_thinking: bool = False
     starts_thinking: bool = False
     counts_as_person_at: float | None = None
+    arrived_at: float = field(default_factory=time.perf_counter)
     told_position: int | None = None
 
     @property
@@ -79,8 +82,7 @@ class Running:
         self._n_ctx = n_ctx
         self._assembler = TextAssembler((*request.options.stop, *request.stop))
         self._splitter = ThinkingSplitter(starts_thinking=request.starts_thinking) if request.splits_thinking else None
-        self._admitted_at = now
-        self._first_token_at = now
+        self._timing = AnswerTiming(arrived_at=request.arrived_at, admitted_at=now)
 
     def suspend(self) -> None:
         """Keep what is needed to go on in another slot."""
@@ -110,13 +112,12 @@ class Running:
 
     def accept(self, token: int, piece: bytes, *, is_end: bool, now: float) -> WireEvent:
         """Take the next token of the answer and return what it means for whoever asked."""
-        if not self.is_generating:
-            self._first_token_at = now
+        self._timing.token(now)
         self.n_answer += 1
         event = WireEvent(id=self.request.id)
         if is_end:
             self._add_text(event, self._assembler.finish(), is_last=True)
-            event["finish"] = self._finish("stop", now)
+            event["finish"] = self._finish("stop")
             return event
         text = self._assembler.feed(piece)
         reason = self._reason_to_end()
@@ -125,7 +126,7 @@ class Running:
             self.slot.append(token)
             return event
         self._add_text(event, text + self._assembler.finish(), is_last=True)
-        event["finish"] = self._finish(reason, now)
+        event["finish"] = self._finish(reason)
         return event
 
     def _reason_to_end(self) -> Literal["stop", "length"] | None:
@@ -146,19 +147,19 @@ class Running:
         if thinking:
             event["thinking"] = thinking
 
-    def _finish(self, reason: Literal["stop", "length"], now: float) -> WireFinish:
+    def _finish(self, reason: Literal["stop", "length"]) -> WireFinish:
         return WireFinish(
             reason=reason,
             prompt_tokens=len(self.request.prompt),
             answer_tokens=self.n_answer,
-            prompt_s=self._first_token_at - self._admitted_at,
-            answer_s=now - self._first_token_at,
+            prompt_s=self._timing.prompt_s,
+            answer_s=self._timing.answer_s,
             cached_tokens=self.n_reused,
             dropped_messages=0,
             shifted_tokens=0,
-            queued_s=0.0,
-            token_s_p50=0.0,
-            token_s_p95=0.0,
+            queued_s=self._timing.queued_s,
+            token_s_p50=self._timing.gap_s(50),
+            token_s_p95=self._timing.gap_s(95),
         )
 
 
@@ -182,14 +183,12 @@ class Engine:
         n_slots: int,
         n_ctx: int,
         max_queue: int,
-        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.n_ctx = n_ctx
         self._model = model
         self._context = context
         self._slots = Slots(context, n_slots, n_ctx, can_share=model.keeps_every_position)
         self._max_queue = max_queue
-        self._clock = clock
         self._waiting: deque[Request] = deque()
         self._running: list[Running] = []
         self._suspended: deque[Running] = deque()
@@ -223,9 +222,9 @@ class Engine:
         if not self._running:
             return events
         shares = self._fill_batch()
-        started = self._clock()
+        started = time.perf_counter()
         if self._decode(shares):
-            now = self._clock()
+            now = time.perf_counter()
             self._pace.learn(_n_rows(shares), now - started)
             events += self._pick_tokens(shares, now)
         return events
@@ -255,7 +254,7 @@ class Engine:
 
     def _admit(self) -> None:
         # A slot is a reservation: its share of the cache holds the longest prompt and answer a request may have.
-        now = self._clock()
+        now = time.perf_counter()
         for request in [request for request in self._waiting if not request.gives_way(now)]:
             if not self._slots.n_idle and not self._suspend_one(now):
                 return
@@ -300,7 +299,7 @@ class Engine:
         batch.clear()
         generating = [running for running in self._running if running.n_rows_wanted == 1]
         prefilling = [running for running in self._running if running.n_rows_wanted > 1]
-        now = self._clock()
+        now = time.perf_counter()
         if not all(running.request.gives_way(now) for running in self._running):
             prefilling = [running for running in prefilling if not running.request.gives_way(now)]
         n_prompt_rows = self._prompt_rows(len(generating))

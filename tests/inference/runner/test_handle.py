@@ -151,6 +151,8 @@ async def test_a_model_answers(scripted: RunnerHandle) -> None:
     assert finished.prompt_tokens > len("Hi!")
     assert finished.prompt_s > 0
     assert finished.answer_s > 0
+    assert 0 < finished.token_s_p50 <= finished.token_s_p95 <= finished.answer_s
+    assert 0 < finished.queued_s < 1
     assert scripted.n_active == 0
 
 
