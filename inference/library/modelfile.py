@@ -49,6 +49,8 @@ PARAMETER_TYPES: Mapping[str, type[int] | type[float] | type[bool] | type[list[s
 }
 """Source: Ollama's api/types.go, `Options` and `Runner`."""
 
+PARAMETER_NAME = re.compile(r"[A-Za-z0-9_]+")
+
 _TRUE, _FALSE = frozenset({"1", "t", "true"}), frozenset({"0", "f", "false"})
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _INSTRUCTION = re.compile(r"(?P<keyword>[A-Za-z]+)(?:[ \t]+(?P<rest>.*))?")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from inference.library.gguf import GgufHeader
+from inference.library.modelfile import PARAMETER_NAME, Instruction, Modelfile
 from inference.library.names import ModelName
 from inference.types import Capability, ChatMessage
 
@@ -91,3 +92,28 @@ def human_parameters(count: int) -> str:
         if count >= size:
             return f"{count / size:.{digits}f}{unit}"
     return str(count)
+
+
+def modelfile_of(model: LibraryModel) -> Modelfile:
+    """Return the Modelfile that builds this model again on this machine."""
+    baked = model.baked
+    items = [Instruction("FROM", str(model.path))]
+    items += [Instruction("ADAPTER", str(path)) for path in model.adapters]
+    items += [Instruction("TEMPLATE", baked.template)] if baked.template else []
+    items += [Instruction("SYSTEM", baked.system)] if baked.system else []
+    for name, value in baked.options.items():
+        if PARAMETER_NAME.fullmatch(name):
+            items += [Instruction("PARAMETER", text, name) for text in _written(value)]
+    items += [Instruction("LICENSE", baked.license)] if baked.license else []
+    items += [Instruction("MESSAGE", message.content, message.role) for message in baked.messages]
+    return Modelfile(tuple(items))
+
+
+def _written(value: Any) -> list[str]:
+    """Return an option as the values of its PARAMETERs; nothing of what a stranger's file may hold instead of one."""
+    items = value if isinstance(value, list) else [value]
+    return [
+        str(item).lower() if isinstance(item, bool) else str(item)
+        for item in items
+        if isinstance(item, int | float | str)
+    ]

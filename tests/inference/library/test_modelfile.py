@@ -95,9 +95,7 @@ def test_values(written: str, read: str) -> None:
 
 
 def test_messages_keep_their_order() -> None:
-    modelfile = parse(
-        'FROM tiny\nMESSAGE user Is Rome in Italy?\nmessage ASSISTANT "yes"\nMESSAGE  system  """\nno\n"""'
-    )
+    modelfile = parse('FROM tiny\nMESSAGE user Rome?\nmessage ASSISTANT "yes"\nMESSAGE  system  """\nno\n"""')
 
     assert modelfile.messages() == [("user", "Rome?"), ("assistant", "yes"), ("system", "\nno\n")]
 

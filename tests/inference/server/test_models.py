@@ -5,10 +5,13 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import orjson
 import pytest
 
+from inference.library.modelfile import parse
 from inference.server.durations import FOREVER
 from tests.doubles.registry import Registry
+from tests.inference.library.stores import put_model
 from tests.inference.server.conftest import Server
 
 HI = [{"role": "user", "content": "Hi"}]
@@ -187,3 +190,27 @@ async def test_status_tells_the_runners_and_the_broken_files(server: Server) -> 
     assert model["rss_bytes"] == server.starter.of("tiny").rss_bytes
     assert [Path(broken["path"]).name for broken in status["broken"]] == ["broken.gguf"]
     assert json.dumps(status)
+
+
+async def test_the_modelfile_that_is_shown_reads_back(server: Server, tiny_gguf: Path) -> None:
+    said = orjson.dumps([{"role": "user", "content": "Hi"}, {"role": "assistant", "content": 'I said "hi"\ntoo'}])
+    options = orjson.dumps({"stop": ["<|im_end|>", "User: "], "temperature": 0.5, "use_mmap": True, "odd": None})
+    put_model(
+        server.state.catalog.store,
+        "full",
+        model=tiny_gguf.read_bytes(),
+        system=b" Be brief.",
+        template=b"{{ .Prompt }}",
+        license=b'One "licence"\nof two lines',
+        params=options,
+        messages=said,
+    )
+
+    shown = (await server.post("/api/show", model="full")).json()
+    modelfile = parse(shown["modelfile"])
+
+    assert modelfile.last("FROM") == str(server.state.catalog.find("full").path)
+    assert modelfile.parameters() == {"stop": ["<|im_end|>", "User: "], "temperature": 0.5, "use_mmap": True}
+    assert (modelfile.last("SYSTEM"), modelfile.last("TEMPLATE")) == (" Be brief.", "{{ .Prompt }}")
+    assert modelfile.last("LICENSE") == 'One "licence"\nof two lines'
+    assert modelfile.messages() == [("user", "Hi"), ("assistant", 'I said "hi"\ntoo')]
