@@ -11,7 +11,7 @@ import pytest
 from inference.library.modelfile import parse
 from inference.server.durations import FOREVER
 from tests.doubles.registry import Registry
-from tests.inference.library.stores import put_model
+from tests.inference.library.stores import make_store, put_model
 from tests.inference.server.conftest import Server
 
 HI = [{"role": "user", "content": "Hi"}]
@@ -193,6 +193,7 @@ async def test_status_tells_the_runners_and_the_broken_files(server: Server) -> 
 
 
 async def test_the_modelfile_that_is_shown_reads_back(server: Server, tiny_gguf: Path) -> None:
+    make_store(server.state.catalog.store.root)
     said = orjson.dumps([{"role": "user", "content": "Hi"}, {"role": "assistant", "content": 'I said "hi"\ntoo'}])
     options = orjson.dumps({"stop": ["<|im_end|>", "User: "], "temperature": 0.5, "use_mmap": True, "odd": None})
     put_model(
