@@ -12,7 +12,7 @@ from typing import Any
 from inference.library.models import LibraryModel
 from inference.runner.types import GenerateRequest, Queued, RunnerEvent, RunnerFinished, TextDelta
 from inference.server.askers import Asker
-from inference.server.bodies import AnswerBody
+from inference.server.bodies import AnswerBody, Unsupported
 from inference.server.errors import NotSupported
 from inference.server.options import parse_options
 from inference.server.state import ServerState
@@ -44,9 +44,21 @@ def check_abilities(model: LibraryModel, body: AnswerBody, kind: Kind) -> None:
         raise NotSupported(f'"{body.model}" does not support {kind}')
     if body.think and "thinking" not in model.capabilities:
         raise NotSupported(f'"{body.model}" does not support thinking')
+    wishes = body.unsupported | _wishes(body)
     for field, what in _REFUSALS.items():
-        if field in body.unsupported:
+        if field in wishes:
             raise NotSupported(f'"{body.model}" does not support {what}')
+
+
+def _wishes(body: AnswerBody) -> set[Unsupported]:
+    asked: dict[Unsupported, bool] = {
+        "images": any(message.images for message in body.messages or ()),
+        "tools": bool(body.tools),
+        "format": body.format is not None,
+        "suffix": bool(body.suffix),
+        "logprobs": body.top_logprobs is not None,
+    }
+    return {name for name, is_asked in asked.items() if is_asked}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

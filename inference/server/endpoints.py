@@ -12,7 +12,8 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
 from inference.errors import InferenceError
-from inference.server.errors import answer_for, body_for
+from inference.server.error_shapes import error_shape
+from inference.server.errors import answer_for, body_for, code_of
 from inference.server.wire import NDJSON, ndjson
 
 View = Callable[..., Coroutine[Any, Any, HttpResponseBase]]
@@ -21,23 +22,28 @@ JSON = "application/json; charset=utf-8"
 
 
 def endpoint(*methods: str) -> Callable[[View], View]:
-    """Let a view answer these methods only, and turn our errors into Ollama's `{"error": "..."}`."""
+    """Let a view answer these methods only, and turn our errors into JSON."""
 
     def decorate(view: View) -> View:
         @wraps(view)
         async def wrapper(request: HttpRequest, **captured: str) -> HttpResponseBase:
             if request.method not in methods:
-                response = json_response({"error": "method not allowed"}, status=405)
+                response = error_response(request, 405, "method not allowed", "method_not_allowed")
                 response["Allow"] = ", ".join(methods)
                 return response
             try:
                 return await view(request, **captured)
             except InferenceError as exc:
-                return json_response(body_for(exc), status=answer_for(exc).status)
+                answer = answer_for(exc)
+                return error_response(request, answer.status, answer.text, code_of(exc))
 
         return wrapper
 
     return decorate
+
+
+def error_response(request: HttpRequest, status: int, text: str, code: str) -> HttpResponse:
+    return json_response(error_shape(request.path, status, text, code), status=status)
 
 
 def json_response(value: Any, *, status: int = 200) -> HttpResponse:

@@ -74,8 +74,11 @@ _CODES: dict[type[InferenceError], str] = {
 
 def body_for(error: InferenceError) -> dict[str, str]:
     """Return the JSON of an error. `code` is ours: a client need not read the sentence to know what happened."""
-    code = next((code for kind, code in _CODES.items() if isinstance(error, kind)), "internal_error")
-    return {"error": answer_for(error).text, "code": code}
+    return {"error": answer_for(error).text, "code": code_of(error)}
+
+
+def code_of(error: InferenceError) -> str:
+    return next((code for kind, code in _CODES.items() if isinstance(error, kind)), "internal_error")
 
 
 def answer_for(error: InferenceError) -> Answer:

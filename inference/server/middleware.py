@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.decorators import async_only_middleware
 
+from inference.server.endpoints import error_response
 from inference.server.state import get_state
 
 GetResponse = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
@@ -25,9 +26,9 @@ def only_known_callers(get_response: GetResponse) -> GetResponse:
         state = get_state()
         origin = request.headers.get("Origin")
         if not state.hosts.allows(request.headers.get("Host")):
-            return JsonResponse({"error": "this Host is not served; see OLLAMA_HOST"}, status=403)
+            return error_response(request, 403, "this Host is not served; see OLLAMA_HOST", "host_refused")
         if origin is not None and not state.origins.allows(origin):
-            return JsonResponse({"error": "this Origin is not allowed; see OLLAMA_ORIGINS"}, status=403)
+            return error_response(request, 403, "this Origin is not allowed; see OLLAMA_ORIGINS", "origin_refused")
         if request.method == "OPTIONS":
             response: HttpResponseBase = _preflight()
         else:

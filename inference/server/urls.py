@@ -1,10 +1,10 @@
-"""Ollama's routes, and a few of our own under `/hearth/`."""
+"""Ollama's routes, OpenAI's under `/v1/`, and a few of our own under `/hearth/`."""
 
 from __future__ import annotations
 
 from django.urls import path, re_path
 
-from inference.server.views import answers, basics, embeddings, hearth, models, uploads
+from inference.server.views import answers, basics, embeddings, hearth, models, openai, uploads
 
 urlpatterns = [
     path("", basics.home),
@@ -27,6 +27,11 @@ urlpatterns = [
     path("hearth/uploads/<uuid:upload_id>/finish", uploads.finish),
     re_path(r"^api/(?:push|create|copy|me|signout|web_search|web_fetch)$", basics.not_implemented),
     path("api/blobs/<str:digest>", basics.not_implemented),
+    path("v1/chat/completions", openai.chat_completions),
+    path("v1/completions", openai.completions),
+    path("v1/embeddings", openai.embeddings),
+    path("v1/models", openai.models),
+    path("v1/models/<path:name>", openai.model),
     re_path(r"^v1/", basics.not_implemented),
 ]
 

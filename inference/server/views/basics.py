@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
-from inference.server.endpoints import endpoint, json_response
+from inference.server.endpoints import endpoint, error_response, json_response
 from inference.server.errors import RouteNotImplemented
 
 OLLAMA_VERSION = "0.12.0"
@@ -37,12 +37,12 @@ async def not_implemented(request: HttpRequest, **captured: str) -> HttpResponse
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
-    return json_response({"error": "no such route"}, status=404)
+    return error_response(request, 404, "no such route", "no_such_route")
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
-    return json_response({"error": "bad request"}, status=400)
+    return error_response(request, 400, "bad request", "invalid_request")
 
 
 def failed(request: HttpRequest) -> HttpResponseBase:
-    return json_response({"error": "internal error", "code": "internal_error"}, status=500)
+    return error_response(request, 500, "internal error", "internal_error")

@@ -25,10 +25,10 @@ from inference.server.wire import nanoseconds
 async def embed(request: HttpRequest) -> HttpResponseBase:
     body = parse_embed(read_json(request, LARGE_BODY))
     began = time.perf_counter()
-    embedded, load_s = await _embed(body, asker_of(request))
+    embedded, load_s = await embed_texts(body, asker_of(request))
     answer: dict[str, Any] = {
         "model": body.model,
-        "embeddings": [] if embedded is None else _shortened(embedded.vectors, body.dimensions),
+        "embeddings": [] if embedded is None else shortened(embedded.vectors, body.dimensions),
         "total_duration": nanoseconds(time.perf_counter() - began),
         "load_duration": nanoseconds(load_s),
         "prompt_eval_count": 0 if embedded is None else embedded.n_tokens,
@@ -38,11 +38,11 @@ async def embed(request: HttpRequest) -> HttpResponseBase:
 
 @endpoint("POST")
 async def embeddings(request: HttpRequest) -> HttpResponseBase:
-    embedded, _load_s = await _embed(parse_embeddings(read_json(request, LARGE_BODY)), asker_of(request))
+    embedded, _load_s = await embed_texts(parse_embeddings(read_json(request, LARGE_BODY)), asker_of(request))
     return json_response({"embedding": [] if embedded is None else embedded.vectors[0]})
 
 
-async def _embed(body: EmbedBody, asker: Asker) -> tuple[Embedded | None, float]:
+async def embed_texts(body: EmbedBody, asker: Asker) -> tuple[Embedded | None, float]:
     """Return the embeddings (None when there was nothing to embed: the model is only loaded) and the loading time."""
     state = get_state()
     model = await asyncio.to_thread(state.catalog.find, body.model)
@@ -66,7 +66,7 @@ async def _embed(body: EmbedBody, asker: Asker) -> tuple[Embedded | None, float]
         ticket.close()
 
 
-def _shortened(vectors: npt.NDArray[np.float32], dimensions: int | None) -> npt.NDArray[np.float32]:
+def shortened(vectors: npt.NDArray[np.float32], dimensions: int | None) -> npt.NDArray[np.float32]:
     """Cut vectors to their first dimensions and make their length 1 again."""
     if dimensions is None or dimensions >= vectors.shape[1]:
         return np.ascontiguousarray(vectors)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from inference.server import settings as server_settings
 from inference.server.asgi import make_application
 from inference.server.conf import ServerConfig
 from inference.server.state import ServerState, make_state, set_state
+from tests.doubles.model_server import ModelServer
 from tests.inference.server.fakes import FakeStarter, settle
 
 
@@ -38,6 +39,18 @@ class Server:
         assert response.status_code == 200, response.text
         assert response.headers["Content-Type"] == "application/x-ndjson"
         return [json.loads(line) for line in response.text.splitlines()]
+
+
+@pytest.fixture(scope="session")
+def model_server(
+    tmp_path_factory: pytest.TempPathFactory, scripted_gguf: Path, slow_gguf: Path, embedding_gguf: Path
+) -> Iterator[ModelServer]:
+    data = tmp_path_factory.mktemp("model-server")
+    (data / "models").mkdir()
+    for path in (scripted_gguf, slow_gguf, embedding_gguf):
+        shutil.copy(path, data / "models")
+    with ModelServer(data, OLLAMA_CONTEXT_LENGTH="2048", OLLAMA_NUM_PARALLEL="2") as server:
+        yield server
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ async def test_it_tells_a_version_that_clients_can_compare(server: Server) -> No
     ("method", "path"),
     [
         ("POST", "/api/push"), ("POST", "/api/create"), ("POST", "/api/copy"), ("HEAD", "/api/blobs/sha256:00"),
-        ("POST", "/api/blobs/sha256:00"), ("POST", "/v1/chat/completions"), ("GET", "/v1/models"),
+        ("POST", "/api/blobs/sha256:00"),
     ],
 )  # fmt: skip
 async def test_what_ollama_has_and_we_have_not_is_501(server: Server, method: str, path: str) -> None:
@@ -39,7 +39,7 @@ async def test_an_unknown_route_is_404_as_json(server: Server) -> None:
     response = await server.http.get("/etc/passwd")
 
     assert response.status_code == 404
-    assert response.json() == {"error": "no such route"}
+    assert response.json() == {"error": "no such route", "code": "no_such_route"}
 
 
 async def test_a_wrong_method_is_405(server: Server) -> None:

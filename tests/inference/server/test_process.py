@@ -34,18 +34,6 @@ STOP_S = 1.0
 """What each core may still compute for somebody who has left; 0.05 s is usual, waiting threads included."""
 
 
-@pytest.fixture(scope="session")
-def model_server(
-    tmp_path_factory: pytest.TempPathFactory, scripted_gguf: Path, slow_gguf: Path, embedding_gguf: Path
-) -> Iterator[ModelServer]:
-    data = tmp_path_factory.mktemp("model-server")
-    (data / "models").mkdir()
-    for path in (scripted_gguf, slow_gguf, embedding_gguf):
-        shutil.copy(path, data / "models")
-    with ModelServer(data, OLLAMA_CONTEXT_LENGTH="2048", OLLAMA_NUM_PARALLEL="2") as server:
-        yield server
-
-
 def chat(server: ModelServer, model: str = "scripted", **body: Any) -> list[dict[str, Any]]:
     response = server.http.post("/api/chat", json={"model": model, "messages": HI, **body})
     return [json.loads(line) for line in response.text.splitlines()]

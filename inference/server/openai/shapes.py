@@ -1,0 +1,90 @@
+"""Pieces that several of OpenAI's answers have in common."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from typing import Literal, NotRequired, TypedDict
+
+import orjson
+
+from inference.runner.types import TokenProbability
+from inference.server.answers import Answered
+from inference.types import ToolCall
+
+FinishReason = Literal["stop", "length", "tool_calls"]
+
+
+class PromptTokens(TypedDict):
+    cached_tokens: int
+
+
+class Usage(TypedDict):
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+    prompt_tokens_details: PromptTokens
+
+
+class FunctionBody(TypedDict):
+    name: str
+    arguments: str
+
+
+class ToolCallBody(TypedDict):
+    """`index` is there in streams only."""
+
+    index: NotRequired[int]
+    id: str
+    type: Literal["function"]
+    function: FunctionBody
+
+
+class TopLogprob(TypedDict):
+    token: str
+    logprob: float
+    bytes: list[int]
+
+
+class Logprob(TopLogprob):
+    top_logprobs: list[TopLogprob]
+
+
+def new_id(prefix: str) -> str:
+    return f"{prefix}{uuid.uuid4().hex}"
+
+
+def usage(answered: Answered) -> Usage:
+    counts = answered.counts
+    prompt, answer = (counts.prompt_tokens, counts.answer_tokens) if counts else (0, 0)
+    return {
+        "prompt_tokens": prompt,
+        "completion_tokens": answer,
+        "total_tokens": prompt + answer,
+        "prompt_tokens_details": {"cached_tokens": counts.cached_tokens if counts else 0},
+    }
+
+
+def finish_reason(answered: Answered, *, has_calls: bool) -> FinishReason:
+    """Return why an answer ended. One that was cut off is told as such, even when it had called a tool before."""
+    if answered.reason == "length":
+        return "length"
+    return "tool_calls" if has_calls or answered.reason == "tool_calls" else "stop"
+
+
+def tool_call(call: ToolCall) -> ToolCallBody:
+    arguments = orjson.dumps(dict(call.arguments)).decode()
+    return {
+        "id": call.id or new_id("call_"),
+        "type": "function",
+        "function": {"name": call.name, "arguments": arguments},
+    }
+
+
+def logprobs(tokens: Sequence[TokenProbability]) -> list[Logprob]:
+    return [{**_logprob(token), "top_logprobs": [_logprob(other) for other in token.top]} for token in tokens]
+
+
+def _logprob(token: TokenProbability) -> TopLogprob:
+    """A token may be a part of a character; then its bytes alone tell it exactly."""
+    return {"token": token.piece.decode("utf-8", "replace"), "logprob": token.logprob, "bytes": list(token.piece)}

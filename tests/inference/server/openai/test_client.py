@@ -1,0 +1,135 @@
+"""OpenAI's own Python client, unchanged, against the real server with real models."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import openai
+import pytest
+from openai import OpenAI
+
+from tests.doubles.model_server import ModelServer
+
+pytestmark = pytest.mark.model
+
+ANSWER = "Hello! I am a scripted test model; my answer is always this one."
+
+
+@pytest.fixture(scope="module")
+def client(model_server: ModelServer) -> Iterator[OpenAI]:
+    with OpenAI(base_url=f"{model_server.url}/v1", api_key="unused", max_retries=0, timeout=60) as client:
+        yield client
+
+
+def test_a_chat_is_answered(client: OpenAI) -> None:
+    answer = client.chat.completions.create(
+        model="scripted",
+        messages=[
+            {"role": "developer", "content": "Be kind."},
+            {"role": "user", "content": [{"type": "text", "text": "Hi"}, {"type": "text", "text": "there"}]},
+        ],
+    )
+
+    (choice,) = answer.choices
+    assert (choice.message.role, choice.message.content) == ("assistant", ANSWER)
+    assert choice.finish_reason == "stop"
+    assert answer.object == "chat.completion"
+    assert answer.model == "scripted"
+    assert answer.usage is not None
+    assert answer.usage.total_tokens == answer.usage.prompt_tokens + answer.usage.completion_tokens
+    assert answer.usage.completion_tokens > 5
+
+
+def test_a_chat_streams_its_pieces_and_the_counts_last(client: OpenAI) -> None:
+    stream = client.chat.completions.create(
+        model="scripted",
+        messages=[{"role": "user", "content": "Hi"}],
+        stream=True,
+        stream_options={"include_usage": True},
+    )
+
+    *chunks, counted = list(stream)
+    assert chunks[0].choices[0].delta.role == "assistant"
+    assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks) == ANSWER
+    assert [chunk.choices[0].finish_reason for chunk in chunks if chunk.choices[0].finish_reason] == ["stop"]
+    assert len({chunk.id for chunk in [*chunks, counted]}) == 1
+    assert counted.choices == []
+    assert counted.usage is not None
+    assert counted.usage.completion_tokens > 5
+
+
+def test_a_limit_ends_the_answer_and_is_told(client: OpenAI) -> None:
+    for limit in ({"max_tokens": 3}, {"max_completion_tokens": 3}):
+        answer = client.chat.completions.create(  # type: ignore[call-overload]
+            model="slow", messages=[{"role": "user", "content": "Count"}], **limit
+        )
+
+        assert answer.choices[0].finish_reason == "length"
+        assert answer.usage.completion_tokens == 3
+
+
+def test_a_stop_string_ends_the_answer(client: OpenAI) -> None:
+    answer = client.chat.completions.create(
+        model="scripted", messages=[{"role": "user", "content": "Hi"}], stop=["scripted"], temperature=0, seed=3
+    )
+
+    assert answer.choices[0].message.content == "Hello! I am a "
+    assert answer.choices[0].finish_reason == "stop"
+
+
+def test_leaving_a_stream_frees_its_slot(client: OpenAI, model_server: ModelServer) -> None:
+    with client.chat.completions.create(
+        model="slow", messages=[{"role": "user", "content": "Count"}], stream=True
+    ) as stream:
+        next(iter(stream))
+
+    whole = client.chat.completions.create(model="slow", messages=[{"role": "user", "content": "Count"}], max_tokens=1)
+    assert whole.choices[0].finish_reason == "length"
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_prompt_is_completed(client: OpenAI, stream: bool) -> None:
+    answer = client.completions.create(model="scripted", prompt="Once upon a time", stream=stream)
+
+    if isinstance(answer, openai.Stream):
+        chunks = list(answer)
+        assert "".join(chunk.choices[0].text for chunk in chunks) == ANSWER
+        assert chunks[-1].choices[0].finish_reason == "stop"
+    else:
+        assert answer.choices[0].text == ANSWER
+        assert answer.usage is not None
+        assert answer.usage.completion_tokens > 5
+
+
+def test_embeddings_are_the_same_as_numbers_and_in_base64(client: OpenAI) -> None:
+    packed = client.embeddings.create(model="embedding", input=["a", "b"])  # The client asks for base64 by itself.
+    plain = client.embeddings.create(model="embedding", input=["a", "b"], encoding_format="float")
+
+    assert [entry.index for entry in packed.data] == [0, 1]
+    for one, other in zip(packed.data, plain.data, strict=True):
+        assert one.embedding == pytest.approx(other.embedding, abs=1e-6)
+        assert math.isclose(math.hypot(*one.embedding), 1, abs_tol=1e-3)
+    assert packed.usage.prompt_tokens == packed.usage.total_tokens > 0
+
+
+def test_models_are_listed_and_found(client: OpenAI) -> None:
+    listed = {model.id: model for model in client.models.list()}
+
+    assert {"scripted:latest", "slow:latest", "embedding:latest"} <= set(listed)
+    assert client.models.retrieve("scripted").id == "scripted"
+    assert listed["scripted:latest"].created > 1_600_000_000
+
+
+def test_errors_are_those_that_the_client_knows(client: OpenAI) -> None:
+    with pytest.raises(openai.NotFoundError) as missing:
+        client.chat.completions.create(model="nobody", messages=[{"role": "user", "content": "Hi"}])
+    with pytest.raises(openai.BadRequestError) as wrong:
+        client.chat.completions.create(model="scripted", messages=[{"role": "user", "content": "Hi"}], n=2)
+    with pytest.raises(openai.NotFoundError):
+        client.models.retrieve("nobody")
+
+    assert missing.value.code == "model_not_found"
+    assert "model 'nobody' not found" in missing.value.message
+    assert wrong.value.type == "invalid_request_error"
+    assert "n may only be 1" in wrong.value.message

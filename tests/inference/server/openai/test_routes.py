@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import numpy as np
+import pytest
+
+from inference.errors import InvalidRequest, QueueFull, RunnerDied
+from inference.types import ChatMessage
+from tests.inference.server.conftest import Server
+
+HI = [{"role": "user", "content": "Hi"}]
+CHAT = "/v1/chat/completions"
+
+
+async def test_what_is_asked_reaches_the_runner(server: Server) -> None:
+    answer = (await server.post(CHAT, model="tiny", messages=HI, temperature=0, seed=3, max_tokens=9)).json()
+
+    request = server.starter.of("tiny").requests[0]
+    assert request.messages == [ChatMessage(role="user", content="Hi")]
+    assert request.options == {"temperature": 0.0, "seed": 3, "num_predict": 9}
+    assert answer["choices"][0]["message"]["content"] == "Hello there"
+
+
+async def test_an_error_before_the_first_piece_keeps_its_status(server: Server) -> None:
+    await server.post(CHAT, model="tiny", messages=HI)
+    server.starter.of("tiny").deltas = ()
+    server.starter.of("tiny").error = InvalidRequest("the prompt is too long")
+
+    for stream in (True, False):
+        response = await server.post(CHAT, model="tiny", messages=HI, stream=stream)
+
+        assert response.status_code == 400
+        assert response.json() == {
+            "error": {
+                "message": "the prompt is too long",
+                "type": "invalid_request_error",
+                "param": None,
+                "code": "invalid_request",
+            }
+        }
+
+
+async def test_an_error_after_some_pieces_is_the_last_event(server: Server) -> None:
+    await server.post(CHAT, model="tiny", messages=HI)
+    server.starter.of("tiny").error = RunnerDied("tiny", -9)
+
+    response = await server.post(CHAT, model="tiny", messages=HI, stream=True)
+
+    assert response.status_code == 200
+    assert response.headers["Content-Type"] == "text/event-stream"
+    *_pieces, error, done = response.text.removesuffix("\n\n").split("\n\n")
+    assert '"code":"runner_died"' in error
+    assert done == "data: [DONE]"
+
+
+async def test_a_full_queue_is_503(server: Server) -> None:
+    await server.post(CHAT, model="tiny", messages=HI)
+    server.starter.of("tiny").deltas, server.starter.of("tiny").error = (), QueueFull()
+
+    response = await server.post(CHAT, model="tiny", messages=HI)
+
+    assert response.status_code == 503
+    assert response.json()["error"]["type"] == "server_error"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", CHAT, 405), ("POST", "/v1/nowhere", 501), ("GET", "/v1/models/nobody", 404),
+        ("POST", "/v1/embeddings", 400),
+    ],
+)  # fmt: skip
+async def test_every_error_has_openai_s_shape(server: Server, method: str, path: str, status: int) -> None:
+    response = await server.http.request(method, path)
+
+    assert response.status_code == status
+    assert set(response.json()["error"]) == {"message", "type", "param", "code"}
+
+
+async def test_a_foreign_page_is_refused_in_that_shape_too(server: Server) -> None:
+    response = await server.http.get("/v1/models", headers={"Origin": "https://evil.example"})
+
+    assert response.status_code == 403
+    assert response.json()["error"]["type"] == "permission_error"
+
+
+async def test_single_quotes_are_400(server: Server) -> None:
+    response = await server.http.post(CHAT, content=b"{'model': 'tiny'}")
+
+    assert response.status_code == 400
+    assert "not valid JSON" in response.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("extra", [{"dimensions": 1}, {"dimensions": 1, "encoding_format": "base64"}])
+async def test_embeddings_can_be_shortened(server: Server, extra: dict[str, Any]) -> None:
+    body = (await server.post("/v1/embeddings", model="embedder", input="Hi", **extra)).json()
+
+    (entry,) = body["data"]
+    vector = entry["embedding"]
+    if isinstance(vector, str):
+        vector = np.frombuffer(base64.b64decode(vector), "<f4").tolist()
+    assert vector == [1.0]
+    assert body["usage"] == {"prompt_tokens": 3, "total_tokens": 3}
+
+
+async def test_a_model_that_chats_does_not_embed(server: Server) -> None:
+    response = await server.post("/v1/embeddings", model="tiny", input="Hi")
+
+    assert response.status_code == 400
+    assert "does not support embeddings" in response.json()["error"]["message"]
+
+
+async def test_a_name_with_slashes_is_found(server: Server) -> None:
+    response = await server.http.get("/v1/models/library/tiny:latest")
+
+    assert response.json()["id"] == "library/tiny:latest"
