@@ -26,11 +26,13 @@ from inference.types import (
     ChatRequest,
     ConnectionKind,
     FoundStore,
+    Library,
     LoadedModel,
     ModelInfo,
     ModelList,
     ModelUpload,
     PullProgress,
+    Runner,
     UnusableFile,
     UploadCheck,
 )
@@ -50,6 +52,7 @@ __all__ = [
     "forget",
     "found_stores",
     "is_built_in_ready",
+    "library",
     "list_models",
     "load_model",
     "loaded_models",
@@ -57,6 +60,7 @@ __all__ = [
     "models_of_connection",
     "pull_model",
     "remove_upload",
+    "runners",
     "send_chunk",
     "stream_chat",
     "unload_model",
@@ -188,6 +192,16 @@ async def unusable_files() -> tuple[UnusableFile, ...]:
         return tuple(await (await _builtin()).unusable_files())
     except InferenceError:
         return ()
+
+
+async def library() -> Library:
+    """Return where the built-in server's models lie, whether each fits, and how full its disk and memory are."""
+    return await (await _builtin()).library()
+
+
+async def runners() -> tuple[Runner, ...]:
+    """Return the processes of the built-in server that hold models, those that are just starting included."""
+    return tuple(await (await _builtin()).runners())
 
 
 async def uploads() -> tuple[ModelUpload, ...]:

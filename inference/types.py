@@ -208,6 +208,95 @@ class LoadedModel:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Runner:
+    """A process of the built-in server that holds a model, or is about to.
+
+    Attributes:
+        rss_bytes: What it takes now; None before it has started.
+        forecast_bytes: What it was expected to take.
+        n_active: Answers that it is writing; at most `n_slots` at once.
+        expires_at: When it ends by itself, if nobody asks again; None for never.
+    """
+
+    name: str
+    state: Literal["loading", "ready", "stopping"]
+    rss_bytes: int | None
+    forecast_bytes: int
+    context_length: int | None
+    n_slots: int
+    n_active: int
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """A context window for each of some slots, and the memory that a model takes with them."""
+
+    context_length: int
+    n_slots: int
+    weights_bytes: int
+    cache_bytes: int
+    work_bytes: int
+
+    @property
+    def total_bytes(self) -> int:
+        return self.weights_bytes + self.cache_bytes + self.work_bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelFit:
+    """Whether a model fits into the memory of its server.
+
+    Attributes:
+        planned: How it would be loaded for an ordinary question.
+        free_bytes: What one model may take when all others are unloaded.
+        best: The largest setting that does fit; None when the planned one does, or when none does.
+        quantization: The best one of this model that would fit; empty when this file fits, or none would.
+    """
+
+    planned: Setting
+    free_bytes: int
+    best: Setting | None = None
+    quantization: str = ""
+
+    @property
+    def fits(self) -> bool:
+        return self.planned.total_bytes <= self.free_bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LibraryEntry:
+    """Where a model of the built-in server lies, and whether it fits.
+
+    Attributes:
+        is_ours: It may be deleted: no other program's file.
+    """
+
+    name: str
+    source: Literal["folder", "pulled", "ollama", "attached", "embedded"]
+    path: str
+    is_ours: bool
+    fit: ModelFit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Library:
+    """The models of the built-in server, and how full its disk and memory are.
+
+    Attributes:
+        models_bytes: What those of its own take on the disk.
+        memory_bytes: What one model may take now, when all others are unloaded.
+    """
+
+    entries: tuple[LibraryEntry, ...]
+    models_bytes: int
+    disk_free_bytes: int
+    disk_total_bytes: int
+    memory_bytes: int
+    memory_total_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelCard:
     """What a server shows of one model. Texts are empty, and lengths None, where it says nothing.
 

@@ -28,6 +28,8 @@ ALLOWED = {
         "rag.api", "rag.errors", "rag.types", "inference.client", "inference.errors", "inference.types",
         # Connections are managed there and nowhere else.
         "inference.models", "inference.queries", "inference.services",
+        # The calculator of the models page.
+        "inference.quantizations",
     },
     # Composes everything; imported by nobody.
     "webui.config": {"webui", "rag", "inference"},

@@ -16,7 +16,7 @@ from inference.conf import DEFAULT_NUM_CTX, EMBED_TIMEOUT_S, LIST_TIMEOUT_S, REA
 from inference.connections.http import UpstreamHttp
 from inference.connections.streams import chat_events
 from inference.connections.uploads import UploadConnection
-from inference.dialects import ollama
+from inference.dialects import library, ollama
 from inference.dialects.embeddings import matrix
 from inference.dialects.errors import MalformedStream
 from inference.dialects.ndjson import NdjsonDecoder
@@ -36,10 +36,12 @@ from inference.types import (
     ChatEvent,
     ChatRequest,
     FoundStore,
+    Library,
     LoadedModel,
     ModelCard,
     ModelInfo,
     PullProgress,
+    Runner,
     UnusableFile,
 )
 
@@ -193,6 +195,13 @@ class OllamaConnection:
 
     async def unusable_files(self) -> list[UnusableFile]:
         return ollama.unusable_files(await self._http.get("/hearth/status", timeout_s=LIST_TIMEOUT_S))
+
+    async def library(self) -> Library:
+        """Return where the built-in server's models lie and which of them fit."""
+        return library.library(await self._http.get("/hearth/library", timeout_s=LIST_TIMEOUT_S))
+
+    async def runners(self) -> list[Runner]:
+        return library.runners(await self._http.get("/hearth/status", timeout_s=LIST_TIMEOUT_S))
 
     async def found_stores(self) -> list[FoundStore]:
         return ollama.found_stores(await self._http.get("/hearth/stores", timeout_s=READ_TIMEOUT_S))

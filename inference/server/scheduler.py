@@ -136,7 +136,7 @@ class Scheduler:
         self.clock = clock
         self._start = start
         self._limits = limits
-        self._sizing = Sizing(num_parallel=limits.num_parallel, context_length=limits.context_length)
+        self.sizing = Sizing(num_parallel=limits.num_parallel, context_length=limits.context_length)
         self._available_bytes = available_bytes
         self._seats: dict[str, Seat] = {}
         self._waiting: list[Ticket] = []
@@ -177,7 +177,7 @@ class Scheduler:
         if self._is_closing:
             raise GenerationStopped
         stays_s = self._limits.keep_alive_s if keep_alive_s is None else keep_alive_s
-        window = self._sizing.window(model, n_ctx, wished_ctx)
+        window = self.sizing.window(model, n_ctx, wished_ctx)
         ticket = Ticket(self, model, window, stays_s, asked_by=asked_by, priority=priority)
         self._waiting.append(ticket)
         self._dispatch()
@@ -325,7 +325,7 @@ class Scheduler:
             self._make_room(doomed)
             return
         free = self._free_bytes()
-        spec, needs = self._sizing.plan(ticket.model, ticket.window, free)
+        spec, needs = self.sizing.plan(ticket.model, ticket.window, free)
         if needs > free:
             if self._seats:
                 self._make_room(doomed)
@@ -352,6 +352,11 @@ class Scheduler:
             self._stop(idle)
         elif seats:
             doomed.add(seats[0].key)
+
+    def free_bytes_alone(self) -> int:
+        """Return the memory that one model could take if all others were unloaded."""
+        runners = [seat.runner for seat in self._seats.values() if seat.runner is not None]
+        return self._available_bytes([runner.pid for runner in runners]) + sum(runner.rss_bytes for runner in runners)
 
     def _free_bytes(self) -> int:
         """Return the free memory less what runners that are just starting will still take."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path, re_path
 
-from inference.server.views import answers, basics, embeddings, hearth, models, openai, uploads
+from inference.server.views import answers, basics, embeddings, hearth, library, models, openai, uploads
 
 urlpatterns = [
     path("", basics.home),
@@ -21,6 +21,7 @@ urlpatterns = [
     path("hearth/stores", hearth.stores),
     path("hearth/attach", hearth.attach),
     path("hearth/status", hearth.status),
+    path("hearth/library", library.library),
     path("hearth/uploads", uploads.uploads),
     path("hearth/uploads/<uuid:upload_id>", uploads.upload),
     path("hearth/uploads/<uuid:upload_id>/chunks/<int:index>", uploads.chunk),

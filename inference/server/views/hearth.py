@@ -19,7 +19,7 @@ from inference.server.bodies import SMALL_BODY, parse_text, read_json
 from inference.server.endpoints import endpoint, json_response
 from inference.server.seats import Seat
 from inference.server.state import ServerState, get_state
-from inference.server.wire import listed_model
+from inference.server.wire import expiry, listed_model
 
 
 @endpoint("GET")
@@ -56,13 +56,13 @@ def _lies_in(path: Path, location: Location) -> bool:
 
 def _status(state: ServerState, snapshot: Snapshot) -> dict[str, Any]:
     return {
-        "models": [_seat(seat) for seat in state.scheduler.seats()],
+        "models": [_seat(state, seat) for seat in state.scheduler.seats()],
         "n_waiting": state.scheduler.n_waiting(),
         "broken": [{"path": str(broken.path), "error": broken.problem} for broken in snapshot.broken],
     }
 
 
-def _seat(seat: Seat) -> dict[str, Any]:
+def _seat(state: ServerState, seat: Seat) -> dict[str, Any]:
     runner = seat.runner
     return {
         "name": seat.model.name.short,
@@ -73,4 +73,6 @@ def _seat(seat: Seat) -> dict[str, Any]:
         "n_active": seat.n_active,
         "context_length": seat.spec.n_ctx,
         "load_s": round(seat.load_s, 3),
+        "forecast_bytes": seat.needs_bytes,
+        "expires_at": expiry(state.scheduler.seconds_left(seat)),
     }

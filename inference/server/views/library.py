@@ -1,0 +1,67 @@
+"""What the page of models shows: where each model lies, whether it would fit, and how full disk and memory are."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from typing import Any
+
+import psutil
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+
+from inference.library.models import LibraryModel
+from inference.server.endpoints import endpoint, json_response
+from inference.server.fitting import Fit, Setting, fit_of
+from inference.server.sizing import Sizing
+from inference.server.state import ServerState, get_state
+
+
+@endpoint("GET")
+async def library(request: HttpRequest) -> HttpResponseBase:
+    state = get_state()
+    free_bytes = state.scheduler.free_bytes_alone()
+    return json_response(await asyncio.to_thread(_library, state, free_bytes))
+
+
+def _library(state: ServerState, free_bytes: int) -> dict[str, Any]:
+    models = state.catalog.snapshot().models
+    disk = shutil.disk_usage(state.config.models_folder)
+    return {
+        "models": [_model(model, state.scheduler.sizing, free_bytes) for model in models],
+        "disk": {
+            "free_bytes": disk.free,
+            "total_bytes": disk.total,
+            "models_bytes": sum(model.size_bytes for model in models if model.is_ours),
+        },
+        "memory": {"free_bytes": max(0, free_bytes), "total_bytes": psutil.virtual_memory().total},
+    }
+
+
+def _model(model: LibraryModel, sizing: Sizing, free_bytes: int) -> dict[str, Any]:
+    return {
+        "name": model.name.short,
+        "source": model.source,
+        "path": str(model.path),
+        "is_ours": model.is_ours,
+        "fit": _fit(fit_of(model, sizing, free_bytes)),
+    }
+
+
+def _fit(fit: Fit) -> dict[str, Any]:
+    return {
+        "planned": _setting(fit.planned),
+        "free_bytes": max(0, fit.free_bytes),
+        "best": _setting(fit.best) if fit.best else None,
+        "quantization": fit.quantization,
+    }
+
+
+def _setting(setting: Setting) -> dict[str, int]:
+    return {
+        "context_length": setting.n_ctx,
+        "n_slots": setting.n_slots,
+        "weights_bytes": setting.needs.weights,
+        "cache_bytes": setting.needs.cache,
+        "work_bytes": setting.needs.work,
+    }
