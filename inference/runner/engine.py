@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from inference.dialects.thinking import Split, ThinkingSplitter
+from inference.runner.constraint import Constraint, GrammarStuck
 from inference.runner.native import CACHE_FULL, DECODED, INTERRUPTED, Context, Model
 from inference.runner.options import GenerationOptions
 from inference.runner.pace import Pace
@@ -43,6 +44,7 @@ class Request:
 
     Attributes:
         stop: Stop strings beside those of the options.
+        constraint: What the answer is held to.
         counts_as_person_at: Idle work that came before this waits no longer than others; None for a person's request.
         arrived_at: By the engine's clock.
         told_position: The last place in the queue that was told.
@@ -52,6 +54,7 @@ class Request:
     prompt: Tokens
     options: GenerationOptions
     stop: tuple[str, ...] = ()
+    constraint: Constraint | None = None
     splits_thinking: bool = False
     starts_thinking: bool = False
     counts_as_person_at: float | None = None
@@ -130,7 +133,8 @@ class Running:
         return event
 
     def _reason_to_end(self) -> Literal["stop", "length"] | None:
-        if self._assembler.is_stopped:
+        constraint = self.request.constraint
+        if self._assembler.is_stopped or (constraint is not None and constraint.is_finished):
             return "stop"
         limit = self.request.options.num_predict
         is_full = self.slot.n_tokens >= self._n_ctx
@@ -283,7 +287,12 @@ class Engine:
         n_ctx = min(self.n_ctx, options.num_ctx or self.n_ctx)
         seed = options.seed if options.seed is not None else secrets.randbits(31)
         sampler = Sampler(
-            options, n_vocab=self._model.n_vocab, n_ctx=self.n_ctx, seed=seed, prompt=request.prompt.tolist()
+            options,
+            n_vocab=self._model.n_vocab,
+            n_ctx=self.n_ctx,
+            seed=seed,
+            prompt=request.prompt.tolist(),
+            constraint=request.constraint,
         )
         self._running.append(Running(request, slot, sampler, n_ctx, now))
 
@@ -361,13 +370,20 @@ class Engine:
             if share.output_row is None:
                 continue
             running = share.running
-            token = running.sampler.pick(self._context, share.output_row)
-            event = running.accept(token, self._model.piece(token), is_end=self._model.is_end(token), now=now)
-            if "finish" in event:
+            event = self._pick_token(running, share.output_row, now)
+            if "finish" in event or "error" in event:
                 self._release(running)
             if len(event) > 1:
                 events.append(event)
         return events
+
+    def _pick_token(self, running: Running, row: int, now: float) -> WireEvent:
+        try:
+            token = running.sampler.pick(self._context, row)
+        except GrammarStuck as exc:
+            error = WireError(kind="invalid_request", detail=exc.detail)
+            return WireEvent(id=running.request.id, error=error)
+        return running.accept(token, self._model.piece(token), is_end=self._model.is_end(token), now=now)
 
 
 def _n_rows(shares: Iterable[Share]) -> int:

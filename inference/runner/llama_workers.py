@@ -13,6 +13,7 @@ import numpy as np
 from inference.errors import InvalidRequest, ModelLoadFailed
 from inference.library.adapters import check_adapter
 from inference.library.gguf import GgufHeader, read_header
+from inference.runner.constraint import Constraint, Constraints
 from inference.runner.embedding import EmbeddingWorker, Vectors
 from inference.runner.engine import Engine, Request
 from inference.runner.native import Adapters, Context, ContextShape, Model, NativeLog
@@ -80,6 +81,7 @@ class ChatWorker:
         self.facts = _facts(spec, header, model, n_ctx=n_ctx, n_slots=n_slots)
         self._model = model
         self._template = ChatTemplate(model, header.chat_template, templates)
+        self._constraints = Constraints(model.vocabulary)
         context = Context(model, shape, log, adapters=_adapters(spec, model, log))
         self._engine = Engine(model, context, n_slots=n_slots, n_ctx=n_ctx, max_queue=spec["max_queue"])
         templates.render("", {})  # the first question must not wait for that process to be up
@@ -100,6 +102,7 @@ class ChatWorker:
             prompt=np.array(rendered.tokens, np.int32),
             options=options,
             stop=self._template.stop if is_chat else (),
+            constraint=self._constraint(command, rendered) if command["grammar"] else None,
             splits_thinking=is_chat,
             starts_thinking=rendered.starts_thinking,
             counts_as_person_at=time.perf_counter() + IDLE_PATIENCE_S if command["priority"] == "idle" else None,
@@ -127,6 +130,14 @@ class ChatWorker:
         if any(message.role not in ROLES for message in messages):
             raise InvalidRequest(f"the role of a message is one of {', '.join(ROLES)}")
         return self._template.tokens(messages, think=None if command["think"] is None else bool(command["think"]))
+
+    def _constraint(self, command: GenerateCommand, rendered: Rendered) -> Constraint:
+        is_chat = command["messages"] is not None or not command["raw"]
+        return self._constraints.constraint(
+            command["grammar"],
+            starts_thinking=is_chat and rendered.starts_thinking,
+            may_think=is_chat and command["think"] is not False,
+        )
 
     def _check_length(self, n_tokens: int, num_ctx: int | None) -> None:
         n_ctx = min(self._engine.n_ctx, num_ctx or self._engine.n_ctx)

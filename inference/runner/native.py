@@ -18,6 +18,7 @@ import numpy.typing as npt
 from llama_cpp import llama_cpp
 
 from inference.errors import ModelLoadFailed
+from inference.runner.grammar import Vocabulary
 from inference.runner.templates import VocabularyMarks
 from inference.runner.types import KvType
 
@@ -92,13 +93,15 @@ class Model:
         self.eos: int = llama_cpp.llama_vocab_eos(self._vocab)
         self.adds_bos: bool = llama_cpp.llama_vocab_get_add_bos(self._vocab) and self.bos >= 0
         self._pieces: dict[int, bytes] = {}
-        self._ends = {token for token in range(self.n_vocab) if llama_cpp.llama_vocab_is_eog(self._vocab, token)}
+        self.ends: frozenset[int] = frozenset(
+            token for token in range(self.n_vocab) if llama_cpp.llama_vocab_is_eog(self._vocab, token)
+        )
 
     def close(self) -> None:
         llama_cpp.llama_model_free(self.pointer)
 
     def is_end(self, token: int) -> bool:
-        return token in self._ends
+        return token in self.ends
 
     def token_text(self, token: int) -> str:
         """Return how the vocabulary spells a token; empty when there is no such token."""
@@ -126,6 +129,14 @@ class Model:
                 known = shown
             self._pieces[token] = known
         return known
+
+    def vocabulary(self) -> Vocabulary:
+        """Return the tokens as a grammar sees them; takes about a second for a large vocabulary."""
+        return Vocabulary([self.piece(token) for token in range(self.n_vocab)], self.ends)
+
+    def spelled(self, token: int) -> bytes:
+        """Return the bytes of a token, also of one that adds nothing to an answer."""
+        return self._piece(token, special=True)
 
     def marks(self) -> VocabularyMarks:
         control_or_unknown = llama_cpp.LLAMA_TOKEN_ATTR_CONTROL | llama_cpp.LLAMA_TOKEN_ATTR_UNKNOWN
@@ -238,6 +249,7 @@ class Context:
         # Models without a cache (BERT) only know how to encode.
         self._run = llama_cpp.llama_decode if self._memory else llama_cpp.llama_encode
         self._n_dims = model.n_dims
+        self._n_vocab = model.n_vocab
         self.batch = Batch(shape.n_batch)
 
     def close(self) -> None:
@@ -249,6 +261,13 @@ class Context:
         if result < 0:
             raise RuntimeError(f"llama_decode returned {result}")
         return result
+
+    def scores(self, row: int) -> npt.NDArray[np.float32]:
+        """Return the scores of all tokens after a row of the last decode that asked for output, shape (n_vocab,).
+
+        They are llama.cpp's own memory: not to be changed, and overwritten by the next decode.
+        """
+        return np.ctypeslib.as_array(llama_cpp.llama_get_logits_ith(self.pointer, row), (self._n_vocab,))
 
     def interrupt(self) -> None:
         """Make the running decode, or the next one, return INTERRUPTED at once."""

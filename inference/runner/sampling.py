@@ -1,22 +1,38 @@
-"""How the next token of one answer is picked."""
+"""How the next token of one answer is picked, and how likely the tokens were."""
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from llama_cpp import llama_cpp
 
+from inference.runner.constraint import Constraint
 from inference.runner.native import Context
 from inference.runner.options import GenerationOptions
+
+CANDIDATE = np.dtype([("token", np.int32), ("score", np.float32), ("probability", np.float32)])
+"""Source: llama.h, `llama_token_data`."""
 
 
 class Sampler:
     """Picks tokens for one sequence. Penalties, then cuts from coarse to fine, then the temperature, as Ollama does."""
 
     def __init__(
-        self, options: GenerationOptions, *, n_vocab: int, n_ctx: int, seed: int, prompt: Sequence[int]
+        self,
+        options: GenerationOptions,
+        *,
+        n_vocab: int,
+        n_ctx: int,
+        seed: int,
+        prompt: Sequence[int],
+        constraint: Constraint | None = None,
     ) -> None:
+        self.constraint = constraint
+        self._n_vocab = n_vocab
         self._chain = llama_cpp.llama_sampler_chain_init(llama_cpp.llama_sampler_chain_default_params())
         if last_n := _penalty_window(options, n_ctx):
             self._add(
@@ -32,11 +48,34 @@ class Sampler:
             llama_cpp.llama_sampler_accept(self._chain, int(token))
 
     def pick(self, context: Context, row: int) -> int:
-        """Return the next token after a row of the last decode that asked for output."""
-        return int(llama_cpp.llama_sampler_sample(self._chain, context.pointer, row))
+        """Return the next token after a row of the last decode that asked for output.
+
+        Raises:
+            GrammarStuck: No token may follow.
+        """
+        if self.constraint is None:
+            return int(llama_cpp.llama_sampler_sample(self._chain, context.pointer, row))
+        scores = context.scores(row)
+        token = self._pick_among(np.arange(self._n_vocab, dtype=np.int32), scores)
+        # Most tokens of a model that was asked for a form have that form: all are checked only when this one has not.
+        if not self.constraint.fits(token):
+            allowed = self.constraint.allowed()
+            token = self._pick_among(allowed, scores[allowed])
+        self.constraint.take(token)
+        llama_cpp.llama_sampler_accept(self._chain, token)
+        return token
 
     def close(self) -> None:
         llama_cpp.llama_sampler_free(self._chain)
+
+    def _pick_among(self, tokens: npt.NDArray[np.int32], scores: npt.NDArray[np.float32]) -> int:
+        candidates = np.zeros(len(tokens), CANDIDATE)
+        candidates["token"], candidates["score"] = tokens, scores
+        array = llama_cpp.llama_token_data_array(
+            data=candidates.ctypes.data_as(llama_cpp.llama_token_data_p), size=len(tokens), selected=-1, sorted=False
+        )
+        llama_cpp.llama_sampler_apply(self._chain, ctypes.byref(array))
+        return int(array.data[array.selected].id)
 
     def _add_random(self, options: GenerationOptions, seed: int) -> None:
         if options.top_k > 0:
