@@ -33,12 +33,12 @@ class AnswerTiming:
     @property
     def prompt_s(self) -> float:
         """From the slot to the first token."""
-        return (self._first_token_at or self._admitted_at) - self._admitted_at
+        return 0.0 if self._first_token_at is None else self._first_token_at - self._admitted_at
 
     @property
     def answer_s(self) -> float:
         """From the first token to the last."""
-        return self._last_token_at - (self._first_token_at or self._last_token_at)
+        return 0.0 if self._first_token_at is None else self._last_token_at - self._first_token_at
 
     def gap_s(self, percent: float) -> float:
         """Return a percentile of the time between two tokens; 0 for an answer of one token."""
