@@ -27,6 +27,7 @@ from inference.errors import (
 )
 from inference.runner.environment import child_environment
 from inference.runner.options import checked_options
+from inference.runner.processor import WITHOUT_TILES, has_matrix_tiles
 from inference.runner.protocol import (
     CancelCommand,
     Command,
@@ -70,6 +71,8 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
+_without_tiles = False
+
 STOP_GRACE_S = 2.0
 READ_BYTES = 1 << 20
 
@@ -97,8 +100,21 @@ class RunnerHandle:
             BadModelFile: The header reader refused the file.
             ModelLoadFailed: The model does not fit, loads too slowly, or its process ended or could not be started.
         """
+        global _without_tiles  # What one load has found out about the processor holds for all later ones.
         try:
-            process, connection = _spawn()
+            return await cls._start_once(spec, timeout_s, without_tiles=_without_tiles)
+        except _IllegalInstruction:
+            if _without_tiles or not has_matrix_tiles():
+                raise
+            logger.warning("AMX does not work on this machine; %s is loaded without it", spec.model)
+        handle = await cls._start_once(spec, timeout_s, without_tiles=True)
+        _without_tiles = True
+        return handle
+
+    @classmethod
+    async def _start_once(cls, spec: RunnerSpec, timeout_s: float, *, without_tiles: bool) -> RunnerHandle:
+        try:
+            process, connection = _spawn(without_tiles=without_tiles)
         except OSError as exc:  # Too many processes or open files, or too little memory for one more.
             raise ModelLoadFailed(spec.model, f"its process cannot be started: {exc.strerror}") from exc
         handle = cls(spec, process)
@@ -190,10 +206,12 @@ class RunnerHandle:
         self._send(LoadCommand(op="load", spec=_wire_spec(self.spec)))
         decoder = FrameDecoder()
         while self._facts is None:
-            data = await reader.read(READ_BYTES)
+            data = await _read(reader)
             if not data:
                 await self._exited(STOP_GRACE_S)
-                raise ModelLoadFailed(self.spec.model, f"its process ended {_ending(self._process.returncode)}")
+                is_illegal = self._process.returncode == -signal.SIGILL
+                error = _IllegalInstruction if is_illegal else ModelLoadFailed
+                raise error(self.spec.model, f"its process ended {_ending(self._process.returncode)}")
             for frame in decoder.feed(data):
                 self._loaded(frame.reply())
         self._listener = asyncio.create_task(self._listen(reader, decoder), name=f"runner {self.spec.model}")
@@ -208,11 +226,9 @@ class RunnerHandle:
     async def _listen(self, reader: asyncio.StreamReader, decoder: FrameDecoder) -> None:
         """Hand out what the process sends until it ends, then tell everybody who waits."""
         try:
-            while data := await reader.read(READ_BYTES):
+            while data := await _read(reader):
                 for frame in decoder.feed(data):
                     self._deliver(frame)
-        except ConnectionError:
-            logger.info("The connection to the runner of %s broke", self.spec.model)
         finally:
             self._hang_up()
             if not await self._exited(STOP_GRACE_S):
@@ -265,6 +281,10 @@ class RunnerHandle:
         return True
 
 
+class _IllegalInstruction(ModelLoadFailed):
+    """The process ended because the processor does not know what it was told to do."""
+
+
 class _Mailbox:
     """The events of one request that nobody has taken yet."""
 
@@ -297,12 +317,19 @@ class _Mailbox:
         raise self._error
 
 
-def _spawn() -> tuple[subprocess.Popen[bytes], socket.socket]:
+def _spawn(*, without_tiles: bool) -> tuple[subprocess.Popen[bytes], socket.socket]:
     ours, theirs = socket.socketpair()
     with theirs:
         try:
             process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-                [sys.executable, "-P", "-m", "inference.runner", str(theirs.fileno())],
+                [
+                    sys.executable,
+                    "-P",
+                    "-m",
+                    "inference.runner",
+                    str(theirs.fileno()),
+                    *[WITHOUT_TILES] * without_tiles,
+                ],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -312,6 +339,14 @@ def _spawn() -> tuple[subprocess.Popen[bytes], socket.socket]:
             ours.close()
             raise
     return process, ours
+
+
+async def _read(reader: asyncio.StreamReader) -> bytes:
+    """Return what came; nothing at the process's end, also when that broke the connection."""
+    try:
+        return await reader.read(READ_BYTES)
+    except ConnectionError:
+        return b""
 
 
 def _put_event(mailbox: _Mailbox, event: WireEvent) -> None:

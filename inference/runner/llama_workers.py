@@ -83,6 +83,7 @@ class ChatWorker:
         self._template = ChatTemplate(model, header.chat_template, templates)
         self._constraints = Constraints(model.vocabulary)
         context = Context(model, shape, log, adapters=_adapters(spec, model, log))
+        context.warm_up()
         self._engine = Engine(model, context, n_slots=n_slots, n_ctx=n_ctx, max_queue=spec["max_queue"])
         templates.render("", {})  # the first question must not wait for that process to be up
 
@@ -164,6 +165,7 @@ class LlamaEmbedder:
             flash_attention=spec["flash_attention"],
         )
         self._context = Context(model, shape, log, adapters=_adapters(spec, model, log))
+        self._context.warm_up()
         self._rows_per_step = min(rows, EMBED_BATCH_ROWS)
 
     def tokenize(self, texts: Sequence[str]) -> list[list[int]]:

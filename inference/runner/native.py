@@ -269,6 +269,17 @@ class Context:
         """
         return np.ctypeslib.as_array(llama_cpp.llama_get_logits_ith(self.pointer, row), (self._n_vocab,))
 
+    def warm_up(self) -> None:
+        """Decode two rows for nobody: what a first decode sets up, or fails in, belongs to the load."""
+        tokens = np.zeros(min(2, self.batch.capacity), np.int32)
+        self.batch.clear()
+        self.batch.add(0, 0, tokens, output_last=True)
+        llama_cpp.llama_set_warmup(self.pointer, True)
+        self.decode()
+        llama_cpp.llama_set_warmup(self.pointer, False)
+        self.batch.clear()
+        self.forget_all()
+
     def interrupt(self) -> None:
         """Make the running decode, or the next one, return INTERRUPTED at once."""
         self._log.is_quiet = True

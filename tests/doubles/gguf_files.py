@@ -7,6 +7,7 @@ piece is the embedding of the piece before it. So it stays right in any batch an
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from pathlib import Path
 import gguf
 import numpy as np
 import numpy.typing as npt
+from llama_cpp import llama_cpp
 
 Array = npt.NDArray[np.float32]
 
@@ -65,6 +67,17 @@ def build_tiny(
     writer.add_tensor("token_embd.weight", _noise(rng, len(words), TINY.hidden))
     _add_layers(writer, rng, TINY, silent=False)
     return _finish(writer, path)
+
+
+def build_quantised(path: Path) -> Path:
+    """Write a chat model that answers with noise, its weights in Q4_0 by llama.cpp's own quantiser."""
+    whole = build_tiny(path.with_suffix(".whole"))
+    params = llama_cpp.llama_model_quantize_default_params()
+    params.ftype = llama_cpp.LLAMA_FTYPE_MOSTLY_Q4_0
+    if llama_cpp.llama_model_quantize(str(whole).encode(), str(path).encode(), ctypes.byref(params)):
+        raise RuntimeError("the file could not be quantised")
+    whole.unlink()
+    return path
 
 
 def build_scripted(
