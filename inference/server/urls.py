@@ -1,10 +1,10 @@
-"""Ollama's routes, OpenAI's under `/v1/`, and a few of our own under `/hearth/`."""
+"""Ollama's routes, OpenAI's and Anthropic's under `/v1/`, and a few of our own under `/hearth/`."""
 
 from __future__ import annotations
 
 from django.urls import path, re_path
 
-from inference.server.views import answers, basics, embeddings, hearth, library, models, openai, uploads
+from inference.server.views import answers, anthropic, basics, embeddings, hearth, library, models, openai, uploads
 
 urlpatterns = [
     path("", basics.home),
@@ -31,6 +31,8 @@ urlpatterns = [
     path("v1/chat/completions", openai.chat_completions),
     path("v1/completions", openai.completions),
     path("v1/embeddings", openai.embeddings),
+    path("v1/responses", openai.responses),
+    path("v1/messages", anthropic.messages),
     path("v1/models", openai.models),
     path("v1/models/<path:name>", openai.model),
     re_path(r"^v1/", basics.not_implemented),

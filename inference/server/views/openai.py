@@ -18,6 +18,8 @@ from inference.server.openai.bodies import parse_chat, parse_completion, parse_e
 from inference.server.openai.chat import ChatStream, whole_chat
 from inference.server.openai.completions import CompletionStream, whole_completion
 from inference.server.openai.embeddings import embeddings as embeddings_body
+from inference.server.openai.response_bodies import parse_response
+from inference.server.openai.responses import ResponseStream, whole_response
 from inference.server.sse import sse_response
 from inference.server.state import get_state
 from inference.server.views.embeddings import embed_texts, shortened
@@ -39,6 +41,15 @@ async def completions(request: HttpRequest) -> HttpResponseBase:
     if asked.stream:
         return await sse_response(events, CompletionStream(asked))
     return json_response(whole_completion(asked, await gather(events)))
+
+
+@endpoint("POST")
+async def responses(request: HttpRequest) -> HttpResponseBase:
+    asked = parse_response(read_json(request, LARGE_BODY))
+    events = answer_events(get_state(), asked.answer, "chat", asker_of(request))
+    if asked.stream:
+        return await sse_response(events, ResponseStream(asked))
+    return json_response(whole_response(asked, await gather(events)))
 
 
 @endpoint("POST")

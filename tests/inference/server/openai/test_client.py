@@ -133,3 +133,64 @@ def test_errors_are_those_that_the_client_knows(client: OpenAI) -> None:
     assert "model 'nobody' not found" in missing.value.message
     assert wrong.value.type == "invalid_request_error"
     assert "n may only be 1" in wrong.value.message
+
+
+def test_a_response_is_given(client: OpenAI) -> None:
+    response = client.responses.create(model="scripted", input="Hi", instructions="Be kind.", max_output_tokens=500)
+
+    assert response.output_text == ANSWER
+    assert response.status == "completed"
+    assert response.instructions == "Be kind."
+    assert response.usage is not None
+    assert response.usage.total_tokens == response.usage.input_tokens + response.usage.output_tokens > 5
+
+
+def test_a_response_streams_its_events_in_order(client: OpenAI) -> None:
+    events = list(client.responses.create(model="scripted", input=[{"role": "user", "content": "Hi"}], stream=True))
+
+    kinds = [event.type for event in events]
+    assert kinds[:4] == [
+        "response.created",
+        "response.in_progress",
+        "response.output_item.added",
+        "response.content_part.added",
+    ]
+    assert set(kinds[4:-4]) == {"response.output_text.delta"}
+    assert kinds[-4:] == [
+        "response.output_text.done",
+        "response.content_part.done",
+        "response.output_item.done",
+        "response.completed",
+    ]
+    assert [event.sequence_number for event in events] == list(range(len(events)))
+    assert "".join(event.delta for event in events if event.type == "response.output_text.delta") == ANSWER
+    assert events[-1].type == "response.completed"
+    assert events[-1].response.output_text == ANSWER
+
+
+def test_the_client_s_own_helper_follows_a_response(client: OpenAI) -> None:
+    with client.responses.stream(model="scripted", input="Hi") as stream:
+        stream.until_done()
+
+        assert stream.get_final_response().output_text == ANSWER
+
+
+def test_a_response_that_is_cut_off_is_told_as_incomplete(client: OpenAI) -> None:
+    response = client.responses.create(model="slow", input="Count", max_output_tokens=3)
+
+    assert response.status == "incomplete"
+    assert response.incomplete_details is not None
+    assert response.incomplete_details.reason == "max_output_tokens"
+
+
+def test_a_response_that_refers_to_the_past_is_refused(client: OpenAI) -> None:
+    with pytest.raises(openai.BadRequestError, match="responses are not stored"):
+        client.responses.create(model="scripted", input="Hi", previous_response_id="resp_1")
+
+
+def test_what_is_not_there_is_501(client: OpenAI) -> None:
+    with pytest.raises(openai.InternalServerError) as error:
+        client.audio.transcriptions.create(model="scripted", file=("x.wav", b"RIFF"))
+
+    assert error.value.status_code == 501
+    assert error.value.code == "not_implemented"
