@@ -165,12 +165,13 @@ class OllamaConnection:
                 raise InvalidRequest(exc.detail) from exc
             raise refusal(exc, model.id) from exc
 
-    async def pull_model(self, name: str) -> AsyncGenerator[PullProgress, None]:
+    async def pull_model(self, name: str, *, insecure: bool = False) -> AsyncGenerator[PullProgress, None]:
         """Let the server download a model. Leaving the iterator lets it stop; it keeps what it has."""
+        body = {"model": name, "stream": True, "insecure": insecure}
         decoder = NdjsonDecoder()
         last: PullProgress | None = None
         try:
-            async with self._http.stream("/api/pull", {"model": name, "stream": True}) as pieces:
+            async with self._http.stream("/api/pull", body) as pieces:
                 async for piece in pieces:
                     for line in decoder.feed(piece):
                         last = ollama.pull_progress(line)

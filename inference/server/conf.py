@@ -77,9 +77,14 @@ class ServerConfig:
             context_length=_count(environ, "OLLAMA_CONTEXT_LENGTH", 0) or None,
             load_timeout_s=_duration(environ, "OLLAMA_LOAD_TIMEOUT", DEFAULT_LOAD_TIMEOUT_S) or DEFAULT_LOAD_TIMEOUT_S,
             origins=tuple(filter(None, map(str.strip, environ.get("OLLAMA_ORIGINS", "").split(",")))),
-            is_debug=environ.get("OLLAMA_DEBUG", "").strip().lower() not in ("", "0", "false", "no", "off"),
+            is_debug=is_on(environ.get("OLLAMA_DEBUG", "")),
             notes=tuple(notes),
         )
+
+
+def is_on(switch: str) -> bool:
+    """Return whether a variable that is a switch is on: anything but an empty text and the words for no."""
+    return switch.strip().lower() not in ("", "0", "false", "no", "off")
 
 
 def parse_listen_address(text: str, default_port: int = DEFAULT_PORT) -> tuple[str, int]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 
 from inference import errors
 from inference.conf import ConnectionSpec
@@ -17,8 +17,9 @@ from inference.server.conf import DEFAULT_HOST, WrongSetting, parse_listen_addre
 from inference.server.process import read_env_file
 from inference.types import ModelInfo
 
-T = TypeVar("T")
+FAILED_EXIT_CODE = 1
 INTERRUPTED_EXIT_CODE = 130
+KEY_VARIABLES = ("HEARTH_API_KEY", "OLLAMA_API_KEY")
 ANY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104  (nobody listens here: it is what a server may listen on)
 
 
@@ -26,27 +27,48 @@ class CommandFailed(Exception):
     """Why a command could not do its work: one sentence for a person."""
 
 
-def run(work: Callable[[OllamaConnection], Awaitable[T]]) -> T:
+def run(work: Callable[[OllamaConnection], Awaitable[None]]) -> None:
     """Do something with the server at OLLAMA_HOST. Exits with 1 and a sentence when that fails."""
-    try:
+    with told_failures():
         read_env_file(os.environ)
-        return asyncio.run(_with_server(server_url(os.environ.get("OLLAMA_HOST", "")), work))
+        asyncio.run(_with_server(connection_spec(os.environ), work))
+
+
+@contextmanager
+def told_failures() -> Iterator[None]:
+    """Turn what goes wrong into a sentence and an exit code."""
+    try:
+        yield
     except (WrongSetting, CommandFailed) as exc:
         sys.stderr.write(f"Error: {exc}\n")
-        sys.exit(1)
+        sys.exit(FAILED_EXIT_CODE)
     except errors.InferenceError as exc:
         sys.stderr.write(f"Error: {sentence(exc)}\n")
-        sys.exit(1)
+        sys.exit(FAILED_EXIT_CODE)
+    except BrokenPipeError:
+        # Who read us has left, as `head` does. What is still to be written on the way out has no reader either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(FAILED_EXIT_CODE)
     except KeyboardInterrupt:
         sys.stderr.write("\n")
         sys.exit(INTERRUPTED_EXIT_CODE)
 
 
-async def _with_server(url: str, work: Callable[[OllamaConnection], Awaitable[T]]) -> T:
+async def _with_server(spec: ConnectionSpec, work: Callable[[OllamaConnection], Awaitable[None]]) -> None:
     try:
-        return await work(await ollama_for(ConnectionSpec(name=url, kind="ollama", url=url, prefix="")))
+        await work(await ollama_for(spec))
     finally:
         await close_client()
+
+
+def connection_spec(environ: Mapping[str, str]) -> ConnectionSpec:
+    """Return how the server is reached that OLLAMA_HOST names, with the key for it. Raises WrongSetting."""
+    url = server_url(environ.get("OLLAMA_HOST", ""))
+    key = next((key for name in KEY_VARIABLES if (key := environ.get(name, "").strip())), "")
+    if not (key.isascii() and key.isprintable()):
+        raise WrongSetting("The key for the server holds characters that no header can carry.")
+    # As the built-in one, wherever it is: an Ollama skips our headers, and it is to choose its own context window.
+    return ConnectionSpec(name=url, kind="builtin", url=url, prefix="", key=key or None)
 
 
 def server_url(host: str) -> str:
@@ -80,6 +102,12 @@ def sentence(error: errors.InferenceError) -> str:
             return f"what answers at {error.url} does not speak Ollama's API."
         case errors.ConnectionFailed():
             return f"the connection to {error.url} broke."
+        case errors.BadCredentials() if error.status == 401:
+            return f"the server wants a key, or another one; set {KEY_VARIABLES[0]}."
+        case errors.QueueFull():
+            return "the server is busy, and its queue is full. Try again later."
+        case errors.RunnerDied():
+            return f"the process that held {error.model} ended; the next question starts it again."
         case errors.UpstreamRefused() | errors.InvalidRequest() | errors.ModelLoadFailed() if error.detail:
             return error.detail
     return f"the server refused: {type(error).__name__}"

@@ -50,3 +50,15 @@ def moment_in_words(moment: datetime | None, *, now: datetime | None = None, nev
     if span > FOREVER:
         return "Forever"
     return f"{span_in_words(span)} from now" if span > timedelta() else f"{span_in_words(-span)} ago"
+
+
+def duration_in_words(seconds: float) -> str:
+    """Return `4.535s`, `107.4ms`, `1m2.5s`, as Go prints durations, with digits that mean something."""
+    if seconds < 1e-3:
+        return f"{seconds * 1e6:.3g}µs" if seconds else "0s"
+    if seconds < 1:
+        return f"{seconds * 1e3:.4g}ms"
+    minutes, rest = divmod(round(seconds, 3), 60)
+    hours, minutes = divmod(int(minutes), 60)
+    before = f"{hours}h{minutes}m" if hours else f"{minutes}m" if minutes else ""
+    return f"{before}{f'{rest:.3f}'.rstrip('0').rstrip('.')}s"

@@ -17,8 +17,12 @@ READS = re.compile(
 
 
 def variables_read() -> set[str]:
-    """Every variable that our two processes read, by the way they read them."""
-    sources = [ROOT / "webui" / "config" / "settings.py", ROOT / "inference" / "server" / "conf.py"]
+    """Every variable that our two processes and the command line read, by the way they read them."""
+    sources = [
+        ROOT / "webui" / "config" / "settings.py",
+        ROOT / "inference" / "server" / "conf.py",
+        ROOT / "inference" / "management" / "commands" / "run.py",
+    ]
     return {name for path in sources for pair in READS.findall(path.read_text()) for name in pair if name}
 
 

@@ -11,7 +11,7 @@ from webui.config.env import WrongSettings
 
 MODEL_SERVER_SETTINGS = "inference.server.settings"
 WEB_SETTINGS = "webui.config.settings"
-MODEL_COMMANDS = ("serve", "list", "ps", "show", "stop", "rm", "pull")
+MODEL_COMMANDS = ("serve", "run", "list", "ps", "show", "stop", "rm", "pull")
 """They run or ask a model server, which may stand alone on its machine."""
 WRONG_SETTINGS_EXIT_CODE = 2
 

@@ -2,15 +2,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 
 from inference.connections.ollama import OllamaConnection
 from inference.terminal import server, tables
+from inference.terminal.command import ModelCommand
 
 
-class Command(BaseCommand):
+class Command(ModelCommand):
     help = "List the models of the server at OLLAMA_HOST."
-    requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("beginning", nargs="?", default="", help="Only models whose names begin like that.")

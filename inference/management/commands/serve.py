@@ -4,14 +4,12 @@ import os
 import sys
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
 from inference.server import process
+from inference.terminal.command import ModelCommand
 
 
-class Command(BaseCommand):
+class Command(ModelCommand):
     help = "Run the built-in model server alone: Ollama's API at OLLAMA_HOST."
-    requires_system_checks = ()
 
     def handle(self, *args: Any, **options: Any) -> None:
         if os.environ.get("DJANGO_SETTINGS_MODULE") != process.SETTINGS:

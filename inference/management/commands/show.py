@@ -2,17 +2,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 
 from inference.connections.ollama import OllamaConnection
 from inference.terminal import server, tables
+from inference.terminal.command import ModelCommand
+from inference.terminal.wrapping import printable
 
 PARTS = ("license", "modelfile", "parameters", "system", "template")
 
 
-class Command(BaseCommand):
+class Command(ModelCommand):
     help = "Show what a model is: its shape, what it can do, and the options it comes with."
-    requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("model")
@@ -25,6 +26,8 @@ class Command(BaseCommand):
     def handle(self, *, model: str, part: str | None, **options: Any) -> None:
         async def work(ollama: OllamaConnection) -> None:
             card = await ollama.show_model(model)
-            self.stdout.write(getattr(card, part) if part else tables.shown(card))
+            text = getattr(card, part) if part else tables.shown(card)
+            # A file gets it as it is.
+            self.stdout.write(printable(text) if self.stdout.isatty() else text)
 
         server.run(work)

@@ -2,15 +2,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 
 from inference.connections.ollama import OllamaConnection
 from inference.terminal import server
+from inference.terminal.command import ModelCommand
 
 
-class Command(BaseCommand):
+class Command(ModelCommand):
     help = "Take a model out of the server's memory."
-    requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("model")

@@ -4,7 +4,7 @@ import pytest
 
 from inference import errors
 from inference.server.conf import WrongSetting
-from inference.terminal.server import sentence, server_url
+from inference.terminal.server import connection_spec, sentence, server_url
 
 
 @pytest.mark.parametrize(
@@ -34,8 +34,20 @@ def test_nonsense_is_refused() -> None:
         (errors.WrongService("http://x"), "does not speak Ollama's API"),
         (errors.ConnectionLost("http://x"), "the connection to http://x broke"),
         (errors.UpstreamRefused(500, "the disk is full"), "the disk is full"),
-        (errors.QueueFull(), "the server refused"),
+        (errors.QueueFull(), "the server is busy"),
+        (errors.BadCredentials(401, "no"), "the server wants a key"),
+        (errors.BadCredentials(403, "it is only attached"), "it is only attached"),
+        (errors.RunnerDied("qwen3"), "the process that held qwen3 ended"),
+        (errors.GenerationStopped(), "the server refused: GenerationStopped"),
     ],
 )
 def test_every_failure_is_a_sentence(error: errors.InferenceError, words: str) -> None:
     assert words in sentence(error)
+
+
+def test_the_key_is_ours_or_ollama_s() -> None:
+    assert connection_spec({}).key is None
+    assert connection_spec({"OLLAMA_API_KEY": " theirs "}).key == "theirs"
+    assert connection_spec({"HEARTH_API_KEY": "ours", "OLLAMA_API_KEY": "theirs"}).key == "ours"
+    with pytest.raises(WrongSetting, match="no header can carry"):
+        connection_spec({"HEARTH_API_KEY": "a\nb"})

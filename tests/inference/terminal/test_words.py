@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from inference.terminal.words import moment_in_words, size_in_words, span_in_words
+from inference.terminal.words import duration_in_words, moment_in_words, size_in_words, span_in_words
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 
@@ -38,3 +38,14 @@ def test_moments_lie_on_either_side_of_now() -> None:
     assert moment_in_words(NOW + timedelta(minutes=4), now=NOW) == "4 minutes from now"
     assert moment_in_words(NOW + timedelta(days=290 * 365), now=NOW) == "Forever"
     assert moment_in_words(None, never="Forever") == "Forever"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0, "0s"), (0.0000123, "12.3µs"), (0.1074, "107.4ms"), (0.9999, "999.9ms"), (4.535599, "4.536s"), (60, "1m0s"),
+        (62.5, "1m2.5s"), (3661, "1h1m1s"), (59.9999, "1m0s"),
+    ],
+)  # fmt: skip
+def test_durations(seconds: float, words: str) -> None:
+    assert duration_in_words(seconds) == words
