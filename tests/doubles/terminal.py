@@ -67,6 +67,10 @@ class Terminal:
         self._process.wait()
         os.close(self._ours)
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def type(self, text: str) -> None:
         os.write(self._ours, text.encode())
 
