@@ -59,6 +59,7 @@ __all__ = [
     "models_at_hand",
     "models_of_connection",
     "pull_model",
+    "rerank",
     "remove_upload",
     "runners",
     "send_chunk",
@@ -121,6 +122,22 @@ async def embed(model: str, texts: Sequence[str]) -> npt.NDArray[np.float32]:
     batches = [
         await backend.embed(texts[start : start + N_TEXTS_PER_REQUEST], offer.model)
         for start in range(0, len(texts), N_TEXTS_PER_REQUEST)
+    ]
+    return np.concatenate(batches)
+
+
+async def rerank(model: str, query: str, documents: Sequence[str]) -> npt.NDArray[np.float32]:
+    """Return how well each document answers a query: shape (n_documents,), float32, higher is better.
+
+    The built-in server's scores run from 0 to 1. Of a document that is too long, the beginning is read.
+    """
+    offer = await catalog.find_offer(model)
+    backend = await backend_for(offer.spec)
+    if not query or not documents:
+        raise InvalidRequest("nothing to rank")
+    batches = [
+        await backend.rank(query, documents[start : start + N_TEXTS_PER_REQUEST], offer.model)
+        for start in range(0, len(documents), N_TEXTS_PER_REQUEST)
     ]
     return np.concatenate(batches)
 

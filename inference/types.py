@@ -10,7 +10,7 @@ from uuid import UUID
 
 Role = Literal["system", "user", "assistant", "tool"]
 ConnectionKind = Literal["builtin", "ollama", "openai"]
-Capability = Literal["completion", "embedding", "vision", "tools", "thinking"]
+Capability = Literal["completion", "embedding", "reranking", "vision", "tools", "thinking"]
 FinishReason = Literal["stop", "length", "tool_calls", "load", "unload"]
 Think = bool | Literal["low", "medium", "high"]
 Priority = Literal["person", "idle"]

@@ -24,6 +24,8 @@ class Backend(Protocol):
 
     async def embed(self, texts: Sequence[str], model: ModelInfo) -> npt.NDArray[np.float32]: ...
 
+    async def rank(self, query: str, documents: Sequence[str], model: ModelInfo) -> npt.NDArray[np.float32]: ...
+
 
 async def backend_for(spec: ConnectionSpec) -> Backend:
     if spec.kind == "openai":

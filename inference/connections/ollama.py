@@ -16,7 +16,7 @@ from inference.conf import DEFAULT_NUM_CTX, EMBED_TIMEOUT_S, LIST_TIMEOUT_S, REA
 from inference.connections.http import UpstreamHttp
 from inference.connections.streams import chat_events
 from inference.connections.uploads import UploadConnection
-from inference.dialects import library, ollama
+from inference.dialects import library, ollama, ranking
 from inference.dialects.embeddings import matrix
 from inference.dialects.errors import MalformedStream
 from inference.dialects.ndjson import NdjsonDecoder
@@ -128,6 +128,15 @@ class OllamaConnection:
             raise refusal(exc, model.id) from exc
         with self._http.understanding():
             return matrix(body.get("embeddings"), n_rows=len(texts))
+
+    async def rank(self, query: str, documents: Sequence[str], model: ModelInfo) -> npt.NDArray[np.float32]:
+        body = ranking.rank_body(model.name, query, documents)
+        try:
+            answer = await self._http.post("/v1/rerank", body, timeout_s=EMBED_TIMEOUT_S)
+        except UpstreamRefused as exc:
+            raise refusal(exc, model.id) from exc
+        with self._http.understanding():
+            return ranking.scores(answer, n_documents=len(documents))
 
     async def version(self, *, timeout_s: float) -> str:
         body = await self._http.get("/api/version", timeout_s=timeout_s)

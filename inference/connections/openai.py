@@ -12,7 +12,7 @@ import numpy.typing as npt
 from inference.conf import EMBED_TIMEOUT_S, LIST_TIMEOUT_S, ConnectionSpec
 from inference.connections.http import UpstreamHttp
 from inference.connections.streams import chat_events
-from inference.dialects import openai
+from inference.dialects import openai, ranking
 from inference.dialects.embeddings import matrix
 from inference.dialects.openai import OpenAIChatDecoder
 from inference.errors import InferenceError, InvalidRequest, ModelNotFound, UpstreamRefused
@@ -76,6 +76,15 @@ class OpenAIConnection:
             raise refusal(exc, model.id) from exc
         with self._http.understanding():
             return matrix(openai.embeddings(body), n_rows=len(texts))
+
+    async def rank(self, query: str, documents: Sequence[str], model: ModelInfo) -> npt.NDArray[np.float32]:
+        body = ranking.rank_body(model.name, query, documents)
+        try:
+            answer = await self._http.post("/rerank", body, timeout_s=EMBED_TIMEOUT_S)
+        except UpstreamRefused as exc:
+            raise refusal(exc, model.id) from exc
+        with self._http.understanding():
+            return ranking.scores(answer, n_documents=len(documents))
 
 
 def refusal(exc: UpstreamRefused, model: str) -> InferenceError:

@@ -34,7 +34,7 @@ from inference.types import (
     Usage,
 )
 
-CAPABILITIES: frozenset[Capability] = frozenset({"completion", "embedding", "vision", "tools", "thinking"})
+CAPABILITIES: frozenset[Capability] = frozenset({"completion", "embedding", "reranking", "vision", "tools", "thinking"})
 REASONS: dict[str, FinishReason] = {"stop": "stop", "length": "length", "load": "load", "unload": "unload"}
 PROGRESS_KEY = "hearth"
 """The key under which our own server tells why no text comes yet; no other upstream is asked for it."""

@@ -136,7 +136,12 @@ class GgufHeader:
     @property
     def is_embedding(self) -> bool:
         """True for models that turn text into vectors and cannot write any."""
-        return self.pooling_type not in (None, "none") or not self.is_causal
+        return not self.is_reranker and (self.pooling_type not in (None, "none") or not self.is_causal)
+
+    @property
+    def is_reranker(self) -> bool:
+        """True for models that tell how well a document answers a query."""
+        return self.pooling_type == "rank"
 
     @property
     def is_projector(self) -> bool:

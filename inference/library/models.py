@@ -64,6 +64,14 @@ class LibraryModel:
         return "embedding" in self.capabilities
 
     @property
+    def is_reranker(self) -> bool:
+        return "reranking" in self.capabilities
+
+    @property
+    def can_chat(self) -> bool:
+        return "completion" in self.capabilities
+
+    @property
     def is_ours(self) -> bool:
         """True when deleting it through us touches nobody else's files."""
         return self.source in ("folder", "pulled")
@@ -79,6 +87,8 @@ class BrokenModel:
 
 def capabilities_of(header: GgufHeader) -> frozenset[Capability]:
     """Return what a model can do here. Vision and tools are not among it: the engine has neither."""
+    if header.is_reranker:
+        return frozenset({"reranking"})
     if header.is_embedding:
         return frozenset({"embedding"})
     if header.chat_template and "<think>" in header.chat_template:

@@ -80,7 +80,7 @@ class Child:
                 self._dispatch(frame.command())
 
     def _dispatch(self, command: Command) -> None:
-        if command["op"] == "generate" or command["op"] == "embed":
+        if command["op"] in ("generate", "embed", "rank"):
             ticket = self._tickets[command["id"]] = Ticket(command["id"])
             self._to_prepare.put((command, ticket))
         elif command["op"] == "cancel":

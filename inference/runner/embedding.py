@@ -7,7 +7,7 @@ all who have begun, so that it does not wait behind one chunk of each of ten doc
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
@@ -36,8 +36,8 @@ class Embedder(Protocol):
         """Return the first `max_tokens` of a text, ended as the model expects."""
         ...
 
-    def embed(self, texts: Sequence[Sequence[int]]) -> Vectors:
-        """Return one vector per tokenized text, not normalised."""
+    def embed(self, texts: Sequence[Sequence[int]]) -> Vectors | None:
+        """Return one vector per tokenized text, not normalised; None to be called again with the same single text."""
         ...
 
     def fitting(self, texts: Sequence[Sequence[int]]) -> int:
@@ -64,17 +64,29 @@ class EmbedJob:
         return np.concatenate(self.vectors)
 
 
-class EmbeddingQueue:
-    """Owns the jobs that are not finished. Used by one thread."""
+def normalised(vectors: Vectors) -> Vectors:
+    """Scale rows to length one; rows of zeros stay as they are."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return (vectors / np.where(lengths == 0, 1, lengths)).astype(np.float32)
 
-    def __init__(self, embedder: Embedder) -> None:
+
+class EmbeddingQueue:
+    """Owns the jobs that are not finished. Used by one thread.
+
+    Args:
+        finish: Makes of what the model gives what the callers get.
+    """
+
+    def __init__(self, embedder: Embedder, *, finish: Callable[[Vectors], Vectors] = normalised) -> None:
         self._embedder = embedder
+        self._finish = finish
+        self._in_a_text: EmbedJob | None = None
         self._new: deque[EmbedJob] = deque()
         self._begun: deque[EmbedJob] = deque()
 
     @property
     def has_work(self) -> bool:
-        return bool(self._new or self._begun)
+        return bool(self._in_a_text or self._new or self._begun)
 
     def submit(self, job: EmbedJob) -> None:
         self._new.append(job)
@@ -83,13 +95,17 @@ class EmbeddingQueue:
         """Embed some texts of the job whose turn it is; return the job when that finished it."""
         if not self.has_work:
             return None
-        job = (self._new or self._begun).popleft()
+        job, self._in_a_text = self._in_a_text or (self._new or self._begun).popleft(), None
         if job.ticket.is_cancelled:
             return None
         rest = job.texts[job.n_done :]
         if rest:
             n_texts = self._embedder.fitting(rest)
-            job.vectors.append(normalised(self._embedder.embed(rest[:n_texts])))
+            vectors = self._embedder.embed(rest[:n_texts])
+            if vectors is None:
+                self._in_a_text = job
+                return None
+            job.vectors.append(self._finish(vectors))
             job.n_done += n_texts
         if job.n_done == len(job.texts):
             return job
@@ -105,12 +121,6 @@ def fitting_padded(texts: Sequence[Sequence[int]], n_tokens: int) -> int:
         if index and (index + 1) * longest > n_tokens:
             return index
     return len(texts)
-
-
-def normalised(vectors: Vectors) -> Vectors:
-    """Scale rows to length one; rows of zeros stay as they are."""
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return (vectors / np.where(lengths == 0, 1, lengths)).astype(np.float32)
 
 
 class EmbeddingWorker:
@@ -134,7 +144,10 @@ class EmbeddingWorker:
             if len(tokens) <= limit:
                 continue
             if not command["truncate"]:
-                raise InvalidRequest(f"a text has {len(tokens):,} tokens, but the model takes {limit:,}")
+                raise InvalidRequest(
+                    f"the input length exceeds the context length: a text has {len(tokens):,} tokens, "
+                    f"but the model takes {limit:,}"
+                )
             texts[index] = self._embedder.shortened(tokens)
         return partial(self._start, EmbedJob(ticket, texts))
 
@@ -145,6 +158,6 @@ class EmbeddingWorker:
         reply = EmbeddedReply(type="embedded", id=job.ticket.id, n_dims=self._embedder.n_dims, n_tokens=job.n_tokens)
         return [encode_frame(reply, job.stacked(self._embedder.n_dims).tobytes())]
 
-    def _start(self, job: EmbedJob) -> list[bytes]:
+    def _start(self, job: EmbedJob) -> Sequence[bytes]:
         self._queue.submit(job)
         return []

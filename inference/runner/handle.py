@@ -36,6 +36,7 @@ from inference.runner.protocol import (
     FrameDecoder,
     GenerateCommand,
     LoadCommand,
+    RankCommand,
     Reply,
     WireError,
     WireEvent,
@@ -49,6 +50,7 @@ from inference.runner.types import (
     Embedded,
     GenerateRequest,
     Queued,
+    Ranked,
     RunnerEvent,
     RunnerFacts,
     RunnerFinished,
@@ -61,6 +63,7 @@ __all__ = [
     "Embedded",
     "GenerateRequest",
     "Queued",
+    "Ranked",
     "RunnerEvent",
     "RunnerFacts",
     "RunnerFinished",
@@ -75,6 +78,9 @@ _without_tiles = False
 
 STOP_GRACE_S = 2.0
 READ_BYTES = 1 << 20
+
+Reported = RunnerEvent | Embedded | Ranked
+"""What a process may report about one request."""
 
 
 class RunnerHandle:
@@ -167,8 +173,8 @@ class RunnerHandle:
         with self._mailbox() as (number, mailbox):
             self._send(_generate_command(number, request), _images(request))
             while not isinstance(event := await mailbox.take(), RunnerFinished):
-                if isinstance(event, Embedded):
-                    raise RuntimeError("the runner answered a question with vectors")
+                if isinstance(event, Embedded | Ranked):
+                    raise RuntimeError("the runner answered a question with numbers")
                 yield event
         # Callers rarely ask again after the last event, and its place must not stay open for that.
         yield event
@@ -185,6 +191,20 @@ class RunnerHandle:
             event = await mailbox.take()
             if not isinstance(event, Embedded):
                 raise RuntimeError("the runner answered texts with a generation")
+            return event
+
+    async def rank(self, query: str, documents: Sequence[str], *, truncate: bool = True) -> Ranked:
+        """Return how well each of some documents answers a query.
+
+        Raises:
+            InvalidRequest: The query leaves no room for a document, or a document is too long and `truncate` is off.
+            RunnerDied: The process ended before the answer came.
+        """
+        with self._mailbox() as (number, mailbox):
+            self._send(RankCommand(op="rank", id=number, query=query, documents=list(documents), truncate=truncate))
+            event = await mailbox.take()
+            if not isinstance(event, Ranked):
+                raise RuntimeError("the runner answered a query with something else than scores")
             return event
 
     async def stop(self) -> None:
@@ -247,6 +267,9 @@ class RunnerHandle:
         elif reply["type"] == "embedded" and (mailbox := self._mailboxes.get(reply["id"])) is not None:
             vectors = np.frombuffer(frame.raw, np.float32).reshape(-1, reply["n_dims"])
             mailbox.put(Embedded(vectors=vectors, n_tokens=reply["n_tokens"]))
+        elif reply["type"] == "ranked" and (mailbox := self._mailboxes.get(reply["id"])) is not None:
+            scores = np.frombuffer(frame.raw, np.float32)
+            mailbox.put(Ranked(scores=scores, n_tokens=reply["n_tokens"], n_shortened=reply["n_shortened"]))
 
     @contextlib.contextmanager
     def _mailbox(self) -> Iterator[tuple[int, _Mailbox]]:
@@ -289,11 +312,11 @@ class _Mailbox:
     """The events of one request that nobody has taken yet."""
 
     def __init__(self) -> None:
-        self._events: deque[RunnerEvent | Embedded] = deque()
+        self._events: deque[Reported] = deque()
         self._error: InferenceError | None = None
         self._arrived = asyncio.Event()
 
-    def put(self, event: RunnerEvent | Embedded) -> None:
+    def put(self, event: Reported) -> None:
         last = self._events[-1] if self._events else None
         if isinstance(last, TextDelta) and isinstance(event, TextDelta):
             event = TextDelta(content=last.content + event.content, thinking=last.thinking + event.thinking)
@@ -305,7 +328,7 @@ class _Mailbox:
         self._error = error
         self._arrived.set()
 
-    async def take(self) -> RunnerEvent | Embedded:
+    async def take(self) -> Reported:
         await self._arrived.wait()
         if self._events:
             event = self._events.popleft()

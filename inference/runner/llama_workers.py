@@ -1,35 +1,28 @@
-"""Load a GGUF file as a chat model or as an embedding model."""
+"""Load a GGUF file as what it is: a chat model, an embedding model or a reranker."""
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from inference.errors import InvalidRequest, ModelLoadFailed
-from inference.library.adapters import check_adapter
-from inference.library.gguf import GgufHeader, read_header
+from inference.library.gguf import read_header
 from inference.runner.constraint import Constraint, Constraints
-from inference.runner.embedding import EmbeddingWorker, Vectors
 from inference.runner.engine import Engine, Request
-from inference.runner.native import Adapters, Context, ContextShape, Model, NativeLog
+from inference.runner.llama_embedding import EmbedderBesideChats, embedding_worker, ranking_worker
+from inference.runner.llama_loading import LoadedModel, load_model
+from inference.runner.native import ContextShape
 from inference.runner.options import checked_options
-from inference.runner.protocol import Command, GenerateCommand, WireFacts, WireSpec
+from inference.runner.protocol import Command, GenerateCommand, WireSpec
 from inference.runner.templates import ChatTemplate, Rendered, TemplateProcess
 from inference.runner.types import IDLE_PATIENCE_S
 from inference.runner.worker import Start, Ticket, Worker, step_frames, unsupported
 from inference.types import ChatMessage
 
 CHAT_BATCH_ROWS = 512
-EMBED_BATCH_ROWS = 512
-EMBED_SEQUENCES = 16
-MAX_TEXT_TOKENS = 8192
-POOLING = {"mean": 1, "cls": 2, "last": 3}
-"""Source: llama.h, `llama_pooling_type`. Models that name none of their own get the mean."""
 
 ROLES = ("system", "user", "assistant", "tool")
 
@@ -40,32 +33,22 @@ def load_llama(spec: WireSpec) -> Worker:
     header = read_header(path, check_vocabulary=True)
     if header.is_projector or header.is_adapter:
         raise ModelLoadFailed(spec["model"], "the file is a part that belongs to another model")
-    if header.pooling_type == "rank":
-        raise ModelLoadFailed(spec["model"], "the file is a reranker, which neither chats nor embeds")
-    if header.is_embedding and not spec["embedding"]:
-        raise ModelLoadFailed(spec["model"], "the file is an embedding model, which cannot chat")
-    for adapter in spec["adapters"]:
-        check_adapter(spec["model"], Path(adapter), path)
-    log = NativeLog()
+    if header.is_reranker:
+        return ranking_worker(load_model(spec, header))
     if spec["embedding"]:
-        return _embedding_worker(spec, header, log)
+        return embedding_worker(load_model(spec, header))
+    if header.is_embedding:
+        raise ModelLoadFailed(spec["model"], "the file is an embedding model, which cannot chat")
     templates = TemplateProcess()
     templates.start()  # it gets ready while the weights are read
-    return ChatWorker(spec, header, templates, log)
-
-
-def _embedding_worker(spec: WireSpec, header: GgufHeader, log: NativeLog) -> EmbeddingWorker:
-    model = _model(spec, log)
-    embedder = LlamaEmbedder(model, spec, header, log)
-    facts = _facts(spec, header, model, n_ctx=embedder.max_tokens, n_slots=1)
-    return EmbeddingWorker(embedder, facts | {"is_embedding": True, "max_text_tokens": embedder.max_tokens})
+    return ChatWorker(load_model(spec, header), templates)
 
 
 class ChatWorker:
     """A chat model at work."""
 
-    def __init__(self, spec: WireSpec, header: GgufHeader, templates: TemplateProcess, log: NativeLog) -> None:
-        model = _model(spec, log)
+    def __init__(self, loaded: LoadedModel, templates: TemplateProcess) -> None:
+        spec, model = loaded.spec, loaded.model
         if model.has_encoder:
             raise ModelLoadFailed(spec["model"], "models with an encoder and a decoder are not supported")
         n_ctx = min(spec["n_ctx"], model.n_ctx_train)
@@ -74,24 +57,27 @@ class ChatWorker:
             n_ctx=n_ctx * n_slots,
             n_sequences=n_slots,
             n_batch=max(min(CHAT_BATCH_ROWS, n_ctx * n_slots), n_slots),
-            n_threads=_n_threads(spec),
+            n_threads=loaded.n_threads,
             kv_type=spec["kv_type"],
             flash_attention=spec["flash_attention"],
         )
-        self.facts = _facts(spec, header, model, n_ctx=n_ctx, n_slots=n_slots)
+        self.facts = loaded.facts(n_ctx=n_ctx, n_slots=n_slots)
         self._model = model
-        self._template = ChatTemplate(model, header.chat_template, templates)
+        self._template = ChatTemplate(model, loaded.header.chat_template, templates)
         self._constraints = Constraints(model.vocabulary)
-        context = Context(model, shape, log, adapters=_adapters(spec, model, log))
+        self._embedding = EmbedderBesideChats(loaded)
+        context = loaded.context(shape)
         context.warm_up()
         self._engine = Engine(model, context, n_slots=n_slots, n_ctx=n_ctx, max_queue=spec["max_queue"])
         templates.render("", {})  # the first question must not wait for that process to be up
 
     @property
     def has_work(self) -> bool:
-        return self._engine.has_work
+        return self._engine.has_work or self._embedding.has_work
 
     def prepare(self, command: Command, ticket: Ticket) -> Start:
+        if command["op"] == "embed":
+            return self._embedding.prepare(command, ticket)
         if command["op"] != "generate":
             raise unsupported(command)
         options = checked_options(command["options"])
@@ -112,7 +98,7 @@ class ChatWorker:
         return partial(self._start, request)
 
     def step(self) -> list[bytes]:
-        return step_frames(self._engine.step())
+        return [*step_frames(self._engine.step()), *self._embedding.step()]
 
     def _start(self, request: Request) -> list[bytes]:
         return step_frames(self._engine.submit(request))
@@ -146,79 +132,3 @@ class ChatWorker:
             raise InvalidRequest("the prompt is empty")
         if n_tokens >= n_ctx:
             raise InvalidRequest(f"the prompt has {n_tokens:,} tokens, but the context window holds {n_ctx:,}")
-
-
-class LlamaEmbedder:
-    """Embeds with llama.cpp: each text is one sequence of a batch, pooled by the model's own rule."""
-
-    def __init__(self, model: Model, spec: WireSpec, header: GgufHeader, log: NativeLog) -> None:
-        self.n_dims = model.n_dims
-        self.max_tokens = min(spec["n_ctx"], model.n_ctx_train, MAX_TEXT_TOKENS)
-        self._model = model
-        rows = max(self.max_tokens, min(EMBED_BATCH_ROWS, model.n_ctx_train))
-        shape = ContextShape(
-            n_ctx=rows,
-            n_sequences=EMBED_SEQUENCES,
-            n_batch=rows,
-            n_threads=_n_threads(spec),
-            pooling=POOLING.get(header.pooling_type or "", POOLING["mean"]),
-            flash_attention=spec["flash_attention"],
-        )
-        self._context = Context(model, shape, log, adapters=_adapters(spec, model, log))
-        self._context.warm_up()
-        self._rows_per_step = min(rows, EMBED_BATCH_ROWS)
-
-    def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
-        return [self._tokens(text) for text in texts]
-
-    def shortened(self, tokens: list[int]) -> list[int]:
-        return tokens[: self.max_tokens - 1] + tokens[-1:]
-
-    def fitting(self, texts: Sequence[Sequence[int]]) -> int:
-        n_rows = 0
-        for index, tokens in enumerate(texts[:EMBED_SEQUENCES]):
-            n_rows += len(tokens)
-            if index and n_rows > self._rows_per_step:
-                return index
-        return min(len(texts), EMBED_SEQUENCES)
-
-    def embed(self, texts: Sequence[Sequence[int]]) -> Vectors:
-        batch = self._context.batch
-        batch.clear()
-        self._context.forget_all()
-        for sequence, tokens in enumerate(texts):
-            batch.add(sequence, 0, np.array(tokens, np.int32), output_last=True)
-        self._context.decode()
-        return np.stack([self._context.pooled_embedding(sequence) for sequence in range(len(texts))])
-
-    def _tokens(self, text: str) -> list[int]:
-        tokens = self._model.tokenize(text, parse_special=False, add_special=True)
-        return tokens or [max(self._model.eos, self._model.bos, 0)]
-
-
-def _model(spec: WireSpec, log: NativeLog) -> Model:
-    return Model(spec["model"], Path(spec["path"]), log, n_gpu_layers=spec["n_gpu_layers"])
-
-
-def _adapters(spec: WireSpec, model: Model, log: NativeLog) -> Adapters | None:
-    return Adapters(model, [Path(path) for path in spec["adapters"]], log) if spec["adapters"] else None
-
-
-def _facts(spec: WireSpec, header: GgufHeader, model: Model, *, n_ctx: int, n_slots: int) -> WireFacts:
-    return WireFacts(
-        architecture=header.architecture,
-        n_ctx=n_ctx,
-        n_ctx_train=model.n_ctx_train,
-        n_slots=n_slots,
-        n_params=model.n_params,
-        size_bytes=model.size_bytes,
-        n_vocab=model.n_vocab,
-        n_dims=model.n_dims,
-        has_chat_template=header.chat_template is not None,
-        is_embedding=False,
-        max_text_tokens=0,
-    )
-
-
-def _n_threads(spec: WireSpec) -> int:
-    return spec["n_threads"] or len(os.sched_getaffinity(0))

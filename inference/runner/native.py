@@ -18,6 +18,7 @@ import numpy.typing as npt
 from llama_cpp import llama_cpp
 
 from inference.errors import ModelLoadFailed
+from inference.library.gguf import PoolingName
 from inference.runner.grammar import Vocabulary
 from inference.runner.templates import VocabularyMarks
 from inference.runner.types import KvType
@@ -37,6 +38,9 @@ FLASH_ATTENTION = {
     False: llama_cpp.LLAMA_FLASH_ATTN_TYPE_DISABLED,
     True: llama_cpp.LLAMA_FLASH_ATTN_TYPE_ENABLED,
 }
+
+POOLING: Mapping[PoolingName, int] = {"mean": 1, "cls": 2, "last": 3, "rank": 4}
+"""Source: llama.h, `llama_pooling_type`."""
 
 LOG_LEVEL_WARN, LOG_LEVEL_ERROR = 3, 4
 VISIBLE_CONTROL_TOKENS = frozenset({b"<think>", b"</think>"})
@@ -84,6 +88,8 @@ class Model:
         self.n_params: int = llama_cpp.llama_model_n_params(pointer)
         self.size_bytes: int = llama_cpp.llama_model_size(pointer)
         self.n_dims: int = llama_cpp.llama_model_n_embd_out(pointer)
+        self.n_scores: int = llama_cpp.llama_model_n_cls_out(pointer)
+        """How many numbers a reranker gives; reading more of them reads foreign memory."""
         self.has_encoder: bool = llama_cpp.llama_model_has_encoder(pointer)
         self.keeps_every_position: bool = not (
             llama_cpp.llama_model_is_recurrent(pointer) or llama_cpp.llama_model_is_hybrid(pointer)
@@ -92,6 +98,9 @@ class Model:
         self.bos: int = llama_cpp.llama_vocab_bos(self._vocab)
         self.eos: int = llama_cpp.llama_vocab_eos(self._vocab)
         self.adds_bos: bool = llama_cpp.llama_vocab_get_add_bos(self._vocab) and self.bos >= 0
+        self.sep: int = llama_cpp.llama_vocab_sep(self._vocab)
+        self.adds_eos: bool = llama_cpp.llama_vocab_get_add_eos(self._vocab) and self.eos >= 0
+        self.adds_sep: bool = llama_cpp.llama_vocab_get_add_sep(self._vocab) and self.sep >= 0
         self._pieces: dict[int, bytes] = {}
         self.ends: frozenset[int] = frozenset(
             token for token in range(self.n_vocab) if llama_cpp.llama_vocab_is_eog(self._vocab, token)
@@ -192,7 +201,7 @@ class ContextShape:
     Attributes:
         n_ctx: Tokens of all sequences together.
         n_batch: Most rows of one decode.
-        pooling: How a sequence becomes one embedding, in llama.cpp's numbers; None for contexts that predict tokens.
+        pooling: How a sequence becomes one embedding or score; None for contexts that predict tokens.
         kv_type, flash_attention: See `RunnerSpec`.
     """
 
@@ -200,7 +209,7 @@ class ContextShape:
     n_sequences: int
     n_batch: int
     n_threads: int
-    pooling: int | None = None
+    pooling: PoolingName | None = None
     kv_type: KvType = "f16"
     flash_attention: bool | None = None
 
@@ -235,7 +244,7 @@ class Context:
         self._keep_alive = strlen
         if shape.pooling is not None:
             params.embeddings = True
-            params.pooling_type = shape.pooling
+            params.pooling_type = POOLING[shape.pooling]
         else:
             # One row of scores per sequence is all that is ever asked for; the default reserves one per batch row.
             params.n_outputs_max = shape.n_sequences
@@ -248,7 +257,6 @@ class Context:
         self._memory = llama_cpp.llama_get_memory(pointer)
         # Models without a cache (BERT) only know how to encode.
         self._run = llama_cpp.llama_decode if self._memory else llama_cpp.llama_encode
-        self._n_dims = model.n_dims
         self._n_vocab = model.n_vocab
         self.batch = Batch(shape.n_batch)
 
@@ -304,9 +312,10 @@ class Context:
         """Let an empty sequence share the first positions of another."""
         llama_cpp.llama_memory_seq_cp(self._memory, source, target, 0, length)
 
-    def pooled_embedding(self, sequence: int) -> npt.NDArray[np.float32]:
+    def pooled(self, sequence: int, n_dims: int) -> npt.NDArray[np.float32]:
+        """Return what the last decode made of a sequence: `Model.n_dims` numbers, or `n_scores` with pooling `rank`."""
         row = llama_cpp.llama_get_embeddings_seq(self.pointer, sequence)
-        return np.ctypeslib.as_array(row, (self._n_dims,)).copy()
+        return np.ctypeslib.as_array(row, (n_dims,)).copy()
 
 
 class Batch:

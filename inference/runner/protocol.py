@@ -96,6 +96,14 @@ class EmbedCommand(TypedDict):
     truncate: bool
 
 
+class RankCommand(TypedDict):
+    op: Literal["rank"]
+    id: int
+    query: str
+    documents: list[str]
+    truncate: bool
+
+
 class CancelCommand(TypedDict):
     """Nobody waits for this request any more. Also sent after its end, so that the process can forget it."""
 
@@ -103,7 +111,7 @@ class CancelCommand(TypedDict):
     id: int
 
 
-Command = LoadCommand | GenerateCommand | EmbedCommand | CancelCommand
+Command = LoadCommand | GenerateCommand | EmbedCommand | RankCommand | CancelCommand
 
 
 class WireFacts(TypedDict):
@@ -176,7 +184,16 @@ class EmbeddedReply(TypedDict):
     n_tokens: int
 
 
-Reply = ReadyReply | LoadFailedReply | StepReply | EmbeddedReply
+class RankedReply(TypedDict):
+    """The frame's raw bytes are the scores, float32."""
+
+    type: Literal["ranked"]
+    id: int
+    n_tokens: int
+    n_shortened: int
+
+
+Reply = ReadyReply | LoadFailedReply | StepReply | EmbeddedReply | RankedReply
 
 
 class BadFrame(RuntimeError):

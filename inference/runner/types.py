@@ -28,6 +28,7 @@ class RunnerSpec:
         path: The GGUF file; for `onnx` the folder that holds (or is to hold) the built graph.
         n_ctx: Context window of one slot, in tokens; cut to what the model was trained for.
         n_slots: Requests that generate at the same time.
+        embedding: Load it to embed only; a chat model that is loaded without can do both.
         n_threads: None means one per core.
         max_queue: Requests that may wait for a slot; the next one gets QueueFull.
         projector: The mmproj file of a model that sees images.
@@ -160,6 +161,21 @@ class Embedded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ranked:
+    """How well some documents answer a query.
+
+    Attributes:
+        scores: shape (n_documents,), float32, from 0 to 1, in the order of the documents.
+        n_tokens: Tokens of all pairs of query and document together, after truncation.
+        n_shortened: Documents of which only the beginning was read.
+    """
+
+    scores: npt.NDArray[np.float32]
+    n_tokens: int
+    n_shortened: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunnerFacts:
     """What a runner knows about its model once it is loaded.
 
@@ -167,7 +183,7 @@ class RunnerFacts:
         n_ctx: Context window of one slot, as granted.
         n_ctx_train: Context window the model was trained for.
         n_dims: Size of a hidden state, and so of an embedding.
-        max_text_tokens: Longest text that is embedded whole; 0 for chat models.
+        max_text_tokens: Longest text that is embedded or ranked whole; 0 for chat models.
     """
 
     architecture: str

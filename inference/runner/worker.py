@@ -60,5 +60,7 @@ def step_frames(events: Sequence[WireEvent]) -> list[bytes]:
 
 
 def unsupported(command: Command) -> InvalidRequest:
-    what = {"generate": "write text", "embed": "embed texts"}.get(command["op"], command["op"])
+    what = {"generate": "write text", "embed": "embed texts", "rank": "rank documents"}.get(
+        command["op"], command["op"]
+    )
     return InvalidRequest(f"this model is not loaded to {what}")

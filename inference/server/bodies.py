@@ -118,7 +118,7 @@ def parse_chat(body: Mapping[str, Any]) -> AnswerBody:
         stream=typed_field(body, "stream", bool, True),
         think=_think(body),
         options=typed_field(body, "options", dict, {}),
-        keep_alive_s=_keep_alive(body),
+        keep_alive_s=parse_keep_alive(body),
         unsupported=_unsupported(body, ("tools", "format")) | ({"images"} if has_images else frozenset()),
     )
 
@@ -132,7 +132,7 @@ def parse_generate(body: Mapping[str, Any]) -> AnswerBody:
         stream=typed_field(body, "stream", bool, True),
         think=_think(body),
         options=typed_field(body, "options", dict, {}),
-        keep_alive_s=_keep_alive(body),
+        keep_alive_s=parse_keep_alive(body),
         unsupported=_unsupported(body, ("images", "format", "suffix", "context", "template")),
     )
     if parsed.raw and (parsed.system or {"template", "context"} & parsed.unsupported):
@@ -166,7 +166,7 @@ def _embed_body(body: Mapping[str, Any], inputs: Sequence[str]) -> EmbedBody:
         truncate=typed_field(body, "truncate", bool, True),
         dimensions=dimensions or None,
         options=typed_field(body, "options", dict, {}),
-        keep_alive_s=_keep_alive(body),
+        keep_alive_s=parse_keep_alive(body),
     )
 
 
@@ -217,7 +217,8 @@ def _think(body: Mapping[str, Any]) -> bool | None:
     raise InvalidRequest(f'invalid think value: {value!r} (must be "high", "medium", "low", true, or false)')
 
 
-def _keep_alive(body: Mapping[str, Any]) -> float | None:
+def parse_keep_alive(body: Mapping[str, Any]) -> float | None:
+    """Return how many seconds the model shall stay loaded; None when the request does not say."""
     value = body.get("keep_alive")
     if value is None:
         return None

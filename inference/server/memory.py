@@ -41,7 +41,7 @@ def forecast(model: LibraryModel, *, n_ctx: int, n_slots: int) -> Forecast:
     header = model.header
     if header is None:  # The embedded embedder: its weights shrink to a quarter when it is built.
         return Forecast(weights=EMBEDDER_BYTES, cache=0, work=0)
-    cache = 0 if model.is_embedding else _cache_bytes_per_token(header) * n_ctx * n_slots
+    cache = 0 if not model.can_chat else _cache_bytes_per_token(header) * n_ctx * n_slots
     logits = (header.vocabulary_size or 0) * 4 * _LOGIT_ROWS
     return Forecast(weights=model.size_bytes, cache=cache, work=PROCESS_BYTES + logits)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from inference.library.models import LibraryModel
-from inference.runner.types import Embedded, GenerateRequest, RunnerEvent, RunnerFacts, RunnerSpec
+from inference.runner.types import Embedded, GenerateRequest, Ranked, RunnerEvent, RunnerFacts, RunnerSpec
 from inference.server.durations import FOREVER
 from inference.server.sizing import Window
 from inference.types import Priority
@@ -27,6 +27,7 @@ class Runner(Protocol):
 
     def generate(self, request: GenerateRequest) -> AsyncGenerator[RunnerEvent, None]: ...
     async def embed(self, texts: Sequence[str], *, truncate: bool = True) -> Embedded: ...
+    async def rank(self, query: str, documents: Sequence[str], *, truncate: bool = True) -> Ranked: ...
     async def stop(self) -> None: ...
 
 

@@ -83,7 +83,7 @@ class Sizing:
 
     def _choices(self, model: LibraryModel, window: Window) -> list[tuple[int, int]]:
         longest = model.context_length or MAX_CONTEXT
-        if model.is_embedding:
+        if not model.can_chat:
             return [(min(longest, LONGEST_EMBEDDED), EMBEDDING_SLOTS)]
         slots = self.num_parallel
         if window.is_wish and window.n_ctx:

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from django.urls import path, re_path
 
-from inference.server.views import answers, anthropic, basics, embeddings, hearth, library, models, openai, uploads
+from inference.server.views import (
+    answers,
+    anthropic,
+    basics,
+    embeddings,
+    hearth,
+    library,
+    models,
+    openai,
+    ranking,
+    uploads,
+)
 
 urlpatterns = [
     path("", basics.home),
@@ -35,6 +46,7 @@ urlpatterns = [
     path("v1/messages", anthropic.messages),
     path("v1/models", openai.models),
     path("v1/models/<path:name>", openai.model),
+    re_path(r"^(?:v1/)?rerank$", ranking.rerank),
     re_path(r"^v1/", basics.not_implemented),
 ]
 

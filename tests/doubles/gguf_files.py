@@ -127,8 +127,25 @@ def build_slow(path: Path) -> Path:
     return build_scripted(path, COUNTING + " ", endless=True, shape=SLOW)
 
 
-def build_embedding(path: Path, *, n_dims: int = 64, pooling: gguf.PoolingType = gguf.PoolingType.MEAN) -> Path:
-    """Write a BERT-like embedding model with random weights and a word-piece vocabulary of single letters."""
+def build_reranker(path: Path, *, labels: Sequence[str] = (), template: str | None = None) -> Path:
+    """Write a model that gives pairs of texts random scores: one, or one per label."""
+    return build_embedding(path, pooling=gguf.PoolingType.RANK, labels=labels, rerank_template=template)
+
+
+def build_embedding(
+    path: Path,
+    *,
+    n_dims: int = 64,
+    pooling: gguf.PoolingType = gguf.PoolingType.MEAN,
+    labels: Sequence[str] = (),
+    rerank_template: str | None = None,
+    has_head: bool = True,
+) -> Path:
+    """Write a BERT-like embedding model with random weights and a word-piece vocabulary of single letters.
+
+    Args:
+        labels, rerank_template, has_head: For rerankers; without a head the file is incomplete.
+    """
     rng = np.random.default_rng(11)
     context, feed_forward, layers = 512, 128, 2
     writer = gguf.GGUFWriter(path, "bert")
@@ -142,6 +159,10 @@ def build_embedding(path: Path, *, n_dims: int = 64, pooling: gguf.PoolingType =
     writer.add_causal_attention(False)
     writer.add_pooling_type(pooling)
     writer.add_file_type(gguf.LlamaFileType.ALL_F32)
+    if labels:
+        writer.add_classifier_output_labels(list(labels))
+    if rerank_template is not None:
+        writer.add_string("tokenizer.chat_template.rerank", rerank_template)
     letters = [chr(code) for code in range(33, 127)]
     words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *("▁" + letter for letter in letters), *letters]
     writer.add_tokenizer_model("bert")
@@ -159,6 +180,8 @@ def build_embedding(path: Path, *, n_dims: int = 64, pooling: gguf.PoolingType =
     writer.add_tensor("token_types.weight", _noise(rng, 2, n_dims))
     writer.add_tensor("position_embd.weight", _noise(rng, context, n_dims))
     _add_norm(writer, "token_embd_norm", n_dims)
+    if pooling == gguf.PoolingType.RANK and has_head:
+        writer.add_tensor("cls.output.weight", _noise(rng, max(1, len(labels)), n_dims))
     for layer in range(layers):
         block = f"blk.{layer}."
         for name, n_in, n_out in (

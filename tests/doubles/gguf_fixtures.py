@@ -45,6 +45,12 @@ def slow_gguf(gguf_folder: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
+def reranker_gguf(gguf_folder: Path) -> Path:
+    """A model that gives each pair of query and document a score of its own."""
+    return gguf_files.build_reranker(gguf_folder / "reranker.gguf")
+
+
+@pytest.fixture(scope="session")
 def embedding_gguf(gguf_folder: Path) -> Path:
     """An embedding model with 64 dimensions and mean pooling."""
     return gguf_files.build_embedding(gguf_folder / "embedding.gguf")

@@ -355,6 +355,15 @@ def prompt_of(body: JsonObject) -> str:
     return str(body.get("prompt", ""))
 
 
+def ranking_of(body: JsonObject) -> JsonObject:
+    """Return the answer of a rerank route: documents that share words with the query come first."""
+    query = set(body["query"].split())
+    shares = [len(query & set(text.split())) / len(query) for text in body["documents"]]
+    results = [{"index": index, "relevance_score": share} for index, share in enumerate(shares)]
+    results.sort(key=lambda result: -result["relevance_score"])
+    return {"model": body["model"], "object": "list", "results": results}
+
+
 def embedding_of(text: str) -> list[float]:
     """Return a hashed bag of words of length 1: texts that share words lie close together."""
     vector = [0.0] * N_DIMS
@@ -605,6 +614,7 @@ class OpenAIRoutes:
             web.get("/v1/models", self.models),
             web.post("/v1/chat/completions", self.chat),
             web.post("/v1/embeddings", self.embeddings),
+            web.post("/v1/rerank", self.rerank),
         ]
 
     async def models(self, request: web.Request) -> web.Response:
@@ -649,6 +659,9 @@ class OpenAIRoutes:
         data = [{"object": "embedding", "index": i, "embedding": embedding_of(text)} for i, text in enumerate(texts)]
         usage = {"prompt_tokens": len(texts), "total_tokens": len(texts)}
         return web.json_response({"object": "list", "model": body.get("model"), "data": data, "usage": usage})
+
+    async def rerank(self, request: web.Request) -> web.Response:
+        return web.json_response(ranking_of(await request.json()))
 
 
 def openai_usage(n_prompt_tokens: int, n_pieces: int) -> JsonObject:

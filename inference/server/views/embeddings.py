@@ -46,7 +46,7 @@ async def embed_texts(body: EmbedBody, asker: Asker) -> tuple[Embedded | None, f
     """Return the embeddings (None when there was nothing to embed: the model is only loaded) and the loading time."""
     state = get_state()
     model = await asyncio.to_thread(state.catalog.find, body.model)
-    if not model.is_embedding:
+    if not (model.is_embedding or model.can_chat):
         raise NotSupported(f'"{body.model}" does not support embeddings')
     parse_options(body.options, baked={})
     if not body.inputs and body.keep_alive_s == 0:

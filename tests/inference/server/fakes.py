@@ -16,6 +16,7 @@ from inference.library.names import ModelName
 from inference.runner.types import (
     Embedded,
     GenerateRequest,
+    Ranked,
     RunnerEvent,
     RunnerFacts,
     RunnerFinished,
@@ -142,6 +143,11 @@ class FakeRunner:
         self.embedded.append(texts)
         vectors = np.array([[0.5, 0.5, 0.5, 0.5]] * len(texts), dtype=np.float32)
         return Embedded(vectors=vectors, n_tokens=3 * len(texts))
+
+    async def rank(self, query: str, documents: Sequence[str], *, truncate: bool = True) -> Ranked:
+        await self.gate.wait()
+        scores = np.array([1 / (1 + len(document)) for document in documents], dtype=np.float32)
+        return Ranked(scores=scores, n_tokens=5 * len(documents), n_shortened=0)
 
     async def stop(self) -> None:
         await self.stop_gate.wait()

@@ -32,6 +32,13 @@ async def test_the_older_route_gives_one_embedding(server: Server) -> None:
     assert answer == {"embedding": [0.5, 0.5, 0.5, 0.5]}
 
 
+async def test_a_chat_model_embeds_too(server: Server) -> None:
+    answer = (await server.post("/api/embed", model="tiny", input="Hi")).json()
+
+    assert answer["embeddings"] == [[0.5, 0.5, 0.5, 0.5]]
+    assert not server.starter.of("tiny").spec.embedding
+
+
 @pytest.mark.parametrize("given", [None, "", []])
 async def test_no_text_loads_the_model(server: Server, given: object) -> None:
     answer = (await server.post("/api/embed", model="embedder", input=given)).json()
@@ -57,7 +64,6 @@ async def test_no_text_with_keep_alive_zero_unloads_the_model(server: Server) ->
         ({"input": "a", "dimensions": -1}, "dimensions must not be negative"),
         ({"input": "a", "truncate": "no"}, "truncate must be true or false"),
         ({"input": ["a"] * 5000}, "at most 4096"),
-        ({"input": "a", "model": "tiny"}, '"tiny" does not support embeddings'),
     ],
 )
 async def test_a_wrong_request_is_400(server: Server, body: dict[str, object], error: str) -> None:

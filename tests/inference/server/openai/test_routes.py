@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import base64
+import shutil
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -105,8 +107,10 @@ async def test_embeddings_can_be_shortened(server: Server, extra: dict[str, Any]
     assert body["usage"] == {"prompt_tokens": 3, "total_tokens": 3}
 
 
-async def test_a_model_that_chats_does_not_embed(server: Server) -> None:
-    response = await server.post("/v1/embeddings", model="tiny", input="Hi")
+async def test_a_reranker_does_not_embed(server: Server, reranker_gguf: Path) -> None:
+    shutil.copy(reranker_gguf, server.models / "reranker.gguf")
+
+    response = await server.post("/v1/embeddings", model="reranker", input="Hi")
 
     assert response.status_code == 400
     assert "does not support embeddings" in response.json()["error"]["message"]

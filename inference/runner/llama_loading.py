@@ -1,0 +1,57 @@
+"""Load the weights of a GGUF file, and make contexts over them."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from inference.library.adapters import check_adapter
+from inference.library.gguf import GgufHeader
+from inference.runner.native import Adapters, Context, ContextShape, Model, NativeLog
+from inference.runner.protocol import WireFacts, WireSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedModel:
+    """A model in memory, with the adapters that change it."""
+
+    spec: WireSpec
+    header: GgufHeader
+    model: Model
+    adapters: Adapters | None
+    log: NativeLog
+
+    @property
+    def n_threads(self) -> int:
+        return self.spec["n_threads"] or len(os.sched_getaffinity(0))
+
+    def context(self, shape: ContextShape) -> Context:
+        """Raises ModelLoadFailed when there is not enough memory for it."""
+        return Context(self.model, shape, self.log, adapters=self.adapters)
+
+    def facts(self, *, n_ctx: int, n_slots: int) -> WireFacts:
+        return WireFacts(
+            architecture=self.header.architecture,
+            n_ctx=n_ctx,
+            n_ctx_train=self.model.n_ctx_train,
+            n_slots=n_slots,
+            n_params=self.model.n_params,
+            size_bytes=self.model.size_bytes,
+            n_vocab=self.model.n_vocab,
+            n_dims=self.model.n_dims,
+            has_chat_template=self.header.chat_template is not None,
+            is_embedding=False,
+            max_text_tokens=0,
+        )
+
+
+def load_model(spec: WireSpec, header: GgufHeader) -> LoadedModel:
+    """Load a file whose header was read. Raises BadModelFile or ModelLoadFailed."""
+    path, adapters = Path(spec["path"]), [Path(adapter) for adapter in spec["adapters"]]
+    for adapter in adapters:
+        check_adapter(spec["model"], adapter, path)
+    log = NativeLog()
+    model = Model(spec["model"], path, log, n_gpu_layers=spec["n_gpu_layers"])
+    loaded = Adapters(model, adapters, log) if adapters else None
+    return LoadedModel(spec=spec, header=header, model=model, adapters=loaded, log=log)
