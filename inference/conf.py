@@ -57,7 +57,9 @@ class ConnectionSpec:
 def builtin_connection() -> ConnectionSpec:
     """The built-in model server: the connection that is there without configuration."""
     url = settings.HEARTH_INFERENCE_URL.rstrip("/")
-    return ConnectionSpec(name=BUILTIN_NAME, kind="builtin", url=url, prefix=BUILTIN_PREFIX)
+    # It may take several keys, one for each of its clients; ours is the first.
+    key = settings.HEARTH_API_KEY.partition(",")[0].strip() or None
+    return ConnectionSpec(name=BUILTIN_NAME, kind="builtin", url=url, prefix=BUILTIN_PREFIX, key=key)
 
 
 def environment_connections() -> tuple[ConnectionSpec, ...]:

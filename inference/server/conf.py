@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from inference.server.durations import parse_duration
+from inference.server.hosts import is_loopback_address
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 11434
@@ -16,6 +17,10 @@ DEFAULT_KEEP_ALIVE_S = 300.0
 DEFAULT_MAX_QUEUE = 512
 DEFAULT_MAX_LOADED = 3
 DEFAULT_LOAD_TIMEOUT_S = 300.0
+
+SHORTEST_KEY = 16
+_KEY = re.compile(r"[!-+\--~]+")
+"""What fits into a header: ASCII without spaces, and without the comma between keys."""
 
 _HOST_NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.\-]*[A-Za-z0-9_])?|[0-9A-Fa-f:.]+(%\w+)?")
 
@@ -33,6 +38,7 @@ class ServerConfig:
         context_length: Tokens of a model's window when a request names none; None chooses by free memory.
         max_loaded: Models that are loaded at the same time; the embedded embedder does not count.
         ollama_models: The store of an Ollama, only read; None without one.
+        keys: Without one of them nobody is served; none where everybody is.
         origins: Web pages that may call us, beside those of this machine; `*` stands for anything.
         notes: Sentences for the log about variables that are odd but usable.
     """
@@ -47,6 +53,7 @@ class ServerConfig:
     max_loaded: int = DEFAULT_MAX_LOADED
     context_length: int | None = None
     load_timeout_s: float = DEFAULT_LOAD_TIMEOUT_S
+    keys: tuple[str, ...] = field(default=(), repr=False)
     origins: tuple[str, ...] = ()
     is_debug: bool = False
     notes: tuple[str, ...] = ()
@@ -64,6 +71,13 @@ class ServerConfig:
         """Read the environment. Raises WrongSetting."""
         notes: list[str] = []
         host, port = parse_listen_address(environ.get("OLLAMA_HOST", ""), _fallback_port(environ, notes))
+        keys = server_keys(environ)
+        if not keys and not is_loopback_address(host) and not is_on(environ.get("HEARTH_API_OPEN", "")):
+            raise WrongSetting(
+                f"OLLAMA_HOST={host} can be reached from other machines, so clients must bring a key: set "
+                "HEARTH_API_KEY to a long random text, or set HEARTH_API_OPEN=yes where a firewall or a "
+                "private network stands before it."
+            )
         models = environ.get("OLLAMA_MODELS", "").strip()
         return cls(
             data=Path(environ.get("HEARTH_DATA") or "data").expanduser().resolve(),
@@ -76,6 +90,7 @@ class ServerConfig:
             max_loaded=_count(environ, "OLLAMA_MAX_LOADED_MODELS", 0) or DEFAULT_MAX_LOADED,
             context_length=_count(environ, "OLLAMA_CONTEXT_LENGTH", 0) or None,
             load_timeout_s=_duration(environ, "OLLAMA_LOAD_TIMEOUT", DEFAULT_LOAD_TIMEOUT_S) or DEFAULT_LOAD_TIMEOUT_S,
+            keys=keys,
             origins=tuple(filter(None, map(str.strip, environ.get("OLLAMA_ORIGINS", "").split(",")))),
             is_debug=is_on(environ.get("OLLAMA_DEBUG", "")),
             notes=tuple(notes),
@@ -117,6 +132,23 @@ def _fallback_port(environ: Mapping[str, str], notes: list[str]) -> int:
         raise WrongSetting(f"OLLAMA_PORT={port} is no port; write a number from 1 to 65535.")
     notes.append("OLLAMA_PORT is not one of Ollama's variables; write the port into OLLAMA_HOST instead.")
     return port
+
+
+def server_keys(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the keys of HEARTH_API_KEY, or of the file that names it with _FILE. Raises WrongSetting."""
+    name, text = "HEARTH_API_KEY", environ.get("HEARTH_API_KEY", "").strip()
+    file = "" if text else environ.get(f"{name}_FILE", "").strip()
+    if file:
+        try:
+            text = Path(file).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            raise WrongSetting(f"{name}_FILE={file} names a file that cannot be read.") from None
+    keys = tuple(filter(None, map(str.strip, text.split(","))))
+    if any(len(key) < SHORTEST_KEY or not _KEY.fullmatch(key) for key in keys):
+        raise WrongSetting(f"{name} must hold keys of at least {SHORTEST_KEY} letters and digits, without spaces.")
+    if file and not keys:
+        raise WrongSetting(f"{name}_FILE={file} names an empty file.")
+    return keys
 
 
 def _store_folder(text: str) -> Path:

@@ -14,13 +14,23 @@ from inference.server.state import get_state
 GetResponse = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
 
 ALLOWED_METHODS = "GET, HEAD, POST, DELETE, OPTIONS"
-ALLOWED_HEADERS = "Authorization, Content-Type, User-Agent, Accept, X-Requested-With, Hearth-Progress"
+# Source: Ollama's server/routes.go, and what OpenAI's and Anthropic's clients for browsers send.
+ALLOWED_HEADERS = ", ".join((
+    "Authorization", "Content-Type", "User-Agent", "Accept", "X-Requested-With", "Hearth-Progress", "X-Api-Key",
+    "OpenAI-Beta", "OpenAI-Organization", "OpenAI-Project", "Anthropic-Version", "Anthropic-Beta",
+    "Anthropic-Dangerous-Direct-Browser-Access", "Idempotency-Key", "X-Stainless-Arch", "X-Stainless-Async",
+    "X-Stainless-Custom-Poll-Interval", "X-Stainless-Helper-Method", "X-Stainless-Lang", "X-Stainless-OS",
+    "X-Stainless-Package-Version", "X-Stainless-Poll-Helper", "X-Stainless-Retry-Count", "X-Stainless-Runtime",
+    "X-Stainless-Runtime-Version", "X-Stainless-Timeout",
+))  # fmt: skip
 PREFLIGHT_AGE_S = 12 * 3600
+OPEN_PATHS = frozenset({"/"})
+"""Where anybody may see that the server runs, and nothing else."""
 
 
 @async_only_middleware
 def only_known_callers(get_response: GetResponse) -> GetResponse:
-    """Refuse names that do not mean this server, and pages that were not allowed to call it."""
+    """Refuse names that do not mean this server, pages that were not allowed to call it, and those without a key."""
 
     async def middleware(request: HttpRequest) -> HttpResponseBase:
         state = get_state()
@@ -30,7 +40,11 @@ def only_known_callers(get_response: GetResponse) -> GetResponse:
         if origin is not None and not state.origins.allows(origin):
             return error_response(request, 403, "this Origin is not allowed; see OLLAMA_ORIGINS", "origin_refused")
         if request.method == "OPTIONS":
+            # Browsers send it without the key.
             response: HttpResponseBase = _preflight()
+        elif request.path not in OPEN_PATHS and not state.keys.allows(request):
+            response = error_response(request, 401, "unauthorized: send a key as Authorization: Bearer KEY", "no_key")
+            response["WWW-Authenticate"] = "Bearer"
         else:
             response = await get_response(request)
         if origin is not None:

@@ -27,7 +27,14 @@ SHUTDOWN_S = 4.0
 """After this, runners that still live are killed; whoever asked us to end waits 5 s at most."""
 
 _BACKLOG = 1024
-_OUR_VARIABLES = ("HEARTH_DATA", "OLLAMA_", "HF_", "CUDA_VISIBLE_DEVICES")
+_OUR_VARIABLES = (
+    "HEARTH_DATA",
+    "HEARTH_API_KEY",
+    "HEARTH_API_OPEN",
+    "OLLAMA_",
+    "HF_",
+    "CUDA_VISIBLE_DEVICES",
+)
 
 
 class CannotStart(Exception):
@@ -153,10 +160,10 @@ def _tell_start(config: ServerConfig, listener: socket.socket) -> None:
     host, port = listener.getsockname()[:2]
     for note in config.notes:
         logger.warning("%s", note)
-    if not is_loopback_address(host):
+    if not is_loopback_address(host) and not config.keys:
         logger.warning(
-            "%s can be reached from other machines, and nobody has to log in: anybody there may use, add and delete "
-            "models. Set OLLAMA_HOST=127.0.0.1 unless a firewall or a private network stands before it.",
+            "%s can be reached from other machines, and HEARTH_API_OPEN lets anybody there use, add and delete "
+            "models. That is right only where a firewall or a private network stands before it.",
             config.address,
         )
     logger.info("listening on http://%s:%d", f"[{host}]" if ":" in host else host, port)

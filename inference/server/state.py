@@ -14,6 +14,7 @@ from inference.library.pull import Puller
 from inference.library.uploads import Receiver
 from inference.server.conf import ServerConfig
 from inference.server.hosts import HostCheck, OriginCheck
+from inference.server.keys import KeyCheck
 from inference.server.memory import available_bytes
 from inference.server.scheduler import Limits, Scheduler
 from inference.server.seats import StartRunner
@@ -28,6 +29,7 @@ class ServerState:
     receiver: Receiver
     hosts: HostCheck
     origins: OriginCheck
+    keys: KeyCheck
 
 
 _state: ServerState | None = None
@@ -56,6 +58,7 @@ def make_state(config: ServerConfig, start_runner: StartRunner) -> ServerState:
         receiver=Receiver(config.models_folder),
         hosts=HostCheck(config.host),
         origins=OriginCheck(config.origins),
+        keys=KeyCheck(config.keys),
     )
 
 

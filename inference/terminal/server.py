@@ -64,7 +64,8 @@ async def _with_server(spec: ConnectionSpec, work: Callable[[OllamaConnection], 
 def connection_spec(environ: Mapping[str, str]) -> ConnectionSpec:
     """Return how the server is reached that OLLAMA_HOST names, with the key for it. Raises WrongSetting."""
     url = server_url(environ.get("OLLAMA_HOST", ""))
-    key = next((key for name in KEY_VARIABLES if (key := environ.get(name, "").strip())), "")
+    keys = next((keys for name in KEY_VARIABLES if (keys := environ.get(name, "").strip())), "")
+    key = keys.partition(",")[0].strip()  # The built-in server may take several, one for each of its clients.
     if not (key.isascii() and key.isprintable()):
         raise WrongSetting("The key for the server holds characters that no header can carry.")
     # As the built-in one, wherever it is: an Ollama skips our headers, and it is to choose its own context window.

@@ -57,6 +57,13 @@ def test_site_and_model_server_start_without_a_profile() -> None:
     assert {name for name in SERVICES if not profiles_of(name)} == {"web", "inference"}
 
 
+def test_the_model_server_may_start_without_a_key_because_only_the_site_reaches_it() -> None:
+    assert "ports" not in SERVICES["inference"]
+    assert SERVICES["inference"]["environment"]["HEARTH_API_OPEN"] == "yes"
+    for name in ("web", "inference"):
+        assert "HEARTH_API_KEY" in SERVICES[name]["environment"]
+
+
 @pytest.mark.parametrize(("profile", "services"), [("ollama", {"ollama"}), ("scale", {"database", "redis"})])
 def test_a_profile_adds_its_services(profile: str, services: set[str]) -> None:
     assert {name for name in SERVICES if profile in profiles_of(name)} == services
@@ -83,10 +90,10 @@ def test_no_secret_has_a_value_in_the_file() -> None:
                 assert value is None, f"{name} must come from the shell or from .env"
 
 
-def test_the_model_server_is_given_no_secret() -> None:
+def test_the_model_server_is_given_no_secret_but_its_own_key() -> None:
     names = SERVICES["inference"]["environment"]
 
-    assert all(name.startswith("OLLAMA_") for name in names)
+    assert all(name.startswith(("OLLAMA_", "HEARTH_API_")) for name in names)
 
 
 def test_the_site_waits_for_the_model_server() -> None:

@@ -164,6 +164,13 @@ async def test_the_model_server_is_given_no_secret() -> None:
     assert not [name for name in secrets if name in names]
 
 
+def test_a_child_is_given_the_secrets_that_are_meant_for_it() -> None:
+    spec = ChildSpec(name="inference", command=[], own_secrets=("HEARTH_API_KEY",))
+    environment = {"HEARTH_API_KEY": "k", "HEARTH_SECRET_KEY": "s", "OLLAMA_API_KEY": "s"}
+
+    assert inherited_environment(spec, environment) == {"HEARTH_API_KEY": "k"}
+
+
 def test_the_site_is_given_everything_but_the_first_password() -> None:
     spec = ChildSpec(name="web", command=[], knows_secrets=True)
     environment = {"HEARTH_SECRET_KEY": "s", "HEARTH_ADMIN_PASSWORD": "p", "ANYTHING": "x"}

@@ -60,6 +60,7 @@ HEARTH_INFERENCE_LISTEN = env.listen_address("OLLAMA_HOST", ("127.0.0.1", 11434)
 HEARTH_INFERENCE_URL = env.url(
     "HEARTH_INFERENCE_URL", reachable_url(*HEARTH_INFERENCE_LISTEN), ("http", "https"), "http://127.0.0.1:11434"
 )
+HEARTH_API_KEY = env.secret("HEARTH_API_KEY")
 
 
 def _own_names() -> list[str]:

@@ -33,8 +33,8 @@ LOG_LINE_LIMIT_BYTES = 256 * 1024
 # What a process without secrets is given: names, and beginnings of names.
 PUBLIC_NAMES = frozenset({
     "HOME", "LANG", "LANGUAGE", "LOGNAME", "PATH", "SHELL", "TERM", "TMPDIR", "TZ", "USER", "VIRTUAL_ENV",
-    "HEARTH_DATA", "HEARTH_LOG_LEVEL", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy",
-    "no_proxy", "SSL_CERT_DIR", "SSL_CERT_FILE", "HF_HOME",
+    "HEARTH_DATA", "HEARTH_API_OPEN", "HEARTH_LOG_LEVEL", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY",
+    "http_proxy", "https_proxy", "no_proxy", "SSL_CERT_DIR", "SSL_CERT_FILE", "HF_HOME",
 })  # fmt: skip
 PUBLIC_BEGINNINGS = ("CUDA_", "GGML_", "HIP_", "LC_", "LD_", "LLAMA_", "OLLAMA_", "OMP_", "PYTHON", "ROCR_", "XDG_")
 SECRET_WORDS = ("KEY", "TOKEN", "SECRET", "PASSWORD")
@@ -49,12 +49,14 @@ class ChildSpec:
     Attributes:
         environment: Set on top of what the child inherits.
         knows_secrets: Whether it inherits everything, or only what PUBLIC_NAMES and PUBLIC_BEGINNINGS allow.
+        own_secrets: Names of the secrets that are meant for it.
     """
 
     name: str
     command: Sequence[str]
     environment: Mapping[str, str] = field(default_factory=dict)
     knows_secrets: bool = False
+    own_secrets: Sequence[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,8 +90,12 @@ def inherited_environment(spec: ChildSpec, environment: Mapping[str, str]) -> di
     return {
         name: value
         for name, value in environment.items()
-        if (name in PUBLIC_NAMES or name.startswith(PUBLIC_BEGINNINGS)) and not any(w in name for w in SECRET_WORDS)
+        if name in spec.own_secrets or (_is_public(name) and not any(word in name for word in SECRET_WORDS))
     }
+
+
+def _is_public(name: str) -> bool:
+    return name in PUBLIC_NAMES or name.startswith(PUBLIC_BEGINNINGS)
 
 
 class Supervisor:

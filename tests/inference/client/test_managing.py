@@ -33,6 +33,13 @@ async def test_a_model_is_loaded_and_unloaded(upstream: Upstream) -> None:
     assert await client.loaded_models() == ()
 
 
+async def test_the_site_brings_the_first_key_of_its_model_server(upstream: Upstream, settings: Settings) -> None:
+    upstream.api_key = "a-key-of-the-site"
+    settings.HEARTH_API_KEY = "a-key-of-the-site, a-key-of-another-client"
+
+    assert await client.is_built_in_ready()
+
+
 async def test_a_model_is_deleted(upstream: Upstream) -> None:
     await client.delete_model("tiny:latest")
 

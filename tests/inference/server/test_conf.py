@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from inference.server.conf import ServerConfig, WrongSetting
 from inference.server.durations import FOREVER, parse_duration
+
+KEY = "a-key-of-the-site"
+OTHER_KEY = "a-key-of-another-client"
 
 
 @pytest.mark.parametrize(
@@ -43,9 +47,34 @@ def test_what_is_no_duration_is_refused(text: object) -> None:
     ],
 )
 def test_the_address_may_have_any_of_ollama_s_forms(text: str, host: str, port: int) -> None:
-    config = ServerConfig.from_environ({"OLLAMA_HOST": text})
+    config = ServerConfig.from_environ({"OLLAMA_HOST": text, "HEARTH_API_OPEN": "yes"})
 
     assert (config.host, config.port) == (host, port)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "[::]:80", "192.0.2.7", "example.org"])  # noqa: S104
+def test_an_address_that_others_reach_needs_a_key(host: str) -> None:
+    with pytest.raises(WrongSetting) as error:
+        ServerConfig.from_environ({"OLLAMA_HOST": host})
+    config = ServerConfig.from_environ({"OLLAMA_HOST": host, "HEARTH_API_KEY": f"{KEY}, {OTHER_KEY},"})
+
+    assert "HEARTH_API_KEY" in str(error.value)
+    assert "HEARTH_API_OPEN" in str(error.value)
+    assert config.keys == (KEY, OTHER_KEY)
+    assert KEY not in repr(config)
+
+
+@pytest.mark.parametrize("host", ["", "localhost:80", "127.1.2.3", "[::1]"])
+def test_an_address_of_this_machine_alone_needs_none(host: str) -> None:
+    assert ServerConfig.from_environ({"OLLAMA_HOST": host}).keys == ()
+
+
+def test_a_key_may_come_from_a_file(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text(f"{KEY}\n")
+
+    config = ServerConfig.from_environ({"HEARTH_API_KEY_FILE": str(tmp_path / "key")})
+
+    assert config.keys == (KEY,)
 
 
 @pytest.mark.parametrize(
@@ -55,7 +84,9 @@ def test_the_address_may_have_any_of_ollama_s_forms(text: str, host: str, port: 
         {"OLLAMA_HOST": "u:p@host:1"}, {"OLLAMA_HOST": "[::1"}, {"OLLAMA_KEEP_ALIVE": "soon"},
         {"OLLAMA_MAX_QUEUE": "-1"},
         {"OLLAMA_NUM_PARALLEL": "many"}, {"OLLAMA_PORT": "0"}, {"OLLAMA_CONTEXT_LENGTH": "4k"},
-        {"OLLAMA_MODELS": __file__},
+        {"OLLAMA_MODELS": __file__}, {"HEARTH_API_KEY": "short"},
+        {"HEARTH_API_KEY": f"{KEY},geheimnis-für-alle"}, {"HEARTH_API_KEY": "sixteen letters, or more"},
+        {"HEARTH_API_KEY_FILE": "/nowhere"}, {"HEARTH_API_KEY_FILE": os.devnull},
     ],
 )  # fmt: skip
 def test_a_wrong_value_is_named_in_one_sentence(environ: dict[str, str]) -> None:

@@ -207,6 +207,7 @@ def test_a_port_in_use_is_one_sentence(tmp_path: Path, taken_port: int) -> None:
         {"OLLAMA_KEEP_ALIVE": "soon"},
         {"OLLAMA_HOST": "192.0.2.1:0"},
         {"HEARTH_DATA": "/proc/nowhere"},
+        {"OLLAMA_HOST": "0.0.0.0:0"},
     ],
 )
 def test_a_start_that_cannot_be_is_one_sentence(tmp_path: Path, variables: dict[str, str]) -> None:

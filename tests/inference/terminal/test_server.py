@@ -48,6 +48,6 @@ def test_every_failure_is_a_sentence(error: errors.InferenceError, words: str) -
 def test_the_key_is_ours_or_ollama_s() -> None:
     assert connection_spec({}).key is None
     assert connection_spec({"OLLAMA_API_KEY": " theirs "}).key == "theirs"
-    assert connection_spec({"HEARTH_API_KEY": "ours", "OLLAMA_API_KEY": "theirs"}).key == "ours"
+    assert connection_spec({"HEARTH_API_KEY": "ours, another", "OLLAMA_API_KEY": "theirs"}).key == "ours"
     with pytest.raises(WrongSetting, match="no header can carry"):
         connection_spec({"HEARTH_API_KEY": "a\nb"})
