@@ -164,10 +164,14 @@ async def _loaded_of(spec: ConnectionSpec) -> list[LoadedModel]:
         return []
 
 
-async def load_model(model_id: str) -> None:
-    """Load a model into its server's memory; returns once it is there."""
+async def load_model(model_id: str, *, num_ctx: int | None = None) -> None:
+    """Load a model into its server's memory; returns once it is there.
+
+    Args:
+        num_ctx: The context window; None lets the server choose.
+    """
     backend, model = await _ollama_offering(model_id)
-    await backend.load_model(model)
+    await backend.load_model(model, num_ctx)
 
 
 async def unload_model(model_id: str) -> None:

@@ -152,9 +152,9 @@ class OllamaConnection:
     async def loaded_models(self) -> list[LoadedModel]:
         return ollama.loaded_models(await self._http.get("/api/ps", timeout_s=LIST_TIMEOUT_S))
 
-    async def load_model(self, model: ModelInfo) -> None:
+    async def load_model(self, model: ModelInfo, num_ctx: int | None = None) -> None:
         """Load a model into memory; returns once it is there."""
-        await self._order(ollama.load_body(model.name), model)
+        await self._order(ollama.load_body(model.name, num_ctx), model)
 
     async def unload_model(self, model: ModelInfo) -> None:
         await self._order(ollama.unload_body(model.name), model)

@@ -66,6 +66,7 @@ class GenerateBody(TypedDict):
     model: str
     stream: bool
     keep_alive: NotRequired[str | int]
+    options: NotRequired[Options]
 
 
 class EmbedBody(TypedDict):
@@ -130,8 +131,10 @@ def _duration(seconds: float) -> str:
     return f"{f'{seconds:.3f}'.rstrip('0').rstrip('.')}s" if isfinite(seconds) else "-1s"
 
 
-def load_body(name: str) -> GenerateBody:
-    return GenerateBody(model=name, stream=False)
+def load_body(name: str, num_ctx: int | None = None) -> GenerateBody:
+    if num_ctx is None:
+        return GenerateBody(model=name, stream=False)
+    return GenerateBody(model=name, stream=False, options=Options(num_ctx=num_ctx))
 
 
 def unload_body(name: str) -> GenerateBody:

@@ -216,11 +216,11 @@ def test_a_disabled_connection_offers_nothing(
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True):
         root_client.post(f"{LIST}{box.uuid}/disable/")
-    assert "Box" not in root_client.get("/administration/models/list/").content.decode()
+    assert ">Box<" not in root_client.get("/administration/models/list/").content.decode()
 
     with django_capture_on_commit_callbacks(execute=True):
         root_client.post(f"{LIST}{box.uuid}/enable/")
-    assert "Box" in root_client.get("/administration/models/list/").content.decode()
+    assert ">Box<" in root_client.get("/administration/models/list/").content.decode()
 
 
 def test_a_deleted_connection_is_gone(root_client: Client, box: Connection) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
 
 import pytest
@@ -7,11 +8,12 @@ from django.test import Client
 from pytest_django import Settings
 
 from inference.types import PullProgress
-from tests.doubles.upstream import Behaviour, Upstream
+from tests.doubles.upstream import Behaviour, FakeModel, Upstream
 from webui.administration import problems
 from webui.administration.downloads import DOWNLOADS, MAX_RUNNING, Download
 
 PAGE = "/administration/models/"
+GB = 10**9
 
 
 @pytest.fixture(autouse=True)
@@ -35,7 +37,7 @@ def ended(download: Download) -> Download:
 
 
 def test_only_administrators_see_and_change_models(alice_client: Client, upstream: Upstream) -> None:
-    for path in ("", "list/", "stores/", "downloads/"):
+    for path in ("", "list/", "memory/", "stores/", "downloads/", "uploads/", "calculator/"):
         assert alice_client.get(PAGE + path).status_code == 404
     for path in ("load/", "unload/", "delete/", "attach/", "pull/"):
         assert alice_client.post(PAGE + path, {"model": "tiny:latest", "path": "/x", "name": "x"}).status_code == 404
@@ -44,11 +46,12 @@ def test_only_administrators_see_and_change_models(alice_client: Client, upstrea
     assert list(DOWNLOADS) == []
 
 
-def test_the_page_offers_the_three_ways_to_a_model(root_client: Client) -> None:
+def test_the_page_offers_the_ways_to_a_model(root_client: Client) -> None:
     page = text(root_client, PAGE)
 
     for action in ("pull/", "attach/"):
         assert f'action="{PAGE}{action}"' in page
+    assert f'data-begin-url="{PAGE}uploads/begin/"' in page
     assert 'href="/administration/connections/add/"' in page
 
 
@@ -58,7 +61,7 @@ def test_models_are_listed_with_their_facts(root_client: Client) -> None:
     assert "tiny:latest" in listed
     assert "70B" in listed
     assert "Q4_K_M" in listed
-    assert "context 131072" in listed
+    assert "context 128k" in listed
     assert "for documents" in listed
 
 
@@ -88,6 +91,101 @@ def test_without_any_model_the_page_says_what_to_do(root_client: Client, upstrea
     upstream.models.clear()
 
     assert "No model yet" in text(root_client, f"{PAGE}list/")
+
+
+def test_the_verdict_stands_beside_each_model(root_client: Client, upstream: Upstream) -> None:
+    smaller = {"context_length": 4096, "n_slots": 1, "weights_bytes": 6 * GB, "cache_bytes": GB, "work_bytes": 0}
+    upstream.models = [
+        FakeModel(name="small:latest", size_bytes=2 * GB),
+        FakeModel(name="middle:latest", size_bytes=9 * GB, verdict={"best": smaller}),
+        FakeModel(name="large:latest", size_bytes=40 * GB, verdict={"quantization": "Q3_K_M"}),
+        FakeModel(name="giant:latest", size_bytes=400 * GB),
+    ]
+    upstream.memory_bytes = 8 * GB
+
+    small, middle, large, giant = text(root_client, f"{PAGE}list/").split('<li class="list__item model')[1:]
+
+    assert "Fits with a context of 8k; 4 answers at once" in small
+    assert "weights 1.9\xa0GB" in small
+    assert "Does not fit: needs 8.9\xa0GB of memory, 7.5\xa0GB are free" in middle
+    assert "It fits with a context of 4k; 1 answer at once." in middle
+    assert 'name="context" value="4096"' in middle
+    assert "The best version of it that fits is Q3_K_M." in large
+    assert "No common quantization of it fits." in giant
+    for out_of_reach in (large, giant):
+        assert out_of_reach.startswith(" model--out")
+        assert "load_model" not in out_of_reach
+        assert "/models/load/" not in out_of_reach
+
+
+def test_disk_and_memory_are_told(root_client: Client, upstream: Upstream) -> None:
+    listed = text(root_client, f"{PAGE}list/")
+
+    assert "11.2\xa0GB of models" in listed
+    assert "83.8\xa0GB of 93.1\xa0GB disk free" in listed
+    assert "7.5\xa0GB of 14.9\xa0GB memory free" in listed
+
+
+@pytest.mark.parametrize(
+    ("source", "words"), [("attached", "deleted where it lies"), ("ollama", "store"), ("embedded", "comes with Hearth")]
+)
+def test_what_is_not_ours_cannot_be_deleted_and_says_why(
+    source: str, words: str, root_client: Client, upstream: Upstream
+) -> None:
+    upstream.models = [FakeModel(name="theirs:latest", source=source)]
+
+    listed = text(root_client, f"{PAGE}list/")
+
+    assert words in listed
+    assert "/models/delete/" not in listed
+
+
+def test_a_server_without_our_library_is_listed_all_the_same(root_client: Client, upstream: Upstream) -> None:
+    """An Ollama behind HEARTH_INFERENCE_URL."""
+    upstream.disk = {}
+    upstream.memory_bytes = -1
+
+    assert "tiny:latest" in text(root_client, f"{PAGE}list/")
+
+
+def test_memory_is_shown_live_with_the_forecast_beside_it(root_client: Client, upstream: Upstream) -> None:
+    assert "In memory" not in text(root_client, f"{PAGE}memory/")
+    upstream.loaded.add("tiny:latest")
+
+    response = root_client.get(f"{PAGE}memory/?seen=")
+    shown = response.content.decode()
+
+    assert "3.7\xa0GB taken, 3.7\xa0GB expected" in shown
+    assert "Idle" in shown
+    assert "stays until" in shown
+    assert "data-live" in shown
+    assert response.headers["HX-Trigger"] == "models-changed"
+    assert "HX-Trigger" not in root_client.get(f"{PAGE}memory/?seen=tiny:latest%3Dready").headers
+
+
+def test_the_memory_of_a_dead_server_is_simply_not_there(root_client: Client, settings: Settings) -> None:
+    with Upstream() as gone:
+        settings.HEARTH_INFERENCE_URL = gone.url
+
+    assert "In memory" not in text(root_client, f"{PAGE}memory/")
+
+
+def test_a_model_is_loaded_with_the_context_that_fits(root_client: Client, upstream: Upstream) -> None:
+    text(root_client, f"{PAGE}load/", {"model": "tiny:latest", "context": "2048"})
+
+    assert upstream.last("/api/generate").body["options"] == {"num_ctx": 2048}
+
+
+def test_unfinished_uploads_are_listed(root_client: Client, upstream: Upstream) -> None:
+    upstream.uploads = [
+        {"id": str(uuid.UUID(int=7)), "name": "a&b.gguf", "size_bytes": 4 * GB, "received_bytes": GB, "chunk_bytes": 9}
+    ]
+
+    shown = text(root_client, f"{PAGE}uploads/")
+
+    assert "a&amp;b.gguf" in shown
+    assert "953.7\xa0MB of 3.7\xa0GB" in shown
+    assert f"/uploads/{uuid.UUID(int=7)}/remove/" in shown
 
 
 def test_a_model_is_loaded_and_unloaded(root_client: Client, upstream: Upstream) -> None:
@@ -239,6 +337,51 @@ def test_only_some_downloads_run_at_once(root_client: Client, upstream: Upstream
 
     assert response.status_code == 422
     assert "Wait until one of the running downloads has ended." in response.content.decode()
+
+
+def test_a_new_try_takes_the_place_of_the_failed_one(root_client: Client, upstream: Upstream) -> None:
+    upstream.pull_steps = [{"error": "not enough disk space"}]
+    ended(DOWNLOADS.start("qwen3:4b"))
+    upstream.pull_steps = []
+
+    again = ended(DOWNLOADS.start("qwen3:4b"))
+
+    assert list(DOWNLOADS) == [again]
+    assert again.state == "finished"
+
+
+def test_a_page_that_stays_gets_its_downloads_in_place(root_client: Client, upstream: Upstream) -> None:
+    headers = {"HX-Request": "true"}
+    started = root_client.post(f"{PAGE}pull/", {"name": "qwen3:4b"}, headers=headers).content.decode()
+    refused = root_client.post(f"{PAGE}pull/", {"name": ""}, headers=headers).content.decode()
+
+    assert 'id="pull-form"' in started
+    assert 'hx-swap-oob="true"' in started
+    assert "qwen3:4b" in started
+    assert "This field is required." in refused
+
+
+def test_speed_and_time_left_are_those_of_the_last_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    download = Download("x")
+
+    def come(at: float, completed: int) -> None:
+        nonlocal now
+        now = at
+        download._take(PullProgress(status="pulling a", total_bytes=1000, completed_bytes=completed))
+
+    come(0, 400)  # Was there before: it did not come over the line.
+    assert (download.speed_bytes_s, download.remaining_s) == (None, None)
+    come(2, 440)
+    assert (download.speed_bytes_s, download.remaining_s) == (20, 28)
+    come(20, 800)
+    come(22, 900)
+    assert (download.speed_bytes_s, download.remaining_s) == (50, 2)
+    now = 30.0
+    come(40, 900)
+    come(51, 900)
+    assert (download.speed_bytes_s, download.remaining_s) == (0, None)
 
 
 def test_progress_never_goes_back() -> None:

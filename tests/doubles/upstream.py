@@ -93,6 +93,8 @@ class FakeModel:
     quantization: str = "Q4_K_M"
     context_length: int = 8192
     capabilities: tuple[str, ...] = ("completion",)
+    source: str = "pulled"
+    verdict: JsonObject = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +127,9 @@ class Upstream:
     pull_steps: list[JsonObject] = field(default_factory=list)
     stores: list[JsonObject] = field(default_factory=list)
     broken_files: list[JsonObject] = field(default_factory=list)
+    uploads: list[JsonObject] = field(default_factory=list)
+    memory_bytes: int = 8_000_000_000
+    disk: JsonObject = field(default_factory=lambda: {"free_bytes": 90_000_000_000, "total_bytes": 100_000_000_000})
     error_text: str = "the runner crashed"
     refuses_stream_options: bool = False
     n_active: int = 0
@@ -393,6 +398,8 @@ class OllamaRoutes:
             web.delete("/api/delete", self.delete),
             web.get("/hearth/stores", self.stores),
             web.get("/hearth/status", self.status),
+            web.get("/hearth/library", self.library),
+            web.get("/hearth/uploads", self.uploads),
             web.post("/hearth/attach", self.attach),
         ]
 
@@ -527,7 +534,47 @@ class OllamaRoutes:
         return web.json_response({"stores": self.upstream.stores})
 
     async def status(self, request: web.Request) -> web.Response:
-        return web.json_response({"models": [], "n_waiting": 0, "broken": self.upstream.broken_files})
+        runners = [
+            {
+                "name": model.name,
+                "state": "ready",
+                "rss_bytes": model.size_bytes,
+                "forecast_bytes": model.size_bytes,
+                "context_length": model.context_length,
+                "n_slots": 4,
+                "n_active": 0,
+                "expires_at": datetime.now(UTC).isoformat(),
+            }
+            for model in self.upstream.models
+            if model.name in self.upstream.loaded
+        ]
+        return web.json_response({"models": runners, "n_waiting": 0, "broken": self.upstream.broken_files})
+
+    async def library(self, request: web.Request) -> web.Response:
+        disk = {"models_bytes": sum(model.size_bytes for model in self.upstream.models)}
+        memory = {"free_bytes": self.upstream.memory_bytes, "total_bytes": 16_000_000_000}
+        models = [self.entry(model) for model in self.upstream.models]
+        return web.json_response({"models": models, "disk": disk | self.upstream.disk, "memory": memory})
+
+    def entry(self, model: FakeModel) -> JsonObject:
+        planned = {
+            "context_length": min(model.context_length, 8192),
+            "n_slots": 4,
+            "weights_bytes": model.size_bytes,
+            "cache_bytes": 500_000_000,
+            "work_bytes": 100_000_000,
+        }
+        verdict = {"planned": planned, "free_bytes": self.upstream.memory_bytes, "best": None, "quantization": ""}
+        return {
+            "name": model.name,
+            "source": model.source,
+            "path": f"/models/{model.name}.gguf",
+            "is_ours": model.source in ("folder", "pulled"),
+            "fit": verdict | model.verdict,
+        }
+
+    async def uploads(self, request: web.Request) -> web.Response:
+        return web.json_response({"uploads": self.upstream.uploads})
 
     async def attach(self, request: web.Request) -> web.Response:
         path = (await request.json())["path"]

@@ -99,3 +99,21 @@ class ModelForm(forms.Form):
     """Names one model; ids hold slashes, so they travel in the body."""
 
     model = forms.CharField(max_length=500)
+
+
+class LoadForm(ModelForm):
+    """`context` is the window to load it with; without one the server chooses."""
+
+    context = forms.IntegerField(required=False, min_value=1, max_value=2**24)
+
+
+class UploadForm(forms.Form):
+    """What a browser knows of a file: `modified` is in milliseconds since 1970."""
+
+    name = forms.CharField(max_length=500)
+    size = forms.IntegerField(min_value=1, max_value=2**50)
+    modified = forms.IntegerField(min_value=0, max_value=2**53)
+
+
+class UploadFinishForm(forms.Form):
+    digest = forms.RegexField(r"^[0-9a-f]{64}$")

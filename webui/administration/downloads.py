@@ -6,7 +6,9 @@ import asyncio
 import contextlib
 import logging
 import threading
+import time
 import uuid
+from collections import deque
 from collections.abc import Iterator
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -21,6 +23,8 @@ logger = logging.getLogger(__name__)
 MAX_KEPT = 20
 """Ended downloads that the page still shows."""
 MAX_RUNNING = 4
+SPEED_WINDOW_S = 10.0
+"""The speed is that of the last seconds: an average over hours would hide that it has stalled."""
 
 
 class TooManyDownloads(Exception):
@@ -49,6 +53,9 @@ class Download:
     total_bytes: int = 0
     error: InferenceError | None = None
     _parts: dict[str, tuple[int, int]] = field(default_factory=dict)
+    _came: int = 0
+    _samples: deque[tuple[float, int]] = field(default_factory=deque)
+    """(moment, bytes that have come so far over the line) of the last seconds."""
     _loop: asyncio.AbstractEventLoop | None = None
     _task: asyncio.Task[None] | None = None
     _thread: threading.Thread | None = None
@@ -81,6 +88,21 @@ class Download:
         """How much has arrived, or None before the sizes are known."""
         return min(100, self.completed_bytes * 100 // self.total_bytes) if self.total_bytes else None
 
+    @property
+    def speed_bytes_s(self) -> int | None:
+        """What comes in a second, or None while there is too little to tell."""
+        if len(self._samples) < 2 or not self.is_running:
+            return None
+        (first_at, first), (_last_at, last) = self._samples[0], self._samples[-1]
+        seconds = time.monotonic() - first_at
+        return round((last - first) / seconds) if seconds >= 1 else None
+
+    @property
+    def remaining_s(self) -> int | None:
+        """How long it will still take at this speed, or None when nothing comes."""
+        speed = self.speed_bytes_s
+        return (self.total_bytes - self.completed_bytes) // speed if speed else None
+
     def _run(self) -> None:
         try:
             asyncio.run(self._watch())
@@ -110,10 +132,19 @@ class Download:
         self.status = step.status
         if step.total_bytes:
             done = min(step.completed_bytes or 0, step.total_bytes)
-            before = self._parts.get(step.status, (0, 0))[0]
+            # What a layer has when it is first named was there before.
+            before = self._parts.get(step.status, (done, 0))[0]
             self._parts[step.status] = max(done, before), step.total_bytes
             self.completed_bytes = sum(done for done, _ in self._parts.values())
             self.total_bytes = sum(total for _, total in self._parts.values())
+            self._note(max(0, done - before))
+
+    def _note(self, n_bytes: int) -> None:
+        now = time.monotonic()
+        self._came += n_bytes
+        self._samples.append((now, self._came))
+        while now - self._samples[0][0] > SPEED_WINDOW_S and len(self._samples) > 2:
+            self._samples.popleft()
 
 
 class Downloads:
@@ -128,7 +159,10 @@ class Downloads:
             return iter(list(self._kept))
 
     def start(self, name: str) -> Download:
-        """Start a download, or return the one of that name that runs already. Raises TooManyDownloads."""
+        """Start a download, or return the one of that name that runs already. Raises TooManyDownloads.
+
+        It takes the place of one of that name that has ended.
+        """
         with self._lock:
             running = [download for download in self._kept if download.is_running]
             for download in running:
@@ -137,7 +171,7 @@ class Downloads:
             if len(running) >= MAX_RUNNING:
                 raise TooManyDownloads
             download = Download(name)
-            ended = [known for known in self._kept if not known.is_running]
+            ended = [known for known in self._kept if not known.is_running and known.name != name]
             kept = {id(known) for known in (*running, *ended[:MAX_KEPT])}
             self._kept = [download, *(known for known in self._kept if id(known) in kept)]
         download.start()

@@ -2,7 +2,17 @@ from __future__ import annotations
 
 from django.urls import path
 
-from webui.administration.views import connections, health, home, models, people, settings
+from webui.administration.views import (
+    calculator,
+    connections,
+    downloads,
+    health,
+    home,
+    models,
+    people,
+    settings,
+    uploads,
+)
 
 app_name = "administration"
 urlpatterns = [
@@ -22,15 +32,22 @@ urlpatterns = [
     path("connections/<uuid:connection_uuid>/delete/", connections.delete_connection, name="delete_connection"),
     path("models/", models.models, name="models"),
     path("models/list/", models.model_list, name="model_list"),
+    path("models/memory/", models.memory, name="memory"),
+    path("models/calculator/", calculator.page, name="calculator"),
     path("models/load/", models.load_model, name="load_model"),
     path("models/unload/", models.unload_model, name="unload_model"),
     path("models/delete/", models.delete_model, name="delete_model"),
     path("models/stores/", models.found_stores, name="found_stores"),
     path("models/attach/", models.attach, name="attach"),
-    path("models/pull/", models.pull, name="pull"),
-    path("models/downloads/", models.downloads, name="downloads"),
-    path("models/downloads/<uuid:download_uuid>/cancel/", models.cancel_download, name="cancel_download"),
-    path("models/downloads/<uuid:download_uuid>/remove/", models.remove_download, name="remove_download"),
+    path("models/pull/", downloads.pull, name="pull"),
+    path("models/downloads/", downloads.downloads, name="downloads"),
+    path("models/downloads/<uuid:download_uuid>/cancel/", downloads.cancel_download, name="cancel_download"),
+    path("models/downloads/<uuid:download_uuid>/remove/", downloads.remove_download, name="remove_download"),
+    path("models/uploads/", uploads.uploads, name="uploads"),
+    path("models/uploads/begin/", uploads.begin_upload, name="begin_upload"),
+    path("models/uploads/<uuid:upload_uuid>/chunks/<int:index>/", uploads.send_chunk, name="send_chunk"),
+    path("models/uploads/<uuid:upload_uuid>/finish/", uploads.finish_upload, name="finish_upload"),
+    path("models/uploads/<uuid:upload_uuid>/remove/", uploads.remove_upload, name="remove_upload"),
     path("settings/", settings.settings, name="settings"),
     path("settings/<slug:name>/", settings.change, name="change_setting"),
     path("settings/<slug:name>/reset/", settings.reset, name="reset_setting"),

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.http import HttpResponse
 from django.urls import reverse
 
+from inference.types import UPLOAD_CHUNK_BYTES
 from webui.config.errors import not_stored, too_large
 
 MEGABYTE: Final = 1024 * 1024
@@ -20,12 +21,19 @@ NOT_STORED_HEADER: Final = b"x-hearth-not-stored"
 
 
 def largest_body_bytes() -> int:
-    """Return the limit of uploads, the only requests that may be large."""
-    return int(settings.HEARTH_MAX_UPLOAD_MB) * MEGABYTE + ENVELOPE_BYTES
+    """Return the limit of all requests: that of documents, unless it is smaller than a piece of a model file."""
+    return max(_document_bytes(), UPLOAD_CHUNK_BYTES)
 
 
 def body_limit(path: str) -> int:
-    return largest_body_bytes() if path == reverse("documents:upload") else settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    if path == reverse("documents:upload"):
+        return _document_bytes()
+    is_chunk = path.startswith(reverse("administration:uploads")) and "/chunks/" in path
+    return UPLOAD_CHUNK_BYTES if is_chunk else settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+
+
+def _document_bytes() -> int:
+    return int(settings.HEARTH_MAX_UPLOAD_MB) * MEGABYTE + ENVELOPE_BYTES
 
 
 class BodyLimit:

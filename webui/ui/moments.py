@@ -1,4 +1,4 @@
-"""Moments in words: "3 minutes ago", "yesterday"."""
+"""Moments and durations in words: "3 minutes ago", "yesterday", "2 h 5 min"."""
 
 from __future__ import annotations
 
@@ -37,3 +37,14 @@ def moment_in_words(moment: datetime, now: datetime | None = None) -> str:
     if n_days < 7:
         return ngettext("%(count)d day ago", "%(count)d days ago", n_days) % {"count": n_days}
     return date_format(day, "DATE_FORMAT")
+
+
+def duration_in_words(seconds: float) -> str:
+    """Say how long something takes, as exactly as it is of use: seconds below a minute, then minutes."""
+    whole = max(0, round(seconds))
+    if whole < MINUTE:
+        return _("%(seconds)s s") % {"seconds": whole}
+    n_minutes = round(whole / MINUTE)
+    if n_minutes < 60:
+        return _("%(minutes)s min") % {"minutes": n_minutes}
+    return _("%(hours)s h %(minutes)s min") % {"hours": n_minutes // 60, "minutes": n_minutes % 60}

@@ -11,9 +11,10 @@ from django.http import HttpRequest
 from django.template.context import Context
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
-from django.utils.formats import date_format
-from django.utils.html import format_html
+from django.utils.formats import date_format, number_format
+from django.utils.html import avoid_wrapping, format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 from heroicons.templatetags.heroicons import heroicon_mini, heroicon_outline
 
 from webui.ui.moments import moment_in_words
@@ -54,6 +55,14 @@ def moment(value: datetime | None) -> SafeString | str:
     return format_html(
         '<time datetime="{}" data-tooltip="{}">{}</time>', value.isoformat(), exact, moment_in_words(value)
     )
+
+
+@register.filter
+def decimal_size(n_bytes: int) -> str:
+    """Say a size as models' sizes are quoted: 1 GB is 10^9 bytes."""
+    if n_bytes >= 10**9:
+        return avoid_wrapping(_("%(size)s GB") % {"size": number_format(round(n_bytes / 10**9, 1), 1)})
+    return avoid_wrapping(_("%(size)s MB") % {"size": number_format(round(n_bytes / 10**6), 0)})
 
 
 @register.inclusion_tag("components/_navigation_link.html", takes_context=True)
