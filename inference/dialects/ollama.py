@@ -6,13 +6,14 @@ Source: https://github.com/ollama/ollama/blob/main/docs/api.md and its api/types
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import isfinite
 from typing import NotRequired, TypedDict
 
 from inference.dialects.deltas import DeltaGatherer
 from inference.dialects.errors import MalformedStream
 from inference.dialects.ndjson import JsonObject, NdjsonDecoder
+from inference.dialects.tool_calls import tool_body, whole_calls
 from inference.dialects.values import count, detail_of, items, mapping, moment, seconds, size, text
 from inference.errors import InferenceError, UpstreamRefused
 from inference.types import (
@@ -30,6 +31,7 @@ from inference.types import (
     PullProgress,
     ResponseFormat,
     Think,
+    ToolCall,
     UnusableFile,
     Usage,
 )
@@ -44,12 +46,26 @@ ERROR_STATUS = {"invalid_request": 400, "not_supported": 400, "queue_full": 503,
 """The status that our own server's error would have had, if the stream had not begun with 200 before it."""
 
 
+class FunctionBody(TypedDict):
+    name: str
+    arguments: Mapping[str, object]
+
+
+class ToolCallBody(TypedDict):
+    id: NotRequired[str]
+    function: FunctionBody
+
+
 class MessageBody(TypedDict):
     """`images` are files in base64."""
 
     role: str
     content: str
     images: NotRequired[list[str]]
+    thinking: NotRequired[str]
+    tool_calls: NotRequired[list[ToolCallBody]]
+    tool_name: NotRequired[str]
+    tool_call_id: NotRequired[str]
 
 
 class ChatBody(TypedDict):
@@ -60,6 +76,7 @@ class ChatBody(TypedDict):
     keep_alive: NotRequired[str]
     think: NotRequired[Think]
     format: NotRequired[ResponseFormat]
+    tools: NotRequired[list[dict[str, object]]]
 
 
 class GenerateBody(TypedDict):
@@ -116,6 +133,8 @@ def chat_body(request: ChatRequest, name: str, *, num_ctx: int | None) -> ChatBo
         body["think"] = request.think
     if request.format is not None:
         body["format"] = request.format
+    if request.tools:
+        body["tools"] = [tool_body(tool) for tool in request.tools]
     return body
 
 
@@ -123,6 +142,21 @@ def _message_body(message: ChatMessage) -> MessageBody:
     body = MessageBody(role=message.role, content=message.content)
     if message.images:
         body["images"] = [b64encode(image).decode() for image in message.images]
+    if message.thinking:
+        body["thinking"] = message.thinking
+    if message.tool_calls:
+        body["tool_calls"] = [_call_body(call) for call in message.tool_calls]
+    if message.tool_name:
+        body["tool_name"] = message.tool_name
+    if message.tool_call_id:
+        body["tool_call_id"] = message.tool_call_id
+    return body
+
+
+def _call_body(call: ToolCall) -> ToolCallBody:
+    body = ToolCallBody(function=FunctionBody(name=call.name, arguments=call.arguments))
+    if call.id:
+        body["id"] = call.id
     return body
 
 
@@ -185,16 +219,18 @@ class OllamaChatDecoder:
             return []
         message = mapping(line.get("message"))
         self._deltas.add(text(message.get("content")), text(message.get("thinking")))
+        self._deltas.add_calls(whole_calls(message.get("tool_calls")))
         if line.get("done") is True:
             self._deltas.finish()
             self.is_finished = True
-            return [*self._deltas.take(), finished(line)]
+            return [*self._deltas.take(), finished(line, has_calls=self._deltas.has_calls)]
         if self._tells_progress and PROGRESS_KEY in line:
             return [*self._deltas.take(), *progress(mapping(line[PROGRESS_KEY]))]
         return []
 
 
-def finished(line: JsonObject) -> Finished:
+def finished(line: JsonObject, *, has_calls: bool = False) -> Finished:
+    """Return how an answer ended. Ollama says `stop` also where the model waits for the results of calls."""
     usage = Usage(
         prompt_tokens=count(line.get("prompt_eval_count")),
         answer_tokens=count(line.get("eval_count")),
@@ -203,7 +239,8 @@ def finished(line: JsonObject) -> Finished:
         prompt_s=seconds(line.get("prompt_eval_duration")),
         answer_s=seconds(line.get("eval_duration")),
     )
-    return Finished(reason=REASONS.get(text(line.get("done_reason")), "stop"), usage=usage)
+    reason = REASONS.get(text(line.get("done_reason")), "stop")
+    return Finished(reason="tool_calls" if has_calls and reason == "stop" else reason, usage=usage)
 
 
 def progress(values: JsonObject) -> list[Progress]:

@@ -5,24 +5,56 @@ Source: https://platform.openai.com/docs/api-reference/chat/streaming, and what 
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Iterable, Sequence
 from typing import NotRequired, TypedDict
+
+import orjson
 
 from inference.dialects.deltas import DeltaGatherer
 from inference.dialects.errors import MalformedStream
 from inference.dialects.ndjson import JsonObject, parse_object
 from inference.dialects.sse import SseDecoder, SseEvent
+from inference.dialects.tool_calls import ToolCallAssembler, tool_body, with_ids
 from inference.dialects.values import count, detail_of, items, mapping, text
 from inference.errors import InferenceError, UpstreamRefused
-from inference.types import ChatEvent, ChatRequest, Finished, FinishReason, Options, Usage
+from inference.types import (
+    ChatEvent,
+    ChatMessage,
+    ChatRequest,
+    Finished,
+    FinishReason,
+    Options,
+    ResponseFormat,
+    ToolCall,
+    Usage,
+)
 
 END = b"[DONE]"
+IMAGE_KINDS = ((b"\x89PNG", "image/png"), (b"\xff\xd8", "image/jpeg"), (b"GIF8", "image/gif"))
 EMBEDDING_WORDS = ("embed", "bge-", "minilm", "e5-")
 
 
+class FunctionBody(TypedDict):
+    """`arguments` are JSON in a string."""
+
+    name: str
+    arguments: str
+
+
+class ToolCallBody(TypedDict):
+    id: str
+    type: str
+    function: FunctionBody
+
+
 class MessageBody(TypedDict):
+    """`content` is text, or a list of texts and images."""
+
     role: str
-    content: str
+    content: str | list[dict[str, object]]
+    tool_calls: NotRequired[list[ToolCallBody]]
+    tool_call_id: NotRequired[str]
 
 
 class StreamOptions(TypedDict):
@@ -41,6 +73,9 @@ class ChatBody(TypedDict):
     seed: NotRequired[int]
     stop: NotRequired[list[str]]
     max_tokens: NotRequired[int]
+    tools: NotRequired[list[dict[str, object]]]
+    response_format: NotRequired[dict[str, object]]
+    reasoning_effort: NotRequired[str]
 
 
 class EmbedBody(TypedDict):
@@ -59,13 +94,48 @@ def chat_body(request: ChatRequest, name: str, *, wants_usage: bool = True) -> C
     """Return the body of `/chat/completions`; options that only Ollama knows are left out."""
     body = ChatBody(
         model=name,
-        messages=[MessageBody(role=message.role, content=message.content) for message in request.messages],
+        messages=[_message_body(message) for message in with_ids(request.messages)],
         stream=True,
     )
     if wants_usage:
         body["stream_options"] = StreamOptions(include_usage=True)
     _add_options(body, request.options)
+    if request.tools:
+        body["tools"] = [tool_body(tool) for tool in request.tools]
+    if request.format is not None:
+        body["response_format"] = _response_format(request.format)
+    # Only models that reason take this, and they have no word for a plain yes or no.
+    if isinstance(request.think, str):
+        body["reasoning_effort"] = request.think
     return body
+
+
+def _message_body(message: ChatMessage) -> MessageBody:
+    body = MessageBody(role=message.role, content=message.content)
+    if message.images:
+        text_parts: list[dict[str, object]] = [{"type": "text", "text": message.content}] if message.content else []
+        body["content"] = text_parts + [_image_part(image) for image in message.images]
+    if message.tool_calls:
+        body["tool_calls"] = [_call_body(call) for call in message.tool_calls]
+    if message.role == "tool":
+        body["tool_call_id"] = message.tool_call_id
+    return body
+
+
+def _image_part(image: bytes) -> dict[str, object]:
+    kind = next((kind for start, kind in IMAGE_KINDS if image.startswith(start)), "image/webp")
+    return {"type": "image_url", "image_url": {"url": f"data:{kind};base64,{b64encode(image).decode()}"}}
+
+
+def _call_body(call: ToolCall) -> ToolCallBody:
+    arguments = orjson.dumps(dict(call.arguments)).decode()
+    return ToolCallBody(id=call.id, type="function", function=FunctionBody(name=call.name, arguments=arguments))
+
+
+def _response_format(wished: ResponseFormat) -> dict[str, object]:
+    if wished == "json":
+        return {"type": "json_object"}
+    return {"type": "json_schema", "json_schema": {"name": "answer", "schema": wished}}
 
 
 def _add_options(body: ChatBody, options: Options) -> None:
@@ -103,6 +173,7 @@ class OpenAIChatDecoder:
         self.is_finished = False
         self._sse = SseDecoder()
         self._deltas = DeltaGatherer()
+        self._calls = ToolCallAssembler()
         self._reason: FinishReason | None = None
         self._usage = Usage()
 
@@ -149,13 +220,19 @@ class OpenAIChatDecoder:
         delta = mapping(choice.get("delta"))
         thinking = text(delta.get("reasoning_content")) or text(delta.get("reasoning"))
         self._deltas.add(text(delta.get("content")), thinking)
+        self._calls.feed(delta.get("tool_calls"))
         if choice.get("finish_reason"):
             self._reason = "length" if choice["finish_reason"] == "length" else "stop"
+            self._deltas.add_calls(self._calls.finish(is_cut=self._reason == "length"))
 
     def _end(self) -> list[ChatEvent]:
+        self._deltas.add_calls(self._calls.finish(is_cut=True))
         self._deltas.finish()
         self.is_finished = True
-        return [*self._deltas.take(), Finished(reason=self._reason or "stop", usage=self._usage)]
+        reason = self._reason or "stop"
+        if self._deltas.has_calls and reason == "stop":
+            reason = "tool_calls"
+        return [*self._deltas.take(), Finished(reason=reason, usage=self._usage)]
 
 
 def usage(values: JsonObject) -> Usage:

@@ -122,7 +122,7 @@ def test_nonsense_ends_the_stream_after_the_text_before_it() -> None:
         {"choices": [7]},
         {"choices": [{"delta": None}]},
         {"choices": [{"delta": {"content": 7}}]},
-        {"choices": [{"delta": {"content": ["x"], "tool_calls": [{"function": {"name": "rm"}}]}}]},
+        {"choices": [{"delta": {"content": ["x"], "tool_calls": [{"function": {"name": 7}}, "rm"]}}]},
         {"choices": [], "usage": "many"},
         {"choices": [], "error": None},
     ],
