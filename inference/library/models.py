@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from inference.library.chat_templates import chat_templates, knows_thinking, knows_tools
 from inference.library.gguf import GgufHeader
 from inference.library.modelfile import PARAMETER_NAME, Instruction, Modelfile
 from inference.library.names import ModelName
@@ -86,14 +87,18 @@ class BrokenModel:
 
 
 def capabilities_of(header: GgufHeader) -> frozenset[Capability]:
-    """Return what a model can do here. Vision and tools are not among it: the engine has neither."""
+    """Return what a model can do here, as far as its file tells."""
     if header.is_reranker:
         return frozenset({"reranking"})
     if header.is_embedding:
         return frozenset({"embedding"})
-    if header.chat_template and "<think>" in header.chat_template:
-        return frozenset({"completion", "thinking"})
-    return frozenset({"completion"})
+    templates = chat_templates(header).values()
+    capabilities: set[Capability] = {"completion"}
+    if any(map(knows_tools, templates)):
+        capabilities.add("tools")
+    if any(map(knows_thinking, templates)):
+        capabilities.add("thinking")
+    return frozenset(capabilities)
 
 
 def human_parameters(count: int) -> str:

@@ -18,12 +18,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from inference.dialects.thinking import Split, ThinkingSplitter
+from inference.runner.answers import AnswerShape, joined
 from inference.runner.constraint import Constraint, GrammarStuck
 from inference.runner.native import CACHE_FULL, DECODED, INTERRUPTED, Context, Model
 from inference.runner.options import GenerationOptions
 from inference.runner.pace import Pace
-from inference.runner.protocol import WireError, WireEvent, WireFinish
+from inference.runner.protocol import WireError, WireEvent, WireFinish, WireToolCall
 from inference.runner.sampling import Sampler
 from inference.runner.slots import Slot, Slots, Tokens
 from inference.runner.text import TextAssembler
@@ -53,10 +53,9 @@ class Request:
     ticket: Ticket
     prompt: Tokens
     options: GenerationOptions
+    answer: AnswerShape
     stop: tuple[str, ...] = ()
     constraint: Constraint | None = None
-    splits_thinking: bool = False
-    starts_thinking: bool = False
     counts_as_person_at: float | None = None
     arrived_at: float = field(default_factory=time.perf_counter)
     told_position: int | None = None
@@ -84,7 +83,7 @@ class Running:
         self.n_reused = slot.n_cached
         self._n_ctx = n_ctx
         self._assembler = TextAssembler((*request.options.stop, *request.stop))
-        self._splitter = ThinkingSplitter(starts_thinking=request.starts_thinking) if request.splits_thinking else None
+        self._reader = request.answer.reader()
         self._timing = AnswerTiming(arrived_at=request.arrived_at, admitted_at=now)
 
     def suspend(self) -> None:
@@ -141,15 +140,17 @@ class Running:
         return "length" if is_full or 0 < limit <= self.n_answer else None
 
     def _add_text(self, event: WireEvent, text: str, *, is_last: bool = False) -> None:
-        split = self._splitter.feed(text) if self._splitter else Split(content=text)
-        content, thinking = split.content, split.thinking
-        if self._splitter and is_last:
-            rest = self._splitter.finish()
-            content, thinking = content + rest.content, thinking + rest.thinking
-        if content:
-            event["content"] = content
-        if thinking:
-            event["thinking"] = thinking
+        delta = self._reader.feed(text)
+        if is_last:
+            delta = joined([delta, self._reader.finish()])
+        if delta.content:
+            event["content"] = delta.content
+        if delta.thinking:
+            event["thinking"] = delta.thinking
+        if delta.tool_calls:
+            event["tool_calls"] = [
+                WireToolCall(name=call.name, arguments=call.arguments, id=call.id) for call in delta.tool_calls
+            ]
 
     def _finish(self, reason: Literal["stop", "length"]) -> WireFinish:
         return WireFinish(

@@ -25,6 +25,7 @@ from inference.errors import (
     QueueFull,
     RunnerDied,
 )
+from inference.runner.answers import joined
 from inference.runner.environment import child_environment
 from inference.runner.options import checked_options
 from inference.runner.processor import WITHOUT_TILES, has_matrix_tiles
@@ -57,7 +58,7 @@ from inference.runner.types import (
     RunnerSpec,
     TextDelta,
 )
-from inference.types import ChatMessage
+from inference.types import ChatMessage, ToolCall
 
 __all__ = [
     "Embedded",
@@ -319,7 +320,7 @@ class _Mailbox:
     def put(self, event: Reported) -> None:
         last = self._events[-1] if self._events else None
         if isinstance(last, TextDelta) and isinstance(event, TextDelta):
-            event = TextDelta(content=last.content + event.content, thinking=last.thinking + event.thinking)
+            event = joined([last, event])
             self._events.pop()
         self._events.append(event)
         self._arrived.set()
@@ -378,8 +379,9 @@ def _put_event(mailbox: _Mailbox, event: WireEvent) -> None:
         return
     if "position" in event:
         mailbox.put(Queued(position=event["position"], expected_s=event.get("expected_s")))
-    if "content" in event or "thinking" in event:
-        mailbox.put(TextDelta(content=event.get("content", ""), thinking=event.get("thinking", "")))
+    if "content" in event or "thinking" in event or "tool_calls" in event:
+        calls = [ToolCall(**call) for call in event.get("tool_calls", ())]
+        mailbox.put(TextDelta(content=event.get("content", ""), thinking=event.get("thinking", ""), tool_calls=calls))
     if "finish" in event:
         mailbox.put(RunnerFinished(**event["finish"]))
 

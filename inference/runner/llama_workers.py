@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from inference.errors import InvalidRequest, ModelLoadFailed
+from inference.library.chat_templates import DEFAULT, chat_templates
 from inference.library.gguf import read_header
+from inference.runner.answers import AnswerShape
 from inference.runner.constraint import Constraint, Constraints
 from inference.runner.engine import Engine, Request
 from inference.runner.llama_embedding import EmbedderBesideChats, embedding_worker, ranking_worker
@@ -17,14 +19,13 @@ from inference.runner.llama_loading import LoadedModel, load_model
 from inference.runner.native import ContextShape
 from inference.runner.options import checked_options
 from inference.runner.protocol import Command, GenerateCommand, WireSpec
-from inference.runner.templates import ChatTemplate, Rendered, TemplateProcess
+from inference.runner.questions import messages_of, tools_of
+from inference.runner.rendering import TemplateProcess
+from inference.runner.templates import ChatTemplate, Rendered
 from inference.runner.types import IDLE_PATIENCE_S
 from inference.runner.worker import Start, Ticket, Worker, step_frames, unsupported
-from inference.types import ChatMessage
 
 CHAT_BATCH_ROWS = 512
-
-ROLES = ("system", "user", "assistant", "tool")
 
 
 def load_llama(spec: WireSpec) -> Worker:
@@ -63,7 +64,9 @@ class ChatWorker:
         )
         self.facts = loaded.facts(n_ctx=n_ctx, n_slots=n_slots)
         self._model = model
-        self._template = ChatTemplate(model, loaded.header.chat_template, templates)
+        variants = chat_templates(loaded.header)
+        self._template = ChatTemplate(model, variants.get(DEFAULT), templates, variants=variants)
+        model.show_marks(self._template.answer_marks)
         self._constraints = Constraints(model.vocabulary)
         self._embedding = EmbedderBesideChats(loaded)
         context = loaded.context(shape)
@@ -90,8 +93,7 @@ class ChatWorker:
             options=options,
             stop=self._template.stop if is_chat else (),
             constraint=self._constraint(command, rendered) if command["grammar"] else None,
-            splits_thinking=is_chat,
-            starts_thinking=rendered.starts_thinking,
+            answer=rendered.answer,
             counts_as_person_at=time.perf_counter() + IDLE_PATIENCE_S if command["priority"] == "idle" else None,
         )
         ticket.on_cancel = partial(self._engine.interrupt, request)
@@ -104,25 +106,16 @@ class ChatWorker:
         return step_frames(self._engine.submit(request))
 
     def _rendered(self, command: GenerateCommand) -> Rendered:
-        prompt = command["prompt"] or ""
         if command["messages"] is None and command["raw"]:
-            return Rendered(tokens=self._template.raw_tokens(prompt), starts_thinking=False)
-        messages = [ChatMessage(role="user", content=prompt)]
-        if command["messages"] is not None:
-            messages = [
-                ChatMessage(role=message["role"], content=message["content"]) for message in command["messages"]
-            ]
-        if not messages:
-            raise InvalidRequest("there are no messages")
-        if any(message.role not in ROLES for message in messages):
-            raise InvalidRequest(f"the role of a message is one of {', '.join(ROLES)}")
-        return self._template.tokens(messages, think=None if command["think"] is None else bool(command["think"]))
+            tokens = self._template.raw_tokens(command["prompt"] or "")
+            return Rendered(tokens=tokens, answer=AnswerShape(is_raw=True))
+        return self._template.tokens(messages_of(command), think=command["think"], tools=tools_of(command))
 
     def _constraint(self, command: GenerateCommand, rendered: Rendered) -> Constraint:
         is_chat = command["messages"] is not None or not command["raw"]
         return self._constraints.constraint(
             command["grammar"],
-            starts_thinking=is_chat and rendered.starts_thinking,
+            starts_thinking=is_chat and rendered.answer.starts_thinking,
             may_think=is_chat and command["think"] is not False,
         )
 

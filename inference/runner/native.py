@@ -8,7 +8,7 @@ from __future__ import annotations
 import ctypes
 import os
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from llama_cpp import llama_cpp
 from inference.errors import ModelLoadFailed
 from inference.library.gguf import PoolingName
 from inference.runner.grammar import Vocabulary
-from inference.runner.templates import VocabularyMarks
+from inference.runner.literals import VocabularyMarks
 from inference.runner.types import KvType
 
 Tokens = npt.NDArray[np.int32]
@@ -43,7 +43,6 @@ POOLING: Mapping[PoolingName, int] = {"mean": 1, "cls": 2, "last": 3, "rank": 4}
 """Source: llama.h, `llama_pooling_type`."""
 
 LOG_LEVEL_WARN, LOG_LEVEL_ERROR = 3, 4
-VISIBLE_CONTROL_TOKENS = frozenset({b"<think>", b"</think>"})
 
 
 class NativeLog:
@@ -105,6 +104,7 @@ class Model:
         self.ends: frozenset[int] = frozenset(
             token for token in range(self.n_vocab) if llama_cpp.llama_vocab_is_eog(self._vocab, token)
         )
+        self._shown_marks: frozenset[bytes] = frozenset()
 
     def close(self) -> None:
         llama_cpp.llama_model_free(self.pointer)
@@ -134,7 +134,7 @@ class Model:
         known = self._pieces.get(token)
         if known is None:
             known = self._piece(token, special=False)
-            if not known and (shown := self._piece(token, special=True)) in VISIBLE_CONTROL_TOKENS:
+            if not known and (shown := self._piece(token, special=True)) in self._shown_marks:
                 known = shown
             self._pieces[token] = known
         return known
@@ -146,6 +146,10 @@ class Model:
     def spelled(self, token: int) -> bytes:
         """Return the bytes of a token, also of one that adds nothing to an answer."""
         return self._piece(token, special=True)
+
+    def show_marks(self, marks: Iterable[str]) -> None:
+        """Let `piece` spell these control tokens out. Call it before the first token is generated."""
+        self._shown_marks = frozenset(mark.encode() for mark in marks)
 
     def marks(self) -> VocabularyMarks:
         control_or_unknown = llama_cpp.LLAMA_TOKEN_ATTR_CONTROL | llama_cpp.LLAMA_TOKEN_ATTR_UNKNOWN

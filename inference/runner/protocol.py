@@ -166,6 +166,7 @@ class WireEvent(TypedDict):
     expected_s: NotRequired[float]
     content: NotRequired[str]
     thinking: NotRequired[str]
+    tool_calls: NotRequired[list[WireToolCall]]
     finish: NotRequired[WireFinish]
     error: NotRequired[WireError]
 

@@ -12,8 +12,8 @@ import numpy as np
 
 from inference.errors import InvalidRequest
 from inference.runner.embedding import Embedder, EmbeddingQueue, EmbedJob, Vectors
+from inference.runner.literals import VocabularyMarks
 from inference.runner.protocol import Command, RankedReply, WireFacts, encode_frame
-from inference.runner.templates import VocabularyMarks
 from inference.runner.worker import Start, Ticket, unsupported
 
 LEAST_DOCUMENT_TOKENS = 8

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import resource
 import sys
 from datetime import datetime
@@ -25,12 +26,16 @@ from jinja2.ext import Extension, LoopControlExtension
 from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from inference.runner.literals import CLOSE, OPEN
 from inference.runner.protocol import FrameDecoder, encode_frame
 
 MAX_MEMORY_BYTES = 512 * 1024 * 1024
 CPU_SECONDS = 4
 MAX_GROWTH_CHARACTERS = 1_000_000
 """How much longer than its input the rendered text may be."""
+
+
+_ESCAPED_PLACEHOLDER = re.compile(r"\\ue000([0-9]+)\\ue001")
 
 
 class RenderCommand(TypedDict):
@@ -64,12 +69,33 @@ def render(template: str, variables: dict[str, object]) -> str:
     limit = MAX_GROWTH_CHARACTERS + len(orjson.dumps(variables))
     parts: list[str] = []
     n_characters = 0
-    for part in _compiled(template).generate(variables):
+    for part in _compiled(template).generate(_with_spelled_arguments(variables)):
         n_characters += len(part)
         if n_characters > limit:
             raise TemplateError("its output has no end")
         parts.append(part)
     return "".join(parts)
+
+
+class Arguments(dict[str, object]):
+    """A call's arguments, for templates that take them for an object and for those that take them for JSON text."""
+
+    def __str__(self) -> str:
+        return _to_json(self)
+
+    def __add__(self, other: str) -> str:
+        return str(self) + other
+
+    def __radd__(self, other: str) -> str:
+        return other + str(self)
+
+
+def _with_spelled_arguments(variables: dict[str, object]) -> dict[str, object]:
+    messages = variables.get("messages")
+    for message in messages if isinstance(messages, list) else ():
+        for call in message.get("tool_calls") or ():
+            call["function"]["arguments"] = Arguments(call["function"]["arguments"])
+    return variables
 
 
 @lru_cache(maxsize=4)
@@ -90,7 +116,8 @@ def _to_json(
     separators: tuple[str, str] | None = None,
     sort_keys: bool = False,
 ) -> str:
-    return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
+    text = json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
+    return _ESCAPED_PLACEHOLDER.sub(rf"{OPEN}\1{CLOSE}", text) if ensure_ascii else text
 
 
 def _raise_exception(message: object) -> None:

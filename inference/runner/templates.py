@@ -7,22 +7,25 @@ the rest, with control tokens switched off.
 
 from __future__ import annotations
 
-import re
-import select
-import subprocess
-import sys
-import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-import orjson
-
 from inference.errors import InvalidRequest
-from inference.runner.environment import child_environment
-from inference.runner.protocol import FrameDecoder, encode_frame
-from inference.runner.template_process import RenderCommand, RenderReply
-from inference.types import ChatMessage
+from inference.library.chat_templates import TOOL_USE, knows_tools
+from inference.runner.answers import AnswerShape
+from inference.runner.literals import PLACEHOLDER, Literals, VocabularyMarks, marks_pattern
+from inference.runner.notations import notations_of
+from inference.runner.prompts import (
+    habits_of,
+    jinja_messages,
+    jinja_tools,
+    simplified,
+    spelled_out,
+    thinking_variables,
+)
+from inference.runner.rendering import TemplateFailed, TemplateProcess
+from inference.types import ChatMessage, Think, Tool
 
 CHATML = (
     "{% for message in messages %}"
@@ -33,23 +36,6 @@ CHATML = (
 """For models that bring no template. Source: llama.cpp falls back to ChatML too (common/chat.cpp)."""
 
 CHATML_STOP = ("<|im_end|>", "<|im_start|>")
-
-RENDER_TIMEOUT_S = 5.0
-START_TIMEOUT_S = 30.0
-
-# Private-use characters: no tokenizer has them in a control token, and no template means them.
-OPEN, CLOSE = "\ue000", "\ue001"
-PLACEHOLDER = re.compile(f"{OPEN}([0-9]+){CLOSE}")
-
-THINKING_TAGS = ("<think>", "</think>")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VocabularyMarks:
-    """Strings that the tokenizer turns into one control token, or into a token that somebody added by hand."""
-
-    control: tuple[str, ...]
-    user_defined: tuple[str, ...]
 
 
 class Tokenizer(Protocol):
@@ -66,158 +52,84 @@ class Tokenizer(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rendered:
-    """A prompt as tokens.
-
-    Attributes:
-        starts_thinking: The prompt ends with the opening tag of the model's thinking.
-    """
+    """A prompt as tokens, and how the answer to it is read."""
 
     tokens: list[int]
-    starts_thinking: bool
+    answer: AnswerShape
 
 
-class TemplateFailed(Exception):
-    """The template could not be rendered.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """What a prompt is made of beside its messages."""
 
-    Attributes:
-        is_refusal: The template itself refused the messages, for example a system message.
-    """
-
-    def __init__(self, detail: str, *, is_refusal: bool = False) -> None:
-        super().__init__(detail)
-        self.detail = detail
-        self.is_refusal = is_refusal
-
-
-class TemplateProcess:
-    """Renders templates in a child process that is killed when it takes too long, and started again for the next."""
-
-    def __init__(self, timeout_s: float = RENDER_TIMEOUT_S) -> None:
-        self._timeout_s = timeout_s
-        self._process: subprocess.Popen[bytes] | None = None
-        self._is_warm = False
-
-    def start(self) -> None:
-        """Start the process without waiting for it, so that the first render finds it ready."""
-        self._process = self._started()
-
-    def render(self, template: str, variables: dict[str, object]) -> str:
-        """Return the rendered text. Raises TemplateFailed."""
-        try:
-            reply = self._ask(self._running(), RenderCommand(template=template, variables=variables))
-        except (OSError, TimeoutError, EOFError) as exc:
-            self.close()
-            detail = "it takes too long" if isinstance(exc, TimeoutError) else "it uses too much time or memory"
-            raise TemplateFailed(detail) from exc
-        if reply["outcome"] == "text":
-            return reply["text"]
-        raise TemplateFailed(reply["text"], is_refusal=reply["outcome"] == "refused")
-
-    def close(self) -> None:
-        process, self._process = self._process, None
-        if process is None:
-            return
-        process.kill()
-        process.wait()
-        for pipe in (process.stdin, process.stdout):
-            if pipe is not None:
-                pipe.close()
-
-    def _started(self) -> subprocess.Popen[bytes]:
-        self._is_warm = False
-        return subprocess.Popen(
-            [sys.executable, "-P", "-m", "inference.runner.template_process"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env=child_environment(),
-        )
-
-    def _running(self) -> subprocess.Popen[bytes]:
-        if self._process is None or self._process.poll() is not None:
-            self.close()
-            self._process = self._started()
-        return self._process
-
-    def _ask(self, process: subprocess.Popen[bytes], command: RenderCommand) -> RenderReply:
-        if process.stdin is None or process.stdout is None:
-            raise RuntimeError("the process was started without pipes")
-        process.stdin.write(encode_frame(command))
-        process.stdin.flush()
-        # The first answer also waits for the interpreter to start.
-        deadline = time.monotonic() + self._timeout_s + (0 if self._is_warm else START_TIMEOUT_S)
-        decoder = FrameDecoder()
-        while True:
-            ready, _, _ = select.select([process.stdout], [], [], max(0.0, deadline - time.monotonic()))
-            if not ready:
-                raise TimeoutError
-            data = process.stdout.read1(1 << 20)  # type: ignore[attr-defined]
-            if not data:
-                raise EOFError
-            for frame in decoder.feed(data):
-                self._is_warm = True
-                reply: RenderReply = orjson.loads(frame.json)
-                return reply
+    think: Think | None = None
+    tools: Sequence[Tool] = ()
 
 
 class ChatTemplate:
-    """The chat template of one loaded model."""
+    """The chat template of one loaded model.
 
-    def __init__(self, tokenizer: Tokenizer, source: str | None, process: TemplateProcess) -> None:
+    Args:
+        variants: The file's further templates by name; `tool_use` is taken where tools come in.
+    """
+
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        source: str | None,
+        process: TemplateProcess,
+        *,
+        variants: Mapping[str, str] | None = None,
+    ) -> None:
         self._tokenizer = tokenizer
-        self._process = process
-        self._source = source if source is not None else CHATML
+        marks = tokenizer.marks()
+        self._default = Variant(source if source is not None else CHATML, marks, process)
+        self._tool_use = Variant(tool_use, marks, process) if (tool_use := (variants or {}).get(TOOL_USE)) else None
         self.stop: tuple[str, ...] = () if source is not None else CHATML_STOP
         """Stop strings that go with the template."""
-        self._marks = _marks_pattern(tokenizer.marks(), self._source)
 
-    def tokens(self, messages: Sequence[ChatMessage], *, think: bool | None = None) -> Rendered:
-        """Render messages. Raises InvalidRequest when the model's template is broken or refuses them."""
-        literals: list[str] = []
-        protected = [self._protect(message, literals) for message in messages]
-        text = self._render(protected, think)
+    @property
+    def answer_marks(self) -> frozenset[str]:
+        """Control tokens that a reader of the model's answers has to see."""
+        variants = filter(None, (self._default, self._tool_use))
+        return frozenset().union(*(variant.answer.marks for variant in variants))
+
+    def tokens(
+        self, messages: Sequence[ChatMessage], *, think: Think | None = None, tools: Sequence[Tool] = ()
+    ) -> Rendered:
+        """Render messages.
+
+        Raises:
+            InvalidRequest: The model's template is broken, refuses the messages, or knows no tools.
+        """
+        variant = self._variant(messages, tools)
+        literals = Literals(variant.marks)
+        wishes = Wishes(think=think, tools=[literals.protect_tool(tool) for tool in tools])
+        text = self._render(variant, [literals.protect_message(message) for message in messages], wishes)
         return Rendered(
-            tokens=self._with_bos(self._tokenize(text, literals)),
-            starts_thinking=text.rstrip().endswith(THINKING_TAGS[0]),
+            tokens=self._with_bos(self._tokenize(text, literals.texts)),
+            answer=replace(variant.answer, starts_thinking=variant.opens_thinking(text), tools=tuple(tools)),
         )
 
     def raw_tokens(self, prompt: str) -> list[int]:
         """Return the tokens of a prompt whose author writes the control tokens."""
         return self._tokenizer.tokenize(prompt, parse_special=True, add_special=True)
 
-    def _protect(self, message: ChatMessage, literals: list[str]) -> ChatMessage:
-        def placeholder(match: re.Match[str]) -> str:
-            literals.append(match.group())
-            return f"{OPEN}{len(literals) - 1}{CLOSE}"
+    def _variant(self, messages: Sequence[ChatMessage], tools: Sequence[Tool]) -> Variant:
+        if self._tool_use is not None and (tools or any(message.tool_calls for message in messages)):
+            return self._tool_use
+        if tools and not self._default.knows_tools:
+            raise InvalidRequest("the model's chat template does not support tools")
+        return self._default
 
-        return replace(message, content=self._marks.sub(placeholder, message.content))
-
-    def _render(self, messages: Sequence[ChatMessage], think: bool | None) -> str:
+    def _render(self, variant: Variant, messages: Sequence[ChatMessage], wishes: Wishes) -> str:
+        tokenizer = self._tokenizer
+        marks = {"bos_token": tokenizer.token_text(tokenizer.bos), "eos_token": tokenizer.token_text(tokenizer.eos)}
         try:
-            try:
-                return self._render_once(messages, think)
-            except TemplateFailed as exc:
-                simpler = simplified(messages)
-                if not exc.is_refusal or not simpler:
-                    raise
-                return self._render_once(simpler, think)
+            return variant.render(messages, wishes, marks)
         except TemplateFailed as exc:
             verb = "refuses these messages" if exc.is_refusal else "cannot be used"
             raise InvalidRequest(f"the model's chat template {verb}: {exc.detail}") from exc
-
-    def _render_once(self, messages: Sequence[ChatMessage], think: bool | None) -> str:
-        continues = messages[-1].role == "assistant" and bool(messages[-1].content.strip())
-        variables: dict[str, object] = {
-            "messages": [{"role": message.role, "content": message.content} for message in messages],
-            "add_generation_prompt": not continues,
-            "bos_token": self._tokenizer.token_text(self._tokenizer.bos),
-            "eos_token": self._tokenizer.token_text(self._tokenizer.eos),
-            "tools": None,
-            "documents": None,
-        }
-        if think is not None:
-            variables["enable_thinking"] = think
-        text = self._process.render(self._source, variables)
-        return _cut_after(text, messages[-1].content.strip()) if continues else text
 
     def _tokenize(self, text: str, literals: Sequence[str]) -> list[int]:
         tokens: list[int] = []
@@ -242,32 +154,67 @@ class ChatTemplate:
         return [bos, *tokens]
 
 
-def simplified(messages: Sequence[ChatMessage]) -> list[ChatMessage]:
-    """Return messages that strict templates take: no system message, and no two of one role in a row.
+class Variant:
+    """One Jinja template, and what its text tells about the model."""
 
-    Nothing is left of a lone system message without text.
-    """
-    system = "\n\n".join(message.content for message in messages if message.role == "system")
-    merged: list[ChatMessage] = []
-    for message in [ChatMessage(role="user", content=system)] * bool(system) + [
-        message for message in messages if message.role != "system"
-    ]:
-        if merged and merged[-1].role == message.role:
-            merged[-1] = replace(message, content=f"{merged[-1].content}\n\n{message.content}")
-        else:
-            merged.append(message)
-    return merged
+    def __init__(self, source: str, marks: VocabularyMarks, process: TemplateProcess) -> None:
+        self.marks = marks_pattern(marks, source)
+        self.knows_tools = knows_tools(source)
+        self._source = source
+        self._process = process
+        self._habits = habits_of(source)
+        self.answer = AnswerShape(
+            tags=self._habits.tags,
+            has_channels="<|channel|>" in source and "<|message|>" in source,
+            notations=notations_of(source) if self.knows_tools else (),
+        )
+
+    def render(self, messages: Sequence[ChatMessage], wishes: Wishes, marks: Mapping[str, str]) -> str:
+        """Return the prompt as text. Raises TemplateFailed."""
+        messages = spelled_out(messages, self._habits)
+        try:
+            return self._render_once(messages, wishes, marks)
+        except TemplateFailed as exc:
+            simpler = simplified(messages)
+            if not exc.is_refusal or not simpler:
+                raise
+            return self._render_once(simpler, wishes, marks)
+
+    def opens_thinking(self, text: str) -> bool:
+        return self._habits.tags is not None and text.rstrip().endswith(self._habits.tags.open)
+
+    def _render_once(self, messages: Sequence[ChatMessage], wishes: Wishes, marks: Mapping[str, str]) -> str:
+        last = messages[-1]
+        continues = last.role == "assistant" and bool(last.content.strip()) and not last.tool_calls
+        text = self._process.render(
+            self._source,
+            {
+                "messages": jinja_messages(messages, self._habits),
+                "add_generation_prompt": not continues,
+                "tools": jinja_tools(wishes.tools),
+                "documents": None,
+                **marks,
+                **thinking_variables(wishes.think),
+            },
+        )
+        if continues:
+            return _cut_after(text, last.content.strip())
+        return self._without_thinking(text) if wishes.think is False else text
+
+    def _without_thinking(self, text: str) -> str:
+        """End the thinking before it begins, where the template has no word for that."""
+        tags = self._habits.tags
+        if tags is None:
+            return text
+        if self.opens_thinking(text):
+            return f"{text.rstrip()}\n\n{tags.close}\n\n"
+        is_closed = text.rstrip().endswith(tags.close)
+        if is_closed or self._habits.has_switch or not tags.open.startswith("<") or "|" in tags.open:
+            return text
+        return f"{text}{tags.open}\n\n{tags.close}\n\n"
 
 
 def _cut_after(text: str, content: str) -> str:
     """Leave an answer open that the model shall continue."""
     at = text.rfind(content)
     return text if at < 0 else text[: at + len(content)]
-
-
-def _marks_pattern(marks: VocabularyMarks, template: str) -> re.Pattern[str]:
-    """Return a pattern for all that must not become a token when a person writes it."""
-    # Vendors also add plain words by hand (HTML tags, runs of spaces). Only those that the template uses mark turns.
-    turns = (mark for mark in marks.user_defined if mark.strip() and mark in template and mark not in THINKING_TAGS)
-    texts: Iterable[str] = {*marks.control, *turns, OPEN, CLOSE}
-    return re.compile("|".join(re.escape(text) for text in sorted(texts, key=len, reverse=True)))

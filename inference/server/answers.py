@@ -29,7 +29,6 @@ USUAL_ANSWER = 1024
 
 _REFUSALS = {
     "images": "image input",
-    "tools": "tools",
     "format": "structured output",
     "suffix": "insert",
     "context": "the context of an earlier answer",
@@ -44,6 +43,8 @@ def check_abilities(model: LibraryModel, body: AnswerBody, kind: Kind) -> None:
         raise NotSupported(f'"{body.model}" does not support {kind}')
     if body.think and "thinking" not in model.capabilities:
         raise NotSupported(f'"{body.model}" does not support thinking')
+    if body.tools and "tools" not in model.capabilities:
+        raise NotSupported(f'"{body.model}" does not support tools')
     wishes = body.unsupported | _wishes(body)
     for field, what in _REFUSALS.items():
         if field in wishes:
@@ -53,7 +54,6 @@ def check_abilities(model: LibraryModel, body: AnswerBody, kind: Kind) -> None:
 def _wishes(body: AnswerBody) -> set[Unsupported]:
     asked: dict[Unsupported, bool] = {
         "images": any(message.images for message in body.messages or ()),
-        "tools": bool(body.tools),
         "format": body.format is not None,
         "suffix": bool(body.suffix),
         "logprobs": body.top_logprobs is not None,
@@ -133,7 +133,7 @@ async def answer_lines(
     async with aclosing(answer_events(state, body, kind, asker, tells_progress=tells_progress)) as events:
         async for event in events:
             if isinstance(event, TextDelta):
-                yield text_line(kind, body.model, event.content, event.thinking)
+                yield text_line(kind, body.model, event.content, event.thinking, event.tool_calls)
             elif isinstance(event, Progress):
                 yield _progress_line(kind, body.model, event)
             else:
@@ -157,7 +157,9 @@ def whole_answer(lines: Iterable[Line], kind: Kind) -> Line:
     messages = [line["message"] for line in collected]
     thinking = "".join(message.get("thinking", "") for message in messages)
     message = {"role": "assistant", "content": "".join(message["content"] for message in messages)}
-    return last | {"message": message | ({"thinking": thinking} if thinking else {})}
+    calls = [call for message in messages for call in message.get("tool_calls", ())]
+    extras = ({"thinking": thinking} if thinking else {}) | ({"tool_calls": calls} if calls else {})
+    return last | {"message": message | extras}
 
 
 def _wished_context(body: AnswerBody, options: Options) -> int:

@@ -13,18 +13,16 @@ from inference.errors import InvalidRequest
 from inference.server.durations import parse_duration
 from inference.server.errors import BodyTooLarge
 from inference.server.fields import typed_field
-from inference.types import ChatMessage, ResponseFormat, Role, Think, Tool
+from inference.server.messages import parse_messages, parse_tools
+from inference.types import ChatMessage, ResponseFormat, Think, Tool
 
 SMALL_BODY = 1024 * 1024
 LARGE_BODY = 64 * 1024 * 1024
 """For chats: a long one, or one with images."""
 
-MAX_MESSAGES = 20_000
 MAX_INPUTS = 4096
 
 Unsupported = Literal["images", "tools", "format", "suffix", "context", "template", "logprobs"]
-
-_ROLES = frozenset({"system", "user", "assistant", "tool"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,17 +107,16 @@ def read_bytes(request: HttpRequest, limit_bytes: int) -> bytes:
 
 def parse_chat(body: Mapping[str, Any]) -> AnswerBody:
     raw_messages = typed_field(body, "messages", list, [])
-    if len(raw_messages) > MAX_MESSAGES:
-        raise InvalidRequest(f"messages may hold at most {MAX_MESSAGES} messages")
     has_images = any(isinstance(message, dict) and message.get("images") for message in raw_messages)
     return AnswerBody(
         model=parse_model(body),
-        messages=[_message(message) for message in raw_messages],
+        messages=parse_messages(body),
         stream=typed_field(body, "stream", bool, True),
         think=_think(body),
+        tools=parse_tools(body),
         options=typed_field(body, "options", dict, {}),
         keep_alive_s=parse_keep_alive(body),
-        unsupported=_unsupported(body, ("tools", "format")) | ({"images"} if has_images else frozenset()),
+        unsupported=_unsupported(body, ("format",)) | ({"images"} if has_images else frozenset()),
     )
 
 
@@ -196,25 +193,11 @@ def parse_text(body: Mapping[str, Any], name: str) -> str:
     return text
 
 
-def _message(value: Any) -> ChatMessage:
-    if not isinstance(value, dict):
-        raise InvalidRequest("each of messages must be an object")
-    role = value.get("role")
-    if role not in _ROLES:
-        raise InvalidRequest('the role of a message must be "system", "user", "assistant" or "tool"')
-    content = value.get("content")
-    if content is not None and not isinstance(content, str):
-        raise InvalidRequest("the content of a message must be a string")
-    return ChatMessage(role=cast(Role, role), content=content or "")
-
-
-def _think(body: Mapping[str, Any]) -> bool | None:
+def _think(body: Mapping[str, Any]) -> Think | None:
     value = body.get("think")
-    if value is None or isinstance(value, bool):
-        return value
-    if value in ("high", "medium", "low"):
-        return True
-    raise InvalidRequest(f'invalid think value: {value!r} (must be "high", "medium", "low", true, or false)')
+    if value is None or isinstance(value, bool) or value in ("high", "medium", "low"):
+        return cast(Think | None, value)
+    raise InvalidRequest(f'invalid think value: {value!r:.60} (must be "high", "medium", "low", true, or false)')
 
 
 def parse_keep_alive(body: Mapping[str, Any]) -> float | None:

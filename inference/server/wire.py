@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, TypedDict
 
@@ -12,6 +12,7 @@ import orjson
 from inference.library.modelfile import printed
 from inference.library.models import LibraryModel, modelfile_of
 from inference.runner.types import RunnerFinished
+from inference.types import ToolCall
 
 # Ollama's "for ever" is the largest duration Go knows: 2^63 nanoseconds.
 _FOREVER = timedelta(days=106_751)
@@ -53,17 +54,25 @@ def now() -> str:
     return timestamp(time.time_ns())
 
 
-def text_line(kind: Kind, model: str, content: str, thinking: str) -> dict[str, Any]:
+def text_line(
+    kind: Kind, model: str, content: str, thinking: str, tool_calls: Sequence[ToolCall] = ()
+) -> dict[str, Any]:
     """Return the line for a piece of the answer."""
     if kind == "generate":
         line: dict[str, Any] = {"model": model, "created_at": now(), "response": content}
         if thinking:
             line["thinking"] = thinking
         return line | {"done": False}
-    message = {"role": "assistant", "content": content}
+    message: dict[str, Any] = {"role": "assistant", "content": content}
     if thinking:
         message["thinking"] = thinking
+    if tool_calls:
+        message["tool_calls"] = [_tool_call(call) for call in tool_calls]
     return {"model": model, "created_at": now(), "message": message, "done": False}
+
+
+def _tool_call(call: ToolCall) -> dict[str, Any]:
+    return {"id": call.id, "function": {"name": call.name, "arguments": call.arguments}}
 
 
 def last_line(kind: Kind, model: str, reason: str, timings: Timings | None = None) -> dict[str, Any]:

@@ -86,6 +86,7 @@ def build_scripted(
     *,
     pieces: Sequence[bytes] | None = None,
     chat_template: str | None = CHATML,
+    controls: Sequence[str] = (),
     endless: bool = False,
     shape: Shape | None = None,
 ) -> Path:
@@ -93,13 +94,14 @@ def build_scripted(
 
     Args:
         pieces: The answer's tokens, to cut it at chosen bytes; all different and longer than one byte.
+        controls: Which of the pieces are control tokens.
         endless: Start over after the last piece; only num_predict or the context window ends the answer.
     """
     shape = shape or (ENDLESS if endless else Shape())
     script = tuple(pieces) if pieces is not None else unique_pieces(answer)
     rng = np.random.default_rng(7)
     writer = _writer(path, "scripted", shape, chat_template)
-    words = _add_vocabulary(writer, [_byte_level(piece) for piece in script])
+    words = _add_vocabulary(writer, [_byte_level(piece) for piece in script], controls)
 
     embeddings = _noise(rng, len(words), shape.hidden)
     embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
@@ -257,7 +259,7 @@ def _writer(path: Path, name: str, shape: Shape, chat_template: str | None) -> g
     return writer
 
 
-def _add_vocabulary(writer: gguf.GGUFWriter, script: Iterable[str]) -> dict[str, int]:
+def _add_vocabulary(writer: gguf.GGUFWriter, script: Iterable[str], controls: Sequence[str] = ()) -> dict[str, int]:
     """Add the 256 bytes, the merged pairs, the script (out of reach for the tokenizer) and the control tokens."""
     script = list(script)
     merges = SCRIPT_MERGES if script else MERGES
@@ -269,7 +271,7 @@ def _add_vocabulary(writer: gguf.GGUFWriter, script: Iterable[str]) -> dict[str,
     tags = [tag for tag in THINKING_TAGS if tag not in script]
     n_normal = len(plain) + len(script)
     words = [*plain, *script, *CONTROLS, *tags]
-    types = [gguf.TokenType.NORMAL] * n_normal
+    types = [gguf.TokenType.CONTROL if word in controls else gguf.TokenType.NORMAL for word in words[:n_normal]]
     types += [gguf.TokenType.CONTROL] * len(CONTROLS) + [gguf.TokenType.USER_DEFINED] * len(tags)
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("qwen2")

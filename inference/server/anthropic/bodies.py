@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from inference.errors import InvalidRequest
-from inference.server.bodies import MAX_MESSAGES, AnswerBody, parse_model
+from inference.server.bodies import AnswerBody, parse_model
 from inference.server.errors import NotSupported
 from inference.server.fields import objects, typed_field
+from inference.server.messages import MAX_MESSAGES
 from inference.server.openai.messages import MAX_PARTS, base64_bytes
 from inference.server.openai.sampling import parse_format
 from inference.server.openai.tools import MAX_TOOLS, choose

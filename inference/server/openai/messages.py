@@ -10,9 +10,9 @@ from typing import Any
 import orjson
 
 from inference.errors import InvalidRequest
-from inference.server.bodies import MAX_MESSAGES
 from inference.server.errors import NotSupported
 from inference.server.fields import objects, typed_field
+from inference.server.messages import MAX_MESSAGES
 from inference.types import ChatMessage, Role, ToolCall
 
 MAX_PARTS = 1000

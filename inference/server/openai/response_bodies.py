@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from inference.errors import InvalidRequest
-from inference.server.bodies import MAX_MESSAGES, AnswerBody, parse_model
+from inference.server.bodies import AnswerBody, parse_model
 from inference.server.errors import NotSupported
 from inference.server.fields import objects, typed_field
+from inference.server.messages import MAX_MESSAGES
 from inference.server.openai.messages import MAX_PARTS, ROLES, parse_arguments, parse_content
 from inference.server.openai.sampling import parse_effort, parse_format, parse_logprobs, parse_sampling
 from inference.server.openai.tools import choose, parse_tools

@@ -7,14 +7,10 @@ from dataclasses import dataclass, field
 import pytest
 
 from inference.errors import InvalidRequest
-from inference.runner.templates import (
-    CHATML,
-    ChatTemplate,
-    TemplateFailed,
-    TemplateProcess,
-    VocabularyMarks,
-    simplified,
-)
+from inference.runner.literals import VocabularyMarks
+from inference.runner.prompts import simplified
+from inference.runner.rendering import TemplateFailed, TemplateProcess
+from inference.runner.templates import CHATML, ChatTemplate
 from inference.types import ChatMessage, Role
 
 SYSTEM = ("system", "Be brief.")
@@ -175,7 +171,7 @@ def test_the_choice_to_think_reaches_the_template(process: TemplateProcess) -> N
 def test_a_prompt_that_opens_the_thinking_is_noticed(process: TemplateProcess) -> None:
     template = ChatTemplate(WordTokenizer(), "{{ messages[0].content }}<think>\n", process)
 
-    assert template.tokens(messages(USER)).starts_thinking
+    assert template.tokens(messages(USER)).answer.starts_thinking
 
 
 def test_an_unfinished_answer_is_left_open(process: TemplateProcess) -> None:

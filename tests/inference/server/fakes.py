@@ -87,7 +87,7 @@ class FakeRunner:
         self.pid = next(_pids)
         self.is_alive = True
         self.is_stopped = False
-        self.deltas: Sequence[str] = ("Hello", " there")
+        self.deltas: Sequence[str | TextDelta] = ("Hello", " there")
         self.error: InferenceError | None = None
         self.requests: list[GenerateRequest] = []
         self.embedded: list[Sequence[str]] = []
@@ -126,7 +126,7 @@ class FakeRunner:
                 await self.gate.wait()
                 if not self.is_alive:
                     raise RunnerDied(self.spec.model, -9)
-                yield TextDelta(content=delta)
+                yield TextDelta(content=delta) if isinstance(delta, str) else delta
             if self.error is not None:
                 raise self.error
             yield RunnerFinished(

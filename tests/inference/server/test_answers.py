@@ -11,12 +11,25 @@ from asgiref.testing import ApplicationCommunicator
 from inference.errors import InvalidRequest, ModelLoadFailed, RunnerDied
 from inference.runner.types import TextDelta
 from inference.server.asgi import make_application
-from inference.types import ChatMessage
+from inference.types import ChatMessage, Tool, ToolCall
+from tests.doubles.gguf_files import CHATML, build_tiny
 from tests.inference.library.stores import make_store, put_model
 from tests.inference.server.conftest import Server, until
 
 HI = [{"role": "user", "content": "Hi"}]
 PROGRESS = {"Hearth-Progress": "1"}
+NOW = {"type": "function", "function": {"name": "now", "description": "The time"}}
+
+
+def called(function: dict[str, Any]) -> dict[str, Any]:
+    return {"role": "assistant", "content": "", "tool_calls": [{"function": function}]}
+
+
+def deep_tool(levels: int) -> dict[str, Any]:
+    schema: dict[str, Any] = {}
+    for _ in range(levels):
+        schema = {"items": schema}
+    return {"type": "function", "function": {"name": "deep", "parameters": schema}}
 
 
 async def test_a_chat_streams_ollama_s_lines(server: Server) -> None:
@@ -71,6 +84,40 @@ async def test_thinking_is_told_apart(server: Server, monkeypatch: pytest.Monkey
 
     assert lines[0]["message"] == {"role": "assistant", "content": "", "thinking": "Hm."}
     assert lines[1]["message"] == {"role": "assistant", "content": "Yes."}
+
+
+async def test_tools_and_their_calls_reach_the_runner_and_come_back(server: Server) -> None:
+    template = CHATML.replace("{%- for", "{%- if tools %}{{ tools | tojson }}{%- endif %}{%- for", 1)
+    build_tiny(server.models / "caller.gguf", chat_template=template)
+    call = {"id": "c1", "function": {"name": "now", "arguments": {"zone": "UTC"}}}
+    history = [
+        *HI,
+        {"role": "assistant", "content": "", "thinking": "Hm.", "tool_calls": [call]},
+        {"role": "tool", "content": "12:00", "tool_name": "now", "tool_call_id": "c1"},
+    ]
+    await server.lines("/api/chat", model="caller", messages=HI)
+    runner = server.starter.of("caller")
+    runner.deltas = [TextDelta(content="I look."), TextDelta(tool_calls=[ToolCall(name="now", id="c2")])]
+
+    lines = await server.lines("/api/chat", model="caller", messages=history, tools=[NOW])
+    whole = (await server.post("/api/chat", model="caller", messages=history, tools=[NOW], stream=False)).json()
+
+    request = runner.requests[-1]
+    assert request.tools == [Tool(name="now", description="The time")]
+    assert request.messages is not None
+    assert request.messages[1:] == [
+        ChatMessage(
+            role="assistant",
+            content="",
+            thinking="Hm.",
+            tool_calls=(ToolCall(name="now", arguments={"zone": "UTC"}, id="c1"),),
+        ),
+        ChatMessage(role="tool", content="12:00", tool_name="now", tool_call_id="c1"),
+    ]
+    told = [{"id": "c2", "function": {"name": "now", "arguments": {}}}]
+    assert lines[1]["message"] == {"role": "assistant", "content": "", "tool_calls": told}
+    assert lines[-1]["done_reason"] == "stop"
+    assert whole["message"] == {"role": "assistant", "content": "I look.", "tool_calls": told}
 
 
 async def test_raw_prompts_reach_the_runner_untouched(server: Server) -> None:
@@ -152,7 +199,16 @@ async def test_an_unknown_model_is_404_in_ollama_s_words(server: Server) -> None
         ({"model": "tiny", "messages": HI, "think": 7}, "invalid think value"),
         ({"model": "tiny", "messages": HI, "think": True}, '"tiny" does not support thinking'),
         ({"model": "tiny", "messages": [{"role": "user", "content": "x", "images": ["aGk="]}]}, "image input"),
-        ({"model": "tiny", "messages": HI, "tools": [{"type": "function"}]}, '"tiny" does not support tools'),
+        ({"model": "tiny", "messages": HI, "tools": [NOW]}, '"tiny" does not support tools'),
+        ({"model": "tiny", "messages": HI, "tools": NOW}, "tools must be an array"),
+        ({"model": "tiny", "messages": HI, "tools": ["now"]}, "each of tools must be an object"),
+        ({"model": "tiny", "messages": HI, "tools": [{"type": "function"}]}, "each of tools needs a function"),
+        ({"model": "tiny", "messages": HI, "tools": [{"type": "code"}]}, 'the type of a tool must be "function"'),
+        ({"model": "tiny", "messages": HI, "tools": [NOW] * 129}, "tools may hold at most 128 entries"),
+        ({"model": "tiny", "messages": HI, "tools": [deep_tool(65)]}, "parameters may nest at most 64 levels deep"),
+        ({"model": "tiny", "messages": [called({"name": "f", "arguments": "{}"})]}, "arguments must be an object"),
+        ({"model": "tiny", "messages": [called({"arguments": {}})]}, "each of tool_calls needs a function"),
+        ({"model": "tiny", "messages": [{"role": "tool", "tool_name": 7}]}, "tool_name must be a string"),
         ({"model": "tiny", "messages": HI, "format": "json"}, "structured output"),
         ({"model": "embedder", "messages": HI}, '"embedder" does not support chat'),
         ({"model": "../../etc/passwd", "messages": HI}, "invalid model name"),

@@ -1,0 +1,439 @@
+"""How models write down the calls of tools. Each notation reads the calls at the beginning of a text.
+
+Which of them a model uses is seen in its chat template, which shows it the calls of earlier answers the same way.
+Source: the chat templates that the model families publish.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn, Protocol
+
+import orjson
+
+from inference.types import Tool
+
+MAX_HEAD_CHARACTERS = 400
+"""How far behind its mark the name of a tool may end."""
+
+NAME = re.compile(r"[\w.:/-]{1,200}")
+
+_OUTSIDE, _INSIDE = re.compile(r'["{}\[\]]'), re.compile(r'["\\]')
+_DEPTH = {"{": 1, "[": 1, "}": -1, "]": -1}
+_SPACE = re.compile(r"\s*")
+
+
+class NotACall(Exception):
+    """What looked like a call is text."""
+
+
+class NeedMore(Exception):
+    """The text ends before it is clear what it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A call as the model wrote it; `id` is empty where the notation has none."""
+
+    name: str
+    arguments: Mapping[str, object]
+    id: str = ""
+
+
+class JsonScan:
+    """How far the search for the end of an object or a list came, so that more text does not begin it anew."""
+
+    def __init__(self, at: int) -> None:
+        self._at = at
+        self._depth = 0
+        self._in_string = False
+
+    def end(self, text: str) -> int | None:
+        """Return where the value ends, or None when it goes on behind this text."""
+        while (mark := (_INSIDE if self._in_string else _OUTSIDE).search(text, self._at)) is not None:
+            if mark[0] == "\\":
+                if mark.end() == len(text):
+                    self._at = mark.start()
+                    return None
+                self._at = mark.end() + 1
+                continue
+            self._at = mark.end()
+            if mark[0] == '"':
+                self._in_string = not self._in_string
+                continue
+            self._depth += _DEPTH[mark[0]]
+            if self._depth <= 0:
+                return self._at
+        self._at = len(text)
+        return None
+
+
+class Cursor:
+    """A place in a text that may go on (NeedMore) or may not (`is_whole`: NotACall).
+
+    Pass the same `scans` for the same text with more behind it.
+    """
+
+    def __init__(self, text: str, at: int, *, is_whole: bool, scans: dict[int, JsonScan] | None = None) -> None:
+        self.text = text
+        self.at = at
+        self.is_whole = is_whole
+        self._scans = scans if scans is not None else {}
+
+    @property
+    def is_at_end(self) -> bool:
+        return self.at >= len(self.text)
+
+    def skip_space(self) -> None:
+        found = _SPACE.match(self.text, self.at)
+        self.at = found.end() if found is not None else self.at
+
+    def next_character(self) -> str:
+        return self.text[self.at] if not self.is_at_end else self._end()
+
+    def accept(self, literal: str) -> bool:
+        """Step over a literal if it comes next."""
+        if self.text.startswith(literal, self.at):
+            self.at += len(literal)
+            return True
+        if not self.is_whole and literal.startswith(self.text[self.at : self.at + len(literal)]):
+            raise NeedMore
+        return False
+
+    def expect(self, literal: str) -> None:
+        if not self.accept(literal):
+            raise NotACall
+
+    def until(self, literal: str, *, within: int | None = None) -> str:
+        """Return the text up to a literal, and step over both."""
+        end = self.text.find(literal, self.at)
+        if end < 0 and within is not None and len(self.text) - self.at > within:
+            raise NotACall
+        if end < 0:
+            self._end()
+        found = self.text[self.at : end]
+        self.at = end + len(literal)
+        return found
+
+    def name(self, literal: str) -> str:
+        """Return the name of a tool or argument up to a literal, and step over both."""
+        found = self.until(literal, within=MAX_HEAD_CHARACTERS).strip(" \n\"'")
+        if not NAME.fullmatch(found):
+            raise NotACall
+        return found
+
+    def json(self) -> Any:
+        """Return the object or list that begins here, and step over it."""
+        end = self._scans.setdefault(self.at, JsonScan(self.at)).end(self.text)
+        if end is None:
+            self._end()
+        start, self.at = self.at, end
+        # Another notation, or a second look, finds the end again.
+        self._scans.pop(start)
+        return _parsed(self.text[start:end])
+
+    def _end(self) -> NoReturn:
+        raise NotACall if self.is_whole else NeedMore
+
+
+class Notation(Protocol):
+    """One way to write calls.
+
+    Attributes:
+        opener: What every call begins with.
+        only_first: The opener is too common to mean a call anywhere but at the beginning of an answer.
+    """
+
+    @property
+    def opener(self) -> str: ...
+
+    @property
+    def only_first(self) -> bool: ...
+
+    def read(self, cursor: Cursor, tools: Mapping[str, Tool]) -> list[Written]:
+        """Read one call or one list of them; the cursor stands behind the opener.
+
+        Raises:
+            NotACall
+            NeedMore
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class JsonCalls:
+    """Objects with a name and arguments, or lists of them: `<tool_call>{"name": …}</tool_call>`."""
+
+    opener: str
+    closer: str = ""
+    lead: str = ""
+    only_first: bool = False
+
+    def read(self, cursor: Cursor, tools: Mapping[str, Tool]) -> list[Written]:
+        calls: list[Written] = []
+        cursor.skip_space()
+        cursor.expect(self.lead)
+        while True:
+            cursor.skip_space()
+            if calls and (cursor.is_at_end or cursor.next_character() not in "{["):
+                break
+            if cursor.next_character() not in "{[":
+                raise NotACall
+            calls += calls_of(cursor.json())
+            if not self.closer:
+                return calls
+        cursor.accept(self.closer)
+        return calls
+
+
+@dataclass(frozen=True, slots=True)
+class BareJson:
+    """An answer that is nothing but `{"name": …, "parameters": {…}}`, or several of them with `;` between."""
+
+    opener: str = "{"
+    only_first: bool = True
+
+    def read(self, cursor: Cursor, tools: Mapping[str, Tool]) -> list[Written]:
+        cursor.at -= 1
+        self._check_first_key(cursor.text[cursor.at : cursor.at + MAX_HEAD_CHARACTERS])
+        calls = calls_of(cursor.json())
+        # Any other object of this shape is an answer in JSON.
+        if not all(call.name in tools for call in calls):
+            raise NotACall
+        return calls
+
+    def _check_first_key(self, begun: str) -> None:
+        """Let an answer in JSON be shown as soon as it is clear that it is no call."""
+        inside = begun[1:].lstrip()
+        key = re.match(r'"(\w*)("?)', inside)
+        if key is None:
+            if inside:
+                raise NotACall
+            return
+        keys = {"name", "type", "function", "parameters", "arguments", "id"}
+        if not (key[1] in keys if key[2] else len(key[0]) < len(inside) or any(k.startswith(key[1]) for k in keys)):
+            raise NotACall
+
+
+@dataclass(frozen=True, slots=True)
+class HeadedCall:
+    """A name, then its arguments as an object: `[TOOL_CALLS]name[ARGS]{…}`.
+
+    Attributes:
+        head: All between the opener and the object; its groups are `name` and perhaps `id`.
+    """
+
+    opener: str
+    head: re.Pattern[str]
+    fence: str = ""
+    closer: str = ""
+    only_first: bool = False
+
+    def read(self, cursor: Cursor, tools: Mapping[str, Tool]) -> list[Written]:
+        found = self.head.fullmatch(cursor.until("{", within=MAX_HEAD_CHARACTERS))
+        if found is None:
+            raise NotACall
+        cursor.at -= 1
+        arguments = arguments_of(cursor.json())
+        for mark in filter(None, (self.fence, self.closer)):
+            cursor.skip_space()
+            cursor.accept(mark)
+        return [Written(found["name"], arguments, found.groupdict().get("id") or "")]
+
+
+@dataclass(frozen=True, slots=True)
+class MistralCalls:
+    """`[TOOL_CALLS]`, then a list of objects in older models, or `name[ARGS]{…}` in newer ones."""
+
+    opener: str = "[TOOL_CALLS]"
+    only_first: bool = False
+
+    def read(self, cursor: Cursor, tools: Mapping[str, Tool]) -> list[Written]:
+        cursor.skip_space()
+        if cursor.next_character() == "[":
+            return calls_of(cursor.json())
+        return HeadedCall(self.opener, _MISTRAL).read(cursor, tools)
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionTag:
+    """`<function=name>`, then an object, or `<parameter=key>value</parameter>` for each argument; `</function>`."""
+
+    opener: str = "<function="
+    only_first: bool = False
+
+    def read(self, cursor: Cursor, tools: Mapping[str, Tool]) -> list[Written]:
+        name = cursor.name(">")
+        cursor.skip_space()
+        if cursor.next_character() == "{":
+            arguments = arguments_of(cursor.json())
+            cursor.skip_space()
+            cursor.accept("</function>")
+            return [Written(name, arguments)]
+        arguments = {}
+        while not cursor.accept("</function>"):
+            cursor.expect("<parameter=")
+            key = cursor.name(">")
+            value = cursor.until("</parameter>").removeprefix("\n").removesuffix("\n")
+            arguments[key] = typed(value, tools.get(name), key)
+            cursor.skip_space()
+        return [Written(name, arguments)]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCallTag:
+    """`<tool_call>` around whatever a family puts there: objects, a `<function=…>`, or a name with its arguments."""
+
+    opener: str = "<tool_call>"
+    only_first: bool = False
+
+    def read(self, cursor: Cursor, tools: Mapping[str, Tool]) -> list[Written]:
+        cursor.skip_space()
+        if cursor.next_character() in "{[":
+            return JsonCalls(self.opener, "</tool_call>").read(cursor, tools)
+        if cursor.accept("<function="):
+            calls = FunctionTag().read(cursor, tools)
+            cursor.skip_space()
+            cursor.accept("</tool_call>")
+            return calls
+        return [self._named(cursor, tools)]
+
+    def _named(self, cursor: Cursor, tools: Mapping[str, Tool]) -> Written:
+        name = cursor.name("<")
+        cursor.at -= 1
+        arguments: dict[str, object] = {}
+        while not cursor.accept("</tool_call>"):
+            cursor.expect("<arg_key>")
+            key = cursor.name("</arg_key>")
+            cursor.skip_space()
+            cursor.expect("<arg_value>")
+            arguments[key] = typed(cursor.until("</arg_value>"), tools.get(name), key)
+            cursor.skip_space()
+        return Written(name, arguments)
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A mark around calls that says nothing by itself."""
+
+    opener: str
+    only_first: bool = False
+
+    def read(self, cursor: Cursor, tools: Mapping[str, Tool]) -> list[Written]:
+        return []
+
+
+_NAME = r"(?P<name>[\w.:/-]{1,200})"
+_MISTRAL = re.compile(rf"\s*{_NAME}(?:\[CALL_ID\](?P<id>\w+))?(?:\[ARGS\])?\s*")
+_DEEPSEEK = re.compile(rf"\s*(?:function<｜tool▁sep｜>)?{_NAME}(?:<｜tool▁sep｜>)?\s*(?:```(?:json)?\s*)?")
+_KIMI = re.compile(r"\s*(?P<id>(?:functions\.)?(?P<name>[\w./-]{1,200}):\d+)\s*<\|tool_call_argument_begin\|>\s*")
+
+_SHOWN: Sequence[tuple[str, Sequence[Notation]]] = (
+    ("<tool_call>", (ToolCallTag(),)),
+    ("<function=", (FunctionTag(),)),
+    ("<|python_tag|>", (JsonCalls("<|python_tag|>"), BareJson())),
+    ('{"name": function name', (BareJson(),)),
+    ("[TOOL_CALLS]", (MistralCalls(),)),
+    (
+        "<｜tool▁call▁begin｜>",
+        (
+            Frame("<｜tool▁calls▁begin｜>"),
+            HeadedCall("<｜tool▁call▁begin｜>", _DEEPSEEK, "```", "<｜tool▁call▁end｜>"),
+            Frame("<｜tool▁calls▁end｜>"),
+        ),
+    ),
+    (
+        "<|tool_call_begin|>",
+        (
+            Frame("<|tool_calls_section_begin|>"),
+            HeadedCall("<|tool_call_begin|>", _KIMI, "", "<|tool_call_end|>"),
+            Frame("<|tool_calls_section_end|>"),
+        ),
+    ),
+    ("<|tool_call|>", (JsonCalls("<|tool_call|>", "<|/tool_call|>"),)),
+    ("<|START_ACTION|>", (JsonCalls("<|START_ACTION|>", "<|END_ACTION|>"),)),
+    ("Action:", (JsonCalls("Action:", "```", lead="```json"),)),
+    ("functools[", (JsonCalls("functools"),)),
+)
+"""What a chat template shows, and how its model therefore writes calls."""
+
+UNSAID: Sequence[Notation] = (ToolCallTag(), BareJson())
+"""For templates that name the tools and show no call: most models were trained on one of these."""
+
+
+def notations_of(template: str) -> tuple[Notation, ...]:
+    """Return the notations that a model with this chat template may use."""
+    shown = [notation for mark, notations in _SHOWN if mark in template for notation in notations]
+    return tuple(dict.fromkeys(shown or UNSAID))
+
+
+def marks_of(notations: Sequence[Notation]) -> set[str]:
+    """Return all that may be a control token in the vocabulary and still has to be seen in an answer."""
+    if not notations:
+        return set()
+    marks = {notation.opener for notation in notations}
+    for notation in notations:
+        if isinstance(notation, JsonCalls | HeadedCall):
+            marks.add(notation.closer)
+    return marks | {"</tool_call>", "[ARGS]", "[CALL_ID]", "<｜tool▁sep｜>", "<|tool_call_argument_begin|>"}
+
+
+def calls_of(value: Any) -> list[Written]:
+    """Return the calls that JSON holds. Raises NotACall when any of it is none."""
+    entries = value if isinstance(value, list) else [value]
+    return [_call(entry) for entry in entries]
+
+
+def _call(entry: Any) -> Written:
+    if isinstance(entry, dict) and isinstance(entry.get("function"), dict):
+        entry = {"id": entry.get("id"), **entry["function"]}
+    if not isinstance(entry, dict):
+        raise NotACall
+    name = next((entry[key] for key in ("name", "tool_name", "function") if key in entry), None)
+    if not isinstance(name, str) or not NAME.fullmatch(name):
+        raise NotACall
+    arguments = next((entry[key] for key in ("arguments", "parameters", "args") if key in entry), None)
+    identity = entry.get("id", entry.get("tool_call_id"))
+    return Written(name, arguments_of(arguments), identity if isinstance(identity, str) else "")
+
+
+def arguments_of(value: Any) -> dict[str, object]:
+    """Return a call's arguments; some models write them as a text that holds JSON."""
+    if isinstance(value, str) and value.strip():
+        value = _parsed(value)
+    if value is None or value == "":
+        return {}
+    if not isinstance(value, dict):
+        raise NotACall
+    return value
+
+
+def typed(value: str, tool: Tool | None, key: str) -> object:
+    """Return an argument that was written without quotes, as what the tool's schema says it is."""
+    properties = tool.parameters.get("properties") if tool is not None else None
+    schema = properties.get(key) if isinstance(properties, dict) else None
+    wanted = schema.get("type") if isinstance(schema, dict) else "string"
+    if wanted == "string":
+        return value
+    try:
+        return _parsed(value)
+    except NotACall:
+        return {"true": True, "false": False, "none": None}.get(value.strip().lower(), value)
+
+
+def _parsed(data: str) -> Any:
+    """Return what JSON says. Raises NotACall when it is none, or none that can be sent on."""
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError:
+        pass
+    # Models write line breaks into their strings.
+    try:
+        value = json.loads(data, strict=False)
+        orjson.dumps(value)
+    except (ValueError, TypeError, RecursionError) as exc:
+        raise NotACall from exc
+    return value
