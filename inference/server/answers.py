@@ -9,11 +9,13 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Any
 
+from inference.errors import InferenceError
 from inference.library.models import LibraryModel
 from inference.runner.types import GenerateRequest, Queued, RunnerEvent, RunnerFinished, TextDelta
 from inference.server.askers import Asker
 from inference.server.bodies import AnswerBody, Unsupported
-from inference.server.errors import NotSupported
+from inference.server.errors import NotSupported, code_of
+from inference.server.measures import Measures, estimated_flops, measures_body
 from inference.server.options import parse_options
 from inference.server.state import ServerState
 from inference.server.wire import Kind, Timings, last_line, text_line, timings
@@ -67,13 +69,15 @@ class Answered:
 
     Attributes:
         counts: None when nothing was asked: the model was only loaded.
-        load_s: From the arrival of the request until its model was there.
+        load_s: From the arrival of the request until its model was there and had a slot.
+        measures: None where `counts` is.
     """
 
     reason: FinishReason
     counts: RunnerFinished | None
     total_s: float
     load_s: float
+    measures: Measures | None = None
 
 
 AnswerEvent = Progress | TextDelta | Answered
@@ -82,7 +86,9 @@ AnswerEvent = Progress | TextDelta | Answered
 async def answer_events(
     state: ServerState, body: AnswerBody, kind: Kind, asker: Asker, *, tells_progress: bool = False
 ) -> AsyncGenerator[AnswerEvent, None]:
-    """Yield the events of an answer, the last of them Answered. Closing the generator stops the decode.
+    """Yield the events of an answer, the last of them Answered, and count it for the metrics.
+
+    Closing the generator stops the decode.
 
     Args:
         tells_progress: Also yield why nothing comes yet.
@@ -93,6 +99,27 @@ async def answer_events(
     began = time.perf_counter()
     model = await asyncio.to_thread(state.catalog.find, body.model)
     check_abilities(model, body, kind)
+    name = model.name.short
+    events = _model_events(state, model, body, asker, began, tells_progress=tells_progress)
+    outcome = "left"
+    try:
+        async with aclosing(events):
+            async for event in events:
+                if isinstance(event, Answered):
+                    outcome = event.reason
+                    if event.counts is not None and event.measures is not None:
+                        state.metrics.measure(name, event.counts, event.measures, total_s=event.total_s)
+                yield event
+    except InferenceError as exc:
+        outcome = code_of(exc)
+        raise
+    finally:
+        state.metrics.count(name, outcome)
+
+
+async def _model_events(
+    state: ServerState, model: LibraryModel, body: AnswerBody, asker: Asker, began: float, *, tells_progress: bool
+) -> AsyncGenerator[AnswerEvent, None]:
     options = parse_options(body.options, baked=model.baked.options)
     ticket = state.scheduler.take_ticket(
         model,
@@ -112,14 +139,22 @@ async def answer_events(
         if body.is_empty:
             yield Answered(reason="load", counts=None, total_s=load_s, load_s=load_s)
             return
+        first_s = 0.0
         async with aclosing(runner.generate(_runner_request(model, body, options, asker))) as events:
             async for event in events:
                 if isinstance(event, TextDelta):
+                    first_s = first_s or time.perf_counter() - began
                     yield event
                 elif isinstance(event, RunnerFinished):
                     ticket.answered()
                     total_s = time.perf_counter() - began
-                    yield Answered(reason=event.reason, counts=event, total_s=total_s, load_s=load_s)
+                    measures = Measures(
+                        queue_s=ticket.queue_s + event.queued_s,
+                        load_s=ticket.load_s,
+                        first_token_s=first_s or total_s,
+                        estimated_flops=estimated_flops(event, runner.facts.n_params),
+                    )
+                    yield Answered(reason=event.reason, counts=event, total_s=total_s, load_s=load_s, measures=measures)
                 elif tells_progress:
                     yield _queued(event, time.perf_counter() - began)
     finally:
@@ -137,7 +172,10 @@ async def answer_lines(
             elif isinstance(event, Progress):
                 yield _progress_line(kind, body.model, event)
             else:
-                yield last_line(kind, body.model, event.reason, _timings(event))
+                line = last_line(kind, body.model, event.reason, _timings(event))
+                if tells_progress and event.counts is not None and event.measures is not None:
+                    line["hearth"] = measures_body(event.measures, event.counts)
+                yield line
 
 
 def _timings(answered: Answered) -> Timings | None:

@@ -71,6 +71,8 @@ class Ticket:
         self.priority = priority
         self.taken_at = scheduler.clock()
         self.granted_at = 0.0
+        self.load_s = 0.0
+        self.queue_s = 0.0
         self._scheduler = scheduler
         self._seat: Seat | None = None
         self._granted: asyncio.Future[Runner] = asyncio.get_running_loop().create_future()
@@ -98,6 +100,10 @@ class Ticket:
     def grant(self, seat: Seat, runner: Runner) -> None:
         self._seat = seat
         self.granted_at = self._scheduler.clock()
+        waited_s = self.granted_at - self.taken_at
+        # A model that was there when the request came cost it nothing.
+        self.load_s = min(seat.load_s, waited_s) if seat.ready_at > self.taken_at else 0.0
+        self.queue_s = waited_s - self.load_s
         self._granted.set_result(runner)
 
     def refuse(self, error: InferenceError) -> None:
@@ -407,7 +413,8 @@ class Scheduler:
             raise
         else:
             seat.runner = runner
-            seat.load_s = self._load_times[seat.model.digest] = self.clock() - began
+            seat.ready_at = self.clock()
+            seat.load_s = self._load_times[seat.model.digest] = seat.ready_at - began
             seat.state = "ready"
             self._backoffs.pop(seat.key, None)
             self._mark_used(seat)

@@ -51,6 +51,7 @@ class Seat:
         keep_alive_s: As the last request said.
         active: Requests that hold one of its slots now.
         last_used: By the scheduler's clock.
+        ready_at: By the scheduler's clock.
         expires_at: By the scheduler's clock; None while it is used, FOREVER when it never does.
         is_largest: A larger context window was wished for and does not fit into memory.
     """
@@ -64,6 +65,7 @@ class Seat:
     runner: Runner | None = None
     active: list[Active] = field(default_factory=list)
     load_s: float = 0.0
+    ready_at: float = 0.0
     expires_at: float | None = None
     is_largest: bool = False
 

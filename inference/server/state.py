@@ -16,6 +16,7 @@ from inference.server.conf import ServerConfig
 from inference.server.hosts import HostCheck, OriginCheck
 from inference.server.keys import KeyCheck
 from inference.server.memory import available_bytes
+from inference.server.metrics import Metrics
 from inference.server.scheduler import Limits, Scheduler
 from inference.server.seats import StartRunner
 
@@ -30,6 +31,7 @@ class ServerState:
     hosts: HostCheck
     origins: OriginCheck
     keys: KeyCheck
+    metrics: Metrics
 
 
 _state: ServerState | None = None
@@ -50,15 +52,17 @@ def make_state(config: ServerConfig, start_runner: StartRunner) -> ServerState:
         context_length=config.context_length,
         load_timeout_s=config.load_timeout_s,
     )
+    scheduler = Scheduler(start_runner, limits, available_bytes=available_bytes)
     return ServerState(
         config=config,
         catalog=catalog,
-        scheduler=Scheduler(start_runner, limits, available_bytes=available_bytes),
+        scheduler=scheduler,
         puller=Puller(catalog.store),
         receiver=Receiver(config.models_folder),
         hosts=HostCheck(config.host),
         origins=OriginCheck(config.origins),
         keys=KeyCheck(config.keys),
+        metrics=Metrics(scheduler, max_queue=config.max_queue),
     )
 
 

@@ -64,9 +64,10 @@ async def delete(request: HttpRequest) -> HttpResponseBase:
 
 
 async def _pull_lines(state: ServerState, name: ModelName, *, insecure: bool) -> AsyncGenerator[dict[str, Any], None]:
-    async with aclosing(state.puller.pull(name, insecure=insecure)) as lines:
-        async for line in lines:
-            yield dict(line)
+    with state.metrics.pulls.track_inprogress():
+        async with aclosing(state.puller.pull(name, insecure=insecure)) as lines:
+            async for line in lines:
+                yield dict(line)
     await asyncio.to_thread(state.catalog.snapshot, fresh=True)
 
 

@@ -313,7 +313,9 @@ async def test_progress_is_told_to_those_who_ask_for_it(server: Server) -> None:
     assert lines[0]["hearth"]["state"] == "loading"
     assert lines[0]["hearth"]["waited_s"] >= 0.5
     assert lines[0]["message"]["content"] == ""
-    assert [line["message"]["content"] for line in lines if "hearth" not in line] == ["Hello", " there", ""]
+    assert [line["message"]["content"] for line in lines if "hearth" not in line] == ["Hello", " there"]
+    assert lines[-1]["hearth"]["load_s"] >= 0.5
+    assert lines[-1]["hearth"]["queue_s"] < 0.5
 
 
 async def test_progress_is_not_told_to_others(server: Server) -> None:
