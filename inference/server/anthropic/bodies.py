@@ -13,10 +13,10 @@ from inference.errors import InvalidRequest
 from inference.server.bodies import AnswerBody, parse_model
 from inference.server.errors import NotSupported
 from inference.server.fields import objects, typed_field
-from inference.server.messages import MAX_MESSAGES
+from inference.server.messages import MAX_MESSAGES, MAX_TOOLS, shallow
 from inference.server.openai.messages import MAX_PARTS, base64_bytes
 from inference.server.openai.sampling import parse_format
-from inference.server.openai.tools import MAX_TOOLS, choose
+from inference.server.openai.tools import choose
 from inference.types import ChatMessage, Think, Tool, ToolCall
 
 
@@ -122,7 +122,7 @@ def _assistant(blocks: Sequence[Mapping[str, Any]], names: dict[str, str]) -> Ch
             case "tool_use":
                 call = ToolCall(
                     name=typed_field(block, "name", str, ""),
-                    arguments=typed_field(block, "input", dict, {}),
+                    arguments=shallow("input", typed_field(block, "input", dict, {})),
                     id=typed_field(block, "id", str, ""),
                 )
                 names[call.id] = call.name
@@ -164,8 +164,13 @@ def _tools(body: Mapping[str, Any]) -> list[Tool]:
         name = typed_field(entry, "name", str, "")
         if not name:
             raise InvalidRequest("each of tools needs a name")
-        description = typed_field(entry, "description", str, "")
-        tools.append(Tool(name=name, description=description, parameters=typed_field(entry, "input_schema", dict, {})))
+        tools.append(
+            Tool(
+                name=name,
+                description=typed_field(entry, "description", str, ""),
+                parameters=shallow("input_schema", typed_field(entry, "input_schema", dict, {})),
+            )
+        )
     return tools
 
 

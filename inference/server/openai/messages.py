@@ -12,11 +12,10 @@ import orjson
 from inference.errors import InvalidRequest
 from inference.server.errors import NotSupported
 from inference.server.fields import objects, typed_field
-from inference.server.messages import MAX_MESSAGES
+from inference.server.messages import MAX_CALLS, MAX_MESSAGES, shallow
 from inference.types import ChatMessage, Role, ToolCall
 
 MAX_PARTS = 1000
-MAX_CALLS = 128
 ROLES: dict[str, Role] = {
     "system": "system",
     "developer": "system",
@@ -124,4 +123,4 @@ def parse_arguments(given: object) -> Mapping[str, Any]:
             raise InvalidRequest("the arguments of a tool call are not valid JSON") from None
     if not isinstance(given, dict):
         raise InvalidRequest("the arguments of a tool call must be a JSON object")
-    return given
+    return shallow("arguments", given)

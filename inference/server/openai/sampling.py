@@ -8,6 +8,7 @@ from typing import Any
 from inference.errors import InvalidRequest
 from inference.server.errors import NotSupported
 from inference.server.fields import typed_field
+from inference.server.messages import shallow
 from inference.types import ResponseFormat, Think
 
 SAME_NAMES = ("temperature", "top_p", "presence_penalty", "frequency_penalty", "seed", "stop")
@@ -75,7 +76,7 @@ def parse_format(given: Mapping[str, Any]) -> ResponseFormat | None:
             schema = holder.get("schema") if isinstance(holder, dict) else None
             if not isinstance(schema, dict):
                 raise InvalidRequest("a format of type json_schema needs an object schema")
-            return schema
+            return shallow("schema", schema)
     raise InvalidRequest("the type of a format must be text, json_object or json_schema")
 
 

@@ -8,9 +8,8 @@ from typing import Any
 from inference.errors import InvalidRequest
 from inference.server.errors import NotSupported
 from inference.server.fields import objects, typed_field
+from inference.server.messages import MAX_TOOLS, shallow
 from inference.types import Tool
-
-MAX_TOOLS = 128
 
 
 def parse_tools(body: Mapping[str, Any]) -> list[Tool]:
@@ -27,7 +26,7 @@ def parse_tools(body: Mapping[str, Any]) -> list[Tool]:
             Tool(
                 name=name,
                 description=typed_field(function, "description", str, ""),
-                parameters=typed_field(function, "parameters", dict, {}),
+                parameters=shallow("parameters", typed_field(function, "parameters", dict, {})),
             )
         )
     return tools

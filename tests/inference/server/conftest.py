@@ -18,7 +18,9 @@ from inference.server import settings as server_settings
 from inference.server.asgi import make_application
 from inference.server.conf import ServerConfig
 from inference.server.state import ServerState, make_state, set_state
+from tests.doubles import gguf_files
 from tests.doubles.model_server import ModelServer
+from tests.inference.runner.test_tools import CALL, HERMES
 from tests.inference.server.fakes import FakeStarter, settle
 
 
@@ -49,6 +51,12 @@ def model_server(
     (data / "models").mkdir()
     for path in (scripted_gguf, slow_gguf, embedding_gguf):
         shutil.copy(path, data / "models")
+    gguf_files.build_scripted(
+        data / "models" / "caller.gguf",
+        f"<think>\nThe weather, then.\n</think>\n\nI look it up.\n{CALL}",
+        chat_template=HERMES + "{#- <think> #}",
+        shape=gguf_files.Shape(hidden=512),
+    )
     with ModelServer(data, OLLAMA_CONTEXT_LENGTH="2048", OLLAMA_NUM_PARALLEL="2") as server:
         yield server
 

@@ -127,3 +127,15 @@ def test_a_real_model_streams_the_documented_events(model_server: ModelServer) -
     assert [event["type"] for event in events[-3:]] == ["content_block_stop", "message_delta", "message_stop"]
     assert events[-2]["delta"]["stop_reason"] == "max_tokens"
     assert events[-2]["usage"]["output_tokens"] == 60
+
+
+@pytest.mark.model
+def test_a_real_model_calls_a_tool(model_server: ModelServer) -> None:
+    tool = {"name": "get_weather", "input_schema": {"type": "object"}}
+    body = BODY | {"model": "caller", "tools": [tool]}
+
+    message = model_server.http.post("/v1/messages", json=body).json()
+
+    assert [block["type"] for block in message["content"]] == ["thinking", "text", "tool_use"]
+    assert message["content"][2]["input"] == {"city": "Zürich", "days": 3}
+    assert message["stop_reason"] == "tool_use"

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator
+from typing import cast
 
 import openai
 import pytest
 from openai import OpenAI
+from openai.types.chat import ChatCompletionFunctionToolParam, ChatCompletionMessageParam
+from openai.types.responses import FunctionToolParam
 
 from tests.doubles.model_server import ModelServer
 
@@ -133,6 +137,63 @@ def test_errors_are_those_that_the_client_knows(client: OpenAI) -> None:
     assert "model 'nobody' not found" in missing.value.message
     assert wrong.value.type == "invalid_request_error"
     assert "n may only be 1" in wrong.value.message
+
+
+WEATHER: ChatCompletionFunctionToolParam = {
+    "type": "function",
+    "function": {
+        "name": "get_weather",
+        "description": "Tells the weather.",
+        "parameters": {"type": "object", "properties": {"city": {"type": "string"}, "days": {"type": "integer"}}},
+    },
+}
+CITY = {"city": "Zürich", "days": 3}
+
+
+def test_a_tool_is_called_and_its_result_goes_back(client: OpenAI) -> None:
+    messages: list[ChatCompletionMessageParam] = [{"role": "user", "content": "How is the weather?"}]
+    choice = client.chat.completions.create(model="caller", messages=messages, tools=[WEATHER]).choices[0]
+
+    assert choice.finish_reason == "tool_calls"
+    assert choice.message.content == "I look it up."
+    assert choice.message.model_extra is not None
+    assert choice.message.model_extra["reasoning"] == "The weather, then."
+    assert choice.message.tool_calls is not None
+    (call,) = choice.message.tool_calls
+    assert call.type == "function"
+    assert (call.function.name, json.loads(call.function.arguments)) == ("get_weather", CITY)
+
+    # As the client itself sends it back.
+    messages.append(cast(ChatCompletionMessageParam, choice.message.model_dump(exclude_none=True)))
+    messages.append({"role": "tool", "tool_call_id": call.id, "content": "Rain"})
+    assert client.chat.completions.create(model="caller", messages=messages, tools=[WEATHER]).choices
+
+
+def test_a_tool_call_streams(client: OpenAI) -> None:
+    with client.chat.completions.stream(
+        model="caller", messages=[{"role": "user", "content": "How is the weather?"}], tools=[WEATHER]
+    ) as stream:
+        final = stream.get_final_completion()
+
+    assert final.choices[0].finish_reason == "tool_calls"
+    assert final.choices[0].message.tool_calls is not None
+    assert json.loads(final.choices[0].message.tool_calls[0].function.arguments) == CITY
+
+
+def test_tools_are_refused_where_a_model_knows_none(client: OpenAI) -> None:
+    with pytest.raises(openai.BadRequestError, match="does not support tools"):
+        client.chat.completions.create(model="scripted", messages=[{"role": "user", "content": "Hi"}], tools=[WEATHER])
+
+
+def test_a_response_thinks_speaks_and_calls(client: OpenAI) -> None:
+    tool: FunctionToolParam = {"type": "function", "name": "get_weather", "parameters": {}, "strict": False}
+    with client.responses.stream(model="caller", input="How is the weather?", tools=[tool]) as stream:
+        response = stream.get_final_response()
+
+    assert [item.type for item in response.output] == ["reasoning", "message", "function_call"]
+    call = response.output[-1]
+    assert call.type == "function_call"
+    assert json.loads(call.arguments) == CITY
 
 
 def test_a_response_is_given(client: OpenAI) -> None:
