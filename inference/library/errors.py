@@ -15,8 +15,11 @@ InferenceError
         ├── NotInRegistry    the registry does not have that model
         ├── ForeignRealm     the registry wants us to identify ourselves to another host
         ├── InsecureRegistry plain http to a host other than this machine
+        ├── PrivateAddress   a redirect into a network that the first host is not in
         ├── DigestMismatch   what came is not what the manifest promised
-        └── NotEnoughSpace   the disk is too full
+        ├── SizeMismatch     what is offered is longer or shorter than promised
+        ├── NotEnoughSpace   the disk is too full to begin
+        └── StoreFailed      a file of the store cannot be written or read, a disk that became full among the reasons
 """
 
 from __future__ import annotations
@@ -112,6 +115,12 @@ class InsecureRegistry(PullFailed):
         self.host = host
 
 
+class PrivateAddress(PullFailed):
+    def __init__(self, host: str) -> None:
+        super().__init__(host)
+        self.host = host
+
+
 class DigestMismatch(PullFailed):
     def __init__(self, expected: str, received: str) -> None:
         super().__init__(expected, received)
@@ -126,3 +135,21 @@ class NotEnoughSpace(PullFailed):
         super().__init__(needed_bytes, free_bytes)
         self.needed_bytes = needed_bytes
         self.free_bytes = free_bytes
+
+
+class SizeMismatch(PullFailed):
+    def __init__(self, host: str, expected_bytes: int, offered_bytes: int) -> None:
+        super().__init__(host, expected_bytes, offered_bytes)
+        self.host = host
+        self.expected_bytes = expected_bytes
+        self.offered_bytes = offered_bytes
+
+
+class StoreFailed(PullFailed):
+    permanent = False
+
+    def __init__(self, path: str, reason: str, *, is_full: bool = False) -> None:
+        super().__init__(path, reason, is_full)
+        self.path = path
+        self.reason = reason
+        self.is_full = is_full

@@ -1,4 +1,4 @@
-"""Find the GGUF files under a folder without ever walking somebody's whole disk."""
+"""Folders: find the GGUF files in one without ever walking somebody's whole disk, and make its names last."""
 
 from __future__ import annotations
 
@@ -34,3 +34,12 @@ def gguf_files(root: Path, *, skip: Collection[str] = ()) -> Iterator[Path]:
 
 def is_gguf_name(name: str) -> bool:
     return name.lower().endswith(".gguf") and not name.startswith(".")
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring the names in a folder to the disk."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
 import tempfile
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -14,6 +16,7 @@ from typing import Any
 import orjson
 
 from inference.library.errors import BadManifest, InvalidName
+from inference.library.files import sync_folder
 from inference.library.names import ModelName
 
 MANIFEST_TYPE = "application/vnd.docker.distribution.manifest.v2+json"
@@ -106,6 +109,17 @@ class Store:
         self.root = root
         self.manifests = root / "manifests"
         self.blobs = root / "blobs"
+        self._kept: Counter[str] = Counter()
+
+    @contextlib.contextmanager
+    def keeping(self, digests: Iterable[str]) -> Iterator[None]:
+        """Keep blobs from being pruned while their manifest is not written yet."""
+        kept = Counter(digests)
+        self._kept += kept
+        try:
+            yield
+        finally:
+            self._kept -= kept
 
     def names(self) -> Iterator[ModelName]:
         """Yield the names that have a manifest, in no certain order. Odd files are passed over."""
@@ -154,6 +168,7 @@ class Store:
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(temporary, path)
+            sync_folder(path.parent)
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
@@ -174,7 +189,7 @@ class Store:
 
     def prune(self, digests: set[str]) -> None:
         """Delete those of `digests` that no manifest names. Does nothing while a manifest cannot be read."""
-        unused = set(digests)
+        unused = set(digests) - set(self._kept)
         for name in self.names():
             try:
                 unused -= {layer.digest for layer in self.read_manifest(name).all_layers}

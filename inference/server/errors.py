@@ -25,8 +25,11 @@ from inference.library.errors import (
     NotAttachable,
     NotEnoughSpace,
     NotInRegistry,
+    PrivateAddress,
     ReadOnlyModel,
     RegistryFailed,
+    SizeMismatch,
+    StoreFailed,
     UploadNotFound,
     UploadRefused,
 )
@@ -120,8 +123,17 @@ def _answer_for_library(error: InferenceError) -> Answer:
             return Answer(502, f"pull model: {error.host} wants a log-in at another host, which is refused")
         case InsecureRegistry():
             return Answer(400, f"pull model: {error.host} is not reached over https; set insecure to allow that")
+        case PrivateAddress():
+            return Answer(502, f"pull model: a redirect into a private network ({error.host}) is refused")
         case DigestMismatch():
             return Answer(502, f"pull model: digest mismatch, expected {error.expected}, got {error.received}")
+        case SizeMismatch():
+            sizes = f"{error.offered_bytes} bytes where {error.expected_bytes} were promised"
+            return Answer(502, f"pull model: {error.host} offers {sizes}")
+        case StoreFailed(is_full=True):
+            return Answer(507, f"pull model: the disk is full; what has come is kept: {error.path}: {error.reason}")
+        case StoreFailed():
+            return Answer(500, f"the model store cannot be used: {error.path}: {error.reason}")
         case NotEnoughSpace():
             needed, free = human_bytes(error.needed_bytes), human_bytes(error.free_bytes)
             return Answer(507, f"not enough disk space: {needed} are needed and {free} are free")
