@@ -8,22 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from ipaddress import IPv6Address, ip_address
 from types import TracebackType
-from typing import Literal
-from urllib.parse import urlsplit
-from urllib.request import getproxies
 
-import aiohttp
 import httpx
-from aiohttp.abc import AbstractResolver, ResolveResult
-from httpx_aiohttp import AiohttpTransport
 
-from inference.library.errors import InsecureRegistry, PrivateAddress, RegistryFailed
+from inference.library.addresses import AddressGuard, GuardedTransport, is_loopback, proxies_of_environment
+from inference.library.errors import InsecureRegistry, RegistryFailed
 
 MAX_REDIRECTS = 5
 CONNECT_TIMEOUT_S = 10.0
@@ -33,9 +27,6 @@ STALL_S = 30.0
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 Authorize = Callable[[str], Awaitable[str]]
-
-Zone = Literal["public", "private", "here", "none"]
-"""Which network an address is in: the world's, this house's, this machine; `none` is for addresses no host has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +71,7 @@ class Outbound:
         self._authorizing = asyncio.Lock()
         self._is_here = is_loopback(base.host)
         self._allows_http = allows_http
-        self._resolver = _GuardedResolver(base.host)
+        self._guard = AddressGuard(base.host)
         self._stall_s = stall_s
         self._http: httpx.AsyncClient | None = None
 
@@ -128,7 +119,7 @@ class Outbound:
         try:
             async for piece in response.aiter_raw():
                 yield piece
-        except (httpx.HTTPError, aiohttp.ClientError, OSError) as exc:
+        except httpx.HTTPError as exc:
             raise RegistryFailed(self.host, _reason(exc)) from exc
 
     def check(self, response: httpx.Response, *expected: int) -> None:
@@ -160,30 +151,22 @@ class Outbound:
         sent = {"User-Agent": "hearth", "Accept-Encoding": "identity", **headers}
         if self._authorization is not None and self.is_own(url):
             sent["Authorization"] = self._authorization
-        self._resolver.check_literal(url.host)
+        self._guard.check_literal(url.host)
         if self._http is None:
             self._http = self._client()
         try:
             return await stack.enter_async_context(self._http.stream(method, url, headers=sent))
-        except _RefusedAddress as exc:
-            raise PrivateAddress(url.host) from exc
-        except (httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError, OSError, UnicodeError) as exc:
-            if _has_cause(exc, _RefusedAddress):
-                raise PrivateAddress(url.host) from exc
+        except (httpx.HTTPError, httpx.InvalidURL) as exc:
             raise RegistryFailed(url.host, _reason(exc)) from exc
 
     def _client(self) -> httpx.AsyncClient:
-        # A proxy cannot reach this machine's own registry; the rest of the world may need one.
-        def session() -> aiohttp.ClientSession:
-            connector = aiohttp.TCPConnector(limit=0, resolver=self._resolver, ssl=trusted)
-            return aiohttp.ClientSession(
-                connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=not self._is_here
-            )
-
         trusted = httpx.create_ssl_context()
+        # A proxy cannot reach this machine's own registry; the rest of the world may need one.
+        proxies = {} if self._is_here else proxies_of_environment(trusted)
         return httpx.AsyncClient(
-            transport=AiohttpTransport(client=session, verify=trusted),
-            timeout=httpx.Timeout(self._stall_s, connect=min(CONNECT_TIMEOUT_S, self._stall_s)),
+            transport=GuardedTransport(self._guard, trusted),
+            mounts=proxies,
+            timeout=httpx.Timeout(self._stall_s, connect=min(CONNECT_TIMEOUT_S, self._stall_s), pool=None),
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
             follow_redirects=False,
             trust_env=False,
@@ -205,90 +188,16 @@ def origin(url: httpx.URL) -> tuple[str, str, int | None]:
     return url.scheme, url.host, url.port
 
 
-def is_loopback(host: str) -> bool:
-    """Return whether a URL's host is this machine. Names other than `localhost` are not looked up."""
-    name = host.strip("[]").rstrip(".").lower()
-    if name == "localhost" or name.endswith(".localhost"):
-        return True
-    try:
-        return ip_address(name).is_loopback
-    except ValueError:
-        return False
-
-
-def zone_of(address: str) -> Zone:
-    """Return the network of an IP address; an IPv4 address written inside an IPv6 one counts as what it is."""
-    ip = ip_address(address.partition("%")[0])
-    if isinstance(ip, IPv6Address):
-        ip = ip.ipv4_mapped or ip.sixtofour or ip
-    if ip.is_loopback:
-        return "here"
-    if ip.is_global and not ip.is_multicast:
-        return "public"
-    return "none" if ip.is_link_local or ip.is_multicast or ip.is_unspecified else "private"
-
-
-class _RefusedAddress(OSError):
-    """The name leads into a network that the first host is not in."""
-
-
-class _GuardedResolver(AbstractResolver):
-    """Looks names up and refuses what a redirect must not reach, at the address that is really connected to.
-
-    The first host may be anywhere: a person named it. A host of the world may send us on to the world only, one of
-    this house also to this house. Behind a proxy the proxy looks names up, and it is the proxy that must refuse.
-    """
-
-    def __init__(self, first: str) -> None:
-        self._first = first.lower()
-        self._zone: Zone = "public"
-        self._names = aiohttp.ThreadedResolver()
-        self._proxies = {urlsplit(url).hostname for url in getproxies().values()}
-        with contextlib.suppress(ValueError):
-            self._zone = zone_of(self._first)
-
-    def check_literal(self, host: str) -> None:
-        """Check a host that is an address already, which is never looked up."""
-        if host.lower() == self._first:
-            return
-        with contextlib.suppress(ValueError):
-            if not self._may_reach(zone_of(host)):
-                raise PrivateAddress(host)
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        found = await self._names.resolve(host, port, family)
-        zones = {zone_of(entry["host"]) for entry in found}
-        if host.lower() == self._first:
-            self._zone = zones.pop() if len(zones) == 1 else "public"
-        elif host not in self._proxies and not all(map(self._may_reach, zones)):
-            raise _RefusedAddress(f"{host} is in a private network")
-        return found
-
-    async def close(self) -> None:
-        await self._names.close()
-
-    def _may_reach(self, zone: Zone) -> bool:
-        return zone == "public" or (zone == self._zone and zone != "none")
-
-
-def _has_cause(exc: BaseException, kind: type[BaseException]) -> bool:
-    cause: BaseException | None = exc
-    while cause is not None:
-        if isinstance(cause, kind):
-            return True
-        cause = cause.__cause__ or cause.__context__
-    return False
-
-
-def _reason(exc: BaseException) -> str:
-    if _has_cause(exc, aiohttp.ClientConnectorDNSError):
-        return "no machine has that name"
-    if _has_cause(exc, aiohttp.ClientSSLError):
-        return "its certificate is not trusted"
-    if isinstance(exc, httpx.ConnectError) or _has_cause(exc, aiohttp.ClientConnectorError):
-        return "no connection"
-    if isinstance(exc, httpx.TimeoutException | TimeoutError) and not _has_cause(exc, aiohttp.ServerDisconnectedError):
-        return "it did not answer in time" if _has_cause(exc, TimeoutError) else "the connection broke"
+def _reason(exc: Exception) -> str:
+    if isinstance(exc, httpx.TimeoutException):
+        return "it did not answer in time"
+    if isinstance(exc, httpx.ConnectError):
+        return "its certificate is not trusted" if _is_certificate(exc) else "no connection"
     return "the connection broke"
+
+
+def _is_certificate(exc: BaseException) -> bool:
+    cause: BaseException | None = exc
+    while cause is not None and not isinstance(cause, ssl.SSLCertVerificationError):
+        cause = cause.__cause__ or cause.__context__
+    return cause is not None

@@ -35,6 +35,7 @@ class Puller:
 
     Args:
         prunes: Delete the layers of a model that its new version no longer has.
+        max_streams: Connections that one file may use; None goes by its size.
         manner: How files are fetched; None for what suits the world outside.
     """
 
@@ -43,11 +44,13 @@ class Puller:
         store: Store,
         *,
         prunes: bool = True,
+        max_streams: int | None = None,
         manner: Manner | None = None,
         free_bytes: Callable[[Path], int] = lambda folder: shutil.disk_usage(folder).free,
     ) -> None:
         self._store = store
         self._prunes = prunes
+        self._max_streams = max_streams
         self._manner = manner
         self._free_bytes = free_bytes
         self._made: Transfers | None = None
@@ -95,10 +98,10 @@ class Puller:
 
     @property
     def _transfers(self) -> Transfers:
-        from inference.library.transfer import Manner, Transfers
+        from inference.library.transfer import MAX_STREAMS, Manner, Transfers
 
         if self._made is None:
-            self._made = Transfers(self._manner or Manner())
+            self._made = Transfers(self._manner or Manner(max_streams=self._max_streams or MAX_STREAMS))
         return self._made
 
     def _check_space(self, layers: Sequence[Layer]) -> None:

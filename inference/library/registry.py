@@ -9,10 +9,11 @@ from urllib.parse import urlencode
 import httpx
 import orjson
 
+from inference.library.addresses import is_loopback
 from inference.library.errors import ForeignRealm, NotInRegistry, RegistryFailed
 from inference.library.manifests import MANIFEST_TYPE, MAX_MANIFEST_BYTES, Layer
 from inference.library.names import ModelName
-from inference.library.outbound import STALL_S, Outbound, is_loopback, origin
+from inference.library.outbound import STALL_S, Outbound, origin
 from inference.library.remote import RemoteFile
 
 MAX_TOKEN_BYTES = 256 * 1024

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import time
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -33,6 +34,7 @@ PARTS_PER_STREAM = 4
 
 _WRITE_BYTES = 1024 * 1024
 _SAVE_EVERY_S = 1.0
+_SAVES_PER_FILE = 32
 _REPORT_EVERY_S = 0.1
 _REPEAT_AFTER_S = 2.0
 _LONGEST_PAUSE_S = 30.0
@@ -196,9 +198,14 @@ class Transfer:
             await asyncio.wait({fetching}, timeout=_REPORT_EVERY_S)
 
     async def _save(self, file: PartialFile, fetching: asyncio.Task[None]) -> None:
+        """Save the map so often that a kill costs a second, or a small share of a file that comes fast."""
+        saved, saved_at = file.n_bytes, time.monotonic()
         while not fetching.done():
-            await asyncio.wait({fetching}, timeout=_SAVE_EVERY_S)
-            await self._on_disk(file.save)
+            await asyncio.wait({fetching}, timeout=_REPORT_EVERY_S)
+            is_due = time.monotonic() - saved_at >= _SAVE_EVERY_S
+            if is_due or file.n_bytes - saved >= file.size_bytes // _SAVES_PER_FILE:
+                saved, saved_at = file.n_bytes, time.monotonic()
+                await self._on_disk(file.save)
 
     async def _on_disk(self, function: Callable[..., T], *arguments: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._disk, function, *arguments)

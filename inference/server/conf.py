@@ -39,6 +39,8 @@ class ServerConfig:
         max_loaded: Models that are loaded at the same time; the embedded embedder does not count.
         ollama_models: The store of an Ollama, only read; None without one.
         keys: Without one of them nobody is served; none where everybody is.
+        prunes: After a pull, delete what only the former version of the model used.
+        max_streams: Connections that one download uses at most; None goes by the file's size.
         origins: Web pages that may call us, beside those of this machine; `*` stands for anything.
         notes: Sentences for the log about variables that are odd but usable.
     """
@@ -54,6 +56,8 @@ class ServerConfig:
     context_length: int | None = None
     load_timeout_s: float = DEFAULT_LOAD_TIMEOUT_S
     keys: tuple[str, ...] = field(default=(), repr=False)
+    prunes: bool = True
+    max_streams: int | None = None
     origins: tuple[str, ...] = ()
     is_debug: bool = False
     notes: tuple[str, ...] = ()
@@ -92,6 +96,8 @@ class ServerConfig:
             load_timeout_s=_duration(environ, "OLLAMA_LOAD_TIMEOUT", DEFAULT_LOAD_TIMEOUT_S) or DEFAULT_LOAD_TIMEOUT_S,
             keys=keys,
             origins=tuple(filter(None, map(str.strip, environ.get("OLLAMA_ORIGINS", "").split(",")))),
+            prunes=not is_on(environ.get("OLLAMA_NOPRUNE", "")),
+            max_streams=_count(environ, "OLLAMA_MAX_TRANSFER_STREAMS", 0) or None,
             is_debug=is_on(environ.get("OLLAMA_DEBUG", "")),
             notes=tuple(notes),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import threading
 import time
@@ -25,7 +26,7 @@ class BlobServer:
         claims_bytes: The size that answers claim for every file.
         shifts_ranges: Answers with the part that begins one byte later.
         n_blob_bytes: Bytes of files that were sent.
-        n_at_once: Most answers that were being sent at the same time.
+        n_at_once: Most answers that were being sent at the same time; `n_open` now.
     """
 
     blobs: dict[str, bytes] = field(default_factory=dict)
@@ -47,7 +48,7 @@ class BlobServer:
         class Handler(self.handler):  # type: ignore[misc, name-defined]
             state = server
 
-        self._n_open = 0
+        self.n_open = 0
         self._uses: dict[str, int] = {}
         self._serials = itertools.count(1)
         self._lock = threading.Lock()
@@ -93,13 +94,17 @@ class BlobServer:
     def _count(self, n_bytes: int, opened: int = 0) -> None:
         with self._lock:
             self.n_blob_bytes += n_bytes
-            self._n_open += opened
-            self.n_at_once = max(self.n_at_once, self._n_open)
+            self.n_open += opened
+            self.n_at_once = max(self.n_at_once, self.n_open)
 
 
 class BlobHandler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     state: ClassVar[BlobServer]
+
+    def handle(self) -> None:
+        with contextlib.suppress(ConnectionError):  # Clients leave in the middle; that is what they are tested for.
+            super().handle()
 
     def do_GET(self) -> None:  # noqa: N802
         self.note()
@@ -138,25 +143,31 @@ class BlobHandler(BaseHTTPRequestHandler):
             return
         cut, stall = self.state._take(self.state.cut_after), self.state._take(self.state.stall_after)
         ends = [number for number in (cut, stall, len(body)) if number is not None]
-        self.state._count(0, opened=1)
         try:
             self._write(body[: min(ends)])
         except OSError:  # The client has gone.
             self.close_connection = True
-        finally:
-            self.state._count(0, opened=-1)
         if stall is not None and stall < len(body):
             self.state._closing.wait()
         if min(ends) < len(body) or int(headers["Content-Length"]) != len(body):
             self.close_connection = True
 
     def _write(self, body: bytes) -> None:
-        for start in range(0, len(body), _WRITE_BYTES):
-            piece = body[start : start + _WRITE_BYTES]
-            self.wfile.write(piece)
-            self.state._count(len(piece))
-            if self.state.bytes_per_s is not None:
-                time.sleep(len(piece) / self.state.bytes_per_s)
+        self.state._count(0, opened=1)
+        is_open = True
+        try:
+            for start in range(0, len(body), _WRITE_BYTES):
+                piece = body[start : start + _WRITE_BYTES]
+                if self.state.bytes_per_s is not None:
+                    time.sleep(len(piece) / self.state.bytes_per_s)
+                if start + _WRITE_BYTES >= len(body):
+                    # Before the last bytes: a client that has them may ask for more at once.
+                    self.state._count(0, opened=-1)
+                    is_open = False
+                self.wfile.write(piece)
+                self.state._count(len(piece))
+        finally:
+            self.state._count(0, opened=-1 if is_open else 0)
 
     def answer(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
         self.send_response(status)

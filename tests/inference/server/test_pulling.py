@@ -1,0 +1,118 @@
+"""Downloads by the real server: what only a process that dies, and a socket that is left, can show."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import ollama
+import pytest
+
+from tests.doubles.model_server import ModelServer, seconds_until
+from tests.doubles.registry import Registry
+
+pytestmark = pytest.mark.model
+
+MB = 1_000_000
+PADDED_BYTES = 48 * MB
+
+
+@pytest.fixture
+def registry(scripted_gguf: Path) -> Iterator[Registry]:
+    """A registry with one model of 48 MB: the file's tail is of no tensor."""
+    weights = scripted_gguf.read_bytes().ljust(PADDED_BYTES, b"\0")
+    with Registry() as registry:
+        registry.put("library/large/latest", model=weights, system=b"Be kind.")
+        yield registry
+
+
+def model(registry: Registry) -> str:
+    return f"{registry.host}/library/large"
+
+
+@contextmanager
+def pulling(server: ModelServer, registry: Registry) -> Iterator[Iterator[dict[str, Any]]]:
+    with server.http.stream("POST", "/api/pull", json={"model": model(registry)}) as response:
+        yield map(json.loads, response.iter_lines())
+
+
+def pulled(server: ModelServer, registry: Registry) -> list[dict[str, Any]]:
+    with pulling(server, registry) as lines:
+        return list(lines)
+
+
+def wait_for(lines: Iterator[dict[str, Any]], n_bytes: float) -> None:
+    """Read until the progress has come so far."""
+    while next(lines).get("completed", 0) < n_bytes:
+        pass
+
+
+def completed(lines: list[dict[str, Any]]) -> list[int]:
+    return [line["completed"] for line in lines if line.get("total") == PADDED_BYTES]
+
+
+def test_a_pull_goes_on_after_the_server_was_killed(tmp_path: Path, registry: Registry) -> None:
+    registry.bytes_per_s = 12 * MB
+    with ModelServer(tmp_path) as server, pulling(server, registry) as lines:
+        wait_for(lines, 0.6 * PADDED_BYTES)
+        server.process.kill()
+    registry.bytes_per_s = None
+    registry.n_blob_bytes = 0
+
+    with ModelServer(tmp_path) as server:
+        steps = pulled(server, registry)
+        answer = server.http.post("/api/generate", json={"model": model(registry), "prompt": "Hi", "stream": False})
+
+    assert steps[-1] == {"status": "success"}
+    assert registry.n_blob_bytes < 0.45 * PADDED_BYTES
+    assert completed(steps)[0] > 0.55 * PADDED_BYTES
+    assert answer.json()["done"] is True
+
+
+def test_two_pulls_at_once_share_one_transfer_and_one_may_leave(tmp_path: Path, registry: Registry) -> None:
+    registry.bytes_per_s = 24 * MB
+
+    with ModelServer(tmp_path) as server, concurrent.futures.ThreadPoolExecutor() as threads:
+        staying = threads.submit(pulled, server, registry)
+        seconds_until(lambda: registry.n_blob_bytes > 0)
+        with pulling(server, registry) as lines:
+            wait_for(lines, PADDED_BYTES // 4)
+        steps = staying.result()
+
+    assert steps[-1] == {"status": "success"}
+    assert completed(steps) == sorted(completed(steps))
+    assert len(completed(steps)) > 5
+    assert registry.n_blob_bytes <= PADDED_BYTES + len(b"Be kind.") + 1
+
+
+def test_who_leaves_stops_the_transfer_and_keeps_what_came(tmp_path: Path, registry: Registry) -> None:
+    registry.bytes_per_s = 12 * MB
+
+    with ModelServer(tmp_path) as server:
+        with pulling(server, registry) as lines:
+            wait_for(lines, PADDED_BYTES // 4)
+        seconds_until(lambda: registry.n_open == 0)
+        sent = registry.n_blob_bytes
+        registry.bytes_per_s = None
+        steps = pulled(server, registry)
+
+    assert sent < PADDED_BYTES * 3 // 4
+    assert completed(steps)[0] > PADDED_BYTES // 4
+    assert steps[-1] == {"status": "success"}
+
+
+def test_ollama_s_own_client_sees_the_progress(tmp_path: Path, registry: Registry) -> None:
+    with ModelServer(tmp_path) as server, ollama.Client(host=server.url, trust_env=False) as client:
+        steps = list(client.pull(model(registry), stream=True))
+        again = list(client.pull(model(registry), stream=True))
+
+    assert [step.status for step in steps if not step.digest] == [
+        "pulling manifest", "verifying sha256 digest", "writing manifest", "success",
+    ]  # fmt: skip
+    assert steps[1].total == steps[1].completed or steps[1].completed == 0
+    assert again[-1].status == "success"
+    assert sum("/blobs/" in path for path in registry.paths()) < 12
