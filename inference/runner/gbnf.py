@@ -20,6 +20,14 @@ SURROGATES = (0xD800, 0xDFFF)
 Range = tuple[int, int]
 
 
+class EndlessGrammar(InvalidRequest):
+    """No answer that follows the grammar ever ends."""
+
+
+class LeftRecursiveGrammar(InvalidRequest):
+    """A rule begins with itself."""
+
+
 @dataclass(frozen=True, slots=True)
 class Chars:
     """One character out of some ranges of code points, sorted and apart from each other."""
@@ -51,7 +59,8 @@ def parse_grammar(text: str) -> Rules:
     """Return the rules of a grammar, less the alternatives that can never end.
 
     Raises:
-        InvalidRequest: It is malformed, too large, left-recursive, or has no answer that ends.
+        EndlessGrammar, LeftRecursiveGrammar: It cannot be followed.
+        InvalidRequest: It is malformed or too large.
     """
     if len(text) > MAX_CHARACTERS:
         raise InvalidRequest(f"the grammar has more than {MAX_CHARACTERS:,} characters")
@@ -319,7 +328,7 @@ def _without_endless(rules: Rules) -> dict[str, Alternatives]:
         return item.rule in ending
 
     if ROOT not in ending:
-        raise InvalidRequest("the grammar cannot finish: it has no answer that ends")
+        raise EndlessGrammar("the grammar cannot finish: it has no answer that ends")
     kept: dict[str, Alternatives] = {}
     for name, alternatives in rules.items():
         if name not in ending:
@@ -346,7 +355,7 @@ def _refuse_left_recursion(rules: Rules) -> None:
                 above.discard(name)
                 done.add(name)
             elif child in above:
-                raise InvalidRequest(f"the grammar is left-recursive: rule {child} begins with itself")
+                raise LeftRecursiveGrammar(f"the grammar is left-recursive: rule {child} begins with itself")
             elif child not in done:
                 above.add(child)
                 path.append((child, iter(first[child])))
