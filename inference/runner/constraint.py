@@ -4,37 +4,65 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
+from inference.dialects.thinking import THINK
 from inference.errors import InvalidRequest
+from inference.runner.answers import AnswerShape
 from inference.runner.grammar import Grammar, GrammarTooAmbiguous, State, TokenIds, Vocabulary
 
 MAX_KEPT_GRAMMARS = 16
-
-THINKING_STARTS, THINKING_ENDS = b"<think>", b"</think>"
+FINAL_CHANNEL = b"<|channel|>final<|message|>"
+"""Where the answer begins that gpt-oss gives after its thinking."""
 
 
 class GrammarStuck(InvalidRequest):
     """The answer cannot go on as its grammar demands."""
 
 
-class Constraint:
-    """The grammar of one answer and how far the answer has come. What a model thinks first is not held to it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FreeStart:
+    """What comes before the part of an answer that is held to a grammar: a model's thinking.
 
-    def __init__(
-        self, grammar: Grammar, vocabulary: Vocabulary, *, starts_thinking: bool = False, may_think: bool = False
-    ) -> None:
-        """Start before the first token; with `may_think` an opening tag as the first token begins the thinking.
+    Attributes:
+        until: What ends it.
+        opening: The first token that begins it; empty when it has begun already.
+    """
+
+    until: bytes
+    opening: bytes = b""
+
+
+def free_start_of(answer: AnswerShape, *, may_think: bool = True) -> FreeStart | None:
+    """Return what of an answer is free; None when the grammar holds from its first token."""
+    if answer.is_raw:
+        return None
+    if answer.has_channels:
+        return FreeStart(until=FINAL_CHANNEL)
+    if not (may_think or answer.starts_thinking):
+        return None
+    tags = answer.tags or THINK
+    opening = "" if answer.starts_thinking else tags.open
+    return FreeStart(until=tags.close.encode(), opening=opening.encode())
+
+
+class Constraint:
+    """The grammar of one answer and how far the answer has come."""
+
+    def __init__(self, grammar: Grammar, vocabulary: Vocabulary, free_start: FreeStart | None = None) -> None:
+        """Start before the first token.
 
         Raises:
             InvalidRequest: The grammar has too many readings from its start on.
         """
         self._grammar = grammar
         self._vocabulary = vocabulary
-        self._is_thinking = starts_thinking
-        self._may_think = may_think and not starts_thinking
-        self._thought = b""
+        self._until = free_start.until if free_start is not None else b""
+        self._opening = free_start.opening if free_start is not None else b""
+        self._is_free = free_start is not None and not free_start.opening
+        self._freely_said = b""
         try:
             self._state = grammar.start()
         except GrammarTooAmbiguous:
@@ -42,7 +70,7 @@ class Constraint:
 
     @property
     def is_active(self) -> bool:
-        return not self._is_thinking
+        return not self._is_free
 
     @property
     def is_finished(self) -> bool:
@@ -51,11 +79,11 @@ class Constraint:
 
     def fits(self, token: int) -> bool:
         """Return whether a token may come next. Raises GrammarStuck."""
-        if self._is_thinking or self._opens_thinking(token):
+        if self._is_free or self._is_opening(token):
             return True
         if self._vocabulary.is_end(token):
             return self._state.may_end
-        return self._after(self._vocabulary.pieces[token]) is not None
+        return self._vocabulary.has_text(token) and self._after(self._vocabulary.pieces[token]) is not None
 
     def allowed(self) -> TokenIds:
         """Return all tokens that may come next. Raises GrammarStuck, also when there are none."""
@@ -72,20 +100,20 @@ class Constraint:
     def take(self, token: int) -> None:
         """Go past a token that fits."""
         piece = self._vocabulary.pieces[token]
-        if self._is_thinking:
-            self._think(piece)
-        elif self._opens_thinking(token):
-            self._is_thinking = True
+        if self._is_free:
+            self._say_freely(piece)
+        elif self._is_opening(token):
+            self._is_free = True
         elif not self._vocabulary.is_end(token):
             self._go_past(piece)
-        self._may_think = False
+        self._opening = b""
 
-    def _think(self, piece: bytes) -> None:
-        self._thought += piece
-        _, tag, rest = self._thought.partition(THINKING_ENDS)
-        self._thought = self._thought[1 - len(THINKING_ENDS) :]
-        if tag:
-            self._is_thinking = False
+    def _say_freely(self, piece: bytes) -> None:
+        self._freely_said += piece
+        _, end, rest = self._freely_said.partition(self._until)
+        self._freely_said = self._freely_said[-len(self._until) :]
+        if end:
+            self._is_free = False
             self._go_past(rest.lstrip())
 
     def _go_past(self, data: bytes) -> None:
@@ -94,8 +122,8 @@ class Constraint:
             raise GrammarStuck("the answer does not begin as its grammar demands")
         self._state = state
 
-    def _opens_thinking(self, token: int) -> bool:
-        return self._may_think and self._vocabulary.pieces[token] == THINKING_STARTS
+    def _is_opening(self, token: int) -> bool:
+        return bool(self._opening) and self._vocabulary.pieces[token] == self._opening
 
     def _after(self, data: bytes) -> State | None:
         try:
@@ -120,12 +148,19 @@ class Constraints:
         self._vocabulary: Vocabulary | None = None
         self._grammars: OrderedDict[str, Grammar] = OrderedDict()
 
-    def constraint(self, grammar: str, *, starts_thinking: bool = False, may_think: bool = False) -> Constraint:
-        """Return a constraint for one answer. Raises InvalidRequest when the grammar cannot be used."""
+    def following(self, key: str, make: Callable[[], Grammar], free_start: FreeStart | None = None) -> Constraint:
+        """Return a constraint for one answer.
+
+        Args:
+            key: What the grammar is made from.
+
+        Raises:
+            InvalidRequest: The grammar cannot be used.
+        """
         if self._vocabulary is None:
             self._vocabulary = self._make_vocabulary()
-        parsed = self._grammars.pop(grammar, None) or Grammar(grammar)
-        self._grammars[grammar] = parsed
+        grammar = self._grammars.pop(key, None) or make()
+        self._grammars[key] = grammar
         if len(self._grammars) > MAX_KEPT_GRAMMARS:
             self._grammars.popitem(last=False)
-        return Constraint(parsed, self._vocabulary, starts_thinking=starts_thinking, may_think=may_think)
+        return Constraint(grammar, self._vocabulary, free_start)

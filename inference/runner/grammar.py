@@ -235,12 +235,14 @@ class Vocabulary:
     """The bytes of all tokens as a tree, whose nodes lie one after the other: each before those that lengthen it.
 
     Attributes:
-        pieces: What each token adds to an answer; tokens that add nothing never fit.
+        pieces: What each token adds to an answer. Tokens that add nothing never fit, nor do control tokens.
         ends: Where the nodes that lengthen a node end.
         tokens: What is spelled by the way to a node.
     """
 
-    def __init__(self, pieces: Sequence[bytes], end_tokens: Collection[int]) -> None:
+    def __init__(
+        self, pieces: Sequence[bytes], end_tokens: Collection[int], control_tokens: Collection[int] = ()
+    ) -> None:
         self.pieces = pieces
         self.end_tokens = np.array(sorted(end_tokens), np.int32)
         self.depth = 0
@@ -249,11 +251,14 @@ class Vocabulary:
         self.ends: list[int] = []
         self.tokens: list[tuple[int, ...]] = []
         self._ends = frozenset(end_tokens)
-        spelled = ((piece, token) for token, piece in enumerate(pieces) if piece and token not in self._ends)
-        self._build(sorted(spelled))
+        self._textless = self._ends | frozenset(control_tokens)
+        self._build(sorted((piece, token) for token, piece in enumerate(pieces) if self.has_text(token)))
 
     def is_end(self, token: int) -> bool:
         return token in self._ends
+
+    def has_text(self, token: int) -> bool:
+        return bool(self.pieces[token]) and token not in self._textless
 
     def _build(self, pieces: Iterable[tuple[bytes, int]]) -> None:
         path: list[int] = []

@@ -172,7 +172,10 @@ class RunnerHandle:
             raise InvalidRequest("there are neither messages nor a prompt")
         checked_options(request.options)
         with self._mailbox() as (number, mailbox):
-            self._send(_generate_command(number, request), _images(request))
+            try:
+                self._send(_generate_command(number, request), _images(request))
+            except (TypeError, RecursionError):
+                raise InvalidRequest("the schema of a format or of a tool is nested too deeply") from None
             while not isinstance(event := await mailbox.take(), RunnerFinished):
                 if isinstance(event, Embedded | Ranked):
                     raise RuntimeError("the runner answered a question with numbers")

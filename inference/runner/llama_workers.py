@@ -12,8 +12,11 @@ from inference.errors import InvalidRequest, ModelLoadFailed
 from inference.library.chat_templates import DEFAULT, chat_templates
 from inference.library.gguf import read_header
 from inference.runner.answers import AnswerShape
-from inference.runner.constraint import Constraint, Constraints
+from inference.runner.constraint import Constraint, Constraints, free_start_of
 from inference.runner.engine import Engine, Request
+from inference.runner.flat_schema import as_json
+from inference.runner.grammar import Grammar
+from inference.runner.json_schema import format_grammar
 from inference.runner.llama_embedding import EmbedderBesideChats, embedding_worker, ranking_worker
 from inference.runner.llama_loading import LoadedModel, load_model
 from inference.runner.native import ContextShape
@@ -92,7 +95,7 @@ class ChatWorker:
             prompt=np.array(rendered.tokens, np.int32),
             options=options,
             stop=self._template.stop if is_chat else (),
-            constraint=self._constraint(command, rendered) if command["grammar"] else None,
+            constraint=self._constraint(command, rendered),
             answer=rendered.answer,
             counts_as_person_at=time.perf_counter() + IDLE_PATIENCE_S if command["priority"] == "idle" else None,
         )
@@ -111,12 +114,16 @@ class ChatWorker:
             return Rendered(tokens=tokens, answer=AnswerShape(is_raw=True))
         return self._template.tokens(messages_of(command), think=command["think"], tools=tools_of(command))
 
-    def _constraint(self, command: GenerateCommand, rendered: Rendered) -> Constraint:
-        is_chat = command["messages"] is not None or not command["raw"]
-        return self._constraints.constraint(
-            command["grammar"],
-            starts_thinking=is_chat and rendered.answer.starts_thinking,
-            may_think=is_chat and command["think"] is not False,
+    def _constraint(self, command: GenerateCommand, rendered: Rendered) -> Constraint | None:
+        text, wanted = command["grammar"], command["format"]
+        if not text and wanted is None:
+            return None
+        if text and wanted is not None:
+            raise InvalidRequest("an answer follows either a format or a grammar")
+        return self._constraints.following(
+            text or as_json(wanted),
+            lambda: Grammar(text) if wanted is None else format_grammar(wanted),
+            free_start_of(rendered.answer, may_think=command["think"] is not False),
         )
 
     def _check_length(self, n_tokens: int, num_ctx: int | None) -> None:

@@ -141,7 +141,9 @@ class Model:
 
     def vocabulary(self) -> Vocabulary:
         """Return the tokens as a grammar sees them; takes about a second for a large vocabulary."""
-        return Vocabulary([self.piece(token) for token in range(self.n_vocab)], self.ends)
+        tokens = range(self.n_vocab)
+        controls = [token for token in tokens if not self._piece(token, special=False)]
+        return Vocabulary([self.piece(token) for token in tokens], self.ends, controls)
 
     def spelled(self, token: int) -> bytes:
         """Return the bytes of a token, also of one that adds nothing to an answer."""

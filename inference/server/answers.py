@@ -31,7 +31,6 @@ USUAL_ANSWER = 1024
 
 _REFUSALS = {
     "images": "image input",
-    "format": "structured output",
     "suffix": "insert",
     "context": "the context of an earlier answer",
     "template": "another template than its own",
@@ -56,7 +55,6 @@ def check_abilities(model: LibraryModel, body: AnswerBody, kind: Kind) -> None:
 def _wishes(body: AnswerBody) -> set[Unsupported]:
     asked: dict[Unsupported, bool] = {
         "images": any(message.images for message in body.messages or ()),
-        "format": body.format is not None,
         "suffix": bool(body.suffix),
         "logprobs": body.top_logprobs is not None,
     }

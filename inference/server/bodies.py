@@ -22,7 +22,7 @@ LARGE_BODY = 64 * 1024 * 1024
 
 MAX_INPUTS = 4096
 
-Unsupported = Literal["images", "tools", "format", "suffix", "context", "template", "logprobs"]
+Unsupported = Literal["images", "tools", "suffix", "context", "template", "logprobs"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +116,8 @@ def parse_chat(body: Mapping[str, Any]) -> AnswerBody:
         tools=parse_tools(body),
         options=typed_field(body, "options", dict, {}),
         keep_alive_s=parse_keep_alive(body),
-        unsupported=_unsupported(body, ("format",)) | ({"images"} if has_images else frozenset()),
+        format=_format(body),
+        unsupported=frozenset({"images"} if has_images else ()),
     )
 
 
@@ -130,7 +131,8 @@ def parse_generate(body: Mapping[str, Any]) -> AnswerBody:
         think=_think(body),
         options=typed_field(body, "options", dict, {}),
         keep_alive_s=parse_keep_alive(body),
-        unsupported=_unsupported(body, ("images", "format", "suffix", "context", "template")),
+        format=_format(body),
+        unsupported=_unsupported(body, ("images", "suffix", "context", "template")),
     )
     if parsed.raw and (parsed.system or {"template", "context"} & parsed.unsupported):
         raise InvalidRequest("raw mode does not support template, system, or context")
@@ -209,6 +211,15 @@ def parse_keep_alive(body: Mapping[str, Any]) -> float | None:
         return parse_duration(value)
     except ValueError as exc:
         raise InvalidRequest(str(exc)) from None
+
+
+def _format(body: Mapping[str, Any]) -> ResponseFormat | None:
+    value = body.get("format")
+    if value is None or value == "":
+        return None
+    if value == "json" or isinstance(value, dict):
+        return cast(ResponseFormat, value)
+    raise InvalidRequest(f'invalid format: {str(value)[:40]!r}; expected "json" or a valid JSON Schema object')
 
 
 def _unsupported(body: Mapping[str, Any], names: Sequence[str]) -> frozenset[Any]:

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference.runner.constraint import Constraint, Constraints, GrammarStuck
+from inference.dialects.thinking import Tags
+from inference.runner.answers import AnswerShape
+from inference.runner.constraint import Constraint, Constraints, FreeStart, GrammarStuck, free_start_of
 from inference.runner.gbnf import merged
 from inference.runner.grammar import Grammar, GrammarTooAmbiguous, Vocabulary
 
@@ -117,14 +119,13 @@ def test_an_answer_that_no_token_continues_is_stuck() -> None:
         constraint.allowed()
 
 
-@pytest.mark.parametrize("starts_thinking", [True, False])
-def test_thinking_is_not_held_to_the_grammar(starts_thinking: bool) -> None:
+@pytest.mark.parametrize("opening", [b"", b"<think>"])
+def test_what_is_free_is_not_held_to_the_grammar(opening: bytes) -> None:
     tokens = vocabulary(b"", b"<think>", b"Hm, ", b"</thi", b"nk>\n", b"7", b"8")
-    constraint = Constraint(
-        Grammar('root ::= "7" "8"'), tokens, starts_thinking=starts_thinking, may_think=not starts_thinking
-    )
+    free = FreeStart(until=b"</think>", opening=opening)
+    constraint = Constraint(Grammar('root ::= "7" "8"'), tokens, free)
 
-    for token in (2, 3, 4) if starts_thinking else (1, 2, 3, 4):
+    for token in (1, 2, 3, 4) if opening else (2, 3, 4):
         assert constraint.fits(token)
         constraint.take(token)
 
@@ -135,16 +136,47 @@ def test_thinking_is_not_held_to_the_grammar(starts_thinking: bool) -> None:
     assert constraint.is_finished
 
 
-def test_an_opening_tag_is_no_answer_when_thinking_is_off() -> None:
-    constraint = Constraint(Grammar('root ::= "7"'), vocabulary(b"", b"<think>", b"7"))
+def test_a_model_that_may_think_need_not() -> None:
+    free = FreeStart(until=b"</think>", opening=b"<think>")
+    constraint = Constraint(Grammar('root ::= "78"'), vocabulary(b"", b"<think>", b"7", b"8"), free)
+
+    assert constraint.fits(2)
+    constraint.take(2)
 
     assert not constraint.fits(1)
 
 
+def test_control_tokens_and_those_without_text_never_fit() -> None:
+    tokens = Vocabulary([b"", b"", b"<|end|>", b"a"], [0], control_tokens=[2])
+    constraint = Constraint(Grammar("root ::= .*"), tokens)
+
+    assert [constraint.fits(token) for token in range(4)] == [True, False, False, True]
+    assert sorted(constraint.allowed().tolist()) == [0, 3]
+
+
+@pytest.mark.parametrize(
+    ("answer", "free"),
+    [
+        (AnswerShape(), FreeStart(until=b"</think>", opening=b"<think>")),
+        (AnswerShape(starts_thinking=True), FreeStart(until=b"</think>")),
+        (AnswerShape(tags=Tags("[THINK]", "[/THINK]")), FreeStart(until=b"[/THINK]", opening=b"[THINK]")),
+        (AnswerShape(has_channels=True), FreeStart(until=b"<|channel|>final<|message|>")),
+        (AnswerShape(tags=None), FreeStart(until=b"</think>", opening=b"<think>")),
+        (AnswerShape(is_raw=True), None),
+    ],
+)
+def test_the_thinking_of_every_kind_of_model_is_free(answer: AnswerShape, free: FreeStart | None) -> None:
+    assert free_start_of(answer) == free
+
+
+def test_nothing_is_free_when_thinking_is_off() -> None:
+    assert free_start_of(AnswerShape(), may_think=False) is None
+
+
 def test_an_answer_that_begins_beside_the_closing_tag_counts() -> None:
     tokens = vocabulary(b"", b"</think>\n\n7", b"</think>x", b"8")
-    constraint = Constraint(Grammar('root ::= "78"'), tokens, starts_thinking=True)
-    other = Constraint(Grammar('root ::= "78"'), tokens, starts_thinking=True)
+    free = FreeStart(until=b"</think>")
+    constraint, other = [Constraint(Grammar('root ::= "78"'), tokens, free) for _ in range(2)]
 
     constraint.take(1)
 
@@ -202,7 +234,7 @@ def test_the_same_grammar_is_parsed_once() -> None:
         return vocabulary(b"", b"1")
 
     constraints = Constraints(make)
-    first, second = constraints.constraint("root ::= [0-9]"), constraints.constraint("root ::= [0-9]")
+    first, second = [constraints.following("a digit", lambda: Grammar("root ::= [0-9]")) for _ in range(2)]
 
     first.take(1)
 

@@ -128,6 +128,16 @@ async def test_raw_prompts_reach_the_runner_untouched(server: Server) -> None:
     assert request.options == {"seed": 1, "top_k": 1}
 
 
+@pytest.mark.parametrize("path", ["/api/chat", "/api/generate"])
+async def test_the_form_of_an_answer_reaches_the_runner(server: Server, path: str) -> None:
+    schema = {"type": "object"}
+
+    for wanted in ("json", schema, "", None):
+        await server.lines(path, model="tiny", messages=HI, prompt="Hi", format=wanted)
+
+    assert [request.format for request in server.starter.of("tiny").requests] == ["json", schema, None, None]
+
+
 async def test_a_stored_model_s_own_settings_hold_unless_the_request_says_otherwise(
     server: Server, tiny_gguf: Path
 ) -> None:
@@ -209,7 +219,8 @@ async def test_an_unknown_model_is_404_in_ollama_s_words(server: Server) -> None
         ({"model": "tiny", "messages": [called({"name": "f", "arguments": "{}"})]}, "arguments must be an object"),
         ({"model": "tiny", "messages": [called({"arguments": {}})]}, "each of tool_calls needs a function"),
         ({"model": "tiny", "messages": [{"role": "tool", "tool_name": 7}]}, "tool_name must be a string"),
-        ({"model": "tiny", "messages": HI, "format": "json"}, "structured output"),
+        ({"model": "tiny", "messages": HI, "format": "yaml"}, 'expected "json" or a valid JSON Schema object'),
+        ({"model": "tiny", "messages": HI, "format": 7}, 'expected "json" or a valid JSON Schema object'),
         ({"model": "embedder", "messages": HI}, '"embedder" does not support chat'),
         ({"model": "../../etc/passwd", "messages": HI}, "invalid model name"),
     ],
