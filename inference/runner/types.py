@@ -14,6 +14,7 @@ from inference.types import ChatMessage, Options, Priority, ResponseFormat, Thin
 
 RunnerKind = Literal["llama", "onnx"]
 KvType = Literal["f16", "q8_0", "q4_0"]
+KV_TYPES: tuple[KvType, ...] = ("f16", "q8_0", "q4_0")
 
 IDLE_PATIENCE_S = 60.0
 """After this, work of idle priority counts as a person's, so that a busy machine does it too."""

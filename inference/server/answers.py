@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
@@ -14,12 +15,15 @@ from inference.library.models import LibraryModel
 from inference.runner.types import GenerateRequest, Queued, RunnerEvent, RunnerFinished, TextDelta
 from inference.server.askers import Asker
 from inference.server.bodies import AnswerBody, Unsupported
+from inference.server.conf import ServerConfig
 from inference.server.errors import NotSupported, code_of
 from inference.server.measures import Measures, estimated_flops, measures_body
 from inference.server.options import parse_options
 from inference.server.state import ServerState
 from inference.server.wire import Kind, Timings, last_line, text_line, timings
 from inference.types import ChatMessage, FinishReason, Options, Progress
+
+logger = logging.getLogger(__name__)
 
 Line = dict[str, Any]
 
@@ -28,6 +32,9 @@ CHARACTERS_PER_TOKEN = 3
 
 USUAL_ANSWER = 1024
 """Tokens kept for an answer whose length the request does not limit."""
+
+MAX_LOGGED = 20_000
+"""Characters of one request that go into the log, when they may."""
 
 _REFUSALS = {
     "images": "image input",
@@ -119,6 +126,7 @@ async def _model_events(
     state: ServerState, model: LibraryModel, body: AnswerBody, asker: Asker, began: float, *, tells_progress: bool
 ) -> AsyncGenerator[AnswerEvent, None]:
     options = parse_options(body.options, baked=model.baked.options)
+    _tell_log(state.config, model, body, options)
     ticket = state.scheduler.take_ticket(
         model,
         n_ctx=options.get("num_ctx"),
@@ -145,6 +153,7 @@ async def _model_events(
                     yield event
                 elif isinstance(event, RunnerFinished):
                     ticket.answered()
+                    _tell_losses(model, event)
                     total_s = time.perf_counter() - began
                     measures = Measures(
                         queue_s=ticket.queue_s + event.queued_s,
@@ -157,6 +166,24 @@ async def _model_events(
                     yield _queued(event, time.perf_counter() - began)
     finally:
         ticket.close()
+
+
+def _tell_log(config: ServerConfig, model: LibraryModel, body: AnswerBody, options: Options) -> None:
+    """Tell the options that hold; what people ask only when that was switched on as well."""
+    if not config.is_debug:
+        return
+    told = {**options, "stop": len(options["stop"])} if "stop" in options else options
+    logger.debug("%s is asked with the options %s", model.name.short, told)
+    if config.logs_requests:
+        asked = [body.prompt] if body.messages is None else [message.content for message in body.messages]
+        logger.debug("%s is asked %s", model.name.short, repr(asked)[:MAX_LOGGED])
+
+
+def _tell_losses(model: LibraryModel, counts: RunnerFinished) -> None:
+    if counts.dropped_messages:
+        logger.debug("%s did not see the %d oldest messages", model.name.short, counts.dropped_messages)
+    if counts.shifted_tokens:
+        logger.debug("%s forgot the %d oldest tokens", model.name.short, counts.shifted_tokens)
 
 
 async def answer_lines(

@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from inference.runner.types import KV_TYPES, KvType
 from inference.server.durations import parse_duration
 from inference.server.hosts import is_loopback_address
+from inference.server.variables import without_effect
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 11434
@@ -17,6 +19,8 @@ DEFAULT_KEEP_ALIVE_S = 300.0
 DEFAULT_MAX_QUEUE = 512
 DEFAULT_MAX_LOADED = 3
 DEFAULT_LOAD_TIMEOUT_S = 300.0
+LONGEST_LOAD_S = 7 * 24 * 3600.0
+"""Stands for "without end": clocks cannot wait for ever."""
 
 SHORTEST_KEY = 16
 _KEY = re.compile(r"[!-+\--~]+")
@@ -41,6 +45,8 @@ class ServerConfig:
         keys: Without one of them nobody is served; none where everybody is.
         prunes: After a pull, delete what only the former version of the model used.
         max_streams: Connections that one download uses at most; None goes by the file's size.
+        kv_type, flash_attention: As in `RunnerSpec`, for all chat models.
+        logs_requests: What people ask goes into the log, when `is_debug` is on as well.
         origins: Web pages that may call us, beside those of this machine; `*` stands for anything.
         notes: Sentences for the log about variables that are odd but usable.
     """
@@ -59,7 +65,10 @@ class ServerConfig:
     prunes: bool = True
     max_streams: int | None = None
     origins: tuple[str, ...] = ()
+    kv_type: KvType = "f16"
+    flash_attention: bool | None = None
     is_debug: bool = False
+    logs_requests: bool = False
     notes: tuple[str, ...] = ()
 
     @property
@@ -82,6 +91,9 @@ class ServerConfig:
                 "HEARTH_API_KEY to a long random text, or set HEARTH_API_OPEN=yes where a firewall or a "
                 "private network stands before it."
             )
+        kv_type, flash_attention = _kv_type(environ), _flash_attention(environ)
+        if kv_type != "f16" and flash_attention is False:
+            raise WrongSetting(f"OLLAMA_KV_CACHE_TYPE={kv_type} needs OLLAMA_FLASH_ATTENTION, which is switched off.")
         models = environ.get("OLLAMA_MODELS", "").strip()
         return cls(
             data=Path(environ.get("HEARTH_DATA") or "data").expanduser().resolve(),
@@ -93,13 +105,16 @@ class ServerConfig:
             max_queue=_count(environ, "OLLAMA_MAX_QUEUE", DEFAULT_MAX_QUEUE),
             max_loaded=_count(environ, "OLLAMA_MAX_LOADED_MODELS", 0) or DEFAULT_MAX_LOADED,
             context_length=_count(environ, "OLLAMA_CONTEXT_LENGTH", 0) or None,
-            load_timeout_s=_duration(environ, "OLLAMA_LOAD_TIMEOUT", DEFAULT_LOAD_TIMEOUT_S) or DEFAULT_LOAD_TIMEOUT_S,
+            load_timeout_s=_load_timeout(environ),
             keys=keys,
             origins=tuple(filter(None, map(str.strip, environ.get("OLLAMA_ORIGINS", "").split(",")))),
             prunes=not is_on(environ.get("OLLAMA_NOPRUNE", "")),
             max_streams=_count(environ, "OLLAMA_MAX_TRANSFER_STREAMS", 0) or None,
+            kv_type=kv_type,
+            flash_attention=flash_attention,
             is_debug=is_on(environ.get("OLLAMA_DEBUG", "")),
-            notes=tuple(notes),
+            logs_requests=is_on(environ.get("OLLAMA_DEBUG_LOG_REQUESTS", "")),
+            notes=(*notes, *without_effect(environ)),
         )
 
 
@@ -155,6 +170,25 @@ def server_keys(environ: Mapping[str, str]) -> tuple[str, ...]:
     if file and not keys:
         raise WrongSetting(f"{name}_FILE={file} names an empty file.")
     return keys
+
+
+def _kv_type(environ: Mapping[str, str]) -> KvType:
+    text = environ.get("OLLAMA_KV_CACHE_TYPE", "").strip().lower() or "f16"
+    for kv_type in KV_TYPES:
+        if text == kv_type:
+            return kv_type
+    raise WrongSetting(f"OLLAMA_KV_CACHE_TYPE={text} is not known; write one of {', '.join(KV_TYPES)}.")
+
+
+def _flash_attention(environ: Mapping[str, str]) -> bool | None:
+    text = environ.get("OLLAMA_FLASH_ATTENTION", "").strip()
+    return is_on(text) if text else None
+
+
+def _load_timeout(environ: Mapping[str, str]) -> float:
+    """Return how long a load may take. Source: Ollama's envconfig/config.go: zero and less mean without end."""
+    given_s = _duration(environ, "OLLAMA_LOAD_TIMEOUT", DEFAULT_LOAD_TIMEOUT_S)
+    return min(given_s, LONGEST_LOAD_S) if given_s else LONGEST_LOAD_S
 
 
 def _store_folder(text: str) -> Path:

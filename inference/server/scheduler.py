@@ -16,7 +16,7 @@ from typing import Any
 
 from inference.errors import GenerationStopped, InferenceError, ModelLoadFailed, QueueFull
 from inference.library.models import LibraryModel
-from inference.runner.types import RunnerSpec
+from inference.runner.types import KvType, RunnerSpec
 from inference.server.durations import FOREVER
 from inference.server.fairness import AnswerTimes, Turns
 from inference.server.seats import Runner, Seat, StartRunner
@@ -41,6 +41,8 @@ class Limits:
     max_loaded: int = 3
     context_length: int | None = None
     load_timeout_s: float = 300.0
+    kv_type: KvType = "f16"
+    flash_attention: bool | None = None
 
 
 @dataclass(slots=True)
@@ -142,7 +144,12 @@ class Scheduler:
         self.clock = clock
         self._start = start
         self._limits = limits
-        self.sizing = Sizing(num_parallel=limits.num_parallel, context_length=limits.context_length)
+        self.sizing = Sizing(
+            num_parallel=limits.num_parallel,
+            context_length=limits.context_length,
+            kv_type=limits.kv_type,
+            flash_attention=limits.flash_attention,
+        )
         self._available_bytes = available_bytes
         self._seats: dict[str, Seat] = {}
         self._waiting: list[Ticket] = []

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from inference.errors import ModelLoadFailed
 from inference.library.models import LibraryModel
-from inference.runner.types import RunnerSpec
+from inference.runner.types import KvType, RunnerSpec
 from inference.server.memory import forecast, human_bytes
 from inference.server.options import MAX_CONTEXT
 
@@ -49,10 +49,13 @@ class Sizing:
     Attributes:
         num_parallel: Slots of every chat model.
         context_length: Tokens of a window when a request names none.
+        kv_type, flash_attention: As in `RunnerSpec`, for all chat models.
     """
 
     num_parallel: int | None = None
     context_length: int | None = None
+    kv_type: KvType = "f16"
+    flash_attention: bool | None = None
 
     def window(self, model: LibraryModel, n_ctx: int | None, wished_ctx: int) -> Window:
         """Return the window for a request that needs `n_ctx` tokens, or without that surely fits into `wished_ctx`."""
@@ -78,6 +81,8 @@ class Sizing:
             n_slots=n_slots,
             embedding=model.is_embedding,
             adapters=model.adapters,
+            kv_type=self.kv_type if model.can_chat else "f16",
+            flash_attention=self.flash_attention,
         )
         return spec, size.total
 

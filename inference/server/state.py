@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from inference.library.names import ModelName
 from inference.library.pull import Puller
 from inference.library.uploads import Receiver
 from inference.server.conf import ServerConfig
+from inference.server.devices import DeviceProbe
 from inference.server.hosts import HostCheck, OriginCheck
 from inference.server.keys import KeyCheck
 from inference.server.memory import available_bytes
@@ -32,6 +34,7 @@ class ServerState:
     origins: OriginCheck
     keys: KeyCheck
     metrics: Metrics
+    devices: DeviceProbe
 
 
 _state: ServerState | None = None
@@ -51,6 +54,8 @@ def make_state(config: ServerConfig, start_runner: StartRunner) -> ServerState:
         max_loaded=config.max_loaded,
         context_length=config.context_length,
         load_timeout_s=config.load_timeout_s,
+        kv_type=config.kv_type,
+        flash_attention=config.flash_attention,
     )
     scheduler = Scheduler(start_runner, limits, available_bytes=available_bytes)
     return ServerState(
@@ -62,6 +67,7 @@ def make_state(config: ServerConfig, start_runner: StartRunner) -> ServerState:
         hosts=HostCheck(config.host),
         origins=OriginCheck(config.origins),
         keys=KeyCheck(config.keys),
+        devices=DeviceProbe(os.environ),
         metrics=Metrics(scheduler, max_queue=config.max_queue),
     )
 

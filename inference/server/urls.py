@@ -33,6 +33,7 @@ urlpatterns = [
     path("metrics", metrics.metrics),
     path("hearth/stores", hearth.stores),
     path("hearth/attach", hearth.attach),
+    path("hearth/settings", hearth.settings),
     path("hearth/status", hearth.status),
     path("hearth/library", library.library),
     path("hearth/uploads", uploads.uploads),

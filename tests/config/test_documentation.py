@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from inference.server.variables import VARIABLES, Variable, documented_row
+
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 REFERENCE = (ROOT / "docs" / "reference" / "settings.md").read_text()
@@ -23,7 +25,8 @@ def variables_read() -> set[str]:
         ROOT / "inference" / "server" / "conf.py",
         ROOT / "inference" / "management" / "commands" / "run.py",
     ]
-    return {name for path in sources for pair in READS.findall(path.read_text()) for name in pair if name}
+    read = {name for path in sources for pair in READS.findall(path.read_text()) for name in pair if name}
+    return read | {variable.name for variable in VARIABLES}
 
 
 def test_the_sources_are_read_as_this_test_expects() -> None:
@@ -33,6 +36,18 @@ def test_the_sources_are_read_as_this_test_expects() -> None:
 @pytest.mark.parametrize("name", sorted(variables_read()))
 def test_the_reference_lists_a_variable(name: str) -> None:
     assert f"`{name}`" in REFERENCE
+
+
+@pytest.mark.parametrize("variable", VARIABLES, ids=lambda variable: variable.name)
+def test_the_reference_says_of_a_variable_what_the_server_says(variable: Variable) -> None:
+    assert documented_row(variable) in REFERENCE.splitlines()
+
+
+def test_every_variable_that_the_model_server_reads_is_in_its_table() -> None:
+    source = (ROOT / "inference" / "server" / "conf.py").read_text()
+    read = {name for pair in READS.findall(source) for name in pair if name}
+
+    assert read - {"HEARTH_DATA"} <= {variable.name for variable in VARIABLES if variable.support == "honoured"}
 
 
 def test_the_reference_lists_nothing_that_is_not_read() -> None:

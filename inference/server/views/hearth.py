@@ -19,6 +19,7 @@ from inference.server.bodies import SMALL_BODY, parse_text, read_json
 from inference.server.endpoints import endpoint, json_response
 from inference.server.seats import Seat
 from inference.server.state import ServerState, get_state
+from inference.server.variables import in_effect
 from inference.server.wire import expiry, listed_model
 
 
@@ -41,6 +42,11 @@ async def status(request: HttpRequest) -> HttpResponseBase:
     state = get_state()
     snapshot = await asyncio.to_thread(state.catalog.snapshot)
     return json_response(_status(state, snapshot))
+
+
+@endpoint("GET")
+async def settings(request: HttpRequest) -> HttpResponseBase:
+    return json_response({"settings": in_effect(os.environ), **await get_state().devices.devices()})
 
 
 def _attach(state: ServerState, path: str) -> list[LibraryModel]:

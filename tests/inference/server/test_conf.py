@@ -8,6 +8,7 @@ import pytest
 from inference.server.conf import ServerConfig, WrongSetting
 from inference.server.durations import FOREVER, parse_duration
 
+WEEK_S = 7 * 24 * 3600
 KEY = "a-key-of-the-site"
 OTHER_KEY = "a-key-of-another-client"
 
@@ -86,6 +87,7 @@ def test_a_key_may_come_from_a_file(tmp_path: Path) -> None:
         {"OLLAMA_NUM_PARALLEL": "many"}, {"OLLAMA_PORT": "0"}, {"OLLAMA_CONTEXT_LENGTH": "4k"},
         {"OLLAMA_MODELS": __file__}, {"HEARTH_API_KEY": "short"},
         {"HEARTH_API_KEY": f"{KEY},geheimnis-für-alle"}, {"HEARTH_API_KEY": "sixteen letters, or more"},
+        {"OLLAMA_KV_CACHE_TYPE": "q5_1"}, {"OLLAMA_KV_CACHE_TYPE": "q8_0", "OLLAMA_FLASH_ATTENTION": "0"},
         {"HEARTH_API_KEY_FILE": "/nowhere"}, {"HEARTH_API_KEY_FILE": os.devnull},
     ],
 )  # fmt: skip
@@ -115,7 +117,10 @@ def test_every_variable_is_read(tmp_path: Path) -> None:
             "OLLAMA_CONTEXT_LENGTH": "5000",
             "OLLAMA_LOAD_TIMEOUT": "1m",
             "OLLAMA_ORIGINS": "https://a.example, https://*.b.example",
+            "OLLAMA_KV_CACHE_TYPE": "q8_0",
+            "OLLAMA_FLASH_ATTENTION": "1",
             "OLLAMA_DEBUG": "1",
+            "OLLAMA_DEBUG_LOG_REQUESTS": "true",
         }
     )
 
@@ -129,8 +134,21 @@ def test_every_variable_is_read(tmp_path: Path) -> None:
         context_length=5000,
         load_timeout_s=60,
         origins=("https://a.example", "https://*.b.example"),
+        kv_type="q8_0",
+        flash_attention=True,
         is_debug=True,
+        logs_requests=True,
     )
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("", 300), ("0", WEEK_S), ("-1", WEEK_S), ("1m", 60), ("1h", 3600)])
+def test_a_load_may_take_for_ever(text: str, seconds: float) -> None:
+    assert ServerConfig.from_environ({"OLLAMA_LOAD_TIMEOUT": text}).load_timeout_s == seconds
+
+
+@pytest.mark.parametrize(("text", "expected"), [("", None), ("1", True), ("0", False), ("false", False)])
+def test_flash_attention_may_be_left_to_the_model(text: str, expected: bool | None) -> None:
+    assert ServerConfig.from_environ({"OLLAMA_FLASH_ATTENTION": text}).flash_attention is expected
 
 
 def test_zero_chooses_automatically() -> None:

@@ -1,0 +1,75 @@
+"""What models can run on, and why no graphics card is among it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TypedDict
+
+from inference.runner.devices import Device, FoundDevices, parse
+from inference.runner.environment import child_environment
+
+logger = logging.getLogger(__name__)
+
+PROBE_TIMEOUT_S = 30.0
+MASKS = ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "GGML_VK_VISIBLE_DEVICES")
+# Where the kernel modules of NVIDIA and AMD show themselves.
+DRIVERS = (Path("/proc/driver/nvidia/version"), Path("/dev/kfd"))
+
+
+class DevicesBody(TypedDict):
+    """`no_gpu_reason` is empty when a graphics card is used."""
+
+    devices: list[Device]
+    no_gpu_reason: str
+
+
+class DeviceProbe:
+    """Asks llama.cpp once, in a process of its own, and remembers the answer."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self._lock = asyncio.Lock()
+        self._found: DevicesBody | None = None
+
+    async def devices(self) -> DevicesBody:
+        async with self._lock:
+            if self._found is None:
+                self._found = self._told(await asyncio.to_thread(_probe))
+            return self._found
+
+    def _told(self, found: FoundDevices | None) -> DevicesBody:
+        if found is None:
+            return {"devices": [], "no_gpu_reason": "llama.cpp could not be asked for its devices"}
+        has_gpu = any(device["type"] in ("gpu", "integrated") for device in found["devices"])
+        return {
+            "devices": found["devices"],
+            "no_gpu_reason": "" if has_gpu else no_gpu_reason(self._environ, can_offload=found["can_offload"]),
+        }
+
+
+def no_gpu_reason(environ: Mapping[str, str], *, can_offload: bool, drivers: tuple[Path, ...] = DRIVERS) -> str:
+    if not can_offload:
+        return "the installed llama.cpp was built without support for graphics cards"
+    for name in MASKS:
+        if name in environ and environ[name].strip() in ("", "-1"):
+            return f"{name} hides all graphics cards"
+    if sys.platform == "linux" and not any(path.exists() for path in drivers):
+        return "no driver of a graphics card is loaded"
+    return "llama.cpp finds no graphics card that it can use"
+
+
+def _probe() -> FoundDevices | None:
+    command = [sys.executable, "-P", "-m", "inference.runner.devices"]
+    try:
+        ended = subprocess.run(  # noqa: S603 - our own interpreter and module
+            command, env=child_environment(), capture_output=True, timeout=PROBE_TIMEOUT_S, check=True
+        )
+    except (OSError, subprocess.SubprocessError) as exc:
+        logger.warning("llama.cpp could not be asked for its devices: %s", type(exc).__name__)
+        return None
+    return parse(ended.stdout)

@@ -1,0 +1,219 @@
+"""Every variable that steers the model server, and Ollama's that do not: one table for the pages and the docs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, TypedDict
+
+Support = Literal["honoured", "built in", "not supported"]
+"""`built in`: what the variable asks for is so anyway, or follows from something else."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variable:
+    """One variable. `default` is as the docs write it; `meaning` is what it does, or why it does nothing."""
+
+    name: str
+    default: str
+    meaning: str
+    support: Support = "honoured"
+    is_secret: bool = False
+
+
+class VariableBody(TypedDict):
+    """`value` is what was given; empty where the default holds."""
+
+    name: str
+    value: str
+    default: str
+    support: Support
+    meaning: str
+
+
+VARIABLES = (
+    Variable(
+        name="OLLAMA_HOST",
+        default="`127.0.0.1:11434`",
+        meaning="Address it listens on. `hearth up` takes the next free port when that one is taken.",
+    ),
+    Variable(
+        name="HEARTH_API_KEY",
+        default="",
+        meaning="What clients must bring as `Authorization: Bearer KEY` or `x-api-key: KEY`; several keys, one for "
+        "each client, are separated by commas. Needed when `OLLAMA_HOST` is not this machine alone. The site brings "
+        "the first one.",
+        is_secret=True,
+    ),
+    Variable(
+        name="HEARTH_API_OPEN",
+        default="`no`",
+        meaning="Lets the server listen for other machines without a key: only behind a firewall or in a private "
+        "network.",
+    ),
+    Variable(
+        name="OLLAMA_PORT",
+        default="",
+        meaning="Not one of Ollama's variables, but guides name it: the port when `OLLAMA_HOST` has none.",
+    ),
+    Variable(
+        name="OLLAMA_ORIGINS",
+        default="",
+        meaning="Web pages that may call it, separated by commas, beside those of this machine; `*` stands for "
+        "anything. It keeps foreign pages out, not foreign programs: that takes a key.",
+    ),
+    Variable(name="OLLAMA_MODELS", default="", meaning="The store of an Ollama, to use its models. It is only read."),
+    Variable(
+        name="OLLAMA_KEEP_ALIVE",
+        default="`5m`",
+        meaning="How long a model stays loaded after its last use; `-1` for ever, `0` not at all.",
+    ),
+    Variable(
+        name="OLLAMA_NUM_PARALLEL",
+        default="by memory",
+        meaning="Requests that one model answers at the same time.",
+    ),
+    Variable(name="OLLAMA_MAX_LOADED_MODELS", default="`3`", meaning="Models that are loaded at the same time."),
+    Variable(
+        name="OLLAMA_MAX_QUEUE",
+        default="`512`",
+        meaning="Requests that may wait; further ones are answered with 503.",
+    ),
+    Variable(
+        name="OLLAMA_CONTEXT_LENGTH",
+        default="by memory",
+        meaning="Tokens of a model's context window when a request names none.",
+    ),
+    Variable(
+        name="OLLAMA_LOAD_TIMEOUT",
+        default="`5m`",
+        meaning="After this, loading a model is given up; `0` waits for ever.",
+    ),
+    Variable(
+        name="OLLAMA_NOPRUNE",
+        default="`no`",
+        meaning="Keep what only the former version of a pulled model used.",
+    ),
+    Variable(
+        name="OLLAMA_MAX_TRANSFER_STREAMS",
+        default="by size",
+        meaning="Connections that one download uses at most; up to 16 for large files.",
+    ),
+    Variable(
+        name="OLLAMA_KV_CACHE_TYPE",
+        default="`f16`",
+        meaning="What one value of the context is stored as: `f16`, `q8_0` (half the memory) or `q4_0` (a quarter).",
+    ),
+    Variable(
+        name="OLLAMA_FLASH_ATTENTION",
+        default="by model",
+        meaning="`1` or `0` switches flash attention on or off for all models.",
+    ),
+    Variable(
+        name="CUDA_VISIBLE_DEVICES",
+        default="all",
+        meaning="Graphics cards that models may use, by their numbers; `-1` for none. So do `HIP_VISIBLE_DEVICES`, "
+        "`ROCR_VISIBLE_DEVICES` and `GGML_VK_VISIBLE_DEVICES`, each for its kind.",
+    ),
+    Variable(name="OLLAMA_DEBUG", default="`no`", meaning="Tells more in the log, such as the options that hold."),
+    Variable(
+        name="OLLAMA_DEBUG_LOG_REQUESTS",
+        default="`no`",
+        meaning="With `OLLAMA_DEBUG`, writes what people ask into the log. Only for finding faults.",
+    ),
+    Variable(
+        name="OLLAMA_MULTIUSER_CACHE",
+        default="",
+        meaning="People whose prompts begin alike always share that beginning.",
+        support="built in",
+    ),
+    Variable(
+        name="OLLAMA_SCHED_SPREAD",
+        default="",
+        meaning="llama.cpp spreads a model over all graphics cards that it sees; `CUDA_VISIBLE_DEVICES` chooses them.",
+        support="built in",
+    ),
+    Variable(
+        name="OLLAMA_NO_CLOUD",
+        default="",
+        meaning="Nothing is ever sent to a cloud: models without weights of their own are not offered.",
+        support="built in",
+    ),
+    Variable(
+        name="OLLAMA_GPU_OVERHEAD",
+        default="",
+        meaning="llama.cpp decides how much of a graphics card it leaves free.",
+        support="not supported",
+    ),
+    Variable(
+        name="OLLAMA_LLM_LIBRARY",
+        default="",
+        meaning="There is one llama.cpp, the installed one; it chooses the code for this processor by itself.",
+        support="not supported",
+    ),
+    Variable(
+        name="OLLAMA_VULKAN",
+        default="",
+        meaning="Whether Vulkan is used is decided when llama.cpp is built.",
+        support="not supported",
+    ),
+    Variable(
+        name="OLLAMA_IGPU_ENABLE",
+        default="",
+        meaning="llama.cpp decides whether it uses a graphics unit that shares the machine's memory.",
+        support="not supported",
+    ),
+    Variable(
+        name="OLLAMA_REMOTES",
+        default="",
+        meaning="Models on other machines are reached through connections, see `OLLAMA_BASE_URLS`.",
+        support="not supported",
+    ),
+    Variable(
+        name="OLLAMA_GO_TEMPLATE",
+        default="",
+        meaning="The template in the model's own file is used.",
+        support="not supported",
+    ),
+    Variable(
+        name="OLLAMA_NEW_ENGINE",
+        default="",
+        meaning="There is one engine, llama.cpp.",
+        support="not supported",
+    ),
+)
+
+
+def in_effect(environ: Mapping[str, str]) -> list[VariableBody]:
+    """Return every variable with what was given for it; secrets are only told to be there."""
+    return [
+        {
+            "name": variable.name,
+            "value": _shown(variable, environ),
+            "default": variable.default.strip("`"),
+            "support": variable.support,
+            "meaning": variable.meaning.replace("`", ""),
+        }
+        for variable in VARIABLES
+    ]
+
+
+def without_effect(environ: Mapping[str, str]) -> list[str]:
+    """Return a sentence for each variable that is given and does nothing."""
+    return [
+        f"{variable.name} does nothing here: {variable.meaning.replace('`', '')}"
+        for variable in VARIABLES
+        if variable.support == "not supported" and environ.get(variable.name, "").strip()
+    ]
+
+
+def documented_row(variable: Variable) -> str:
+    """Return the variable's row in docs/reference/settings.md."""
+    return f"| `{variable.name}` | {variable.default}{' ' if variable.default else ''}| {variable.meaning} |"
+
+
+def _shown(variable: Variable, environ: Mapping[str, str]) -> str:
+    if variable.is_secret:
+        is_given = environ.get(variable.name, "").strip() or environ.get(f"{variable.name}_FILE", "").strip()
+        return "given" if is_given else ""
+    return environ.get(variable.name, "").strip()
