@@ -33,6 +33,7 @@ from inference.types import (
     ModelUpload,
     PullProgress,
     Runner,
+    ServerSettings,
     UnusableFile,
     UploadCheck,
 )
@@ -63,6 +64,7 @@ __all__ = [
     "remove_upload",
     "runners",
     "send_chunk",
+    "server_settings",
     "stream_chat",
     "unload_model",
     "unusable_files",
@@ -213,6 +215,14 @@ async def unusable_files() -> tuple[UnusableFile, ...]:
         return tuple(await (await _builtin()).unusable_files())
     except InferenceError:
         return ()
+
+
+async def server_settings() -> ServerSettings | None:
+    """Return how the built-in server runs; None when it does not answer."""
+    try:
+        return await (await _builtin()).server_settings()
+    except InferenceError:
+        return None
 
 
 async def library() -> Library:

@@ -328,6 +328,35 @@ class PullProgress:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ServerSetting:
+    """A variable of the built-in server. `value` is what was given, empty where `default` holds."""
+
+    name: str
+    value: str
+    default: str
+    is_supported: bool
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Device:
+    """Something that models can run on. Memory is 0 where it does not tell."""
+
+    name: str
+    description: str
+    memory_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerSettings:
+    """How the built-in server runs. `no_gpu_reason` is empty when it uses a graphics card."""
+
+    settings: tuple[ServerSetting, ...]
+    devices: tuple[Device, ...]
+    no_gpu_reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UnusableFile:
     """A file among the built-in server's models that cannot be used, and why in its words."""
 

@@ -21,6 +21,7 @@ from inference.dialects.embeddings import matrix
 from inference.dialects.errors import MalformedStream
 from inference.dialects.ndjson import NdjsonDecoder
 from inference.dialects.ollama import ModelDetails, OllamaChatDecoder, ShownModel
+from inference.dialects.server_settings import server_settings
 from inference.errors import (
     ConnectionLost,
     InferenceError,
@@ -42,6 +43,7 @@ from inference.types import (
     ModelInfo,
     PullProgress,
     Runner,
+    ServerSettings,
     UnusableFile,
 )
 
@@ -205,6 +207,9 @@ class OllamaConnection:
 
     async def unusable_files(self) -> list[UnusableFile]:
         return ollama.unusable_files(await self._http.get("/hearth/status", timeout_s=LIST_TIMEOUT_S))
+
+    async def server_settings(self) -> ServerSettings:
+        return server_settings(await self._http.get("/hearth/settings", timeout_s=LIST_TIMEOUT_S))
 
     async def library(self) -> Library:
         """Return where the built-in server's models lie and which of them fit."""

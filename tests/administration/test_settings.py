@@ -5,6 +5,7 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
+from tests.doubles.upstream import Upstream
 from webui.accounts.models import User
 from webui.administration import services
 from webui.administration.declarations import DECLARATIONS
@@ -92,3 +93,24 @@ def test_every_declaration_is_complete() -> None:
         assert str(declaration.label)
         assert str(declaration.help)
         assert not declaration.choices or declaration.default in dict(declaration.choices)
+
+
+def test_the_page_tells_how_the_model_server_runs(root_client: Client, upstream: Upstream, settings: Settings) -> None:
+    settings.HEARTH_INFERENCE_URL = upstream.url
+
+    page = root_client.get(reverse("administration:settings")).content.decode()
+
+    assert "OLLAMA_KEEP_ALIVE" in page
+    assert "24h" in page
+    assert "Not supported" in page
+    assert "CPU: A processor" in page
+    assert "No graphics card is used: none is there." in page
+
+
+def test_the_page_is_there_without_the_model_server(root_client: Client, settings: Settings) -> None:
+    settings.HEARTH_INFERENCE_URL = "http://127.0.0.1:1"
+
+    page = root_client.get(reverse("administration:settings")).content.decode()
+
+    assert "It does not answer." in page
+    assert "signup" in page

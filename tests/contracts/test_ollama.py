@@ -12,6 +12,7 @@ import pytest
 
 from inference.dialects import ollama as dialect
 from inference.dialects.ollama import OllamaChatDecoder
+from inference.dialects.server_settings import server_settings
 from inference.types import Delta, Finished
 
 MESSAGES = [{"role": "user", "content": "Say hello."}]
@@ -221,3 +222,12 @@ def test_a_path_that_does_not_exist_is_not_attached(ollama: httpx.Client) -> Non
 
     assert response.status_code == 400
     assert "no/such/path" in response.json()["error"]
+
+
+def test_the_settings_are_told_and_understood(ollama: httpx.Client) -> None:
+    told = server_settings(ollama.get("/hearth/settings").json())
+
+    assert "OLLAMA_KEEP_ALIVE" in [setting.name for setting in told.settings]
+    assert not all(setting.is_supported for setting in told.settings)
+    assert all(device.name and device.memory_bytes for device in told.devices)
+    assert told.no_gpu_reason

@@ -398,6 +398,7 @@ class OllamaRoutes:
             web.delete("/api/delete", self.delete),
             web.get("/hearth/stores", self.stores),
             web.get("/hearth/status", self.status),
+            web.get("/hearth/settings", self.settings),
             web.get("/hearth/library", self.library),
             web.get("/hearth/uploads", self.uploads),
             web.post("/hearth/attach", self.attach),
@@ -532,6 +533,22 @@ class OllamaRoutes:
 
     async def stores(self, request: web.Request) -> web.Response:
         return web.json_response({"stores": self.upstream.stores})
+
+    async def settings(self, request: web.Request) -> web.Response:
+        setting = {"default": "5m", "support": "honoured", "meaning": "How long a model stays loaded."}
+        unused = {"default": "", "support": "not supported", "meaning": "llama.cpp decides."}
+        settings = [
+            setting | {"name": "OLLAMA_KEEP_ALIVE", "value": "24h"},
+            unused | {"name": "OLLAMA_VULKAN", "value": "1"},
+        ]
+        cpu = {
+            "name": "CPU",
+            "description": "A processor",
+            "type": "cpu",
+            "memory_bytes": 8_000_000_000,
+            "free_bytes": 0,
+        }
+        return web.json_response({"settings": settings, "devices": [cpu], "no_gpu_reason": "none is there"})
 
     async def status(self, request: web.Request) -> web.Response:
         runners = [

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from asgiref.sync import async_to_sync
 from django.contrib import messages
 from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
+from inference import client
 from webui.accounts.decorators import admin_required
 from webui.accounts.http import MemberRequest
 from webui.administration import services
@@ -19,8 +21,7 @@ from webui.administration.queries import EffectiveSetting, effective_settings
 @admin_required
 @require_GET
 def settings(request: MemberRequest) -> HttpResponse:
-    forms = [SettingForm(setting) for setting in effective_settings()]
-    return render(request, "administration/settings.html", {"forms": forms})
+    return _page(request, [SettingForm(setting) for setting in effective_settings()])
 
 
 @admin_required
@@ -31,7 +32,7 @@ def change(request: MemberRequest, name: str) -> HttpResponseBase:
     form = SettingForm(_named(every, name), request.POST)
     if not form.is_valid():
         forms = [form if setting.declaration.name == name else SettingForm(setting) for setting in every]
-        return render(request, "administration/settings.html", {"forms": forms}, status=422)
+        return _page(request, forms, status=422)
     try:
         services.change_setting(name, form.cleaned_data["value"], by=request.user)
     except SettingLocked:
@@ -50,6 +51,11 @@ def reset(request: MemberRequest, name: str) -> HttpResponseBase:
         return _refuse_locked(request)
     messages.success(request, _("Back to the default."))
     return redirect("administration:settings")
+
+
+def _page(request: MemberRequest, forms: list[SettingForm], *, status: int = 200) -> HttpResponse:
+    context = {"forms": forms, "server": async_to_sync(client.server_settings)()}
+    return render(request, "administration/settings.html", context, status=status)
 
 
 def _named(settings: list[EffectiveSetting], name: str) -> EffectiveSetting:
