@@ -230,7 +230,9 @@ class _Scan:
         weights = manifest.first("model")
         if weights is None:
             raise BadManifest("it has no GGUF weights; safetensors and cloud models cannot be run here")
-        path = _blob(store, weights)
+        for layer in manifest.weights:
+            _blob(store, layer)
+        path = store.weights_file(manifest)
         seen = self._examine(path)
         if seen is None or seen.header is None:
             return

@@ -13,6 +13,9 @@ InferenceError
     └── PullFailed
         ├── RegistryFailed   the registry refused, or nothing usable answered
         ├── NotInRegistry    the registry does not have that model
+        ├── NoSuchFile       a repository on the Hub has no file of that name or quantization, or several
+        ├── GatedRepository  the Hub wants to know who asks, and that they agreed to the model's conditions
+        ├── RemoteChanged    the file was replaced while it was downloaded
         ├── ForeignRealm     the registry wants us to identify ourselves to another host
         ├── InsecureRegistry plain http to a host other than this machine
         ├── PrivateAddress   a redirect into a network that the first host is not in
@@ -23,6 +26,8 @@ InferenceError
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from inference.errors import InferenceError
 
@@ -100,6 +105,34 @@ class NotInRegistry(PullFailed):
         super().__init__(host, model)
         self.host = host
         self.model = model
+
+
+class NoSuchFile(PullFailed):
+    """`offered` names what could be asked for instead."""
+
+    def __init__(self, repository: str, wanted: str, offered: Sequence[str], *, is_ambiguous: bool = False) -> None:
+        super().__init__(repository, wanted, offered, is_ambiguous)
+        self.repository = repository
+        self.wanted = wanted
+        self.offered = offered
+        self.is_ambiguous = is_ambiguous
+
+
+class GatedRepository(PullFailed):
+    def __init__(self, host: str, repository: str, *, has_token: bool) -> None:
+        super().__init__(host, repository, has_token)
+        self.host = host
+        self.repository = repository
+        self.has_token = has_token
+
+
+class RemoteChanged(PullFailed):
+    permanent = False
+
+    def __init__(self, host: str, path: str) -> None:
+        super().__init__(host, path)
+        self.host = host
+        self.path = path
 
 
 class ForeignRealm(PullFailed):

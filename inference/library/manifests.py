@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import os
 import re
+import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -89,6 +90,11 @@ class Manifest:
     def size_bytes(self) -> int:
         return sum(layer.size_bytes for layer in self.all_layers)
 
+    @property
+    def weights(self) -> tuple[Layer, ...]:
+        """The model itself: one layer, or the parts of a split file in order."""
+        return tuple(layer for layer in self.layers if layer.kind == "model")
+
     def first(self, kind: str) -> Layer | None:
         return next((layer for layer in self.layers if layer.kind == kind), None)
 
@@ -100,6 +106,10 @@ def _parse_layer(value: Any) -> Layer:
     if not isinstance(size, int) or isinstance(size, bool) or size < 0:
         raise BadManifest("a layer's size is not a number")
     return Layer(media_type=str(value.get("mediaType", "")), digest=parse_digest(value.get("digest")), size_bytes=size)
+
+
+def _part_name(number: int, count: int) -> str:
+    return f"model-{number:05d}-of-{count:05d}.gguf"
 
 
 class Store:
@@ -150,6 +160,27 @@ class Store:
         """Return where a blob lies, whether it is there or not. Raises BadManifest for a digest that is none."""
         return self.blobs / parse_digest(digest).replace(":", "-")
 
+    def weights_file(self, manifest: Manifest) -> Path:
+        """Return the file to load: the blob of the weights, or the first part of split ones by a name that tells so."""
+        count = len(manifest.weights)
+        blob = self.blob_file(manifest.weights[0].digest)
+        return blob if count == 1 else self._parts_folder(blob.name) / _part_name(1, count)
+
+    def link_parts(self, manifest: Manifest) -> None:
+        """Give the parts of split weights the names by which llama.cpp finds one after the other."""
+        count = len(manifest.weights)
+        if count < 2:
+            return
+        folder = self._parts_folder(self.blob_file(manifest.weights[0].digest).name)
+        folder.mkdir(parents=True, exist_ok=True)
+        for number, layer in enumerate(manifest.weights, start=1):
+            link = folder / _part_name(number, count)
+            link.unlink(missing_ok=True)
+            link.symlink_to(Path("..", "..", "blobs", self.blob_file(layer.digest).name))
+
+    def _parts_folder(self, blob_name: str) -> Path:
+        return self.root / "parts" / blob_name
+
     def read_text_layer(self, layer: Layer) -> str:
         """Return a small layer's text; empty when the blob is missing or too large to be one."""
         path = self.blob_file(layer.digest)
@@ -196,4 +227,6 @@ class Store:
             except BadManifest:
                 return
         for digest in unused:
-            self.blob_file(digest).unlink(missing_ok=True)
+            blob = self.blob_file(digest)
+            blob.unlink(missing_ok=True)
+            shutil.rmtree(self._parts_folder(blob.name), ignore_errors=True)

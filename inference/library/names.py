@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 
 from inference.library.errors import InvalidName
 
@@ -81,7 +81,8 @@ class ModelName:
 
     @property
     def key(self) -> str:
-        return self.short.lower()
+        # One place with two names.
+        return re.sub(r"^(?:www\.)?huggingface\.co/", "hf.co/", self.short.lower())
 
     @property
     def manifest_path(self) -> Path:
@@ -105,7 +106,19 @@ def name_of_file(path: Path, *, prefix: str = "") -> ModelName:
     return ModelName(DEFAULT_HOST, DEFAULT_NAMESPACE, _clean(f"{prefix}-{base}" if prefix else base), _clean(tag))
 
 
-def part_of_split(path: Path) -> tuple[int, int]:
+def quantization_of(path: str) -> str:
+    """Return the quantization in a file's name as it stands there; empty when it names none."""
+    match = _QUANTIZATION.search(PurePosixPath(without_part(path)).stem)
+    return match["tag"] if match else ""
+
+
+def without_part(path: str) -> str:
+    """Return a file's path without the `-00001-of-00003` of a split one."""
+    stem, dot, suffix = path.rpartition(".")
+    return f"{_PART.sub('', stem)}{dot}{suffix}"
+
+
+def part_of_split(path: PurePath) -> tuple[int, int]:
     """Return (number, count) of a split file's name, (1, 1) for a whole one."""
     match = _PART.search(path.stem)
     return (int(match["number"]), int(match["count"])) if match else (1, 1)

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import shutil
 from collections.abc import AsyncGenerator, Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
 from inference.library.errors import BadManifest, NotEnoughSpace, StoreFailed
+from inference.library.hub_names import HubReference
+from inference.library.hub_settings import HubSettings
 from inference.library.manifests import Layer, Manifest, Store
 from inference.library.names import ModelName
 
 if TYPE_CHECKING:
-    from inference.library.registry import Registry
+    from inference.library.offers import Offer, Source
     from inference.library.transfer import Manner, Transfers
 
 SPARE_BYTES = 256 * 1024 * 1024
@@ -35,6 +38,7 @@ class Puller:
 
     Args:
         prunes: Delete the layers of a model that its new version no longer has.
+        hub: Where Hugging Face is, and who we are there; None for itself and nobody.
         max_streams: Connections that one file may use; None goes by its size.
         manner: How files are fetched; None for what suits the world outside.
     """
@@ -44,57 +48,74 @@ class Puller:
         store: Store,
         *,
         prunes: bool = True,
+        hub: HubSettings | None = None,
         max_streams: int | None = None,
         manner: Manner | None = None,
         free_bytes: Callable[[Path], int] = lambda folder: shutil.disk_usage(folder).free,
     ) -> None:
         self._store = store
         self._prunes = prunes
+        self._hub = hub or HubSettings()
         self._max_streams = max_streams
         self._manner = manner
         self._free_bytes = free_bytes
         self._made: Transfers | None = None
 
-    async def pull(self, name: ModelName, *, insecure: bool = False) -> AsyncGenerator[PullLine, None]:
-        """Bring a name up to date and yield what happens. Closing the iterator stops; a later pull goes on from there.
+    async def pull(self, text: str, *, insecure: bool = False) -> AsyncGenerator[PullLine, None]:
+        """Bring a model up to date and yield what happens. Closing the iterator stops; a later pull goes on from there.
+
+        Args:
+            text: A name in a registry, or what `HubReference` understands.
 
         Raises:
+            InvalidName
             PullFailed: Any of its kinds.
             BadManifest: The registry sent something else.
         """
-        # Here, because the HTTP client takes 20 MB and most servers never pull.
-        from inference.library.registry import Registry
-
-        async with Registry(name.host, insecure=insecure, stall_s=self._transfers.manner.stall_s) as registry:
+        async with self._source(text, insecure) as source:
             yield {"status": "pulling manifest"}
-            data = await registry.manifest(name)
-            manifest = Manifest.parse(data)
+            offer = await source.offer()
+            manifest = Manifest.parse(offer.manifest)
             if manifest.first("model") is None:
                 raise BadManifest("it has no GGUF weights; safetensors and cloud models cannot be run here")
             layers = list({layer.digest: layer for layer in manifest.all_layers}.values())
             with self._store.keeping(layer.digest for layer in layers):
                 await asyncio.to_thread(self._check_space, layers)
                 for layer in layers:
-                    async with contextlib.aclosing(self._pull_blob(registry, name, layer)) as lines:
+                    async with contextlib.aclosing(self._bring(offer, layer)) as lines:
                         async for line in lines:
                             yield line
                 yield {"status": "verifying sha256 digest"}
                 yield {"status": "writing manifest"}
-                replaced = await asyncio.to_thread(self._write_manifest, name, data)
+                replaced = await asyncio.to_thread(self._write_manifest, offer.name, offer.manifest)
         if self._prunes and (unused := replaced - {layer.digest for layer in layers}):
             yield {"status": "removing unused layers"}
             await asyncio.to_thread(self._store.prune, unused)
         yield {"status": "success"}
 
-    async def _pull_blob(self, registry: Registry, name: ModelName, layer: Layer) -> AsyncGenerator[PullLine, None]:
+    def _source(self, text: str, insecure: bool) -> Source:
+        # Here, because the HTTP client takes 8 MB and most servers never pull.
+        from inference.library.huggingface import HubSource
+        from inference.library.registry import Registry
+
+        stall_s = self._transfers.manner.stall_s
+        reference = HubReference.parse(text, {self._hub.host})
+        if reference is not None:
+            return HubSource(self._hub, reference, stall_s=stall_s)
+        return Registry(ModelName.parse(text), insecure=insecure, stall_s=stall_s)
+
+    async def _bring(self, offer: Offer, layer: Layer) -> AsyncGenerator[PullLine, None]:
         blob = self._store.blob_file(layer.digest)
         if await asyncio.to_thread(_is_there, blob, layer):
             yield _line(layer, layer.size_bytes)
-            return
-        fetching = self._transfers.fetch(registry.blob(name, layer), blob, digest=layer.digest)
-        async with contextlib.aclosing(fetching) as counts:
-            async for n_bytes in counts:
-                yield _line(layer, n_bytes)
+        elif layer.digest in offer.texts:
+            await asyncio.to_thread(_write_text, blob, offer.texts[layer.digest])
+            yield _line(layer, layer.size_bytes)
+        else:
+            fetching = self._transfers.fetch(offer.remotes[layer.digest], blob, digest=layer.digest)
+            async with contextlib.aclosing(fetching) as counts:
+                async for n_bytes in counts:
+                    yield _line(layer, n_bytes)
 
     @property
     def _transfers(self) -> Transfers:
@@ -127,6 +148,7 @@ class Puller:
         except (OSError, BadManifest):
             before = set()
         try:
+            self._store.link_parts(Manifest.parse(data))
             self._store.write_manifest(name, data)
         except OSError as exc:
             raise StoreFailed(str(self._store.root), exc.strerror or "it cannot be written") from exc
@@ -139,6 +161,15 @@ def _is_there(blob: Path, layer: Layer) -> bool:
         return blob.stat().st_size == layer.size_bytes
     except FileNotFoundError:
         return False
+
+
+def _write_text(blob: Path, data: bytes) -> None:
+    temporary = blob.with_name(f"{blob.name}-new")
+    try:
+        temporary.write_bytes(data)
+        os.replace(temporary, blob)
+    except OSError as exc:
+        raise StoreFailed(str(blob), exc.strerror or "it cannot be written") from exc
 
 
 def _line(layer: Layer, completed: int) -> PullLine:

@@ -11,8 +11,9 @@ import orjson
 
 from inference.library.addresses import is_loopback
 from inference.library.errors import ForeignRealm, NotInRegistry, RegistryFailed
-from inference.library.manifests import MANIFEST_TYPE, MAX_MANIFEST_BYTES, Layer
+from inference.library.manifests import MANIFEST_TYPE, MAX_MANIFEST_BYTES, Layer, Manifest
 from inference.library.names import ModelName
+from inference.library.offers import Offer
 from inference.library.outbound import STALL_S, Outbound, origin
 from inference.library.remote import RemoteFile
 
@@ -22,14 +23,15 @@ _CHALLENGE = re.compile(r'(\w+)="([^"]*)"')
 
 
 class Registry:
-    """One registry host during one pull. Use as an async context manager.
+    """One name at one registry host, as a pull sees it. Use as an async context manager.
 
     Args:
         insecure: Speak plain http with another machine too; with this one it is always spoken.
     """
 
-    def __init__(self, host: str, *, insecure: bool = False, stall_s: float = STALL_S) -> None:
-        self.host = host
+    def __init__(self, name: ModelName, *, insecure: bool = False, stall_s: float = STALL_S) -> None:
+        self.host = host = name.host
+        self._name = name
         allows_http = insecure or is_loopback(httpx.URL(f"http://{host}").host)
         self.base = httpx.URL(f"{'http' if allows_http else 'https'}://{host}")
         self._outbound = Outbound(self.base, allows_http=allows_http, authorize=self._fetch_token, stall_s=stall_s)
@@ -45,24 +47,26 @@ class Registry:
         await self._outbound.__aexit__(kind, error, trace)
         await self._realm.__aexit__(kind, error, trace)
 
-    async def manifest(self, name: ModelName) -> bytes:
-        """Return a manifest's own bytes.
+    async def offer(self) -> Offer:
+        """Ask for the manifest.
 
         Raises:
             NotInRegistry, RegistryFailed, ForeignRealm
+            BadManifest: It answered something else.
         """
-        url = self._url(name, "manifests", name.tag)
-        async with self._outbound.open(url, {"Accept": MANIFEST_TYPE}) as answered:
+        async with self._outbound.open(self._url("manifests", self._name.tag), {"Accept": MANIFEST_TYPE}) as answered:
             if answered.last.status_code == 404:
-                raise NotInRegistry(self.host, name.short)
+                raise NotInRegistry(self.host, self._name.short)
             self._outbound.check(answered.last, 200)
-            return await self._outbound.read(answered.last, MAX_MANIFEST_BYTES)
+            data = await self._outbound.read(answered.last, MAX_MANIFEST_BYTES)
+        layers = Manifest.parse(data).all_layers
+        return Offer(name=self._name, manifest=data, remotes={layer.digest: self._blob(layer) for layer in layers})
 
-    def blob(self, name: ModelName, layer: Layer) -> RemoteFile:
-        return RemoteFile(self._outbound, self._url(name, "blobs", layer.digest), size_bytes=layer.size_bytes)
+    def _blob(self, layer: Layer) -> RemoteFile:
+        return RemoteFile(self._outbound, self._url("blobs", layer.digest), size_bytes=layer.size_bytes)
 
-    def _url(self, name: ModelName, kind: str, last: str) -> httpx.URL:
-        return self.base.copy_with(path=f"/v2/{name.namespace}/{name.model}/{kind}/{last}")
+    def _url(self, kind: str, last: str) -> httpx.URL:
+        return self.base.copy_with(path=f"/v2/{self._name.namespace}/{self._name.model}/{kind}/{last}")
 
     async def _fetch_token(self, challenge: str) -> str:
         """Get an anonymous token, as a header's value. The realm must be the registry itself (CVE-2025-51471)."""

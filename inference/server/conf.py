@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from inference.library.hub_settings import DEFAULT_ENDPOINT, DEFAULT_TOKEN_HOST, HubSettings
 from inference.runner.types import KV_TYPES, KvType
 from inference.server.durations import parse_duration
 from inference.server.hosts import is_loopback_address
@@ -47,6 +48,7 @@ class ServerConfig:
         max_streams: Connections that one download uses at most; None goes by the file's size.
         kv_type, flash_attention: As in `RunnerSpec`, for all chat models.
         logs_requests: What people ask goes into the log, when `is_debug` is on as well.
+        hub: Where models of Hugging Face come from.
         origins: Web pages that may call us, beside those of this machine; `*` stands for anything.
         notes: Sentences for the log about variables that are odd but usable.
     """
@@ -64,6 +66,7 @@ class ServerConfig:
     keys: tuple[str, ...] = field(default=(), repr=False)
     prunes: bool = True
     max_streams: int | None = None
+    hub: HubSettings = HubSettings()
     origins: tuple[str, ...] = ()
     kv_type: KvType = "f16"
     flash_attention: bool | None = None
@@ -108,6 +111,7 @@ class ServerConfig:
             load_timeout_s=_load_timeout(environ),
             keys=keys,
             origins=tuple(filter(None, map(str.strip, environ.get("OLLAMA_ORIGINS", "").split(",")))),
+            hub=_hub(environ),
             prunes=not is_on(environ.get("OLLAMA_NOPRUNE", "")),
             max_streams=_count(environ, "OLLAMA_MAX_TRANSFER_STREAMS", 0) or None,
             kv_type=kv_type,
@@ -196,6 +200,22 @@ def _store_folder(text: str) -> Path:
     if folder.exists() and not folder.is_dir():
         raise WrongSetting(f"OLLAMA_MODELS={text} is not a folder.")
     return folder.absolute()
+
+
+def _hub(environ: Mapping[str, str]) -> HubSettings:
+    endpoint = environ.get("HF_ENDPOINT", "").strip().rstrip("/") or DEFAULT_ENDPOINT
+    try:
+        parts = urlsplit(endpoint)
+        is_usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_usable = False
+    if not is_usable or parts.username is not None or parts.query or parts.fragment or not endpoint.isascii():
+        raise WrongSetting(f"HF_ENDPOINT={endpoint} is no address; write for example HF_ENDPOINT={DEFAULT_ENDPOINT}.")
+    token = environ.get("HF_TOKEN", "").strip()
+    if not token.isascii() or not token.isprintable():
+        raise WrongSetting("HF_TOKEN holds characters that no token has.")
+    token_host = environ.get("HF_TOKEN_HOST", "").strip().lower() or DEFAULT_TOKEN_HOST
+    return HubSettings(endpoint=endpoint, token=token, token_host=token_host)
 
 
 def _count(environ: Mapping[str, str], name: str, default: int) -> int:

@@ -19,15 +19,18 @@ from inference.library.errors import (
     ChunkDamaged,
     DigestMismatch,
     ForeignRealm,
+    GatedRepository,
     InsecureRegistry,
     InvalidName,
     LibraryError,
+    NoSuchFile,
     NotAttachable,
     NotEnoughSpace,
     NotInRegistry,
     PrivateAddress,
     ReadOnlyModel,
     RegistryFailed,
+    RemoteChanged,
     SizeMismatch,
     StoreFailed,
     UploadNotFound,
@@ -52,6 +55,9 @@ class BodyTooLarge(InferenceError):
     def __init__(self, limit_bytes: int) -> None:
         super().__init__(limit_bytes)
         self.limit_bytes = limit_bytes
+
+
+_MAX_OFFERED = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +123,22 @@ def _answer_for_library(error: InferenceError) -> Answer:
             return Answer(403, f"model '{error.model}' is only attached; delete it where it lies: {error.path}")
         case NotInRegistry():
             return Answer(404, f"pull model manifest: {error.host} has no model '{error.model}'")
+        case NoSuchFile():
+            return Answer(404, f"pull model: {_no_such_file(error)}")
+        case GatedRepository(has_token=False):
+            return Answer(
+                401,
+                f"pull model: {error.repository} is gated or private: accept its conditions at "
+                f"https://{error.host}/{error.repository} and set HF_TOKEN",
+            )
+        case GatedRepository():
+            return Answer(
+                403,
+                f"pull model: {error.repository} is gated: the account of HF_TOKEN has not accepted its conditions "
+                f"at https://{error.host}/{error.repository}",
+            )
+        case RemoteChanged():
+            return Answer(502, f"pull model: {error.path} was replaced at {error.host} meanwhile; pull it again")
         case RegistryFailed():
             return Answer(502, f"pull model: {error.host}: {error.detail}")
         case ForeignRealm():
@@ -147,6 +169,16 @@ def _answer_for_library(error: InferenceError) -> Answer:
             return Answer(502, f"pull model manifest: {error.detail}")
         case _:
             return Answer(500, "internal error")
+
+
+def _no_such_file(error: NoSuchFile) -> str:
+    wanted = f"'{error.wanted}'" if error.wanted else "a model"
+    if not error.offered:
+        return f"{error.repository} holds no GGUF model"
+    offered = ", ".join(error.offered[:_MAX_OFFERED]) + (" ..." if len(error.offered) > _MAX_OFFERED else "")
+    if error.is_ambiguous:
+        return f"several files of {error.repository} fit {wanted}: {offered}; name one of them"
+    return f"{error.repository} has no file for {wanted}; it has {offered}"
 
 
 def _exit(error: RunnerDied) -> str:

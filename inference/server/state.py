@@ -62,7 +62,7 @@ def make_state(config: ServerConfig, start_runner: StartRunner) -> ServerState:
         config=config,
         catalog=catalog,
         scheduler=scheduler,
-        puller=Puller(catalog.store, prunes=config.prunes, max_streams=config.max_streams),
+        puller=Puller(catalog.store, prunes=config.prunes, hub=config.hub, max_streams=config.max_streams),
         receiver=Receiver(config.models_folder),
         hosts=HostCheck(config.host),
         origins=OriginCheck(config.origins),

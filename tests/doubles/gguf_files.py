@@ -201,6 +201,22 @@ def build_embedding(
     return _finish(writer, path)
 
 
+def split_gguf(path: Path, folder: Path, *, tensors_per_part: int = 4) -> list[Path]:
+    """Write a model's file once more as the parts of a split one; return them in order."""
+    reader = gguf.GGUFReader(path)
+    folder.mkdir(parents=True, exist_ok=True)
+    architecture = reader.fields["general.architecture"].contents()
+    writer = gguf.GGUFWriter(folder / f"{path.stem}-F32.gguf", architecture, split_max_tensors=tensors_per_part)
+    for key, field in reader.fields.items():
+        if key != "general.architecture" and not key.startswith("GGUF."):
+            is_list = field.types[0] == gguf.GGUFValueType.ARRAY
+            writer.add_key_value(key, field.contents(), field.types[0], field.types[-1] if is_list else None)
+    for tensor in reader.tensors:
+        writer.add_tensor(tensor.name, tensor.data)
+    _finish(writer, path)
+    return sorted(folder.glob("*-of-*.gguf"))
+
+
 def unique_pieces(answer: str) -> tuple[bytes, ...]:
     """Cut a text into words with their leading space, joining words until every piece is a different one."""
     pieces: list[str] = []

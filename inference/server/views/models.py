@@ -10,7 +10,6 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
-from inference.library.names import ModelName
 from inference.server.bodies import SMALL_BODY, parse_flag, parse_model, read_json
 from inference.server.endpoints import endpoint, json_response, stream_response
 from inference.server.seats import Seat
@@ -42,8 +41,7 @@ async def show(request: HttpRequest) -> HttpResponseBase:
 @endpoint("POST")
 async def pull(request: HttpRequest) -> HttpResponseBase:
     body = read_json(request, SMALL_BODY)
-    name = ModelName.parse(parse_model(body))
-    lines = _pull_lines(get_state(), name, insecure=parse_flag(body, "insecure", False))
+    lines = _pull_lines(get_state(), parse_model(body), insecure=parse_flag(body, "insecure", False))
     if parse_flag(body, "stream", True):
         return await stream_response(lines)
     last: dict[str, Any] = {}
@@ -63,7 +61,7 @@ async def delete(request: HttpRequest) -> HttpResponseBase:
     return HttpResponse(status=200)
 
 
-async def _pull_lines(state: ServerState, name: ModelName, *, insecure: bool) -> AsyncGenerator[dict[str, Any], None]:
+async def _pull_lines(state: ServerState, name: str, *, insecure: bool) -> AsyncGenerator[dict[str, Any], None]:
     with state.metrics.pulls.track_inprogress():
         async with aclosing(state.puller.pull(name, insecure=insecure)) as lines:
             async for line in lines:

@@ -54,7 +54,7 @@ def tiny(registry: Registry) -> ModelName:
 
 
 async def pull(puller: Puller, name: ModelName) -> list[PullLine]:
-    return [line async for line in puller.pull(name)]
+    return [line async for line in puller.pull(name.short)]
 
 
 def weights_in(store: Store, name: ModelName) -> bytes:
@@ -128,7 +128,7 @@ async def test_a_registry_that_ignores_ranges_is_read_from_the_start(
 
 
 async def test_a_pull_that_is_left_stops_and_can_be_taken_up(puller: Puller, registry: Registry, store: Store) -> None:
-    async with aclosing(puller.pull(tiny(registry))) as lines:
+    async with aclosing(puller.pull(tiny(registry).short)) as lines:
         async for line in lines:
             if "digest" in line:
                 break
@@ -274,9 +274,9 @@ async def test_a_refused_blob_is_not_tried_again(puller: Puller, registry: Regis
 
 
 async def test_a_registry_that_is_not_there_is_told_in_the_end() -> None:
-    async with RegistryClient("127.0.0.1:1") as client:
+    async with RegistryClient(ModelName.parse("127.0.0.1:1/library/tiny")) as client:
         with pytest.raises(RegistryFailed, match="no connection"):
-            await client.manifest(ModelName.parse("127.0.0.1:1/library/tiny"))
+            await client.offer()
 
 
 async def test_layers_that_an_update_no_longer_needs_are_removed(
@@ -303,5 +303,5 @@ async def test_layers_that_an_update_no_longer_needs_are_removed(
     ],
 )
 async def test_plain_http_is_for_this_machine_or_when_allowed(host: str, insecure: bool, scheme: str) -> None:
-    async with RegistryClient(host, insecure=insecure) as client:
+    async with RegistryClient(ModelName(host, "library", "tiny", "latest"), insecure=insecure) as client:
         assert client.base.scheme == scheme

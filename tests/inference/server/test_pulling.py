@@ -12,12 +12,15 @@ from typing import Any
 import ollama
 import pytest
 
+from tests.doubles.gguf_files import split_gguf
+from tests.doubles.hub import Hub
 from tests.doubles.model_server import ModelServer, seconds_until
 from tests.doubles.registry import Registry
 
 pytestmark = pytest.mark.model
 
 MB = 1_000_000
+ANSWER = "Hello! I am a scripted test model; my answer is always this one."
 PADDED_BYTES = 48 * MB
 
 
@@ -116,3 +119,33 @@ def test_ollama_s_own_client_sees_the_progress(tmp_path: Path, registry: Registr
     assert steps[1].total == steps[1].completed or steps[1].completed == 0
     assert again[-1].status == "success"
     assert sum("/blobs/" in path for path in registry.paths()) < 12
+
+
+def test_a_split_model_of_the_hub_is_pulled_and_answers(tmp_path: Path, scripted_gguf: Path) -> None:
+    parts = split_gguf(scripted_gguf, tmp_path / "parts")
+    with Hub() as hub:
+        for part in parts:
+            hub.put("alice/Split-GGUF", part.name, part.read_bytes())
+        with ModelServer(tmp_path / "data", HF_ENDPOINT=hub.url) as server:
+            pull = server.http.post("/api/pull", json={"model": "hf.co/alice/Split-GGUF:F32", "stream": False})
+            answer = server.http.post(
+                "/api/generate", json={"model": "huggingface.co/alice/split-gguf:f32", "prompt": "Hi", "stream": False}
+            )
+
+    assert len(parts) > 2
+    assert pull.json() == {"status": "success"}
+    assert answer.json()["response"] == ANSWER
+
+
+def test_what_the_hub_refuses_is_a_sentence_with_a_status(tmp_path: Path) -> None:
+    with Hub() as hub, ModelServer(tmp_path, HF_ENDPOINT=hub.url) as server:
+        hub.put("alice/Gated-GGUF", "gated-Q8_0.gguf", b"weights")
+        hub.gated.add("alice/Gated-GGUF")
+
+        lines = server.http.post("/api/pull", json={"model": "hf.co/alice/Gated-GGUF"}).text.splitlines()
+        wrong = server.http.post("/api/pull", json={"model": "hf.co/alice/../..", "stream": False})
+        none = server.http.post("/api/pull", json={"model": "hf.co/alice/Gated-GGUF:Q2_K", "stream": False})
+
+    assert "accept its conditions at" in json.loads(lines[-1])["error"]
+    assert (wrong.status_code, none.status_code) == (400, 404)
+    assert none.json()["error"] == "pull model: alice/Gated-GGUF has no file for 'Q2_K'; it has Q8_0"
