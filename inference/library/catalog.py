@@ -22,7 +22,7 @@ from inference.library.errors import BadManifest, ReadOnlyModel
 from inference.library.files import gguf_files
 from inference.library.gguf import GgufHeader, read_header
 from inference.library.locations import Location
-from inference.library.manifests import Layer, Manifest, Store
+from inference.library.manifests import OWN_TEMPLATE, Layer, Manifest, Store
 from inference.library.models import (
     Baked,
     BrokenModel,
@@ -247,7 +247,8 @@ class _Scan:
             modified_ns=store.manifest_file(name).stat().st_mtime_ns,
         )
         adapters = tuple(_blob(store, layer) for layer in manifest.layers if layer.kind == "adapter")
-        self.add(replace(model, baked=_baked(store, manifest), adapters=adapters))
+        model = replace(model, baked=_baked(store, manifest), adapters=adapters)
+        self.add(replace(model, capabilities=capabilities_of(seen.header, go_template=model.go_template)))
 
     def _examine(self, path: Path) -> _Seen | None:
         self.looked_at.add(path)
@@ -349,11 +350,13 @@ def _baked(store: Store, manifest: Manifest) -> Baked:
         return store.read_text_layer(layer) if layer is not None else ""
 
     options = _json(text("params"))
+    config = _json(store.read_text_layer(manifest.config)) if manifest.config is not None else None
     licenses = [store.read_text_layer(layer) for layer in manifest.layers if layer.kind == "license"]
     return Baked(
         options=options if isinstance(options, dict) else {},
         system=text("system"),
         template=text("template"),
+        has_own_template=isinstance(config, dict) and config.get(OWN_TEMPLATE) is True,
         license="\n".join(licenses),
         messages=_messages(_json(text("messages"))),
     )

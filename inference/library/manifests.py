@@ -23,6 +23,9 @@ from inference.library.names import ModelName
 MANIFEST_TYPE = "application/vnd.docker.distribution.manifest.v2+json"
 LAYER_TYPE = "application/vnd.ollama.image."
 
+OWN_TEMPLATE = "hearth_own_template"
+"""The key of a config that tells: whoever created the model wrote the template for it."""
+
 MAX_MANIFEST_BYTES = 4 * 1024 * 1024
 MAX_TEXT_LAYER_BYTES = 4 * 1024 * 1024
 

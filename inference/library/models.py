@@ -22,13 +22,15 @@ class Baked:
 
     Attributes:
         options: Sampling defaults, with Ollama's names; not yet checked.
-        template: A Go template, shown but not used: the file's own Jinja template is.
+        template: A Go template, used where the file brings no Jinja template, or when `has_own_template`.
+        has_own_template: Whoever created the model wrote that template for it.
         messages: Put before the messages of every chat.
     """
 
     options: Mapping[str, Any] = field(default_factory=dict)
     system: str = ""
     template: str = ""
+    has_own_template: bool = False
     license: str = ""
     messages: Sequence[ChatMessage] = ()
 
@@ -73,6 +75,15 @@ class LibraryModel:
         return "completion" in self.capabilities
 
     @property
+    def go_template(self) -> str:
+        """The Go template that chats are rendered with; empty where the file's Jinja template is used.
+
+        Vendors write the Jinja templates; the Go templates of a registry are rewritten from them by hand.
+        """
+        has_jinja = self.header is not None and bool(chat_templates(self.header))
+        return self.baked.template if self.baked.has_own_template or not has_jinja else ""
+
+    @property
     def is_ours(self) -> bool:
         """True when deleting it through us touches nobody else's files."""
         return self.source in ("folder", "pulled")
@@ -86,13 +97,13 @@ class BrokenModel:
     problem: str
 
 
-def capabilities_of(header: GgufHeader) -> frozenset[Capability]:
-    """Return what a model can do here, as far as its file tells."""
+def capabilities_of(header: GgufHeader, *, go_template: str = "") -> frozenset[Capability]:
+    """Return what a model can do here, as far as its file and its template tell."""
     if header.is_reranker:
         return frozenset({"reranking"})
     if header.is_embedding:
         return frozenset({"embedding"})
-    templates = chat_templates(header).values()
+    templates = [go_template] if go_template else [*chat_templates(header).values()]
     capabilities: set[Capability] = {"completion"}
     if any(map(knows_tools, templates)):
         capabilities.add("tools")

@@ -410,6 +410,7 @@ def _wire_spec(spec: RunnerSpec) -> WireSpec:
         n_gpu_layers=spec.n_gpu_layers,
         kv_type=spec.kv_type,
         flash_attention=spec.flash_attention,
+        go_template=spec.go_template,
     )
 
 
@@ -429,6 +430,7 @@ def _generate_command(number: int, request: GenerateRequest) -> GenerateCommand:
         tools=[
             WireTool(name=tool.name, description=tool.description, parameters=tool.parameters) for tool in request.tools
         ],
+        go_template=request.go_template,
         must_call_tool=request.must_call_tool,
         format=request.format,
         grammar=request.grammar,

@@ -68,7 +68,9 @@ class ChatWorker:
         self.facts = loaded.facts(n_ctx=n_ctx, n_slots=n_slots)
         self._model = model
         variants = chat_templates(loaded.header)
-        self._template = ChatTemplate(model, variants.get(DEFAULT), templates, variants=variants)
+        self._template = ChatTemplate(
+            model, variants.get(DEFAULT), templates, variants=variants, go_source=spec["go_template"]
+        )
         model.show_marks(self._template.answer_marks)
         self._constraints = Constraints(model.vocabulary)
         self._embedding = EmbedderBesideChats(loaded)
@@ -112,7 +114,9 @@ class ChatWorker:
         if command["messages"] is None and command["raw"]:
             tokens = self._template.raw_tokens(command["prompt"] or "")
             return Rendered(tokens=tokens, answer=AnswerShape(is_raw=True))
-        return self._template.tokens(messages_of(command), think=command["think"], tools=tools_of(command))
+        return self._template.tokens(
+            messages_of(command), think=command["think"], tools=tools_of(command), go_source=command["go_template"]
+        )
 
     def _constraint(self, command: GenerateCommand, rendered: Rendered) -> Constraint | None:
         text, wanted = command["grammar"], command["format"]

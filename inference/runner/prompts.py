@@ -6,7 +6,7 @@ Source: https://huggingface.co/docs/transformers/chat_extras
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import orjson
@@ -92,7 +92,7 @@ def _jinja_message(message: ChatMessage, habits: Habits) -> dict[str, object]:
     elif message.thinking and habits.splits_content and habits.tags is not None:
         value["content"] = f"{habits.tags.open}\n{message.thinking}\n{habits.tags.close}\n\n{message.content}"
     if message.tool_calls:
-        value["tool_calls"] = [_jinja_call(call) for call in message.tool_calls]
+        value["tool_calls"] = [jinja_call(call) for call in message.tool_calls]
         if habits.takes_null and not value["content"]:
             value["content"] = None
     if message.role == "tool":
@@ -100,27 +100,24 @@ def _jinja_message(message: ChatMessage, habits: Habits) -> dict[str, object]:
     return value
 
 
-def _jinja_call(call: ToolCall) -> dict[str, object]:
+def jinja_call(call: ToolCall) -> dict[str, object]:
     return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
 
 
-def spelled_out(messages: Sequence[ChatMessage], habits: Habits) -> list[ChatMessage]:
+def spelled_out(messages: Sequence[ChatMessage], *, shows_calls: bool, knows_tool_role: bool) -> list[ChatMessage]:
     """Turn calls and results into plain text where the template would drop them."""
-    return list(_spelled_out(messages, habits))
+    return [_spelled_out(message, shows_calls, knows_tool_role) for message in messages]
 
 
-def _spelled_out(messages: Sequence[ChatMessage], habits: Habits) -> Iterator[ChatMessage]:
-    for message in messages:
-        if message.tool_calls and not habits.shows_calls:
-            calls = "\n".join(
-                orjson.dumps({"name": call.name, "arguments": call.arguments}).decode() for call in message.tool_calls
-            )
-            yield replace(message, content="\n".join(filter(None, (message.content, calls))), tool_calls=())
-        elif message.role == "tool" and not habits.knows_tool_role:
-            name = f"{message.tool_name}: " if message.tool_name else ""
-            yield ChatMessage(role="user", content=f"{name}{message.content}")
-        else:
-            yield message
+def _spelled_out(message: ChatMessage, shows_calls: bool, knows_tool_role: bool) -> ChatMessage:
+    if message.tool_calls and not shows_calls:
+        calls = [orjson.dumps({"name": call.name, "arguments": call.arguments}) for call in message.tool_calls]
+        lines = filter(None, (message.content, *(call.decode() for call in calls)))
+        return replace(message, content="\n".join(lines), tool_calls=())
+    if message.role == "tool" and not knows_tool_role:
+        name = f"{message.tool_name}: " if message.tool_name else ""
+        return ChatMessage(role="user", content=f"{name}{message.content}")
+    return message
 
 
 def simplified(messages: Sequence[ChatMessage]) -> list[ChatMessage]:

@@ -34,6 +34,7 @@ class WireSpec(TypedDict):
     n_gpu_layers: int | None
     kv_type: KvType
     flash_attention: bool | None
+    go_template: str
 
 
 class LoadCommand(TypedDict):
@@ -79,6 +80,7 @@ class GenerateCommand(TypedDict):
     options: Options
     think: Think | None
     tools: list[WireTool]
+    go_template: str
     must_call_tool: bool
     format: ResponseFormat | None
     grammar: str

@@ -6,12 +6,13 @@ import select
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 
 import orjson
 
 from inference.runner.environment import child_environment
 from inference.runner.protocol import FrameDecoder, encode_frame
-from inference.runner.template_process import RenderCommand, RenderReply
+from inference.runner.template_process import Language, RenderCommand, RenderReply
 
 RENDER_TIMEOUT_S = 5.0
 START_TIMEOUT_S = 30.0
@@ -42,10 +43,10 @@ class TemplateProcess:
         """Start the process without waiting for it, so that the first render finds it ready."""
         self._process = self._started()
 
-    def render(self, template: str, variables: dict[str, object]) -> str:
+    def render(self, template: str, variables: Mapping[str, object], *, language: Language = "jinja") -> str:
         """Return the rendered text. Raises TemplateFailed."""
         try:
-            reply = self._ask(self._running(), RenderCommand(template=template, variables=variables))
+            reply = self._ask(self._running(), RenderCommand(language=language, template=template, variables=variables))
         except (OSError, TimeoutError, EOFError) as exc:
             self.close()
             detail = "it takes too long" if isinstance(exc, TimeoutError) else "it uses too much time or memory"

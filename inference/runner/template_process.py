@@ -15,9 +15,10 @@ import os
 import re
 import resource
 import sys
+from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
-from typing import Literal, TypedDict
+from typing import Literal, TypedDict, cast
 
 import orjson
 from jinja2 import Template, TemplateError, nodes
@@ -26,6 +27,8 @@ from jinja2.ext import Extension, LoopControlExtension
 from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from inference.runner.go_template.chat import GoValues, render_chat
+from inference.runner.go_template.errors import GoTemplateError
 from inference.runner.literals import CLOSE, OPEN
 from inference.runner.protocol import FrameDecoder, encode_frame
 
@@ -35,12 +38,17 @@ MAX_GROWTH_CHARACTERS = 1_000_000
 """How much longer than its input the rendered text may be."""
 
 
+Language = Literal["jinja", "go"]
+
 _ESCAPED_PLACEHOLDER = re.compile(r"\\ue000([0-9]+)\\ue001")
 
 
 class RenderCommand(TypedDict):
+    """`variables` are the names a Jinja template sees, or the `GoValues` of a Go template."""
+
+    language: Language
     template: str
-    variables: dict[str, object]
+    variables: Mapping[str, object]
 
 
 class RenderReply(TypedDict):
@@ -64,9 +72,15 @@ class GenerationTag(Extension):
         return parser.parse_statements(("name:endgeneration",), drop_needle=True)
 
 
-def render(template: str, variables: dict[str, object]) -> str:
-    """Render a chat template. Raises TemplateError or MemoryError, or anything that a template's expressions raise."""
-    limit = MAX_GROWTH_CHARACTERS + len(orjson.dumps(variables))
+def render(command: RenderCommand) -> str:
+    """Render a chat template. Raises TemplateError, GoTemplateError or MemoryError, or what its expressions raise."""
+    limit = MAX_GROWTH_CHARACTERS + len(orjson.dumps(command["variables"]))
+    if command["language"] == "go":
+        return render_chat(command["template"], cast(GoValues, command["variables"]), max_characters=limit)
+    return _render_jinja(command["template"], command["variables"], limit)
+
+
+def _render_jinja(template: str, variables: Mapping[str, object], limit: int) -> str:
     parts: list[str] = []
     n_characters = 0
     for part in _compiled(template).generate(_with_spelled_arguments(variables)):
@@ -90,7 +104,7 @@ class Arguments(dict[str, object]):
         return other + str(self)
 
 
-def _with_spelled_arguments(variables: dict[str, object]) -> dict[str, object]:
+def _with_spelled_arguments(variables: Mapping[str, object]) -> Mapping[str, object]:
     messages = variables.get("messages")
     for message in messages if isinstance(messages, list) else ():
         for call in message.get("tool_calls") or ():
@@ -130,9 +144,11 @@ def _strftime_now(layout: str) -> str:
 
 def _answer(command: RenderCommand) -> RenderReply:
     try:
-        return RenderReply(outcome="text", text=render(command["template"], command["variables"]))
+        return RenderReply(outcome="text", text=render(command))
     except TemplateRefusal as exc:
         return RenderReply(outcome="refused", text=str(exc))
+    except GoTemplateError as exc:
+        return RenderReply(outcome="broken", text=str(exc))
     except SecurityError:
         return RenderReply(outcome="broken", text="it reaches for something a template may not touch")
     except MemoryError:

@@ -12,19 +12,11 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from inference.errors import InvalidRequest
-from inference.library.chat_templates import TOOL_USE, knows_tools
+from inference.library.chat_templates import TOOL_USE
 from inference.runner.answers import AnswerShape
-from inference.runner.literals import PLACEHOLDER, Literals, VocabularyMarks, marks_pattern
-from inference.runner.notations import notations_of
-from inference.runner.prompts import (
-    habits_of,
-    jinja_messages,
-    jinja_tools,
-    simplified,
-    spelled_out,
-    thinking_variables,
-)
+from inference.runner.literals import PLACEHOLDER, Literals, VocabularyMarks
 from inference.runner.rendering import TemplateFailed, TemplateProcess
+from inference.runner.variants import GoVariant, JinjaVariant, Variant, Wishes, opens_thinking
 from inference.types import ChatMessage, Think, Tool
 
 CHATML = (
@@ -58,19 +50,13 @@ class Rendered:
     answer: AnswerShape
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wishes:
-    """What a prompt is made of beside its messages."""
-
-    think: Think | None = None
-    tools: Sequence[Tool] = ()
-
-
 class ChatTemplate:
     """The chat template of one loaded model.
 
     Args:
+        source: The file's Jinja template; ChatML takes its place where there is none.
         variants: The file's further templates by name; `tool_use` is taken where tools come in.
+        go_source: A Go template that is used instead of all of them.
     """
 
     def __init__(
@@ -80,56 +66,65 @@ class ChatTemplate:
         process: TemplateProcess,
         *,
         variants: Mapping[str, str] | None = None,
+        go_source: str = "",
     ) -> None:
         self._tokenizer = tokenizer
-        marks = tokenizer.marks()
-        self._default = Variant(source if source is not None else CHATML, marks, process)
-        self._tool_use = Variant(tool_use, marks, process) if (tool_use := (variants or {}).get(TOOL_USE)) else None
-        self.stop: tuple[str, ...] = () if source is not None else CHATML_STOP
+        self._process = process
+        self._vocabulary_marks = tokenizer.marks()
+        self._default: Variant = (
+            GoVariant(go_source, self._vocabulary_marks, process)
+            if go_source
+            else JinjaVariant(source if source is not None else CHATML, self._vocabulary_marks, process)
+        )
+        tool_use = "" if go_source else (variants or {}).get(TOOL_USE, "")
+        self._tool_use = JinjaVariant(tool_use, self._vocabulary_marks, process) if tool_use else None
+        self.stop: tuple[str, ...] = () if source is not None or go_source else CHATML_STOP
         """Stop strings that go with the template."""
 
     @property
     def answer_marks(self) -> frozenset[str]:
         """Control tokens that a reader of the model's answers has to see."""
-        variants = filter(None, (self._default, self._tool_use))
-        return frozenset().union(*(variant.answer.marks for variant in variants))
+        own = self._tool_use.answer.marks if self._tool_use is not None else frozenset()
+        return self._default.answer.marks | own
 
     def tokens(
-        self, messages: Sequence[ChatMessage], *, think: Think | None = None, tools: Sequence[Tool] = ()
+        self,
+        messages: Sequence[ChatMessage],
+        *,
+        think: Think | None = None,
+        tools: Sequence[Tool] = (),
+        go_source: str = "",
     ) -> Rendered:
-        """Render messages.
+        """Render messages, with `go_source` in the place of the model's own template.
 
         Raises:
             InvalidRequest: The model's template is broken, refuses the messages, or knows no tools.
         """
-        variant = self._variant(messages, tools)
+        variant = self._variant(messages, tools, go_source)
         literals = Literals(variant.marks)
-        wishes = Wishes(think=think, tools=[literals.protect_tool(tool) for tool in tools])
-        text = self._render(variant, [literals.protect_message(message) for message in messages], wishes)
+        wishes = Wishes(think=think, tools=[literals.protect_tool(tool) for tool in tools], marks=self._edge_marks())
+        text = _rendered(variant, [literals.protect_message(message) for message in messages], wishes)
+        starts_thinking = opens_thinking(text, variant.answer.tags)
         return Rendered(
             tokens=self._with_bos(self._tokenize(text, literals.texts)),
-            answer=replace(variant.answer, starts_thinking=variant.opens_thinking(text), tools=tuple(tools)),
+            answer=replace(variant.answer, starts_thinking=starts_thinking, tools=tuple(tools)),
         )
 
     def raw_tokens(self, prompt: str) -> list[int]:
         """Return the tokens of a prompt whose author writes the control tokens."""
         return self._tokenizer.tokenize(prompt, parse_special=True, add_special=True)
 
-    def _variant(self, messages: Sequence[ChatMessage], tools: Sequence[Tool]) -> Variant:
-        if self._tool_use is not None and (tools or any(message.tool_calls for message in messages)):
-            return self._tool_use
-        if tools and not self._default.knows_tools:
+    def _variant(self, messages: Sequence[ChatMessage], tools: Sequence[Tool], go_source: str) -> Variant:
+        variant = GoVariant(go_source, self._vocabulary_marks, self._process) if go_source else self._default
+        if self._tool_use is not None and not go_source and (tools or any(message.tool_calls for message in messages)):
+            variant = self._tool_use
+        if tools and not variant.knows_tools:
             raise InvalidRequest("the model's chat template does not support tools")
-        return self._default
+        return variant
 
-    def _render(self, variant: Variant, messages: Sequence[ChatMessage], wishes: Wishes) -> str:
+    def _edge_marks(self) -> Mapping[str, str]:
         tokenizer = self._tokenizer
-        marks = {"bos_token": tokenizer.token_text(tokenizer.bos), "eos_token": tokenizer.token_text(tokenizer.eos)}
-        try:
-            return variant.render(messages, wishes, marks)
-        except TemplateFailed as exc:
-            verb = "refuses these messages" if exc.is_refusal else "cannot be used"
-            raise InvalidRequest(f"the model's chat template {verb}: {exc.detail}") from exc
+        return {"bos_token": tokenizer.token_text(tokenizer.bos), "eos_token": tokenizer.token_text(tokenizer.eos)}
 
     def _tokenize(self, text: str, literals: Sequence[str]) -> list[int]:
         tokens: list[int] = []
@@ -154,67 +149,9 @@ class ChatTemplate:
         return [bos, *tokens]
 
 
-class Variant:
-    """One Jinja template, and what its text tells about the model."""
-
-    def __init__(self, source: str, marks: VocabularyMarks, process: TemplateProcess) -> None:
-        self.marks = marks_pattern(marks, source)
-        self.knows_tools = knows_tools(source)
-        self._source = source
-        self._process = process
-        self._habits = habits_of(source)
-        self.answer = AnswerShape(
-            tags=self._habits.tags,
-            has_channels="<|channel|>" in source and "<|message|>" in source,
-            notations=notations_of(source) if self.knows_tools else (),
-        )
-
-    def render(self, messages: Sequence[ChatMessage], wishes: Wishes, marks: Mapping[str, str]) -> str:
-        """Return the prompt as text. Raises TemplateFailed."""
-        messages = spelled_out(messages, self._habits)
-        try:
-            return self._render_once(messages, wishes, marks)
-        except TemplateFailed as exc:
-            simpler = simplified(messages)
-            if not exc.is_refusal or not simpler:
-                raise
-            return self._render_once(simpler, wishes, marks)
-
-    def opens_thinking(self, text: str) -> bool:
-        return self._habits.tags is not None and text.rstrip().endswith(self._habits.tags.open)
-
-    def _render_once(self, messages: Sequence[ChatMessage], wishes: Wishes, marks: Mapping[str, str]) -> str:
-        last = messages[-1]
-        continues = last.role == "assistant" and bool(last.content.strip()) and not last.tool_calls
-        text = self._process.render(
-            self._source,
-            {
-                "messages": jinja_messages(messages, self._habits),
-                "add_generation_prompt": not continues,
-                "tools": jinja_tools(wishes.tools),
-                "documents": None,
-                **marks,
-                **thinking_variables(wishes.think),
-            },
-        )
-        if continues:
-            return _cut_after(text, last.content.strip())
-        return self._without_thinking(text) if wishes.think is False else text
-
-    def _without_thinking(self, text: str) -> str:
-        """End the thinking before it begins, where the template has no word for that."""
-        tags = self._habits.tags
-        if tags is None:
-            return text
-        if self.opens_thinking(text):
-            return f"{text.rstrip()}\n\n{tags.close}\n\n"
-        is_closed = text.rstrip().endswith(tags.close)
-        if is_closed or self._habits.has_switch or not tags.open.startswith("<") or "|" in tags.open:
-            return text
-        return f"{text}{tags.open}\n\n{tags.close}\n\n"
-
-
-def _cut_after(text: str, content: str) -> str:
-    """Leave an answer open that the model shall continue."""
-    at = text.rfind(content)
-    return text if at < 0 else text[: at + len(content)]
+def _rendered(variant: Variant, messages: Sequence[ChatMessage], wishes: Wishes) -> str:
+    try:
+        return variant.render(messages, wishes)
+    except TemplateFailed as exc:
+        verb = "refuses these messages" if exc.is_refusal else "cannot be used"
+        raise InvalidRequest(f"the model's chat template {verb}: {exc.detail}") from exc

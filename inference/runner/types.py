@@ -37,6 +37,7 @@ class RunnerSpec:
         n_gpu_layers: Layers on graphics cards; None leaves the choice to llama.cpp.
         kv_type: What one value of the KV cache is stored as.
         flash_attention: None leaves the choice to llama.cpp.
+        go_template: A Go template that takes the place of the file's own.
     """
 
     kind: RunnerKind
@@ -52,6 +53,7 @@ class RunnerSpec:
     n_gpu_layers: int | None = None
     kv_type: KvType = "f16"
     flash_attention: bool | None = None
+    go_template: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +65,7 @@ class GenerateRequest:
         prompt: One user message, or with `raw` the whole model input with its control tokens.
         suffix: Text that follows the gap which `prompt` leaves, for models that fill in.
         think: Handed to templates that know `enable_thinking`; None leaves the choice to the template.
+        go_template: Takes the place of the model's own template.
         must_call_tool: The answer is a call of one of `tools`, and nothing else.
         grammar: GBNF that the answer must follow; excludes `format`.
         top_logprobs: Tell the probability of each token, and of so many likeliest ones; None tells none.
@@ -78,6 +81,7 @@ class GenerateRequest:
     suffix: str = ""
     think: Think | None = None
     tools: Sequence[Tool] = ()
+    go_template: str = ""
     must_call_tool: bool = False
     format: ResponseFormat | None = None
     grammar: str = ""

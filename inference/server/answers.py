@@ -40,7 +40,6 @@ _REFUSALS = {
     "images": "image input",
     "suffix": "insert",
     "context": "the context of an earlier answer",
-    "template": "another template than its own",
     "logprobs": "the probabilities of tokens",
 }
 
@@ -238,6 +237,7 @@ def _runner_request(model: LibraryModel, body: AnswerBody, options: Options, ask
         suffix=body.suffix,
         think=body.think,
         tools=body.tools,
+        go_template=body.template,
         must_call_tool=body.must_call_tool,
         format=body.format,
         top_logprobs=body.top_logprobs,

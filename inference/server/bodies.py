@@ -22,7 +22,7 @@ LARGE_BODY = 64 * 1024 * 1024
 
 MAX_INPUTS = 4096
 
-Unsupported = Literal["images", "tools", "suffix", "context", "template", "logprobs"]
+Unsupported = Literal["images", "suffix", "context", "logprobs"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +32,7 @@ class AnswerBody:
     Attributes:
         messages: None for `/api/generate`.
         keep_alive_s: None when not given.
+        template: A Go template for this answer alone.
         must_call_tool, top_logprobs: As in `GenerateRequest`.
         unsupported: The names of fields that ask for something no model here can do.
     """
@@ -50,6 +51,7 @@ class AnswerBody:
     format: ResponseFormat | None = None
     top_logprobs: int | None = None
     suffix: str = ""
+    template: str = ""
     truncate: bool = False
     unsupported: frozenset[Unsupported] = frozenset()
 
@@ -126,15 +128,16 @@ def parse_generate(body: Mapping[str, Any]) -> AnswerBody:
         model=parse_model(body),
         prompt=typed_field(body, "prompt", str, ""),
         system=typed_field(body, "system", str, ""),
+        template=typed_field(body, "template", str, ""),
         raw=typed_field(body, "raw", bool, False),
         stream=typed_field(body, "stream", bool, True),
         think=_think(body),
         options=typed_field(body, "options", dict, {}),
         keep_alive_s=parse_keep_alive(body),
         format=_format(body),
-        unsupported=_unsupported(body, ("images", "suffix", "context", "template")),
+        unsupported=_unsupported(body, ("images", "suffix", "context")),
     )
-    if parsed.raw and (parsed.system or {"template", "context"} & parsed.unsupported):
+    if parsed.raw and (parsed.system or parsed.template or "context" in parsed.unsupported):
         raise InvalidRequest("raw mode does not support template, system, or context")
     return parsed
 

@@ -20,8 +20,9 @@ def layer(kind: str, data: bytes) -> dict[str, Any]:
     return {"mediaType": LAYER_TYPE + kind, "digest": digest_of(data), "size": len(data)}
 
 
-def manifest_bytes(*layers: dict[str, Any]) -> bytes:
-    return orjson.dumps({"schemaVersion": 2, "layers": list(layers)})
+def manifest_bytes(*layers: dict[str, Any], config: dict[str, Any] | None = None) -> bytes:
+    manifest = {"schemaVersion": 2, "layers": list(layers)}
+    return orjson.dumps(manifest | ({"config": config} if config is not None else {}))
 
 
 def make_store(root: Path) -> Store:
@@ -31,9 +32,11 @@ def make_store(root: Path) -> Store:
     return store
 
 
-def put_model(store: Store, name: str, **layers: bytes) -> Path:
+def put_model(store: Store, name: str, config: bytes | None = None, **layers: bytes) -> Path:
     """Write a model's blobs and manifest; return the blob of its weights."""
-    for data in layers.values():
+    for data in (*layers.values(), *([config] if config is not None else [])):
         store.blob_file(digest_of(data)).write_bytes(data)
-    store.write_manifest(ModelName.parse(name), manifest_bytes(*(layer(kind, data) for kind, data in layers.items())))
+    described = layer("config", config) if config is not None else None
+    manifest = manifest_bytes(*(layer(kind, data) for kind, data in layers.items()), config=described)
+    store.write_manifest(ModelName.parse(name), manifest)
     return store.blob_file(digest_of(layers["model"])) if "model" in layers else store.root

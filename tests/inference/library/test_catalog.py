@@ -209,3 +209,21 @@ def test_an_attached_model_is_never_deleted(catalog: Catalog, tmp_path: Path, ti
 
 def test_a_folder_that_does_not_exist_yet_is_an_empty_catalog(tmp_path: Path) -> None:
     assert names(Catalog(tmp_path / "nowhere")) == []
+
+
+def test_the_template_that_its_creator_wrote_takes_the_place_of_the_file_s_own(
+    folder: Path, tmp_path: Path, tiny_gguf: Path
+) -> None:
+    store = make_store(tmp_path / "ollama")
+    data = tiny_gguf.read_bytes()
+    template = b"{{ if .Tools }}<think>{{ end }}{{ .Prompt }}"
+    put_model(store, "pulled", model=data, template=template)
+    put_model(store, "created", model=data, template=template, config=b'{"hearth_own_template": true}')
+    put_model(store, "odd", model=data, template=template, config=b"[1")
+
+    catalog = Catalog(folder, ollama_store=store.root)
+
+    assert catalog.find("pulled").go_template == catalog.find("odd").go_template == ""
+    assert catalog.find("created").go_template == template.decode()
+    assert catalog.find("created").capabilities == {"completion", "tools", "thinking"}
+    assert catalog.find("pulled").capabilities == {"completion"}

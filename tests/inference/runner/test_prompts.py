@@ -189,7 +189,10 @@ def test_simplified_messages_keep_calls_and_results() -> None:
 
 
 def test_a_template_that_shows_calls_gets_them_unchanged() -> None:
-    assert spelled_out(HISTORY, habits_of(HERMES)) == list(HISTORY)
+    habits = habits_of(HERMES)
+
+    assert (habits.shows_calls, habits.knows_tool_role) == (True, True)
+    assert spelled_out(HISTORY, shows_calls=True, knows_tool_role=True) == list(HISTORY)
 
 
 def calling(**call: Any) -> ChatMessage:

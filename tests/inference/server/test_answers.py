@@ -378,3 +378,21 @@ def chat_scope() -> dict[str, Any]:
         "headers": [],
         "http_version": "1.1",
     }
+
+
+async def test_a_prompt_may_bring_its_own_template(server: Server) -> None:
+    await server.lines("/api/generate", model="tiny", prompt="Hi", template="{{ .Prompt }}:")
+
+    assert server.starter.of("tiny").requests[0].go_template == "{{ .Prompt }}:"
+    refused = await server.post("/api/generate", model="tiny", prompt="Hi", raw=True, template="x")
+    assert refused.json()["error"] == "raw mode does not support template, system, or context"
+
+
+async def test_a_stored_model_without_jinja_is_run_with_its_go_template(server: Server, gguf_folder: Path) -> None:
+    plain = build_tiny(gguf_folder / "without-template.gguf", chat_template=None)
+    store = make_store(server.models / "store")
+    put_model(store, "old", model=plain.read_bytes(), template=b"{{ .Prompt }} {{ .Response }}")
+
+    await server.lines("/api/chat", model="old", messages=HI)
+
+    assert server.starter.of("old").spec.go_template == "{{ .Prompt }} {{ .Response }}"
