@@ -18,7 +18,7 @@ import numpy.typing as npt
 from llama_cpp import llama_cpp
 
 from inference.errors import ModelLoadFailed
-from inference.library.gguf import PoolingName
+from inference.library.gguf_format import PoolingName
 from inference.runner.grammar import Vocabulary
 from inference.runner.literals import VocabularyMarks
 from inference.runner.types import KvType

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from inference.library.gguf import BLOCKS
+from inference.library.gguf_format import BLOCKS
 from inference.quantizations import BITS_PER_WEIGHT, OFFERED, best_quantization, weight_bytes
 
 

@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from inference.errors import BadModelFile
-from inference.library.gguf import BLOCKS, GgufHeader, read_header
+from inference.library.gguf import GgufHeader, read_header
+from inference.library.gguf_format import BLOCKS
 from tests.doubles import gguf_files
 
 HUGE = 2**63 - 1
