@@ -108,10 +108,11 @@ class RunnerHandle:
             ModelLoadFailed: The model does not fit, loads too slowly, or its process ended or could not be started.
         """
         global _without_tiles  # What one load has found out about the processor holds for all later ones.
+        without_tiles = _without_tiles  # Another load may find out meanwhile.
         try:
-            return await cls._start_once(spec, timeout_s, without_tiles=_without_tiles)
+            return await cls._start_once(spec, timeout_s, without_tiles=without_tiles)
         except _IllegalInstruction:
-            if _without_tiles or not has_matrix_tiles():
+            if without_tiles or not has_matrix_tiles():
                 raise
             logger.warning("AMX does not work on this machine; %s is loaded without it", spec.model)
         handle = await cls._start_once(spec, timeout_s, without_tiles=True)

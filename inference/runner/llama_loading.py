@@ -11,6 +11,9 @@ from inference.library.gguf import GgufHeader
 from inference.runner.native import Adapters, Context, ContextShape, Model, NativeLog
 from inference.runner.protocol import WireFacts, WireSpec
 
+NEVER_REARRANGED = ("F32", "F16", "BF16")
+"""Types of weights that llama.cpp computes with as they lie in the file. Source: ggml-cpu/repack.cpp, amx.cpp."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedModel:
@@ -52,6 +55,7 @@ def load_model(spec: WireSpec, header: GgufHeader) -> LoadedModel:
     for adapter in adapters:
         check_adapter(spec["model"], adapter, path)
     log = NativeLog()
-    model = Model(spec["model"], path, log, n_gpu_layers=spec["n_gpu_layers"])
+    maps_file = header.quantization in NEVER_REARRANGED
+    model = Model(spec["model"], path, log, n_gpu_layers=spec["n_gpu_layers"], maps_file=maps_file)
     loaded = Adapters(model, adapters, log) if adapters else None
     return LoadedModel(spec=spec, header=header, model=model, adapters=loaded, log=log)

@@ -25,10 +25,8 @@ from inference.runner.protocol import Command, GenerateCommand, WireSpec
 from inference.runner.questions import messages_of, tools_of
 from inference.runner.rendering import TemplateProcess
 from inference.runner.templates import ChatTemplate, Rendered
-from inference.runner.types import IDLE_PATIENCE_S
+from inference.runner.types import CHAT_BATCH_ROWS, IDLE_PATIENCE_S
 from inference.runner.worker import Start, Ticket, Worker, step_frames, unsupported
-
-CHAT_BATCH_ROWS = 512
 
 
 def load_llama(spec: WireSpec) -> Worker:

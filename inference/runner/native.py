@@ -71,10 +71,17 @@ class NativeLog:
 class Model:
     """Weights and vocabulary of one GGUF file. Its vocabulary may be used by several threads."""
 
-    def __init__(self, name: str, path: Path, log: NativeLog, *, n_gpu_layers: int | None = None) -> None:
+    def __init__(
+        self, name: str, path: Path, log: NativeLog, *, n_gpu_layers: int | None = None, maps_file: bool = True
+    ) -> None:
+        """Pass `maps_file=False` for weights that are rearranged while they are read.
+
+        A map of the file would stay in memory beside what was made of it.
+        """
         self.name = name
         llama_cpp.llama_backend_init()
         params = llama_cpp.llama_model_default_params()
+        params.load_mode = llama_cpp.LLAMA_LOAD_MODE_MMAP if maps_file else llama_cpp.LLAMA_LOAD_MODE_NONE
         if n_gpu_layers is not None:
             params.n_gpu_layers = n_gpu_layers
         pointer = llama_cpp.llama_model_load_from_file(str(path).encode(), params)

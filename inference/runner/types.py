@@ -16,6 +16,9 @@ RunnerKind = Literal["llama", "onnx"]
 KvType = Literal["f16", "q8_0", "q4_0"]
 KV_TYPES: tuple[KvType, ...] = ("f16", "q8_0", "q4_0")
 
+CHAT_BATCH_ROWS = 512
+"""Most rows of one step of a chat model."""
+
 IDLE_PATIENCE_S = 60.0
 """After this, work of idle priority counts as a person's, so that a busy machine does it too."""
 

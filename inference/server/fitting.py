@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from inference.library.models import LibraryModel
 from inference.quantizations import best_quantization
-from inference.server.memory import Forecast, forecast
+from inference.server.forecast import Forecast, forecast
 from inference.server.sizing import Sizing, Window
 
 SMALLER_WINDOWS = (65536, 32768, 16384, 8192, 4096, 2048, 1024, 512)

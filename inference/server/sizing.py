@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from inference.errors import ModelLoadFailed
 from inference.library.models import LibraryModel
 from inference.runner.types import KvType, RunnerSpec
-from inference.server.memory import forecast, human_bytes
+from inference.server.forecast import forecast
+from inference.server.memory import human_bytes
 from inference.server.options import MAX_CONTEXT
 
 AUTOMATIC_SLOTS = (4, 2, 1)

@@ -69,15 +69,24 @@ def build_tiny(
     return _finish(writer, path)
 
 
-def build_quantised(path: Path) -> Path:
-    """Write a chat model that answers with noise, its weights in Q4_0 by llama.cpp's own quantiser."""
-    whole = build_tiny(path.with_suffix(".whole"))
+def build_noise(path: Path, shape: Shape, *, script: Iterable[str] = ()) -> Path:
+    """Write a chat model of any shape that answers with noise; the pieces of the script widen its vocabulary."""
+    rng = np.random.default_rng(1)
+    writer = _writer(path, "noise", shape, CHATML)
+    words = _add_vocabulary(writer, script)
+    writer.add_tensor("token_embd.weight", _noise(rng, len(words), shape.hidden))
+    _add_layers(writer, rng, shape, silent=False)
+    return _finish(writer, path)
+
+
+def quantised(path: Path) -> Path:
+    """Turn a model's weights into Q4_0, by llama.cpp's own quantiser."""
+    target = path.with_suffix(".q4_0.gguf")
     params = llama_cpp.llama_model_quantize_default_params()
     params.ftype = llama_cpp.LLAMA_FTYPE_MOSTLY_Q4_0
-    if llama_cpp.llama_model_quantize(str(whole).encode(), str(path).encode(), ctypes.byref(params)):
+    if llama_cpp.llama_model_quantize(str(path).encode(), str(target).encode(), ctypes.byref(params)):
         raise RuntimeError("the file could not be quantised")
-    whole.unlink()
-    return path
+    return target
 
 
 def build_scripted(

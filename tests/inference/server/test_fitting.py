@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from inference.library.models import LibraryModel
 from inference.server.fitting import SMALLER_WINDOWS, Fit, fit_of
-from inference.server.memory import forecast
+from inference.server.forecast import forecast
 from inference.server.sizing import Sizing
 from tests.inference.server.fakes import GIGABYTE, make_model
 

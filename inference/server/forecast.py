@@ -1,0 +1,109 @@
+"""Forecast what a model takes of the memory before it is loaded, from the header of its file alone.
+
+The figures are what llama.cpp allocates for a runner as `inference.runner` sets it up: all weights once, a cache with a
+place for every token of every slot, and the tensors of one batch in flight.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from inference.library.gguf import GgufHeader
+from inference.library.models import LibraryModel
+from inference.runner.types import CHAT_BATCH_ROWS, KvType
+
+KV_BYTES_PER_VALUE = {"f16": 2.0, "q8_0": 34 / 32, "q4_0": 18 / 32}
+
+PROCESS_BYTES = 58_000_000
+"""A runner before it has loaded anything: Python and llama.cpp. Measured."""
+
+VOCABULARY_BYTES_PER_TOKEN = 300
+"""Of the tables that find a token by its text, the text by its token, and the merges. Measured with 32 000 tokens."""
+
+EMBEDDER_BYTES = 200 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forecast:
+    """Bytes that a loaded model takes, by cause."""
+
+    weights: int
+    cache: int
+    work: int
+
+    @property
+    def total(self) -> int:
+        return self.weights + self.cache + self.work
+
+
+def forecast(model: LibraryModel, *, n_ctx: int, n_slots: int, kv_type: KvType = "f16") -> Forecast:
+    """Estimate the memory of a model with a context window of `n_ctx` tokens in each of `n_slots` slots."""
+    header = model.header
+    if header is None:  # The embedded embedder: its weights shrink to a quarter when it is built.
+        return Forecast(weights=EMBEDDER_BYTES, cache=0, work=0)
+    n_tokens = n_ctx * n_slots if model.can_chat else 0
+    per_token = _cache_values_per_token(header) * KV_BYTES_PER_VALUE[kv_type]
+    return Forecast(
+        weights=model.size_bytes,
+        cache=round(per_token * n_tokens) + _state_bytes(header) * n_slots,
+        work=PROCESS_BYTES + _vocabulary_bytes(header, n_slots) + _batch_bytes(header, n_tokens),
+    )
+
+
+def _vocabulary_bytes(header: GgufHeader, n_slots: int) -> int:
+    """Return the bytes of the vocabulary's tables, and of a row of scores for every slot."""
+    return (header.vocabulary_size or 0) * (VOCABULARY_BYTES_PER_TOKEN + 4 * n_slots)
+
+
+def _batch_bytes(header: GgufHeader, n_tokens: int) -> int:
+    """Return the bytes that one full batch needs on its way through a layer.
+
+    Three tensors as wide as the feed-forward part and four as wide as the model, as 32-bit floats, and a mask of 16-bit
+    floats over the cache. With the whole mask that is llama.cpp's "compute buffer size", to the byte for Qwen 2.5; but
+    the mask is used only as far as the cache is, so half of it counts.
+    """
+    n_rows = min(CHAT_BATCH_ROWS, n_tokens) or CHAT_BATCH_ROWS
+    wide, width = _feed_forward(header), header.embedding_length or 0
+    return n_rows * (4 * (3 * wide + 4 * width) + n_tokens)
+
+
+def _feed_forward(header: GgufHeader) -> int:
+    """Return how many values one row has in the feed-forward part; of a mixture, in the experts that one row uses."""
+    expert = _count(header, "expert_feed_forward_length")
+    if expert:
+        return expert * (_count(header, "expert_used_count") or 1) + _count(header, "expert_shared_feed_forward_length")
+    return _count(header, "feed_forward_length") or 4 * (header.embedding_length or 0)
+
+
+def _cache_values_per_token(header: GgufHeader) -> int:
+    """Return how many keys and values one token leaves in all layers."""
+    layers, width = header.block_count or 0, header.embedding_length or 0
+    heads = _per_layer(header.head_counts, layers)
+    heads_kv = _per_layer(header.head_counts_kv, layers) or heads
+    values = 0
+    for n_heads, n_heads_kv in zip(heads, heads_kv, strict=False):
+        key = _count(header, "attention.key_length") or (width // n_heads if n_heads else 0)
+        value = _count(header, "attention.value_length") or (width // n_heads if n_heads else 0)
+        values += n_heads_kv * (key + value)
+    return values
+
+
+def _state_bytes(header: GgufHeader) -> int:
+    """Return the bytes of the state into which recurrent layers fold the past of one slot, as 32-bit floats.
+
+    Source: llama.cpp's llama-hparams.cpp, `n_embd_r` and `n_embd_s`.
+    """
+    inner, state = _count(header, "ssm.inner_size"), _count(header, "ssm.state_size")
+    convolved = inner + 2 * _count(header, "ssm.group_count") * state
+    rolling = max(0, _count(header, "ssm.conv_kernel") - 1) * convolved
+    return 4 * (header.block_count or 0) * (rolling + inner * state)
+
+
+def _per_layer(counts: Sequence[int], layers: int) -> Sequence[int]:
+    return list(counts) * layers if len(counts) == 1 else counts
+
+
+def _count(header: GgufHeader, key: str) -> int:
+    value = header.metadata.get(f"{header.architecture}.{key}")
+    return value if isinstance(value, int) and value > 0 else 0
