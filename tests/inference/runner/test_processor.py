@@ -50,7 +50,7 @@ async def test_a_quantised_model_answers_on_every_processor(tmp_path: Path) -> N
     finally:
         await runner.stop()
 
-    assert finished.answer_tokens == 5
+    assert 1 <= finished.answer_tokens <= 5
 
 
 @pytest.fixture
