@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from inference.errors import ModelLoadFailed
 from inference.library.models import LibraryModel
 from inference.quantizations import best_quantization
+from inference.runner.types import RunnerSpec
 from inference.server.forecast import Forecast, forecast
+from inference.server.memory import human_bytes
 from inference.server.sizing import Sizing, Window
 
 SMALLER_WINDOWS = (65536, 32768, 16384, 8192, 4096, 2048, 1024, 512)
 """Tried when the planned one does not fit, the largest first."""
+
+LEAST_WINDOW = 4096
+"""A window that is worth a smaller quantization."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,26 +50,56 @@ class Fit:
 
 
 def fit_of(model: LibraryModel, sizing: Sizing, free_bytes: int) -> Fit:
-    spec, _needs = sizing.plan(model, Window(), free_bytes)
-    fit = Fit(planned=_setting(model, spec.n_ctx, spec.n_slots), free_bytes=free_bytes)
-    if fit.fits or model.header is None:
+    spec, needs_bytes = sizing.plan(model, Window(), free_bytes)
+    fit = Fit(planned=_setting(model, spec), free_bytes=free_bytes)
+    if needs_bytes <= free_bytes:
         return fit
-    best = next(
-        (
-            setting
-            for setting in (_setting(model, n_ctx, 1) for n_ctx in SMALLER_WINDOWS if n_ctx < spec.n_ctx)
-            if setting.needs.total <= free_bytes
-        ),
-        None,
+    return replace(
+        fit, best=_best_setting(model, spec, free_bytes), quantization=_quantization(model, spec, free_bytes)
     )
-    if spec.n_slots > 1 and (one_slot := _setting(model, spec.n_ctx, 1)).needs.total <= free_bytes:
-        best = one_slot
+
+
+def too_large(model: LibraryModel, spec: RunnerSpec, free_bytes: int) -> ModelLoadFailed:
+    """Return the error that tells by what a model exceeds the free memory, and what would fit."""
+    needs = _setting(model, spec).needs
+    return ModelLoadFailed(
+        model.name.short,
+        f"model requires more system memory ({human_bytes(needs.total)}) than is available "
+        f"({human_bytes(max(0, free_bytes))}): {human_bytes(needs.weights)} for the weights, "
+        f"{human_bytes(needs.cache)} for a context window of {_in_words(spec.n_ctx, spec.n_slots)}, "
+        f"{human_bytes(needs.work)} to work with; {_advice(model, spec, free_bytes)}",
+    )
+
+
+def _advice(model: LibraryModel, spec: RunnerSpec, free_bytes: int) -> str:
+    best = _best_setting(model, spec, free_bytes)
     if best is not None:
-        return replace(fit, best=best)
-    smallest = _setting(model, min(4096, spec.n_ctx), 1).needs
-    room = free_bytes - smallest.cache - smallest.work
-    return replace(fit, quantization=best_quantization(model.header.parameter_count, room))
+        return f"a context window of {_in_words(best.n_ctx, best.n_slots)} fits"
+    quantization = _quantization(model, spec, free_bytes)
+    return f"its {quantization} quantization would fit" if quantization else "no setting of it fits"
 
 
-def _setting(model: LibraryModel, n_ctx: int, n_slots: int) -> Setting:
-    return Setting(n_ctx=n_ctx, n_slots=n_slots, needs=forecast(model, n_ctx=n_ctx, n_slots=n_slots))
+def _in_words(n_ctx: int, n_slots: int) -> str:
+    return f"{n_ctx} tokens in {n_slots} slot{'s' if n_slots > 1 else ''}"
+
+
+def _best_setting(model: LibraryModel, spec: RunnerSpec, free_bytes: int) -> Setting | None:
+    """Return the largest setting that fits: the same window for one person, or else the largest smaller window."""
+    if not model.can_chat:
+        return None
+    smaller = (n_ctx for n_ctx in SMALLER_WINDOWS if n_ctx < spec.n_ctx)
+    settings = (_setting(model, replace(spec, n_ctx=n_ctx, n_slots=1)) for n_ctx in (spec.n_ctx, *smaller))
+    return next((setting for setting in settings if setting.needs.total <= free_bytes), None)
+
+
+def _quantization(model: LibraryModel, spec: RunnerSpec, free_bytes: int) -> str:
+    """Return the best quantization of a model that fits when no setting of this file does; empty without one."""
+    if model.header is None or _best_setting(model, spec, free_bytes) is not None:
+        return ""
+    smallest = _setting(model, replace(spec, n_ctx=min(LEAST_WINDOW, spec.n_ctx), n_slots=1)).needs
+    return best_quantization(model.header.parameter_count, free_bytes - smallest.cache - smallest.work)
+
+
+def _setting(model: LibraryModel, spec: RunnerSpec) -> Setting:
+    needs = forecast(model, n_ctx=spec.n_ctx, n_slots=spec.n_slots, kv_type=spec.kv_type)
+    return Setting(n_ctx=spec.n_ctx, n_slots=spec.n_slots, needs=needs)

@@ -19,8 +19,9 @@ from inference.library.models import LibraryModel
 from inference.runner.types import KvType, RunnerSpec
 from inference.server.durations import FOREVER
 from inference.server.fairness import AnswerTimes, Turns
+from inference.server.fitting import too_large
 from inference.server.seats import Runner, Seat, StartRunner
-from inference.server.sizing import Sizing, Window, too_large
+from inference.server.sizing import Sizing, Window
 from inference.types import Priority, Progress
 
 logger = logging.getLogger(__name__)
@@ -343,7 +344,7 @@ class Scheduler:
             if self._seats:
                 self._make_room(doomed)
             else:
-                self._refuse(ticket, too_large(ticket.model, spec, needs, free))
+                self._refuse(ticket, too_large(ticket.model, spec, free))
             return
         self._load(ticket, spec, needs)
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from inference.errors import ModelLoadFailed
 from inference.library.models import LibraryModel
 from inference.runner.types import KvType, RunnerSpec
 from inference.server.forecast import forecast
-from inference.server.memory import human_bytes
 from inference.server.options import MAX_CONTEXT
 
 AUTOMATIC_SLOTS = (4, 2, 1)
@@ -69,7 +67,7 @@ class Sizing:
     def plan(self, model: LibraryModel, window: Window, free_bytes: int) -> tuple[RunnerSpec, int]:
         """Return what to start for a request, and the bytes it takes: the largest choice that is comfortable."""
         for n_ctx, n_slots in self._choices(model, window):
-            size = forecast(model, n_ctx=n_ctx, n_slots=n_slots)
+            size = forecast(model, n_ctx=n_ctx, n_slots=n_slots, kv_type=self.kv_type)
             if size.total <= free_bytes * COMFORTABLE_SHARE and size.cache <= free_bytes * COMFORTABLE_CACHE_SHARE:
                 break
             if window.is_wish and n_slots == 1 and size.total <= free_bytes * TIGHT_SHARE:
@@ -101,15 +99,3 @@ class Sizing:
         if asked:
             return [(min(asked, longest), count) for count in ((slots,) if slots else AUTOMATIC_SLOTS)]
         return [(min(n_ctx, longest), slots or count) for n_ctx, count in AUTOMATIC_SIZES]
-
-
-def too_large(model: LibraryModel, spec: RunnerSpec, needs_bytes: int, free_bytes: int) -> ModelLoadFailed:
-    """Return the error that tells by what a model exceeds the free memory."""
-    parts = forecast(model, n_ctx=spec.n_ctx, n_slots=spec.n_slots)
-    return ModelLoadFailed(
-        model.name.short,
-        f"model requires more system memory ({human_bytes(needs_bytes)}) than is available "
-        f"({human_bytes(max(0, free_bytes))}): {human_bytes(parts.weights)} for the weights, "
-        f"{human_bytes(parts.cache)} for a context window of "
-        f"{spec.n_ctx} tokens in {spec.n_slots} slot{'s' if spec.n_slots > 1 else ''}",
-    )

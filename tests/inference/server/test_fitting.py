@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from inference.library.models import LibraryModel
-from inference.server.fitting import SMALLER_WINDOWS, Fit, fit_of
+from inference.server.fitting import SMALLER_WINDOWS, Fit, fit_of, too_large
 from inference.server.forecast import forecast
-from inference.server.sizing import Sizing
+from inference.server.sizing import Sizing, Window
 from tests.inference.server.fakes import GIGABYTE, make_model
 
 
@@ -67,3 +67,17 @@ def test_every_proposal_fits() -> None:
         fit = fit_of(model, Sizing(context_length=32768, num_parallel=4), free)
         assert fit.best is not None
         assert fit.best.needs.total <= free
+
+
+def test_a_refusal_tells_the_parts_and_what_fits() -> None:
+    model = make_model()
+    spec, _ = Sizing(num_parallel=4).plan(model, Window(n_ctx=8192), 0)
+
+    tight = too_large(model, spec, total(model, 2048, 1))
+    hopeless = too_large(model, spec, -1)
+
+    assert (tight.model, hopeless.model) == ("tiny:latest", "tiny:latest")
+    assert ": 1.0 GB for the weights, 1.1 GB for a context window of 8192 tokens in 4 slots, " in tight.detail
+    assert tight.detail.endswith(" to work with; a context window of 2048 tokens in 1 slot fits")
+    assert "is available (0 MB)" in hopeless.detail
+    assert hopeless.detail.endswith("no setting of it fits")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from inference.server.sizing import EMBEDDING_SLOTS, SMALLEST_WISH, Sizing, Window, too_large
+from inference.server.sizing import EMBEDDING_SLOTS, SMALLEST_WISH, Sizing, Window
 from tests.inference.server.fakes import GIGABYTE, make_model
 
 
@@ -49,14 +49,3 @@ def test_the_smallest_choice_is_planned_when_none_is_comfortable() -> None:
 
     assert (spec.n_ctx, spec.n_slots) == (4096, 1)
     assert needs > GIGABYTE
-
-
-def test_a_model_that_does_not_fit_is_refused_with_its_parts() -> None:
-    model = make_model()
-    spec, needs = Sizing().plan(model, Window(n_ctx=4096), 0)
-
-    error = too_large(model, spec, needs, -1)
-
-    assert error.model == "tiny:latest"
-    assert "is available (0 MB): 1.0 GB for the weights" in error.detail
-    assert error.detail.endswith("a context window of 4096 tokens in 1 slot")
