@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from inference.dialects.thinking import THINK, Tags, ThinkingSplitter, overlap
-from inference.runner.notations import NotACall, Notation, arguments_of, marks_of
+from inference.runner.notations import NotACall, Notation, Spelling, arguments_of, marks_of
 from inference.runner.tool_calls import MAX_CALL_CHARACTERS, ToolCallReader, make_id
 from inference.runner.types import TextDelta
 from inference.types import Tool, ToolCall
@@ -25,6 +25,9 @@ class AnswerReader(Protocol):
     def finish(self) -> TextDelta:
         """Return what was held back, once no more text will come."""
         ...
+
+
+CHANNEL_CALL = Spelling(" to=functions.", "<|channel|>commentary <|constrain|>json<|message|>", "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +55,13 @@ class AnswerShape:
         tags = {self.tags.open, self.tags.close} if self.tags is not None else set()
         channels = set(ChannelReader.MARKS) if self.has_channels else set()
         return frozenset(tags | channels | marks_of(self.notations))
+
+    @property
+    def call_spelling(self) -> Spelling | None:
+        """How the model writes one call; None when it writes none."""
+        if self.has_channels:
+            return CHANNEL_CALL
+        return next((notation.spelling for notation in self.notations if notation.spelling is not None), None)
 
     def reader(self) -> AnswerReader:
         if self.is_raw:

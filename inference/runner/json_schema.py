@@ -8,9 +8,10 @@ so, white space is limited, and formats have a usual spelling. A keyword that ca
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 from inference.errors import InvalidRequest
 from inference.runner.flat_schema import Flat, Flattener, Schema, Type, as_json, is_reference, refuse
@@ -61,6 +62,27 @@ def schema_grammar(schema: Schema) -> str:
     return _Converter(schema).grammar()
 
 
+def grammar_around(schemas: Sequence[Schema], root: Callable[[Sequence[str]], str]) -> str:
+    """Return the text of a grammar whose root is made of one expression for each schema's values.
+
+    References lead into the schema that they stand in.
+    """
+    definitions = {f"part{number}": _rebased(schema, f"#/$defs/part{number}") for number, schema in enumerate(schemas)}
+    converter = _Converter({"$defs": definitions})
+    return converter.with_root(root([converter.expression({"$ref": f"#/$defs/{name}"}) for name in definitions]))
+
+
+def _rebased(schema: Any, base: str) -> Any:
+    if isinstance(schema, Mapping):
+        return {
+            key: base + value[1:]
+            if key == "$ref" and isinstance(value, str) and value.startswith("#")
+            else _rebased(value, base)
+            for key, value in schema.items()
+        }
+    return [_rebased(item, base) for item in schema] if isinstance(schema, list) else schema
+
+
 _Tree = dict[str, "_Tree"]
 """Names by their characters; the empty text marks where one ends."""
 
@@ -75,6 +97,9 @@ class _Converter:
 
     def grammar(self) -> str:
         return self.with_root(self._expression(self._root, 0))
+
+    def expression(self, schema: Schema) -> str:
+        return self._expression(schema, 0)
 
     def with_root(self, expression: str) -> str:
         rules = [f"{name} ::= {rule}" for name, rule in self._rules.items()]

@@ -15,6 +15,7 @@ from inference.runner.answers import AnswerShape
 from inference.runner.constraint import Constraint, Constraints, free_start_of
 from inference.runner.engine import Engine, Request
 from inference.runner.flat_schema import as_json
+from inference.runner.forced_calls import call_grammar, call_key
 from inference.runner.grammar import Grammar
 from inference.runner.json_schema import format_grammar
 from inference.runner.llama_embedding import EmbedderBesideChats, embedding_worker, ranking_worker
@@ -118,15 +119,21 @@ class ChatWorker:
 
     def _constraint(self, command: GenerateCommand, rendered: Rendered) -> Constraint | None:
         text, wanted = command["grammar"], command["format"]
+        if command["must_call_tool"] + bool(text) + (wanted is not None) > 1:
+            raise InvalidRequest("an answer follows either a format or a grammar, or is the call of a tool")
+        if command["must_call_tool"]:
+            return self._call_constraint(command, rendered.answer)
         if not text and wanted is None:
             return None
-        if text and wanted is not None:
-            raise InvalidRequest("an answer follows either a format or a grammar")
         return self._constraints.following(
             text or as_json(wanted),
             lambda: Grammar(text) if wanted is None else format_grammar(wanted),
             free_start_of(rendered.answer, may_think=command["think"] is not False),
         )
+
+    def _call_constraint(self, command: GenerateCommand, answer: AnswerShape) -> Constraint:
+        free = None if answer.has_channels else free_start_of(answer, may_think=command["think"] is not False)
+        return self._constraints.following(call_key(answer), partial(call_grammar, answer), free)
 
     def _check_length(self, n_tokens: int, num_ctx: int | None) -> None:
         n_ctx = min(self._engine.n_ctx, num_ctx or self._engine.n_ctx)

@@ -139,12 +139,22 @@ class Cursor:
         raise NotACall if self.is_whole else NeedMore
 
 
+@dataclass(frozen=True, slots=True)
+class Spelling:
+    """What stands before the name of a call, between it and its arguments, and behind them."""
+
+    before: str
+    between: str
+    after: str
+
+
 class Notation(Protocol):
     """One way to write calls.
 
     Attributes:
         opener: What every call begins with.
         only_first: The opener is too common to mean a call anywhere but at the beginning of an answer.
+        spelling: How a single call is written; None for what is no call by itself.
     """
 
     @property
@@ -152,6 +162,9 @@ class Notation(Protocol):
 
     @property
     def only_first(self) -> bool: ...
+
+    @property
+    def spelling(self) -> Spelling | None: ...
 
     def read(self, cursor: Cursor, tools: Mapping[str, Tool]) -> list[Written]:
         """Read one call or one list of them; the cursor stands behind the opener.
@@ -171,6 +184,14 @@ class JsonCalls:
     closer: str = ""
     lead: str = ""
     only_first: bool = False
+    keys: tuple[str, str] = ("name", "arguments")
+
+    @property
+    def spelling(self) -> Spelling:
+        name, arguments = self.keys
+        lead = f" {self.lead}\n" if self.lead else ""
+        tail = f"\n{self.closer}" if self.lead else self.closer
+        return Spelling(f'{self.opener}{lead}[{{"{name}": "', f'", "{arguments}": ', f"}}]{tail}")
 
     def read(self, cursor: Cursor, tools: Mapping[str, Tool]) -> list[Written]:
         calls: list[Written] = []
@@ -195,6 +216,7 @@ class BareJson:
 
     opener: str = "{"
     only_first: bool = True
+    spelling: Spelling = Spelling('{"name": "', '", "parameters": ', "}")
 
     def read(self, cursor: Cursor, tools: Mapping[str, Tool]) -> list[Written]:
         cursor.at -= 1
@@ -231,6 +253,7 @@ class HeadedCall:
     fence: str = ""
     closer: str = ""
     only_first: bool = False
+    spelling: Spelling | None = None
 
     def read(self, cursor: Cursor, tools: Mapping[str, Tool]) -> list[Written]:
         found = self.head.fullmatch(cursor.until("{", within=MAX_HEAD_CHARACTERS))
@@ -250,6 +273,7 @@ class MistralCalls:
 
     opener: str = "[TOOL_CALLS]"
     only_first: bool = False
+    spelling: Spelling = Spelling('[TOOL_CALLS][{"name": "', '", "arguments": ', "}]")
 
     def read(self, cursor: Cursor, tools: Mapping[str, Tool]) -> list[Written]:
         cursor.skip_space()
@@ -264,6 +288,7 @@ class FunctionTag:
 
     opener: str = "<function="
     only_first: bool = False
+    spelling: Spelling = Spelling("<function=", ">", "</function>")
 
     def read(self, cursor: Cursor, tools: Mapping[str, Tool]) -> list[Written]:
         name = cursor.name(">")
@@ -289,6 +314,7 @@ class ToolCallTag:
 
     opener: str = "<tool_call>"
     only_first: bool = False
+    spelling: Spelling = Spelling('<tool_call>\n{"name": "', '", "arguments": ', "}\n</tool_call>")
 
     def read(self, cursor: Cursor, tools: Mapping[str, Tool]) -> list[Written]:
         cursor.skip_space()
@@ -321,6 +347,7 @@ class Frame:
 
     opener: str
     only_first: bool = False
+    spelling: None = None
 
     def read(self, cursor: Cursor, tools: Mapping[str, Tool]) -> list[Written]:
         return []
@@ -331,32 +358,55 @@ _MISTRAL = re.compile(rf"\s*{_NAME}(?:\[CALL_ID\](?P<id>\w+))?(?:\[ARGS\])?\s*")
 _DEEPSEEK = re.compile(rf"\s*(?:function<｜tool▁sep｜>)?{_NAME}(?:<｜tool▁sep｜>)?\s*(?:```(?:json)?\s*)?")
 _KIMI = re.compile(r"\s*(?P<id>(?:functions\.)?(?P<name>[\w./-]{1,200}):\d+)\s*<\|tool_call_argument_begin\|>\s*")
 
-_SHOWN: Sequence[tuple[str, Sequence[Notation]]] = (
-    ("<tool_call>", (ToolCallTag(),)),
-    ("<function=", (FunctionTag(),)),
-    ("<|python_tag|>", (JsonCalls("<|python_tag|>"), BareJson())),
-    ('{"name": function name', (BareJson(),)),
-    ("[TOOL_CALLS]", (MistralCalls(),)),
+_COMMAND_KEYS = ("tool_name", "parameters")
+
+
+def _deepseek(before: str, between: str, after: str) -> HeadedCall:
+    spelling = Spelling(
+        f"<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>{before}",
+        between,
+        f"{after}<｜tool▁call▁end｜><｜tool▁calls▁end｜>",
+    )
+    return HeadedCall("<｜tool▁call▁begin｜>", _DEEPSEEK, "```", "<｜tool▁call▁end｜>", spelling=spelling)
+
+
+_SHOWN: Sequence[tuple[tuple[str, ...], Sequence[Notation]]] = (
+    (("<tool_call>",), (ToolCallTag(),)),
+    (("<function=",), (FunctionTag(),)),
+    (("<|python_tag|>",), (BareJson(), JsonCalls("<|python_tag|>"))),
+    (('{"name": function name',), (BareJson(),)),
+    (("[ARGS]",), (MistralCalls(spelling=Spelling("[TOOL_CALLS]", "[ARGS]", "")),)),
+    (("[TOOL_CALLS]",), (MistralCalls(),)),
+    (("<｜tool▁call▁begin｜>", "```json"), (_deepseek("function<｜tool▁sep｜>", "\n```json\n", "\n```"),)),
     (
-        "<｜tool▁call▁begin｜>",
+        ("<｜tool▁call▁begin｜>",),
         (
+            _deepseek("", "<｜tool▁sep｜>", ""),
             Frame("<｜tool▁calls▁begin｜>"),
-            HeadedCall("<｜tool▁call▁begin｜>", _DEEPSEEK, "```", "<｜tool▁call▁end｜>"),
             Frame("<｜tool▁calls▁end｜>"),
         ),
     ),
     (
-        "<|tool_call_begin|>",
+        ("<|tool_call_begin|>",),
         (
+            HeadedCall(
+                "<|tool_call_begin|>",
+                _KIMI,
+                closer="<|tool_call_end|>",
+                spelling=Spelling(
+                    "<|tool_calls_section_begin|><|tool_call_begin|>functions.",
+                    ":0<|tool_call_argument_begin|>",
+                    "<|tool_call_end|><|tool_calls_section_end|>",
+                ),
+            ),
             Frame("<|tool_calls_section_begin|>"),
-            HeadedCall("<|tool_call_begin|>", _KIMI, "", "<|tool_call_end|>"),
             Frame("<|tool_calls_section_end|>"),
         ),
     ),
-    ("<|tool_call|>", (JsonCalls("<|tool_call|>", "<|/tool_call|>"),)),
-    ("<|START_ACTION|>", (JsonCalls("<|START_ACTION|>", "<|END_ACTION|>"),)),
-    ("Action:", (JsonCalls("Action:", "```", lead="```json"),)),
-    ("functools[", (JsonCalls("functools"),)),
+    (("<|tool_call|>",), (JsonCalls("<|tool_call|>", "<|/tool_call|>"),)),
+    (("<|START_ACTION|>",), (JsonCalls("<|START_ACTION|>", "<|END_ACTION|>", keys=_COMMAND_KEYS),)),
+    (("Action:",), (JsonCalls("Action:", "```", lead="```json", keys=_COMMAND_KEYS),)),
+    (("functools[",), (JsonCalls("functools"),)),
 )
 """What a chat template shows, and how its model therefore writes calls."""
 
@@ -366,8 +416,11 @@ UNSAID: Sequence[Notation] = (ToolCallTag(), BareJson())
 
 def notations_of(template: str) -> tuple[Notation, ...]:
     """Return the notations that a model with this chat template may use."""
-    shown = [notation for mark, notations in _SHOWN if mark in template for notation in notations]
-    return tuple(dict.fromkeys(shown or UNSAID))
+    shown = [
+        notation for marks, notations in _SHOWN if all(mark in template for mark in marks) for notation in notations
+    ]
+    by_opener = {notation.opener: notation for notation in reversed(shown)}
+    return tuple(dict.fromkeys(by_opener[notation.opener] for notation in shown)) or tuple(UNSAID)
 
 
 def marks_of(notations: Sequence[Notation]) -> set[str]:
@@ -393,7 +446,7 @@ def _call(entry: Any) -> Written:
     if not isinstance(entry, dict):
         raise NotACall
     name = next((entry[key] for key in ("name", "tool_name", "function") if key in entry), None)
-    if not isinstance(name, str) or not NAME.fullmatch(name):
+    if not isinstance(name, str) or not name.strip():
         raise NotACall
     arguments = next((entry[key] for key in ("arguments", "parameters", "args") if key in entry), None)
     identity = entry.get("id", entry.get("tool_call_id"))
