@@ -23,11 +23,13 @@ from inference.runner.constraint import Constraint, GrammarStuck
 from inference.runner.native import CACHE_FULL, DECODED, INTERRUPTED, Context, Model
 from inference.runner.options import GenerationOptions
 from inference.runner.pace import Pace
-from inference.runner.protocol import WireError, WireEvent, WireFinish, WireToolCall
+from inference.runner.probabilities import HeldProbabilities, token_probability
+from inference.runner.protocol import WireError, WireEvent, WireFinish, WireToolCall, wire_probability
 from inference.runner.sampling import Sampler
 from inference.runner.slots import Slot, Slots, Tokens
 from inference.runner.text import TextAssembler
 from inference.runner.timing import AnswerTiming
+from inference.runner.types import TokenProbability
 from inference.runner.worker import Ticket
 
 STEP_AIM_S = 0.5
@@ -45,6 +47,7 @@ class Request:
     Attributes:
         stop: Stop strings beside those of the options.
         constraint: What the answer is held to.
+        top_logprobs: As in `GenerateRequest`.
         counts_as_person_at: Idle work that came before this waits no longer than others; None for a person's request.
         arrived_at: By the engine's clock.
         told_position: The last place in the queue that was told.
@@ -56,6 +59,7 @@ class Request:
     answer: AnswerShape
     stop: tuple[str, ...] = ()
     constraint: Constraint | None = None
+    top_logprobs: int | None = None
     counts_as_person_at: float | None = None
     arrived_at: float = field(default_factory=time.perf_counter)
     told_position: int | None = None
@@ -83,6 +87,7 @@ class Running:
         self.n_reused = slot.n_cached
         self._n_ctx = n_ctx
         self._assembler = TextAssembler((*request.options.stop, *request.stop))
+        self._probabilities = HeldProbabilities(self._assembler)
         self._reader = request.answer.reader()
         self._timing = AnswerTiming(arrived_at=request.arrived_at, admitted_at=now)
 
@@ -112,7 +117,9 @@ class Running:
     def is_generating(self) -> bool:
         return self.n_answer > 0
 
-    def accept(self, token: int, piece: bytes, *, is_end: bool, now: float) -> WireEvent:
+    def accept(
+        self, token: int, piece: bytes, *, is_end: bool, now: float, probability: TokenProbability | None = None
+    ) -> WireEvent:
         """Take the next token of the answer and return what it means for whoever asked."""
         self._timing.token(now)
         self.n_answer += 1
@@ -122,6 +129,8 @@ class Running:
             event["finish"] = self._finish("stop")
             return event
         text = self._assembler.feed(piece)
+        if probability is not None:
+            self._probabilities.add(probability)
         reason = self._reason_to_end()
         if reason is None:
             self._add_text(event, text)
@@ -143,6 +152,8 @@ class Running:
         delta = self._reader.feed(text)
         if is_last:
             delta = joined([delta, self._reader.finish()])
+        if probabilities := self._probabilities.released(is_last=is_last):
+            event["logprobs"] = [wire_probability(probability) for probability in probabilities]
         if delta.content:
             event["content"] = delta.content
         if delta.thinking:
@@ -384,7 +395,12 @@ class Engine:
         except GrammarStuck as exc:
             error = WireError(kind="invalid_request", detail=exc.detail)
             return WireEvent(id=running.request.id, error=error)
-        return running.accept(token, self._model.piece(token), is_end=self._model.is_end(token), now=now)
+        piece, is_end = self._model.piece(token), self._model.is_end(token)
+        n_top = running.request.top_logprobs
+        probability = None
+        if n_top is not None and not is_end:
+            probability = token_probability(self._context.scores(row), token, n_top, self._model.spelled)
+        return running.accept(token, piece, is_end=is_end, now=now, probability=probability)
 
 
 def _n_rows(shares: Iterable[Share]) -> int:

@@ -46,6 +46,7 @@ from inference.runner.protocol import (
     WireTool,
     WireToolCall,
     encode_frame,
+    token_probability,
 )
 from inference.runner.types import (
     Embedded,
@@ -383,9 +384,15 @@ def _put_event(mailbox: _Mailbox, event: WireEvent) -> None:
         return
     if "position" in event:
         mailbox.put(Queued(position=event["position"], expected_s=event.get("expected_s")))
-    if "content" in event or "thinking" in event or "tool_calls" in event:
-        calls = [ToolCall(**call) for call in event.get("tool_calls", ())]
-        mailbox.put(TextDelta(content=event.get("content", ""), thinking=event.get("thinking", ""), tool_calls=calls))
+    if "content" in event or "thinking" in event or "tool_calls" in event or "logprobs" in event:
+        mailbox.put(
+            TextDelta(
+                content=event.get("content", ""),
+                thinking=event.get("thinking", ""),
+                tool_calls=[ToolCall(**call) for call in event.get("tool_calls", ())],
+                logprobs=[token_probability(wire) for wire in event.get("logprobs", ())],
+            )
+        )
     if "finish" in event:
         mailbox.put(RunnerFinished(**event["finish"]))
 

@@ -26,7 +26,7 @@ from inference.runner.protocol import Command, GenerateCommand, WireSpec
 from inference.runner.questions import messages_of, tools_of
 from inference.runner.rendering import TemplateProcess
 from inference.runner.templates import ChatTemplate, Rendered
-from inference.runner.types import CHAT_BATCH_ROWS, IDLE_PATIENCE_S
+from inference.runner.types import CHAT_BATCH_ROWS, IDLE_PATIENCE_S, MOST_LOGPROBS
 from inference.runner.worker import Start, Ticket, Worker, step_frames, unsupported
 
 
@@ -98,6 +98,7 @@ class ChatWorker:
             stop=self._template.stop if is_chat else (),
             constraint=self._constraint(command, rendered),
             answer=rendered.answer,
+            top_logprobs=_checked_top(command["top_logprobs"]),
             counts_as_person_at=time.perf_counter() + IDLE_PATIENCE_S if command["priority"] == "idle" else None,
         )
         ticket.on_cancel = partial(self._engine.interrupt, request)
@@ -141,3 +142,9 @@ class ChatWorker:
             raise InvalidRequest("the prompt is empty")
         if n_tokens >= n_ctx:
             raise InvalidRequest(f"the prompt has {n_tokens:,} tokens, but the context window holds {n_ctx:,}")
+
+
+def _checked_top(top_logprobs: int | None) -> int | None:
+    if top_logprobs is not None and not 0 <= top_logprobs <= MOST_LOGPROBS:
+        raise InvalidRequest(f"top_logprobs must be between 0 and {MOST_LOGPROBS}")
+    return top_logprobs

@@ -13,7 +13,7 @@ from typing import Literal, NotRequired, TypedDict
 
 import orjson
 
-from inference.runner.types import KvType
+from inference.runner.types import KvType, TokenProbability
 from inference.types import Options, Priority, ResponseFormat, Role, Think
 
 HEAD = struct.Struct("<II")
@@ -160,6 +160,14 @@ class WireError(TypedDict):
     detail: str
 
 
+class WireProbability(TypedDict):
+    """A `TokenProbability`; the bytes of its piece are the code points of a text."""
+
+    piece: str
+    logprob: float
+    top: list[WireProbability]
+
+
 class WireEvent(TypedDict):
     """What one step means for one request; only the keys that apply are there."""
 
@@ -168,6 +176,7 @@ class WireEvent(TypedDict):
     expected_s: NotRequired[float]
     content: NotRequired[str]
     thinking: NotRequired[str]
+    logprobs: NotRequired[list[WireProbability]]
     tool_calls: NotRequired[list[WireToolCall]]
     finish: NotRequired[WireFinish]
     error: NotRequired[WireError]
@@ -215,6 +224,22 @@ class Frame:
     def reply(self) -> Reply:
         reply: Reply = orjson.loads(self.json)
         return reply
+
+
+def wire_probability(probability: TokenProbability) -> WireProbability:
+    return WireProbability(
+        piece=probability.piece.decode("latin-1"),
+        logprob=probability.logprob,
+        top=[wire_probability(other) for other in probability.top],
+    )
+
+
+def token_probability(wire: WireProbability) -> TokenProbability:
+    return TokenProbability(
+        piece=wire["piece"].encode("latin-1"),
+        logprob=wire["logprob"],
+        top=[token_probability(other) for other in wire["top"]],
+    )
 
 
 def encode_frame(value: Mapping[str, object], raw: bytes = b"") -> bytes:

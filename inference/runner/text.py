@@ -13,24 +13,45 @@ class TextAssembler:
     """
 
     def __init__(self, stop: Sequence[str] = ()) -> None:
-        self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._stop = tuple(text for text in stop if text)
         self._first_characters = frozenset(text[0] for text in self._stop)
         self._held = ""
         self.is_stopped = False
         """A stop string was met; it and all that follows it is dropped."""
+        self.n_decoded = 0
+        """Characters that came in, held back or not."""
+        self.n_released = 0
+
+    @property
+    def is_within_character(self) -> bool:
+        """True when the bytes so far end with a part of a character."""
+        return bool(self._decoder.getstate()[0])
 
     def feed(self, data: bytes) -> str:
         """Return the text that is certain now."""
-        return self._release(self._decode(data))
+        return self._release(self._decoded(data))
 
     def finish(self) -> str:
         """Return what was held back, once no more bytes will come."""
-        rest = self._release(self._decode(b"", final=True))
+        rest = self._release(self._decoded(b"", is_last=True))
         held, self._held = self._held, ""
-        return rest if self.is_stopped else rest + held
+        if self.is_stopped:
+            return rest
+        self.n_released += len(held)
+        return rest + held
+
+    def _decoded(self, data: bytes, *, is_last: bool = False) -> str:
+        text = self._decoder.decode(data, final=is_last)
+        self.n_decoded += len(text)
+        return text
 
     def _release(self, text: str) -> str:
+        released = self._certain(text)
+        self.n_released += len(released)
+        return released
+
+    def _certain(self, text: str) -> str:
         if self.is_stopped:
             return ""
         if not self._stop:

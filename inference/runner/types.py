@@ -14,6 +14,9 @@ from inference.types import ChatMessage, Options, Priority, ResponseFormat, Thin
 
 RunnerKind = Literal["llama", "onnx"]
 KvType = Literal["f16", "q8_0", "q4_0"]
+
+MOST_LOGPROBS = 20
+"""Of how many likeliest tokens the probability is told."""
 KV_TYPES: tuple[KvType, ...] = ("f16", "q8_0", "q4_0")
 
 CHAT_BATCH_ROWS = 512

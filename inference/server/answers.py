@@ -19,6 +19,7 @@ from inference.server.conf import ServerConfig
 from inference.server.errors import NotSupported, code_of
 from inference.server.measures import Measures, estimated_flops, measures_body
 from inference.server.options import parse_options
+from inference.server.probabilities import logprobs
 from inference.server.state import ServerState
 from inference.server.wire import Kind, Timings, last_line, text_line, timings
 from inference.types import ChatMessage, FinishReason, Options, Progress
@@ -40,7 +41,6 @@ _REFUSALS = {
     "images": "image input",
     "suffix": "insert",
     "context": "the context of an earlier answer",
-    "logprobs": "the probabilities of tokens",
 }
 
 
@@ -62,7 +62,6 @@ def _wishes(body: AnswerBody) -> set[Unsupported]:
     asked: dict[Unsupported, bool] = {
         "images": any(message.images for message in body.messages or ()),
         "suffix": bool(body.suffix),
-        "logprobs": body.top_logprobs is not None,
     }
     return {name for name, is_asked in asked.items() if is_asked}
 
@@ -192,13 +191,17 @@ async def answer_lines(
     async with aclosing(answer_events(state, body, kind, asker, tells_progress=tells_progress)) as events:
         async for event in events:
             if isinstance(event, TextDelta):
-                yield text_line(kind, body.model, event.content, event.thinking, event.tool_calls)
+                line = text_line(kind, body.model, event.content, event.thinking, event.tool_calls)
+                yield line | ({"logprobs": logprobs(event.logprobs)} if event.logprobs else {})
             elif isinstance(event, Progress):
                 yield _progress_line(kind, body.model, event)
             else:
                 line = last_line(kind, body.model, event.reason, _timings(event))
-                if tells_progress and event.counts is not None and event.measures is not None:
-                    line["hearth"] = measures_body(event.measures, event.counts)
+                if event.counts is not None and event.measures is not None:
+                    # Nobody may miss that the model did not see everything.
+                    losses = _losses(event.counts)
+                    told = measures_body(event.measures, event.counts) if tells_progress else losses
+                    line |= {"hearth": told} if told else {}
                 yield line
 
 
@@ -208,10 +211,16 @@ def _timings(answered: Answered) -> Timings | None:
     return timings(answered.counts, total_s=answered.total_s, load_s=answered.load_s)
 
 
+def _losses(counts: RunnerFinished) -> Line:
+    losses = {"dropped_messages": counts.dropped_messages, "shifted_tokens": counts.shifted_tokens}
+    return {name: count for name, count in losses.items() if count}
+
+
 def whole_answer(lines: Iterable[Line], kind: Kind) -> Line:
     """Return the one object that stands for all lines: the last one, with the whole text."""
     collected = list(lines)
-    last = collected[-1]
+    probabilities = [token for line in collected for token in line.get("logprobs", ())]
+    last = collected[-1] | ({"logprobs": probabilities} if probabilities else {})
     if kind == "generate":
         thinking = "".join(line.get("thinking", "") for line in collected)
         text = "".join(line["response"] for line in collected)
@@ -242,6 +251,7 @@ def _runner_request(model: LibraryModel, body: AnswerBody, options: Options, ask
         format=body.format,
         top_logprobs=body.top_logprobs,
         truncate=body.truncate,
+        shift=body.shift,
         asked_by=asker.key,
         priority=asker.priority,
     )

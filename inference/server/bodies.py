@@ -10,6 +10,7 @@ import orjson
 from django.http import HttpRequest, RawPostDataException
 
 from inference.errors import InvalidRequest
+from inference.runner.types import MOST_LOGPROBS
 from inference.server.durations import parse_duration
 from inference.server.errors import BodyTooLarge
 from inference.server.fields import typed_field
@@ -22,7 +23,7 @@ LARGE_BODY = 64 * 1024 * 1024
 
 MAX_INPUTS = 4096
 
-Unsupported = Literal["images", "suffix", "context", "logprobs"]
+Unsupported = Literal["images", "suffix", "context"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +34,7 @@ class AnswerBody:
         messages: None for `/api/generate`.
         keep_alive_s: None when not given.
         template: A Go template for this answer alone.
-        must_call_tool, top_logprobs: As in `GenerateRequest`.
+        must_call_tool, top_logprobs, truncate, shift: As in `GenerateRequest`.
         unsupported: The names of fields that ask for something no model here can do.
     """
 
@@ -53,6 +54,7 @@ class AnswerBody:
     suffix: str = ""
     template: str = ""
     truncate: bool = False
+    shift: bool = False
     unsupported: frozenset[Unsupported] = frozenset()
 
     @property
@@ -119,6 +121,9 @@ def parse_chat(body: Mapping[str, Any]) -> AnswerBody:
         options=typed_field(body, "options", dict, {}),
         keep_alive_s=parse_keep_alive(body),
         format=_format(body),
+        top_logprobs=_top_logprobs(body),
+        truncate=typed_field(body, "truncate", bool, False),
+        shift=typed_field(body, "shift", bool, False),
         unsupported=frozenset({"images"} if has_images else ()),
     )
 
@@ -135,6 +140,9 @@ def parse_generate(body: Mapping[str, Any]) -> AnswerBody:
         options=typed_field(body, "options", dict, {}),
         keep_alive_s=parse_keep_alive(body),
         format=_format(body),
+        top_logprobs=_top_logprobs(body),
+        truncate=typed_field(body, "truncate", bool, False),
+        shift=typed_field(body, "shift", bool, False),
         unsupported=_unsupported(body, ("images", "suffix", "context")),
     )
     if parsed.raw and (parsed.system or parsed.template or "context" in parsed.unsupported):
@@ -223,6 +231,13 @@ def _format(body: Mapping[str, Any]) -> ResponseFormat | None:
     if value == "json" or isinstance(value, dict):
         return cast(ResponseFormat, value)
     raise InvalidRequest(f'invalid format: {str(value)[:40]!r}; expected "json" or a valid JSON Schema object')
+
+
+def _top_logprobs(body: Mapping[str, Any]) -> int | None:
+    top = typed_field(body, "top_logprobs", int, 0)
+    if not 0 <= top <= MOST_LOGPROBS:
+        raise InvalidRequest(f"top_logprobs must be between 0 and {MOST_LOGPROBS}")
+    return top if typed_field(body, "logprobs", bool, False) else None
 
 
 def _unsupported(body: Mapping[str, Any], names: Sequence[str]) -> frozenset[Any]:

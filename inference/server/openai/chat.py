@@ -16,7 +16,8 @@ from inference.server.answers import Answered, AnswerEvent
 from inference.server.gathering import Gathered
 from inference.server.openai.bodies import Asked
 from inference.server.openai.errors import openai_body
-from inference.server.openai.shapes import finish_reason, logprobs, new_id, tool_call, usage
+from inference.server.openai.shapes import finish_reason, new_id, tool_call, usage
+from inference.server.probabilities import logprobs
 from inference.server.sse import sse
 
 DONE = b"data: [DONE]\n\n"

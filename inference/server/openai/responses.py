@@ -17,7 +17,8 @@ from inference.server.answers import Answered, AnswerEvent
 from inference.server.errors import answer_for
 from inference.server.gathering import Gathered
 from inference.server.openai.response_bodies import AskedResponse
-from inference.server.openai.shapes import logprobs, new_id
+from inference.server.openai.shapes import new_id
+from inference.server.probabilities import logprobs
 from inference.server.sse import sse
 from inference.types import ToolCall
 

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from inference.errors import InvalidRequest
+from inference.runner.types import MOST_LOGPROBS
 from inference.server.errors import NotSupported
 from inference.server.fields import typed_field
 from inference.server.messages import shallow
 from inference.types import ResponseFormat, Think
 
 SAME_NAMES = ("temperature", "top_p", "presence_penalty", "frequency_penalty", "seed", "stop")
-MOST_LOGPROBS = 20
 # What would change the answer must not be passed over; what only labels or prices a request is.
 REFUSED = {
     "functions": "functions are not supported; use tools",

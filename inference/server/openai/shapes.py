@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
 from typing import Literal, NotRequired, TypedDict
 
 import orjson
 
-from inference.runner.types import TokenProbability
 from inference.server.answers import Answered
 from inference.types import ToolCall
 
@@ -40,16 +38,6 @@ class ToolCallBody(TypedDict):
     function: FunctionBody
 
 
-class TopLogprob(TypedDict):
-    token: str
-    logprob: float
-    bytes: list[int]
-
-
-class Logprob(TopLogprob):
-    top_logprobs: list[TopLogprob]
-
-
 def new_id(prefix: str) -> str:
     return f"{prefix}{uuid.uuid4().hex}"
 
@@ -79,12 +67,3 @@ def tool_call(call: ToolCall) -> ToolCallBody:
         "type": "function",
         "function": {"name": call.name, "arguments": arguments},
     }
-
-
-def logprobs(tokens: Sequence[TokenProbability]) -> list[Logprob]:
-    return [{**_logprob(token), "top_logprobs": [_logprob(other) for other in token.top]} for token in tokens]
-
-
-def _logprob(token: TokenProbability) -> TopLogprob:
-    """A token may be a part of a character; then its bytes alone tell it exactly."""
-    return {"token": token.piece.decode("utf-8", "replace"), "logprob": token.logprob, "bytes": list(token.piece)}

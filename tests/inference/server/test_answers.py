@@ -9,7 +9,7 @@ import pytest
 from asgiref.testing import ApplicationCommunicator
 
 from inference.errors import InvalidRequest, ModelLoadFailed, RunnerDied
-from inference.runner.types import TextDelta
+from inference.runner.types import TextDelta, TokenProbability
 from inference.server.asgi import make_application
 from inference.types import ChatMessage, Tool, ToolCall
 from tests.doubles.gguf_files import CHATML, build_tiny
@@ -138,6 +138,41 @@ async def test_the_form_of_an_answer_reaches_the_runner(server: Server, path: st
     assert [request.format for request in server.starter.of("tiny").requests] == ["json", schema, None, None]
 
 
+@pytest.mark.parametrize("path", ["/api/chat", "/api/generate"])
+async def test_probabilities_are_told_as_ollama_does(
+    server: Server, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    other = TokenProbability(piece=b"\xe2", logprob=-2.5)
+    token = TokenProbability(piece=b"Yes", logprob=-0.5, top=[other])
+
+    async def answer(*_: object) -> Any:
+        yield TextDelta(content="Yes", logprobs=[token])
+        yield TextDelta(content="!")
+
+    await server.lines("/api/chat", model="tiny", messages=HI)
+    monkeypatch.setattr(server.starter.of("tiny"), "generate", answer)
+    asked: dict[str, Any] = {"model": "tiny", "messages": HI, "prompt": "Hi", "logprobs": True, "top_logprobs": 1}
+
+    lines = await server.lines(path, **asked)
+    whole = (await server.post(path, stream=False, **asked)).json()
+
+    told = {
+        "token": "Yes",
+        "logprob": -0.5,
+        "bytes": [89, 101, 115],
+        "top_logprobs": [{"token": "\ufffd", "logprob": -2.5, "bytes": [226]}],
+    }
+    assert lines[0]["logprobs"] == whole["logprobs"] == [told]
+    assert "logprobs" not in lines[1]
+
+
+async def test_how_many_probabilities_are_told_reaches_the_runner(server: Server) -> None:
+    for wishes in ({"logprobs": True, "top_logprobs": 3}, {"logprobs": True}, {"top_logprobs": 3}, {}):
+        await server.lines("/api/chat", model="tiny", messages=HI, **wishes)
+
+    assert [request.top_logprobs for request in server.starter.of("tiny").requests] == [3, 0, None, None]
+
+
 async def test_a_stored_model_s_own_settings_hold_unless_the_request_says_otherwise(
     server: Server, tiny_gguf: Path
 ) -> None:
@@ -220,6 +255,7 @@ async def test_an_unknown_model_is_404_in_ollama_s_words(server: Server) -> None
         ({"model": "tiny", "messages": [called({"arguments": {}})]}, "each of tool_calls needs a function"),
         ({"model": "tiny", "messages": [{"role": "tool", "tool_name": 7}]}, "tool_name must be a string"),
         ({"model": "tiny", "messages": HI, "format": "yaml"}, 'expected "json" or a valid JSON Schema object'),
+        ({"model": "tiny", "messages": HI, "logprobs": True, "top_logprobs": 21}, "must be between 0 and 20"),
         ({"model": "tiny", "messages": HI, "format": 7}, 'expected "json" or a valid JSON Schema object'),
         ({"model": "embedder", "messages": HI}, '"embedder" does not support chat'),
         ({"model": "../../etc/passwd", "messages": HI}, "invalid model name"),
