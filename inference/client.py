@@ -26,6 +26,8 @@ from inference.types import (
     ChatRequest,
     ConnectionKind,
     FoundStore,
+    HubModels,
+    HubRepository,
     Library,
     LoadedModel,
     ModelInfo,
@@ -52,6 +54,7 @@ __all__ = [
     "finish_upload",
     "forget",
     "found_stores",
+    "hub_models",
     "is_built_in_ready",
     "library",
     "list_models",
@@ -65,6 +68,7 @@ __all__ = [
     "runners",
     "send_chunk",
     "server_settings",
+    "search_hub",
     "stream_chat",
     "unload_model",
     "unusable_files",
@@ -228,6 +232,22 @@ async def server_settings() -> ServerSettings | None:
 async def library() -> Library:
     """Return where the built-in server's models lie, whether each fits, and how full its disk and memory are."""
     return await (await _builtin()).library()
+
+
+async def search_hub(words: str) -> tuple[HubRepository, ...]:
+    """Return repositories on Hugging Face with models that the built-in server could run, the most downloaded first.
+
+    Raises UpstreamRefused, with a sentence, when the Hub does not answer.
+    """
+    return tuple(await (await _builtin()).search_hub(words))
+
+
+async def hub_models(repository: str) -> HubModels:
+    """Return the models of one repository on Hugging Face, and which of them fit into the built-in server's memory.
+
+    Raises ModelNotFound; UpstreamRefused, with a sentence, when the Hub does not answer.
+    """
+    return await (await _builtin()).hub_models(repository)
 
 
 async def runners() -> tuple[Runner, ...]:

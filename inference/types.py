@@ -265,6 +265,46 @@ class ModelFit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HubRepository:
+    """A repository on Hugging Face that a search found. `updated_at` is as the Hub writes it."""
+
+    name: str
+    n_downloads: int
+    n_likes: int
+    is_gated: bool
+    updated_at: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HubModel:
+    """One model of a repository. `name` is what `pull_model` takes; `fit` is None when it could not be told."""
+
+    name: str
+    quantization: str
+    size_bytes: int
+    n_files: int = 1
+    has_projector: bool = False
+    fit: ModelFit | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HubModels:
+    """What a repository offers.
+
+    Attributes:
+        best: The name of the largest model that fits; empty when none does.
+        problem: Why nothing can be said about what fits; empty when something can.
+    """
+
+    repository: str
+    commit: str
+    is_gated: bool
+    models: tuple[HubModel, ...]
+    best: str = ""
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LibraryEntry:
     """Where a model of the built-in server lies, and whether it fits.
 

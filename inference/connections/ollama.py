@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from datetime import datetime
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import httpx
 import numpy as np
@@ -16,7 +16,7 @@ from inference.conf import DEFAULT_NUM_CTX, EMBED_TIMEOUT_S, LIST_TIMEOUT_S, REA
 from inference.connections.http import UpstreamHttp
 from inference.connections.streams import chat_events
 from inference.connections.uploads import UploadConnection
-from inference.dialects import library, ollama, ranking
+from inference.dialects import hub, library, ollama, ranking
 from inference.dialects.embeddings import matrix
 from inference.dialects.errors import MalformedStream
 from inference.dialects.ndjson import NdjsonDecoder
@@ -37,6 +37,8 @@ from inference.types import (
     ChatEvent,
     ChatRequest,
     FoundStore,
+    HubModels,
+    HubRepository,
     Library,
     LoadedModel,
     ModelCard,
@@ -48,6 +50,8 @@ from inference.types import (
 )
 
 N_SHOWN_AT_ONCE = 8
+HUB_TIMEOUT_S = 90.0
+"""The built-in server asks Hugging Face, and reads some megabytes there."""
 MAX_SHOWN_KEPT = 5000
 # Source: ollama's llm/server.go and server/routes.go; the built-in server says the same words.
 RUNNER_DIED_WORDS = ("model runner has unexpectedly stopped", "llama runner process has terminated")
@@ -217,6 +221,20 @@ class OllamaConnection:
 
     async def runners(self) -> list[Runner]:
         return library.runners(await self._http.get("/hearth/status", timeout_s=LIST_TIMEOUT_S))
+
+    async def search_hub(self, words: str) -> list[HubRepository]:
+        query = urlencode({"q": words})
+        try:
+            return hub.repositories(await self._http.get(f"/hearth/hub/search?{query}", timeout_s=HUB_TIMEOUT_S))
+        except UpstreamRefused as exc:
+            raise refusal(exc, words) from exc
+
+    async def hub_models(self, repository: str) -> HubModels:
+        query = urlencode({"repository": repository})
+        try:
+            return hub.models(await self._http.get(f"/hearth/hub/models?{query}", timeout_s=HUB_TIMEOUT_S))
+        except UpstreamRefused as exc:
+            raise refusal(exc, repository) from exc
 
     async def found_stores(self) -> list[FoundStore]:
         return ollama.found_stores(await self._http.get("/hearth/stores", timeout_s=READ_TIMEOUT_S))

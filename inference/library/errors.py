@@ -6,6 +6,7 @@ InferenceError
     ├── BadManifest          a manifest that is not one, or that names something outside its store
     ├── NotAttachable        that path holds nothing we can serve
     ├── ReadOnlyModel        the model belongs to somebody else's store and is not ours to delete
+    ├── HubFailed            Hugging Face, or its mirror, cannot be asked
     ├── UploadFailed
     │   ├── UploadRefused    the file cannot be taken, or not in this way
     │   ├── UploadNotFound   nobody has begun with that upload, or it was removed
@@ -84,6 +85,15 @@ class ChunkDamaged(UploadFailed):
     def __init__(self, index: int) -> None:
         super().__init__(index)
         self.index = index
+
+
+class HubFailed(LibraryError):
+    permanent = False
+
+    def __init__(self, host: str, detail: str) -> None:
+        super().__init__(host, detail)
+        self.host = host
+        self.detail = detail
 
 
 class PullFailed(LibraryError):

@@ -20,6 +20,7 @@ from inference.library.errors import (
     DigestMismatch,
     ForeignRealm,
     GatedRepository,
+    HubFailed,
     InsecureRegistry,
     InvalidName,
     LibraryError,
@@ -123,6 +124,8 @@ def _answer_for_library(error: InferenceError) -> Answer:
             return Answer(403, f"model '{error.model}' is only attached; delete it where it lies: {error.path}")
         case NotInRegistry():
             return Answer(404, f"pull model manifest: {error.host} has no model '{error.model}'")
+        case HubFailed():
+            return Answer(502, f"Hugging Face cannot be asked: {error.host}: {error.detail}")
         case NoSuchFile():
             return Answer(404, f"pull model: {_no_such_file(error)}")
         case GatedRepository(has_token=False):

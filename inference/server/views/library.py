@@ -44,11 +44,12 @@ def _model(model: LibraryModel, sizing: Sizing, free_bytes: int) -> dict[str, An
         "source": model.source,
         "path": str(model.path),
         "is_ours": model.is_ours,
-        "fit": _fit(fit_of(model, sizing, free_bytes)),
+        "fit": fit_body(fit_of(model, sizing, free_bytes)),
     }
 
 
-def _fit(fit: Fit) -> dict[str, Any]:
+def fit_body(fit: Fit) -> dict[str, Any]:
+    """Return a verdict as JSON tells it."""
     return {
         "planned": _setting(fit.planned),
         "free_bytes": max(0, fit.free_bytes),
