@@ -125,7 +125,10 @@ class Catalog:
         if not model.is_ours:
             raise ReadOnlyModel(text, str(model.path))
         if model.source == "pulled":
-            self.store.delete(model.name)
+            try:
+                self.store.delete(model.name)
+            except FileNotFoundError:  # Somebody else was faster.
+                raise ModelNotFound(text) from None
         else:
             for path in all_parts(model.path):
                 path.unlink(missing_ok=True)
@@ -236,7 +239,8 @@ class _Scan:
         seen = self._examine(path)
         if seen is None or seen.header is None:
             return
-        self._inodes.add(_inode(path.stat()))
+        if source != "pulled":  # Ours may be a second name of a file that lies elsewhere and is offered there too.
+            self._inodes.add(_inode(path.stat()))
         model = _describe(
             name=name,
             path=path,
@@ -352,12 +356,14 @@ def _baked(store: Store, manifest: Manifest) -> Baked:
     options = _json(text("params"))
     config = _json(store.read_text_layer(manifest.config)) if manifest.config is not None else None
     licenses = [store.read_text_layer(layer) for layer in manifest.layers if layer.kind == "license"]
+    weights = manifest.first("model")
     return Baked(
+        parent=weights.source if weights is not None else "",
         options=options if isinstance(options, dict) else {},
         system=text("system"),
         template=text("template"),
         has_own_template=isinstance(config, dict) and config.get(OWN_TEMPLATE) is True,
-        license="\n".join(licenses),
+        licenses=tuple(licenses),
         messages=_messages(_json(text("messages"))),
     )
 

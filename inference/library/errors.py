@@ -7,6 +7,8 @@ InferenceError
     ├── NotAttachable        that path holds nothing we can serve
     ├── ReadOnlyModel        the model belongs to somebody else's store and is not ours to delete
     ├── HubFailed            Hugging Face, or its mirror, cannot be asked
+    ├── NameTaken            a model that is not in our own store has that name
+    ├── BlobNotFound         the store has no blob with that digest
     ├── UploadFailed
     │   ├── UploadRefused    the file cannot be taken, or not in this way
     │   ├── UploadNotFound   nobody has begun with that upload, or it was removed
@@ -61,6 +63,19 @@ class ReadOnlyModel(LibraryError):
         super().__init__(model, path)
         self.model = model
         self.path = path
+
+
+class NameTaken(LibraryError):
+    def __init__(self, model: str, path: str) -> None:
+        super().__init__(model, path)
+        self.model = model
+        self.path = path
+
+
+class BlobNotFound(LibraryError):
+    def __init__(self, digest: str) -> None:
+        super().__init__(digest)
+        self.digest = digest
 
 
 class UploadFailed(LibraryError):

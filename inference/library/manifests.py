@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
+import errno
+import fcntl
 import hashlib
 import os
 import re
 import shutil
 import tempfile
+import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import orjson
 
-from inference.library.errors import BadManifest, InvalidName
+from inference.library.errors import BadManifest, BlobNotFound, InvalidName, NotEnoughSpace
 from inference.library.files import sync_folder
 from inference.library.names import ModelName
 
@@ -28,6 +31,11 @@ OWN_TEMPLATE = "hearth_own_template"
 
 MAX_MANIFEST_BYTES = 4 * 1024 * 1024
 MAX_TEXT_LAYER_BYTES = 4 * 1024 * 1024
+
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+UNFINISHED = "unfinished-"
+"""How the names of files begin that a crash may leave behind."""
 
 # Exactly 64 hex digits: a digest becomes a file name (CVE-2024-37032).
 _DIGEST = re.compile(r"sha256[:-]([0-9a-f]{64})")
@@ -47,9 +55,12 @@ def parse_digest(text: object) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layer:
+    """One blob of a model. `source` is the name of the model that it was taken over from."""
+
     media_type: str
     digest: str
     size_bytes: int
+    source: str = ""
 
     @property
     def kind(self) -> str:
@@ -108,7 +119,30 @@ def _parse_layer(value: Any) -> Layer:
     size = value.get("size", 0)
     if not isinstance(size, int) or isinstance(size, bool) or size < 0:
         raise BadManifest("a layer's size is not a number")
-    return Layer(media_type=str(value.get("mediaType", "")), digest=parse_digest(value.get("digest")), size_bytes=size)
+    source = value.get("from")
+    return Layer(
+        media_type=str(value.get("mediaType", "")),
+        digest=parse_digest(value.get("digest")),
+        size_bytes=size,
+        source=source if isinstance(source, str) else "",
+    )
+
+
+def manifest_bytes(config: Layer, layers: Iterable[Layer]) -> bytes:
+    """Write a manifest as Ollama reads it."""
+    return orjson.dumps(
+        {
+            "schemaVersion": 2,
+            "mediaType": MANIFEST_TYPE,
+            "config": _written_layer(config),
+            "layers": [_written_layer(layer) for layer in layers],
+        }
+    )
+
+
+def _written_layer(layer: Layer) -> dict[str, Any]:
+    written = {"mediaType": layer.media_type, "digest": layer.digest, "size": layer.size_bytes}
+    return written | ({"from": layer.source} if layer.source else {})
 
 
 def _part_name(number: int, count: int) -> str:
@@ -122,21 +156,57 @@ class Store:
         self.root = root
         self.manifests = root / "manifests"
         self.blobs = root / "blobs"
+        self._room = threading.RLock()
+        self._depth = 0
         self._kept: Counter[str] = Counter()
+        self._keeping = threading.Lock()
 
-    @contextlib.contextmanager
+    @classmethod
+    def owning(cls, path: Path) -> Store | None:
+        """Return the store that a model's file belongs to; None for a file that carries its own name."""
+        if path.parent.name == "blobs" and _DIGEST.fullmatch(path.name):
+            return cls(path.parent.parent)
+        if path.parent.parent.name == "parts" and _DIGEST.fullmatch(path.parent.name):
+            return cls(path.parent.parent.parent)
+        return None
+
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        """Keep everybody else from changing this store meanwhile, other processes too. Large files are read outside.
+
+        May be entered again by the thread that is inside.
+        """
+        with self._room:
+            self._depth += 1
+            try:
+                if self._depth > 1:
+                    yield
+                    return
+                self.root.mkdir(parents=True, exist_ok=True)
+                folder = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY)
+                try:
+                    fcntl.flock(folder, fcntl.LOCK_EX)
+                    yield
+                finally:
+                    os.close(folder)
+            finally:
+                self._depth -= 1
+
+    @contextmanager
     def keeping(self, digests: Iterable[str]) -> Iterator[None]:
         """Keep blobs from being pruned while their manifest is not written yet."""
         kept = Counter(digests)
-        self._kept += kept
+        with self._keeping:
+            self._kept += kept
         try:
             yield
         finally:
-            self._kept -= kept
+            with self._keeping:
+                self._kept -= kept
 
     def names(self) -> Iterator[ModelName]:
         """Yield the names that have a manifest, in no certain order. Odd files are passed over."""
-        for path in self.manifests.glob("*/*/*/*"):
+        for path in _paths_below(self.manifests, depth=4):
             try:
                 name = ModelName.from_manifest_path(PurePosixPath(path.relative_to(self.manifests)))
             except InvalidName:
@@ -191,45 +261,106 @@ class Store:
             return ""
         return path.read_bytes().decode(errors="replace")
 
+    def existing_name(self, name: ModelName) -> ModelName:
+        """Return the name as it is written in this store already, which may differ in case; else as it is."""
+        return next((known for known in self.names() if known.key == name.key), name)
+
+    def put_blob(self, data: bytes) -> tuple[str, bool]:
+        """Write a small blob. Return its digest, and whether it is new here."""
+        digest = f"sha256:{hashlib.sha256(data).hexdigest()}"
+        path = self.blob_file(digest)
+        if path.exists():
+            return digest, False
+        self.blobs.mkdir(parents=True, exist_ok=True)
+        _write_whole(path, data, self.blobs)
+        return digest, True
+
+    def publish(self, name: ModelName, data: bytes, *, prunes: bool = True) -> None:
+        """Put a manifest in place and delete what only the manifest before it used.
+
+        Args:
+            prunes: False keeps everything.
+
+        Raises:
+            BlobNotFound: A blob that it names is not here any more. Nothing was changed.
+        """
+        with self.changing():
+            manifest = Manifest.parse(data)
+            wanted = {layer.digest for layer in manifest.all_layers}
+            for digest in sorted(wanted):
+                if not self.blob_file(digest).exists():
+                    raise BlobNotFound(digest)
+            try:
+                before = {layer.digest for layer in self.read_manifest(name).all_layers}
+            except (FileNotFoundError, BadManifest):
+                before = set()
+            self.link_parts(manifest)
+            self.write_manifest(name, data)
+            if prunes:
+                self.prune(before - wanted)
+
     def write_manifest(self, name: ModelName, data: bytes) -> None:
         """Put a manifest in place in one step, so that a reader sees the old one or the new one."""
         path = self.manifest_file(name)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=self.root, prefix="manifest-")
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
+        with self.changing():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _write_whole(path, data, self.root)
             sync_folder(path.parent)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
 
     def delete(self, name: ModelName) -> None:
         """Remove a name, and the blobs that no other name uses. Raises FileNotFoundError."""
         path = self.manifest_file(name)
-        try:
-            orphans = {layer.digest for layer in self.read_manifest(name).all_layers}
-        except BadManifest:
-            orphans = set()
-        path.unlink()
-        for folder in (path.parent, path.parent.parent, path.parent.parent.parent):
-            if any(folder.iterdir()):
-                break
-            folder.rmdir()
-        self.prune(orphans)
+        with self.changing():
+            try:
+                orphans = {layer.digest for layer in self.read_manifest(name).all_layers}
+            except BadManifest:
+                orphans = set()
+            path.unlink()
+            for folder in (path.parent, path.parent.parent, path.parent.parent.parent):
+                if any(folder.iterdir()):
+                    break
+                folder.rmdir()
+            self.prune(orphans)
 
     def prune(self, digests: set[str]) -> None:
         """Delete those of `digests` that no manifest names. Does nothing while a manifest cannot be read."""
-        unused = set(digests) - set(self._kept)
-        for name in self.names():
-            try:
-                unused -= {layer.digest for layer in self.read_manifest(name).all_layers}
-            except BadManifest:
-                return
-        for digest in unused:
-            blob = self.blob_file(digest)
-            blob.unlink(missing_ok=True)
-            shutil.rmtree(self._parts_folder(blob.name), ignore_errors=True)
+        with self.changing():
+            unused = set(digests) - set(self._kept)
+            for name in self.names():
+                try:
+                    unused -= {layer.digest for layer in self.read_manifest(name).all_layers}
+                except BadManifest:
+                    return
+            for digest in unused:
+                blob = self.blob_file(digest)
+                blob.unlink(missing_ok=True)
+                shutil.rmtree(self._parts_folder(blob.name), ignore_errors=True)
+
+
+def _paths_below(folder: Path, *, depth: int) -> Iterator[Path]:
+    """Yield what lies so deep in a folder, passing over folders that are deleted meanwhile or that we may not read."""
+    try:
+        paths = sorted(folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return
+    for path in paths:
+        if depth == 1:
+            yield path
+        else:
+            yield from _paths_below(path, depth=depth - 1)
+
+
+def _write_whole(path: Path, data: bytes, folder: Path) -> None:
+    """Write a file in one step by way of `folder`, which is on the same disk."""
+    descriptor, temporary = tempfile.mkstemp(dir=folder, prefix=UNFINISHED)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as exc:
+        Path(temporary).unlink(missing_ok=True)
+        if exc.errno in DISK_FULL:
+            raise NotEnoughSpace(len(data), shutil.disk_usage(folder).free) from exc
+        raise

@@ -25,14 +25,20 @@ class Baked:
         template: A Go template, used where the file brings no Jinja template, or when `has_own_template`.
         has_own_template: Whoever created the model wrote that template for it.
         messages: Put before the messages of every chat.
+        parent: The name of the model that it was made of; empty for one that was not.
     """
 
     options: Mapping[str, Any] = field(default_factory=dict)
     system: str = ""
     template: str = ""
     has_own_template: bool = False
-    license: str = ""
+    licenses: Sequence[str] = ()
     messages: Sequence[ChatMessage] = ()
+    parent: str = ""
+
+    @property
+    def license(self) -> str:
+        return "\n".join(self.licenses)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +136,7 @@ def modelfile_of(model: LibraryModel) -> Modelfile:
     for name, value in baked.options.items():
         if PARAMETER_NAME.fullmatch(name):
             items += [Instruction("PARAMETER", text, name) for text in _written(value)]
-    items += [Instruction("LICENSE", baked.license)] if baked.license else []
+    items += [Instruction("LICENSE", text) for text in baked.licenses]
     items += [Instruction("MESSAGE", message.content, message.role) for message in baked.messages]
     return Modelfile(tuple(items))
 

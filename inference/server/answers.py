@@ -128,7 +128,7 @@ async def _model_events(
     ticket = state.scheduler.take_ticket(
         model,
         n_ctx=options.get("num_ctx"),
-        wished_ctx=_wished_context(body, options),
+        wished_ctx=_wished_context(model, body, options),
         keep_alive_s=body.keep_alive_s,
         asked_by=asker.key,
         priority=asker.priority,
@@ -233,9 +233,10 @@ def whole_answer(lines: Iterable[Line], kind: Kind) -> Line:
     return last | {"message": message | extras}
 
 
-def _wished_context(body: AnswerBody, options: Options) -> int:
+def _wished_context(model: LibraryModel, body: AnswerBody, options: Options) -> int:
     """Return a window in which the question and its answer surely fit, guessed from the length of the text."""
-    n_characters = sum(len(message.content) for message in body.messages or ()) + len(body.prompt) + len(body.system)
+    texts = [message.content for message in (*model.baked.messages, *(body.messages or ()))]
+    n_characters = sum(map(len, (*texts, body.prompt, body.system or model.baked.system)))
     answer = options.get("num_predict", -1)
     return n_characters // CHARACTERS_PER_TOKEN + (answer if answer > 0 else USUAL_ANSWER)
 
@@ -257,16 +258,11 @@ def _runner_request(model: LibraryModel, body: AnswerBody, options: Options, ask
     )
     if body.raw:
         return replace(request, prompt=body.prompt, raw=True)
-    asked = body.messages if body.messages is not None else _as_messages(body)
-    messages = [*model.baked.messages, *asked]
-    if model.baked.system and (not asked or asked[0].role != "system"):
-        messages.insert(0, ChatMessage(role="system", content=model.baked.system))
-    return replace(request, messages=messages)
-
-
-def _as_messages(body: AnswerBody) -> list[ChatMessage]:
-    question = ChatMessage(role="user", content=body.prompt)
-    return [ChatMessage(role="system", content=body.system), question] if body.system else [question]
+    asked = body.messages if body.messages is not None else [ChatMessage(role="user", content=body.prompt)]
+    has_own_system = bool(asked) and asked[0].role == "system"
+    system = body.system or ("" if has_own_system else model.baked.system)
+    first = [ChatMessage(role="system", content=system)] if system else []
+    return replace(request, messages=[*first, *model.baked.messages, *asked])
 
 
 def _queued(event: RunnerEvent, waited_s: float) -> Progress:

@@ -28,6 +28,6 @@ def asker_of(request: HttpRequest) -> Asker:
     priority: Priority = "idle" if request.headers.get(PRIORITY_HEADER) == "idle" else "person"
     if user := request.headers.get(USER_HEADER, ""):
         return Asker(key=f"user {user[:MAX_KEY_CHARACTERS]}", priority=priority)
-    if key := given_key(request):
+    if key := given_key(request.headers):
         return Asker(key=f"key {hashlib.sha256(key.encode()).hexdigest()[:16]}", priority=priority)
     return Asker(key=f"address {request.META.get('REMOTE_ADDR') or ''}", priority=priority)

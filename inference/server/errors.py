@@ -16,6 +16,7 @@ from inference.errors import (
 )
 from inference.library.errors import (
     BadManifest,
+    BlobNotFound,
     ChunkDamaged,
     DigestMismatch,
     ForeignRealm,
@@ -24,6 +25,7 @@ from inference.library.errors import (
     InsecureRegistry,
     InvalidName,
     LibraryError,
+    NameTaken,
     NoSuchFile,
     NotAttachable,
     NotEnoughSpace,
@@ -122,6 +124,10 @@ def _answer_for_library(error: InferenceError) -> Answer:
             return Answer(400, f"cannot attach {error.path}: {error.reason}")
         case ReadOnlyModel():
             return Answer(403, f"model '{error.model}' is only attached; delete it where it lies: {error.path}")
+        case NameTaken():
+            return Answer(409, f"the name '{error.model}' is taken by {error.path}; choose another one")
+        case BlobNotFound():
+            return Answer(404, f'blob "{error.digest}" not found')
         case NotInRegistry():
             return Answer(404, f"pull model manifest: {error.host} has no model '{error.model}'")
         case HubFailed():

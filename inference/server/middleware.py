@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.decorators import async_only_middleware
 
+from inference.server.callers import refusal_of
 from inference.server.endpoints import error_response
 from inference.server.state import get_state
 
@@ -33,18 +34,17 @@ def only_known_callers(get_response: GetResponse) -> GetResponse:
     """Refuse names that do not mean this server, pages that were not allowed to call it, and those without a key."""
 
     async def middleware(request: HttpRequest) -> HttpResponseBase:
-        state = get_state()
         origin = request.headers.get("Origin")
-        if not state.hosts.allows(request.headers.get("Host")):
-            return error_response(request, 403, "this Host is not served; see OLLAMA_HOST", "host_refused")
-        if origin is not None and not state.origins.allows(origin):
-            return error_response(request, 403, "this Origin is not allowed; see OLLAMA_ORIGINS", "origin_refused")
-        if request.method == "OPTIONS":
-            # Browsers send it without the key.
-            response: HttpResponseBase = _preflight()
-        elif request.path not in OPEN_PATHS and not state.keys.allows(request):
-            response = error_response(request, 401, "unauthorized: send a key as Authorization: Bearer KEY", "no_key")
+        is_preflight = request.method == "OPTIONS"  # Browsers send it without the key.
+        needs_key = not is_preflight and request.path not in OPEN_PATHS
+        refusal = refusal_of(get_state(), request.headers, needs_key=needs_key)
+        if refusal is not None and refusal.status == 403:
+            return error_response(request, refusal.status, refusal.text, refusal.code)
+        if refusal is not None:
+            response: HttpResponseBase = error_response(request, refusal.status, refusal.text, refusal.code)
             response["WWW-Authenticate"] = "Bearer"
+        elif is_preflight:
+            response = _preflight()
         else:
             response = await get_response(request)
         if origin is not None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from inference.library import embedder_package
+from inference.library.blobs import remove_unfinished
 from inference.library.catalog import Catalog
 from inference.library.models import LibraryModel
 from inference.library.names import ModelName
@@ -47,6 +48,7 @@ def make_state(config: ServerConfig, start_runner: StartRunner) -> ServerState:
         ollama_store=config.ollama_models,
         embedded=lambda: embedded_embedder(config.models_folder),
     )
+    remove_unfinished(catalog.store)
     limits = Limits(
         keep_alive_s=config.keep_alive_s,
         num_parallel=config.num_parallel,

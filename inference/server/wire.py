@@ -98,7 +98,7 @@ def nanoseconds(seconds: float) -> int:
 
 def details(model: LibraryModel) -> Details:
     return {
-        "parent_model": "",
+        "parent_model": model.baked.parent,
         "format": "gguf" if model.kind == "llama" else "onnx",
         "family": model.family,
         "families": [model.family],

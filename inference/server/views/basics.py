@@ -36,6 +36,11 @@ async def not_implemented(request: HttpRequest, **captured: str) -> HttpResponse
     raise RouteNotImplemented(f"{request.path} is not implemented by this server")
 
 
+@endpoint("POST")
+async def push(request: HttpRequest) -> HttpResponseBase:
+    raise RouteNotImplemented("push is not implemented by this server: it sends no model anywhere")
+
+
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
     return error_response(request, 404, "no such route", "no_such_route")
 

@@ -1,14 +1,15 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import orjson
 import pytest
 
-from inference.library.errors import BadManifest
-from inference.library.manifests import Manifest, parse_digest
+from inference.library.errors import BadManifest, BlobNotFound
+from inference.library.manifests import Manifest, Store, parse_digest
 from inference.library.names import ModelName
-from tests.inference.library.stores import layer, make_store, manifest_bytes, put_model
+from tests.inference.library.stores import digest_of, layer, make_store, manifest_bytes, put_model
 
 HEX = "0123456789abcdef" * 4
 
@@ -106,3 +107,68 @@ def test_a_manifest_is_replaced_in_one_step(tmp_path: Path) -> None:
 
     assert store.read_manifest(name).size_bytes == len(b"newer")
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == []
+
+
+def test_publishing_deletes_what_only_the_manifest_before_used(tmp_path: Path) -> None:
+    store = make_store(tmp_path)
+    kept = put_model(store, "one", model=b"weights", system=b"old")
+    store.put_blob(b"new")
+
+    store.publish(ModelName.parse("one"), manifest_bytes(layer("model", b"weights"), layer("system", b"new")))
+
+    assert kept.exists()
+    assert not store.blob_file(digest_of(b"old")).exists()
+    assert store.blob_file(digest_of(b"new")).exists()
+
+
+def test_a_manifest_of_a_blob_that_is_gone_is_not_published(tmp_path: Path) -> None:
+    store = make_store(tmp_path)
+    put_model(store, "one", model=b"weights")
+    before = store.manifest_file(ModelName.parse("one")).read_bytes()
+
+    with pytest.raises(BlobNotFound):
+        store.publish(ModelName.parse("one"), manifest_bytes(layer("model", b"never sent")))
+
+    assert store.manifest_file(ModelName.parse("one")).read_bytes() == before
+    assert store.blob_file(digest_of(b"weights")).exists()
+
+
+def test_a_small_blob_is_written_once(tmp_path: Path) -> None:
+    store = Store(tmp_path / "new")
+
+    assert store.put_blob(b"text") == (digest_of(b"text"), True)
+    assert store.put_blob(b"text") == (digest_of(b"text"), False)
+    assert store.blob_file(digest_of(b"text")).read_bytes() == b"text"
+
+
+def test_making_and_deleting_at_the_same_time_never_leaves_a_model_without_its_blobs(tmp_path: Path) -> None:
+    store = make_store(tmp_path)
+    weights, text = layer("model", b"weights"), layer("system", b"shared by all")
+    manifest = manifest_bytes(weights, text)
+
+    def change(name: ModelName) -> None:
+        mine = Store(tmp_path)  # Nothing in memory is shared, as between two processes.
+        for _ in range(15):
+            with mine.changing():
+                mine.put_blob(b"weights")
+                mine.put_blob(b"shared by all")
+                mine.publish(name, manifest)
+            assert mine.blob_file(weights["digest"]).exists()
+            mine.delete(name)
+
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(change, [ModelName.parse(f"hf.co/somebody/model:{number}") for number in range(4)]))
+
+    assert list(store.names()) == []
+    assert list(store.blobs.iterdir()) == []
+
+
+def test_a_store_is_known_by_its_blobs(tmp_path: Path) -> None:
+    store = make_store(tmp_path)
+    blob = put_model(store, "one", model=b"weights")
+
+    found = Store.owning(blob)
+
+    assert found is not None
+    assert found.root == store.root
+    assert Store.owning(tmp_path / "blobs" / "model.gguf") is None
