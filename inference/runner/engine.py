@@ -36,6 +36,9 @@ STEP_AIM_S = 0.5
 """How long a step with prompt rows may take while answers are running. Shorter steps cost throughput."""
 
 MIN_PROMPT_ROWS = 64
+ENDLESS_WINDOWS = 10
+"""An answer that may forget and has no limit ends after so many context windows. Source: Ollama does the same."""
+
 INTERRUPT_WORTH_S = 0.1
 """Shorter steps are waited for when a request is cancelled; longer ones are interrupted."""
 
@@ -47,7 +50,8 @@ class Request:
     Attributes:
         stop: Stop strings beside those of the options.
         constraint: What the answer is held to.
-        top_logprobs: As in `GenerateRequest`.
+        top_logprobs, shift: As in `GenerateRequest`.
+        dropped_messages: How many messages the prompt leaves out.
         counts_as_person_at: Idle work that came before this waits no longer than others; None for a person's request.
         arrived_at: By the engine's clock.
         told_position: The last place in the queue that was told.
@@ -60,6 +64,8 @@ class Request:
     stop: tuple[str, ...] = ()
     constraint: Constraint | None = None
     top_logprobs: int | None = None
+    shift: bool = False
+    dropped_messages: int = 0
     counts_as_person_at: float | None = None
     arrived_at: float = field(default_factory=time.perf_counter)
     told_position: int | None = None
@@ -84,12 +90,25 @@ class Running:
         self.slot = slot
         self.sampler = sampler
         self.n_answer = 0
+        self.n_shifted = 0
         self.n_reused = slot.n_cached
         self._n_ctx = n_ctx
         self._assembler = TextAssembler((*request.options.stop, *request.stop))
         self._probabilities = HeldProbabilities(self._assembler)
         self._reader = request.answer.reader()
         self._timing = AnswerTiming(arrived_at=request.arrived_at, admitted_at=now)
+
+    @property
+    def is_full(self) -> bool:
+        return self.slot.n_tokens >= self._n_ctx
+
+    def shift(self, slots: Slots) -> None:
+        """Forget the older half of what the context window holds, but for the tokens to be kept."""
+        n_keep = self.request.options.num_keep
+        n_keep = min(len(self.request.prompt) if n_keep < 0 else n_keep, self._n_ctx - 2)
+        n_drop = (self.slot.n_tokens - n_keep) // 2
+        slots.shift(self.slot, n_keep, n_drop)
+        self.n_shifted += n_drop
 
     def suspend(self) -> None:
         """Keep what is needed to go on in another slot."""
@@ -145,8 +164,9 @@ class Running:
         if self._assembler.is_stopped or (constraint is not None and constraint.is_finished):
             return "stop"
         limit = self.request.options.num_predict
-        is_full = self.slot.n_tokens >= self._n_ctx
-        return "length" if is_full or 0 < limit <= self.n_answer else None
+        if limit <= 0 and self.request.shift:
+            limit = ENDLESS_WINDOWS * self._n_ctx
+        return "length" if self.is_full or 0 < limit <= self.n_answer else None
 
     def _add_text(self, event: WireEvent, text: str, *, is_last: bool = False) -> None:
         delta = self._reader.feed(text)
@@ -171,8 +191,8 @@ class Running:
             prompt_s=self._timing.prompt_s,
             answer_s=self._timing.answer_s,
             cached_tokens=self.n_reused,
-            dropped_messages=0,
-            shifted_tokens=0,
+            dropped_messages=self.request.dropped_messages,
+            shifted_tokens=self.n_shifted,
             queued_s=self._timing.queued_s,
             token_s_p50=self._timing.gap_s(50),
             token_s_p95=self._timing.gap_s(95),
@@ -208,6 +228,9 @@ class Engine:
         self._waiting: deque[Request] = deque()
         self._running: list[Running] = []
         self._suspended: deque[Running] = deque()
+        self._can_shift = model.keeps_every_position and context.can_shift
+        self._moves_keys = False
+        """The next step must not be interrupted."""
         self._pace = Pace()
         self._step_lock = threading.Lock()
         self._in_long_step: frozenset[int] = frozenset()
@@ -362,7 +385,8 @@ class Engine:
 
     def _decode_watched(self, shares: list[Share]) -> int:
         """Decode in such a way that `interrupt` works when that is worth it."""
-        is_long = self._pace.may_exceed(_n_rows(shares), INTERRUPT_WORTH_S)
+        is_long = self._pace.may_exceed(_n_rows(shares), INTERRUPT_WORTH_S) and not self._moves_keys
+        self._moves_keys = False
         requests = [share.running.request for share in shares]
         with self._step_lock:
             self._context.clear_interrupt()
@@ -396,6 +420,9 @@ class Engine:
             error = WireError(kind="invalid_request", detail=exc.detail)
             return WireEvent(id=running.request.id, error=error)
         piece, is_end = self._model.piece(token), self._model.is_end(token)
+        if running.request.shift and running.is_full and self._can_shift and not is_end:
+            running.shift(self._slots)
+            self._moves_keys = True
         n_top = running.request.top_logprobs
         probability = None
         if n_top is not None and not is_end:

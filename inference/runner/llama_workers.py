@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -21,13 +22,15 @@ from inference.runner.json_schema import format_grammar
 from inference.runner.llama_embedding import EmbedderBesideChats, embedding_worker, ranking_worker
 from inference.runner.llama_loading import LoadedModel, load_model
 from inference.runner.native import ContextShape
-from inference.runner.options import checked_options
+from inference.runner.options import GenerationOptions, checked_options
 from inference.runner.protocol import Command, GenerateCommand, WireSpec
 from inference.runner.questions import messages_of, tools_of
 from inference.runner.rendering import TemplateProcess
 from inference.runner.templates import ChatTemplate, Rendered
+from inference.runner.trimming import trimmed
 from inference.runner.types import CHAT_BATCH_ROWS, IDLE_PATIENCE_S, MOST_LOGPROBS
 from inference.runner.worker import Start, Ticket, Worker, step_frames, unsupported
+from inference.types import ChatMessage
 
 
 def load_llama(spec: WireSpec) -> Worker:
@@ -89,8 +92,7 @@ class ChatWorker:
             raise unsupported(command)
         options = checked_options(command["options"])
         is_chat = command["messages"] is not None or not command["raw"]
-        rendered = self._rendered(command)
-        self._check_length(len(rendered.tokens), options.num_ctx)
+        rendered, n_dropped = self._fitting(command, options)
         request = Request(
             ticket=ticket,
             prompt=np.array(rendered.tokens, np.int32),
@@ -98,6 +100,8 @@ class ChatWorker:
             stop=self._template.stop if is_chat else (),
             constraint=self._constraint(command, rendered),
             answer=rendered.answer,
+            shift=command["shift"],
+            dropped_messages=n_dropped,
             top_logprobs=_checked_top(command["top_logprobs"]),
             counts_as_person_at=time.perf_counter() + IDLE_PATIENCE_S if command["priority"] == "idle" else None,
         )
@@ -110,12 +114,38 @@ class ChatWorker:
     def _start(self, request: Request) -> list[bytes]:
         return step_frames(self._engine.submit(request))
 
+    def _fitting(self, command: GenerateCommand, options: GenerationOptions) -> tuple[Rendered, int]:
+        """Return the prompt, and how many of its messages were left out so that it fits. Raises InvalidRequest."""
+        n_ctx = min(self._engine.n_ctx, options.num_ctx or self._engine.n_ctx)
+        rendered = self._rendered(command)
+        n_tokens = len(rendered.tokens)
+        if n_tokens == 0:
+            raise InvalidRequest("the prompt is empty")
+        if n_tokens < n_ctx:
+            return rendered, 0
+        if command["truncate"] and command["messages"] is not None:
+            # A prompt that fills the window to its end would leave no room for an answer.
+            room = n_ctx // 4 if options.num_predict <= 0 else min(options.num_predict, n_ctx // 4)
+            found = self._trimmed(command, n_ctx - room) or self._trimmed(command, n_ctx - 1)
+            if found is not None:
+                return found
+        raise InvalidRequest(f"the prompt has {n_tokens:,} tokens, but the context window holds {n_ctx:,}")
+
+    def _trimmed(self, command: GenerateCommand, most_tokens: int) -> tuple[Rendered, int] | None:
+        def fits(prompt: Rendered) -> bool:
+            return len(prompt.tokens) <= most_tokens
+
+        return trimmed(messages_of(command), partial(self._rendered_messages, command), fits)
+
     def _rendered(self, command: GenerateCommand) -> Rendered:
         if command["messages"] is None and command["raw"]:
             tokens = self._template.raw_tokens(command["prompt"] or "")
             return Rendered(tokens=tokens, answer=AnswerShape(is_raw=True))
+        return self._rendered_messages(command, messages_of(command))
+
+    def _rendered_messages(self, command: GenerateCommand, messages: Sequence[ChatMessage]) -> Rendered:
         return self._template.tokens(
-            messages_of(command), think=command["think"], tools=tools_of(command), go_source=command["go_template"]
+            messages, think=command["think"], tools=tools_of(command), go_source=command["go_template"]
         )
 
     def _constraint(self, command: GenerateCommand, rendered: Rendered) -> Constraint | None:
@@ -135,13 +165,6 @@ class ChatWorker:
     def _call_constraint(self, command: GenerateCommand, answer: AnswerShape) -> Constraint:
         free = None if answer.has_channels else free_start_of(answer, may_think=command["think"] is not False)
         return self._constraints.following(call_key(answer), partial(call_grammar, answer), free)
-
-    def _check_length(self, n_tokens: int, num_ctx: int | None) -> None:
-        n_ctx = min(self._engine.n_ctx, num_ctx or self._engine.n_ctx)
-        if n_tokens == 0:
-            raise InvalidRequest("the prompt is empty")
-        if n_tokens >= n_ctx:
-            raise InvalidRequest(f"the prompt has {n_tokens:,} tokens, but the context window holds {n_ctx:,}")
 
 
 def _checked_top(top_logprobs: int | None) -> int | None:

@@ -325,6 +325,18 @@ class Context:
         """Let an empty sequence share the first positions of another."""
         llama_cpp.llama_memory_seq_cp(self._memory, source, target, 0, length)
 
+    @property
+    def can_shift(self) -> bool:
+        return bool(llama_cpp.llama_memory_can_shift(self._memory))
+
+    def shift(self, sequence: int, start: int, count: int) -> None:
+        """Forget some positions of a sequence, and let those after them move up.
+
+        No other sequence may share what moves. The next decode must not be interrupted: it moves the keys in place.
+        """
+        llama_cpp.llama_memory_seq_rm(self._memory, sequence, start, start + count)
+        llama_cpp.llama_memory_seq_add(self._memory, sequence, start + count, -1, -count)
+
     def pooled(self, sequence: int, n_dims: int) -> npt.NDArray[np.float32]:
         """Return what the last decode made of a sequence: `Model.n_dims` numbers, or `n_scores` with pooling `rank`."""
         row = llama_cpp.llama_get_embeddings_seq(self.pointer, sequence)

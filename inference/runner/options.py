@@ -19,6 +19,7 @@ class GenerationOptions:
 
     Attributes:
         num_ctx: None means the slot's own.
+        num_keep: How many of the first tokens are never forgotten; -1 means the prompt's.
         num_predict: Zero and less mean until the context window is full.
         repeat_last_n: -1 means the context window.
         seed: None asks for a random one.
@@ -28,6 +29,7 @@ class GenerationOptions:
 
     num_ctx: int | None = None
     num_predict: int = -1
+    num_keep: int = 4
     temperature: float = 0.8
     top_k: int = 40
     top_p: float = 0.9
@@ -45,11 +47,11 @@ def checked_options(options: Mapping[str, object]) -> GenerationOptions:
     """Return the options with defaults filled in. Raises InvalidRequest that names the first wrong one."""
     read = _Reader(options)
     defaults = GenerationOptions()
-    read.integer("num_keep", 4, -1, MAX_INT)  # the context window never shifts, so there is nothing to keep
     seed = read.integer("seed", -1, -(2**63), 2**64 - 1)
     return GenerationOptions(
         num_ctx=read.integer("num_ctx", 0, 0, MAX_INT) or None,
         num_predict=read.integer("num_predict", defaults.num_predict, -2, MAX_INT),
+        num_keep=read.integer("num_keep", defaults.num_keep, -1, MAX_INT),
         temperature=read.number("temperature", defaults.temperature, 0.0, 100.0),
         top_k=read.integer("top_k", defaults.top_k, -1, MAX_INT),
         top_p=read.number("top_p", defaults.top_p, 0.0, 1.0),

@@ -15,9 +15,12 @@ Tokens = npt.NDArray[np.int32]
 class Cache(Protocol):
     """The part of a native context that slots need."""
 
+    @property
+    def can_shift(self) -> bool: ...
     def cut(self, sequence: int, length: int) -> bool: ...
     def forget(self, sequence: int) -> None: ...
     def copy(self, source: int, target: int, length: int) -> None: ...
+    def shift(self, sequence: int, start: int, count: int) -> None: ...
 
 
 @dataclass(slots=True)
@@ -28,6 +31,8 @@ class Slot:
         tokens: shape (n_ctx,); the prompt and the answer of the current or last request.
         n_tokens: How many of them are known; the last ones may not be decoded yet.
         n_cached: How many of them the native cache holds.
+        n_shared: How many of the first ones may lie in cells of the cache that other slots have too.
+        n_pristine: How many of the first ones are in the cache as a prompt would put them there.
         used_at: Rises with every use; tells the longest idle slot.
     """
 
@@ -35,6 +40,8 @@ class Slot:
     tokens: Tokens
     n_tokens: int = 0
     n_cached: int = 0
+    n_shared: int = 0
+    n_pristine: int = 0
     is_busy: bool = False
     used_at: int = 0
 
@@ -44,7 +51,7 @@ class Slot:
 
     def common_prefix(self, prompt: Tokens) -> int:
         """Return how many leading tokens of the prompt are in the cache."""
-        length = min(self.n_cached, len(prompt))
+        length = min(self.n_cached, self.n_pristine, len(prompt))
         differs = np.flatnonzero(self.tokens[:length] != prompt[:length])
         return int(differs[0]) if len(differs) else length
 
@@ -78,6 +85,7 @@ class Slots:
             shared = self._copy(source, target, shared)
         target.tokens[: len(prompt)] = prompt
         target.n_tokens, target.n_cached, target.is_busy = len(prompt), shared, True
+        target.n_pristine = len(target.tokens)
         self._clock += 1
         target.used_at = self._clock
         return target
@@ -86,6 +94,20 @@ class Slots:
         slot.is_busy = False
         self._clock += 1
         slot.used_at = self._clock
+
+    def shift(self, slot: Slot, n_keep: int, n_drop: int) -> None:
+        """Forget tokens after the first `n_keep`; what follows them moves up."""
+        kept_until, n_tokens = n_keep + n_drop, slot.n_tokens - n_drop
+        if self._cache.can_shift and slot.n_shared <= kept_until:
+            self._cache.shift(slot.index, n_keep, n_drop)
+            slot.n_cached -= n_drop
+            slot.n_pristine = min(slot.n_pristine, n_keep)
+            slot.n_shared = min(slot.n_shared, n_keep)
+        else:
+            # A cell that moves would move in other slots too: what follows is decoded again instead.
+            slot.n_cached = self._cut(slot, min(n_keep, slot.n_cached))
+        slot.tokens[n_keep:n_tokens] = slot.tokens[kept_until : slot.n_tokens]
+        slot.n_tokens = n_tokens
 
     def roll_back(self, slot: Slot) -> None:
         """Bring the native cache back to `n_cached` after a decode that was interrupted half-way."""
@@ -109,6 +131,7 @@ class Slots:
     def _cut(self, slot: Slot, length: int) -> int:
         """Shorten a slot's cache; return what is left, which is nothing when the model's past cannot be cut."""
         if self._cache.cut(slot.index, length):
+            slot.n_shared = min(slot.n_shared, length)
             return length
         self._forget(slot)
         return 0
@@ -117,8 +140,9 @@ class Slots:
         if not length or not self._can_share:
             return 0
         self._cache.copy(source.index, target.index, length)
+        source.n_shared, target.n_shared = max(source.n_shared, length), length
         return length
 
     def _forget(self, slot: Slot) -> None:
         self._cache.forget(slot.index)
-        slot.n_cached = 0
+        slot.n_cached = slot.n_shared = 0

@@ -9,8 +9,10 @@ from inference.runner.slots import Slot, Slots, Tokens
 class RecordingCache:
     """Remembers what each sequence holds, by the calls that a native cache would get."""
 
-    def __init__(self, *, can_cut: bool = True) -> None:
+    def __init__(self, *, can_cut: bool = True, can_shift: bool = True) -> None:
         self.can_cut = can_cut
+        self.can_shift = can_shift
+        self.shifts: list[tuple[int, int, int]] = []
         self.copies: list[tuple[int, int, int]] = []
         self.forgotten: list[int] = []
 
@@ -22,6 +24,9 @@ class RecordingCache:
 
     def copy(self, source: int, target: int, length: int) -> None:
         self.copies.append((source, target, length))
+
+    def shift(self, sequence: int, start: int, count: int) -> None:
+        self.shifts.append((sequence, start, count))
 
 
 def prompt(text: str) -> Tokens:
@@ -115,3 +120,39 @@ def test_idle_caches_can_be_emptied(slots: Slots) -> None:
     assert slots.forget_idle()
     assert not slots.forget_idle()
     assert busy.n_cached == 4
+
+
+def test_a_shift_forgets_the_middle_and_moves_the_rest_up(cache: RecordingCache, slots: Slots) -> None:
+    slot = slots.take(prompt("0123456789"))
+    slot.n_cached = 10
+
+    slots.shift(slot, 2, 4)
+
+    assert (bytes(slot.tokens[: slot.n_tokens].astype(np.uint8)), slot.n_cached) == (b"016789", 6)
+    assert cache.shifts == [(slot.index, 2, 4)]
+
+
+def test_what_was_shifted_serves_no_other_prompt(cache: RecordingCache, slots: Slots) -> None:
+    slot = slots.take(prompt("0123456789"))
+    slot.n_cached = 10
+    slots.shift(slot, 2, 4)
+    slots.give_back(slot)
+
+    assert slot.common_prefix(prompt("016789")) == 2
+    again = slots.take(prompt("016789"))
+
+    assert again.n_cached <= 2
+
+
+def test_cells_that_another_slot_shares_are_not_moved_but_decoded_again(cache: RecordingCache, slots: Slots) -> None:
+    first = slots.take(prompt("0123456789"))
+    first.n_cached = 10
+    second = slots.take(prompt("01234567xy"))
+    second.n_cached = 10
+
+    slots.shift(first, 2, 4)
+    slots.shift(second, 1, 8)
+
+    assert (first.n_cached, first.n_tokens) == (2, 6)
+    assert (second.n_cached, second.n_tokens) == (2, 2)
+    assert cache.shifts == [(second.index, 1, 8)]

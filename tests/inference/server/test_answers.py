@@ -9,7 +9,7 @@ import pytest
 from asgiref.testing import ApplicationCommunicator
 
 from inference.errors import InvalidRequest, ModelLoadFailed, RunnerDied
-from inference.runner.types import TextDelta, TokenProbability
+from inference.runner.types import GenerateRequest, RunnerFinished, TextDelta, TokenProbability
 from inference.server.asgi import make_application
 from inference.types import ChatMessage, Tool, ToolCall
 from tests.doubles.gguf_files import CHATML, build_tiny
@@ -171,6 +171,27 @@ async def test_how_many_probabilities_are_told_reaches_the_runner(server: Server
         await server.lines("/api/chat", model="tiny", messages=HI, **wishes)
 
     assert [request.top_logprobs for request in server.starter.of("tiny").requests] == [3, 0, None, None]
+
+
+@pytest.mark.parametrize("path", ["/api/chat", "/api/generate"])
+async def test_what_the_model_did_not_see_is_told_to_everybody(
+    server: Server, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    asked: list[GenerateRequest] = []
+
+    async def answer(request: GenerateRequest) -> Any:
+        asked.append(request)
+        counts = {"prompt_tokens": 7, "answer_tokens": 2, "prompt_s": 0.1, "answer_s": 0.1}
+        yield RunnerFinished(reason="stop", **counts, dropped_messages=3, shifted_tokens=64)
+
+    await server.lines("/api/chat", model="tiny", messages=HI)
+    monkeypatch.setattr(server.starter.of("tiny"), "generate", answer)
+
+    lines = await server.lines(path, model="tiny", messages=HI, prompt="Hi", truncate=True, shift=True)
+    whole = (await server.post(path, model="tiny", messages=HI, prompt="Hi", stream=False)).json()
+
+    assert lines[-1]["hearth"] == whole["hearth"] == {"dropped_messages": 3, "shifted_tokens": 64}
+    assert [(request.truncate, request.shift) for request in asked] == [(True, True), (False, False)]
 
 
 async def test_a_stored_model_s_own_settings_hold_unless_the_request_says_otherwise(
