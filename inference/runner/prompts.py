@@ -57,7 +57,8 @@ def habits_of(template: str) -> Habits:
         splits_content=tags is not None and "split" in names and tags.close in code,
         has_switch=_SWITCH.search(names) is not None,
         shows_calls="tool_calls" in code,
-        knows_tool_role=_TOOL_ROLE.search(code) is not None,
+        # Templates that show calls and do not name the role of their results write whatever role a message has.
+        knows_tool_role="tool_calls" in code or _TOOL_ROLE.search(code) is not None,
         takes_null=_NULL_CONTENT.search(code) is not None,
         wants_short_ids=_SHORT_IDS.search(code) is not None,
     )

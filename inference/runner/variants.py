@@ -104,7 +104,7 @@ class GoVariant:
         self._source = source
         self._process = process
         self._shows_calls = ".ToolCalls" in source
-        self._knows_tool_role = '"tool"' in source
+        self._knows_tool_role = self._shows_calls or '"tool"' in source
         self._has_switch = _GO_SWITCH.search(source) is not None
 
     def render(self, messages: Sequence[ChatMessage], wishes: Wishes) -> str:
