@@ -21,8 +21,8 @@ class Attachments:
         self._file = file
 
     def locations(self) -> Sequence[Location]:
-        """Return what is attached and still there."""
-        found = [Location.recognise(path) for path in self.paths()]
+        """Return what is attached and still there. What cannot be looked at is a folder, whose files cannot be read."""
+        found = [_recognise(path) for path in self.paths()]
         return [location for location in found if location is not None]
 
     def paths(self) -> list[Path]:
@@ -57,6 +57,13 @@ class Attachments:
         os.replace(temporary, self._file)
 
 
+def _recognise(path: Path) -> Location | None:
+    try:
+        return Location.recognise(path)
+    except OSError:
+        return Location(kind="folder", path=path)
+
+
 def _check(text: str) -> Location:
     path = Path(os.path.expanduser(text.strip()))
     if "\0" in text or not path.is_absolute():
@@ -70,10 +77,14 @@ def _check(text: str) -> Location:
             raise NotAttachable(text, "there is no such file or folder")
         if location.kind == "file":
             _check_file(location.path)
-        elif location.measure()[0] == 0:
-            raise NotAttachable(text, "it holds no GGUF model")
+        else:
+            os.listdir(location.path)
+            if location.measure()[0] == 0:
+                raise NotAttachable(text, "it holds no GGUF model")
     except PermissionError as exc:
         raise NotAttachable(text, "this server may not read it") from exc
+    except OSError as exc:
+        raise NotAttachable(text, exc.strerror or "it cannot be read") from exc
     return location
 
 

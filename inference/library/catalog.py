@@ -182,18 +182,23 @@ class _Scan:
         if location.kind == "ollama":
             self.add_store(Store(location.path), "attached")
         else:
-            self.add_files(location.gguf_files(), "attached")
+            self.add_files(location.gguf_files(), "attached", location)
 
-    def add_files(self, paths: Iterator[Path], source: ModelSource) -> None:
+    def add_files(self, paths: Iterator[Path], source: ModelSource, location: Location | None = None) -> None:
         try:
             for path in paths:
-                self._add_file(path, source)
+                self._add_file(path, source, location)
+        except FileNotFoundError:
+            return
         except OSError as exc:  # The folder went away or cannot be read.
             self.broken.append(BrokenModel(path=Path(exc.filename or ""), problem=exc.strerror or "unreadable"))
 
-    def _add_file(self, path: Path, source: ModelSource) -> None:
+    def _add_file(self, path: Path, source: ModelSource, location: Location | None) -> None:
         number, _count = part_of_split(path)
         if number != 1:
+            return
+        if location is not None and not all(map(location.holds, all_parts(path))):
+            self.broken.append(BrokenModel(path=path, problem="it is a link that leads out of the attached folder"))
             return
         seen = self._examine(path)
         if seen is None or seen.header is None or seen.header.is_projector or seen.header.is_adapter:
@@ -207,7 +212,7 @@ class _Scan:
         if not self._is_new(stat):
             return
         model = _describe(
-            name=self._free_name(path),
+            name=self._free_name(path, location),
             path=path,
             source=source,
             header=seen.header,
@@ -218,10 +223,19 @@ class _Scan:
         self.add(model)
 
     def add_store(self, store: Store, source: ModelSource) -> None:
+        try:
+            os.listdir(store.manifests)
+        except FileNotFoundError:
+            return
+        except OSError as exc:
+            self.broken.append(BrokenModel(path=store.manifests, problem=exc.strerror or "unreadable"))
+            return
         for name in sorted(store.names(), key=lambda name: name.key):
             if name.key in self._names:
                 continue
             try:
+                if source != "pulled":
+                    _check_links(store, name)
                 self._add_stored(store, name, source)
             except BadManifest as exc:
                 self.broken.append(BrokenModel(path=store.manifest_file(name), problem=exc.detail))
@@ -272,8 +286,11 @@ class _Scan:
         self._inodes.add(inode)
         return True
 
-    def _free_name(self, path: Path) -> ModelName:
+    def _free_name(self, path: Path, location: Location | None) -> ModelName:
         """Return the file's own name; when another file has it, the folder's name or a number is put to it."""
+        known = location.name_of(path) if location is not None else None
+        if known is not None and known.key not in self._names:
+            return known
         name = name_of_file(path)
         if name.key in self._names:
             name = name_of_file(path, prefix=_publisher(path))
@@ -342,6 +359,14 @@ def _blob(store: Store, layer: Layer) -> Path:
     if not path.exists():
         raise BadManifest(f"the blob {path.name[:19]} is missing")
     return path
+
+
+def _check_links(store: Store, name: ModelName) -> None:
+    """Refuse a model of somebody else's store of which a file lies outside it: that was never attached."""
+    root = store.root.resolve()
+    files = [store.manifest_file(name), *(store.blob_file(layer.digest) for layer in store.read_manifest(name).layers)]
+    if not all(path.resolve().is_relative_to(root) for path in files):
+        raise BadManifest("it is a link that leads out of the attached store")
 
 
 def _inode(stat: os.stat_result) -> tuple[int, int]:

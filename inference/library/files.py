@@ -16,7 +16,11 @@ def gguf_files(root: Path, *, skip: Collection[str] = ()) -> Iterator[Path]:
 
     Args:
         skip: Names of folders directly below `root` that are not entered.
+
+    Raises:
+        OSError: `root` itself cannot be read. Folders below it that cannot are passed over.
     """
+    os.listdir(root)
     n_entries = 0
     for folder, folders, files in os.walk(root):
         here = Path(folder)

@@ -62,4 +62,4 @@ def test_a_huggingface_cache_is_served_through_its_links(tmp_path: Path, tiny_gg
 
     catalog.attachments.attach(str(cache))
 
-    assert [model.name.short for model in catalog.snapshot(fresh=True).models] == ["tiny:q8_0"]
+    assert [model.name.short for model in catalog.snapshot(fresh=True).models] == ["hf.co/alice/Tiny-GGUF:Q8_0"]
