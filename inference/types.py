@@ -30,6 +30,11 @@ class Options(TypedDict, total=False):
     """
 
     num_ctx: int
+    num_batch: int
+    num_gpu: int
+    main_gpu: int
+    use_mmap: bool
+    num_thread: int
     num_predict: int
     num_keep: int
     temperature: float

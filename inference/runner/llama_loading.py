@@ -55,7 +55,14 @@ def load_model(spec: WireSpec, header: GgufHeader) -> LoadedModel:
     for adapter in adapters:
         check_adapter(spec["model"], adapter, path)
     log = NativeLog()
-    maps_file = header.quantization in NEVER_REARRANGED
-    model = Model(spec["model"], path, log, n_gpu_layers=spec["n_gpu_layers"], maps_file=maps_file)
+    maps_file = spec["maps_file"] and header.quantization in NEVER_REARRANGED
+    model = Model(
+        spec["model"],
+        path,
+        log,
+        n_gpu_layers=spec["n_gpu_layers"],
+        main_gpu=spec["main_gpu"],
+        maps_file=maps_file,
+    )
     loaded = Adapters(model, adapters, log) if adapters else None
     return LoadedModel(spec=spec, header=header, model=model, adapters=loaded, log=log)

@@ -62,7 +62,7 @@ class ChatWorker:
         shape = ContextShape(
             n_ctx=n_ctx * n_slots,
             n_sequences=n_slots,
-            n_batch=max(min(CHAT_BATCH_ROWS, n_ctx * n_slots), n_slots),
+            n_batch=max(min(spec["n_batch"] or CHAT_BATCH_ROWS, n_ctx * n_slots), n_slots),
             n_threads=loaded.n_threads,
             kv_type=spec["kv_type"],
             flash_attention=spec["flash_attention"],

@@ -72,7 +72,14 @@ class Model:
     """Weights and vocabulary of one GGUF file. Its vocabulary may be used by several threads."""
 
     def __init__(
-        self, name: str, path: Path, log: NativeLog, *, n_gpu_layers: int | None = None, maps_file: bool = True
+        self,
+        name: str,
+        path: Path,
+        log: NativeLog,
+        *,
+        n_gpu_layers: int | None = None,
+        main_gpu: int | None = None,
+        maps_file: bool = True,
     ) -> None:
         """Pass `maps_file=False` for weights that are rearranged while they are read.
 
@@ -84,6 +91,8 @@ class Model:
         params.load_mode = llama_cpp.LLAMA_LOAD_MODE_MMAP if maps_file else llama_cpp.LLAMA_LOAD_MODE_NONE
         if n_gpu_layers is not None:
             params.n_gpu_layers = n_gpu_layers
+        if main_gpu is not None and main_gpu < llama_cpp.llama_max_devices():
+            params.main_gpu = main_gpu
         pointer = llama_cpp.llama_model_load_from_file(str(path).encode(), params)
         if not pointer:
             raise ModelLoadFailed(name, log.last_words() or "llama.cpp could not load the file")

@@ -31,7 +31,10 @@ class WireSpec(TypedDict):
     max_queue: int
     projector: str | None
     adapters: list[str]
+    n_batch: int | None
     n_gpu_layers: int | None
+    main_gpu: int | None
+    maps_file: bool
     kv_type: KvType
     flash_attention: bool | None
     go_template: str

@@ -40,7 +40,10 @@ class RunnerSpec:
         max_queue: Requests that may wait for a slot; the next one gets QueueFull.
         projector: The mmproj file of a model that sees images.
         adapters: LoRA files, applied in full.
+        n_batch: Most rows of one decode; None is CHAT_BATCH_ROWS.
         n_gpu_layers: Layers on graphics cards; None leaves the choice to llama.cpp.
+        main_gpu: The card for a model that is not spread over several; None leaves the choice to llama.cpp.
+        maps_file: False reads the weights into memory of the process's own.
         kv_type: What one value of the KV cache is stored as.
         flash_attention: None leaves the choice to llama.cpp.
         go_template: A Go template that takes the place of the file's own.
@@ -56,7 +59,10 @@ class RunnerSpec:
     max_queue: int = 512
     projector: Path | None = None
     adapters: Sequence[Path] = ()
+    n_batch: int | None = None
     n_gpu_layers: int | None = None
+    main_gpu: int | None = None
+    maps_file: bool = True
     kv_type: KvType = "f16"
     flash_attention: bool | None = None
     go_template: str = ""

@@ -17,6 +17,7 @@ from inference.server.askers import Asker
 from inference.server.bodies import AnswerBody, Unsupported
 from inference.server.conf import ServerConfig
 from inference.server.errors import NotSupported, code_of
+from inference.server.loading import Loading
 from inference.server.measures import Measures, estimated_flops, measures_body
 from inference.server.options import parse_options
 from inference.server.probabilities import logprobs
@@ -129,6 +130,7 @@ async def _model_events(
         model,
         n_ctx=options.get("num_ctx"),
         wished_ctx=_wished_context(model, body, options),
+        loading=Loading.of(options),
         keep_alive_s=body.keep_alive_s,
         asked_by=asker.key,
         priority=asker.priority,

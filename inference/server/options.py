@@ -29,6 +29,10 @@ class _Range:
 # otherwise a stored model's wrong option would fail every request instead of being left out.
 _RANGES = {
     "num_ctx": _Range(int, 0, MAX_CONTEXT),
+    "num_batch": _Range(int, 1, MAX_CONTEXT),
+    "num_gpu": _Range(int, -1, 10_000),
+    "main_gpu": _Range(int, 0, 63),
+    "num_thread": _Range(int, 0, 512),
     "num_predict": _Range(int, -2, MAX_CONTEXT),
     "num_keep": _Range(int, -1, MAX_CONTEXT),
     "temperature": _Range(float, 0, 100),
@@ -42,6 +46,29 @@ _RANGES = {
     "presence_penalty": _Range(float, -100, 100),
     "frequency_penalty": _Range(float, -100, 100),
 }
+
+
+# Of older versions of Ollama, or of no use here: no model drafts for another one.
+_WITHOUT_EFFECT = frozenset(
+    [
+        "draft_num_predict",
+        "embedding_only",
+        "f16_kv",
+        "logits_all",
+        "low_vram",
+        "mirostat",
+        "mirostat_eta",
+        "mirostat_tau",
+        "num_gqa",
+        "numa",
+        "penalize_newline",
+        "rope_frequency_base",
+        "rope_frequency_scale",
+        "tfs_z",
+        "use_mlock",
+        "vocab_only",
+    ]
+)
 
 
 def parse_options(given: Mapping[str, Any], *, baked: Mapping[str, Any]) -> Options:
@@ -70,9 +97,14 @@ def _parse_one(name: str, value: Any) -> dict[str, Any]:
         return {}
     if name == "stop":
         return {"stop": _parse_stop(value)}
+    if name == "use_mmap":
+        if not isinstance(value, bool):
+            raise InvalidRequest('option "use_mmap" must be of type boolean')
+        return {"use_mmap": value}
     bounds = _RANGES.get(name)
     if bounds is None:
-        logger.debug("option %.40r is not known here and is left out", name)
+        what = "has no effect here" if name in _WITHOUT_EFFECT else "is not known here and is left out"
+        logger.warning("option %.40r %s", name, what)
         return {}
     return {name: _parse_number(name, value, bounds)}
 

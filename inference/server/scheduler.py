@@ -20,6 +20,7 @@ from inference.runner.types import KvType, RunnerSpec
 from inference.server.durations import FOREVER
 from inference.server.fairness import AnswerTimes, Turns
 from inference.server.fitting import too_large
+from inference.server.loading import AS_IT_IS, Loading
 from inference.server.seats import Runner, Seat, StartRunner
 from inference.server.sizing import Sizing, Window
 from inference.types import Priority, Progress
@@ -172,6 +173,7 @@ class Scheduler:
         *,
         n_ctx: int | None = None,
         wished_ctx: int = 0,
+        loading: Loading = AS_IT_IS,
         keep_alive_s: float | None = None,
         asked_by: str = "",
         priority: Priority = "person",
@@ -182,6 +184,7 @@ class Scheduler:
             n_ctx: Context window the request needs, cut to what the model knows; None takes what there is.
             wished_ctx: Without `n_ctx`, the window in which the request surely fits. More than SMALLEST_WISH starts
                 the model anew with a larger window where memory allows; a fixed window is never changed by it.
+            loading: How else the model is to be loaded.
             asked_by: Whoever waits is served in turns of these keys.
 
         Raises:
@@ -191,7 +194,7 @@ class Scheduler:
         if self._is_closing:
             raise GenerationStopped
         stays_s = self._limits.keep_alive_s if keep_alive_s is None else keep_alive_s
-        window = self.sizing.window(model, n_ctx, wished_ctx)
+        window = self.sizing.window(model, n_ctx, wished_ctx, loading)
         ticket = Ticket(self, model, window, stays_s, asked_by=asked_by, priority=priority)
         self._waiting.append(ticket)
         self._dispatch()

@@ -87,11 +87,12 @@ class Seat:
         return self.state == "ready" and rivals < self.spec.n_slots
 
     def suits(self, model: LibraryModel, window: Window) -> bool:
-        """Return whether this runner can answer such a request: same file, and a large enough context window."""
+        """Return whether this runner can answer such a request: same file, large enough window, loaded as asked."""
         return (
             self.state != "stopping"
             and self.model.digest == model.digest
             and self.model.path == model.path
+            and window.loading.is_met_by(self.spec)
             and (self.spec.n_ctx >= (window.n_ctx or 0) or (window.is_wish and self.is_largest))
         )
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from inference.library.models import LibraryModel
 from inference.runner.types import KvType, RunnerSpec
 from inference.server.forecast import forecast
+from inference.server.loading import AS_IT_IS, Loading
 from inference.server.options import MAX_CONTEXT
 
 AUTOMATIC_SLOTS = (4, 2, 1)
@@ -35,10 +36,12 @@ class Window:
     Attributes:
         n_ctx: Tokens; None takes what there is.
         is_wish: A smaller window is better than none.
+        loading: What else is asked of the way the model is loaded.
     """
 
     n_ctx: int | None = None
     is_wish: bool = False
+    loading: Loading = AS_IT_IS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,13 +59,13 @@ class Sizing:
     kv_type: KvType = "f16"
     flash_attention: bool | None = None
 
-    def window(self, model: LibraryModel, n_ctx: int | None, wished_ctx: int) -> Window:
+    def window(self, model: LibraryModel, n_ctx: int | None, wished_ctx: int, loading: Loading = AS_IT_IS) -> Window:
         """Return the window for a request that needs `n_ctx` tokens, or without that surely fits into `wished_ctx`."""
         is_wish = not n_ctx and not self.context_length and wished_ctx > SMALLEST_WISH
         wanted = 1 << (wished_ctx - 1).bit_length() if is_wish else n_ctx
         if wanted and model.context_length:
             wanted = min(wanted, model.context_length)
-        return Window(n_ctx=wanted or None, is_wish=is_wish)
+        return Window(n_ctx=wanted or None, is_wish=is_wish, loading=loading)
 
     def plan(self, model: LibraryModel, window: Window, free_bytes: int) -> tuple[RunnerSpec, int]:
         """Return what to start for a request, and the bytes it takes: the largest choice that is comfortable."""
@@ -84,7 +87,7 @@ class Sizing:
             flash_attention=self.flash_attention,
             go_template=model.go_template,
         )
-        return spec, size.total
+        return window.loading.applied_to(spec), size.total
 
     def _choices(self, model: LibraryModel, window: Window) -> list[tuple[int, int]]:
         longest = model.context_length or MAX_CONTEXT

@@ -100,3 +100,21 @@ async def test_layers_for_a_graphics_card_are_no_trouble_where_there_is_none(
     tiny_gguf: Path, n_gpu_layers: int
 ) -> None:
     assert await answer_of(tiny_gguf, n_gpu_layers=n_gpu_layers)
+
+
+async def test_the_number_of_threads_and_the_map_of_the_file_are_as_asked(tiny_gguf: Path) -> None:
+    async with runner(tiny_gguf, n_threads=3, maps_file=True) as mapped, runner(tiny_gguf, maps_file=False) as read:
+        assert (await answer(mapped, question()))[0] == (await answer(read, question()))[0]
+        threads = [psutil.Process(handle.pid).num_threads() for handle in (mapped, read)]
+        maps = [{Path(entry.path) for entry in psutil.Process(handle.pid).memory_maps()} for handle in (mapped, read)]
+
+    assert threads[0] - threads[1] == 2
+    assert [tiny_gguf in paths for paths in maps] == [True, False]
+
+
+async def test_smaller_steps_and_a_card_that_is_not_there_do_not_change_the_answer(tiny_gguf: Path) -> None:
+    long = question("Why? " * 60)
+    async with runner(tiny_gguf) as usual, runner(tiny_gguf, n_batch=16, main_gpu=60) as other:
+        answers = [(await answer(handle, long))[0] for handle in (usual, other)]
+
+    assert answers[0][:8] == answers[1][:8]

@@ -29,7 +29,25 @@ def test_whole_floats_count_as_integers_and_null_as_missing() -> None:
 
 
 def test_unknown_names_are_left_out() -> None:
-    assert parse_options({"mirostat": 2, "use_mmap": True}, baked={}) == {}
+    assert parse_options({"warmth": 2}, baked={}) == {}
+
+
+@pytest.mark.parametrize("name", ["mirostat", "tfs_z", "low_vram", "penalize_newline", "draft_num_predict"])
+def test_options_of_older_versions_are_warned_of_and_do_not_fail(name: str, caplog: pytest.LogCaptureFixture) -> None:
+    assert parse_options({name: 1}, baked={name: 2}) == {}
+
+    assert f"option '{name}' has no effect here" in caplog.text
+
+
+def test_all_other_options_of_ollama_are_known() -> None:
+    options = {
+        "num_ctx": 2048, "num_batch": 256, "num_gpu": 3, "main_gpu": 0, "use_mmap": False, "num_thread": 2,
+        "num_keep": 5, "num_predict": 9, "top_k": 1, "top_p": 0.5, "min_p": 0.1, "typical_p": 0.7, "temperature": 0.1,
+        "repeat_last_n": 3, "repeat_penalty": 1.1, "presence_penalty": 0.2, "frequency_penalty": 0.3, "seed": 1,
+        "stop": ["x"],
+    }  # fmt: skip
+
+    assert parse_options(options, baked={}) == options
 
 
 def test_a_request_overrules_the_model() -> None:
@@ -50,6 +68,7 @@ def test_a_window_of_zero_means_the_server_s_own() -> None:
         ("num_ctx", "4096"), ("num_ctx", 1.5), ("num_ctx", True), ("num_ctx", 10**12), ("num_predict", -3),
         ("temperature", float("nan")), ("temperature", float("inf")), ("temperature", -0.1), ("top_p", 1.1),
         ("seed", 2**64), ("stop", 7), ("stop", [7]), ("stop", ["x"] * 65), ("stop", ["x" * 1001]), ("top_k", -1),
+        ("use_mmap", 1), ("num_thread", -1), ("num_gpu", -2), ("num_batch", 0), ("main_gpu", 1.5),
     ],
 )  # fmt: skip
 def test_wrong_values_are_refused_by_name(name: str, value: Any) -> None:
