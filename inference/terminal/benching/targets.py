@@ -58,7 +58,11 @@ class _Http:
     def __init__(self, base_url: str, key: str | None = None) -> None:
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         self._base_url = base_url
-        self._client = httpx.AsyncClient(base_url=base_url, timeout=TIMEOUT, headers=headers, trust_env=False)
+        # A connection for each question: some servers close theirs after a stream without saying so.
+        limits = httpx.Limits(max_keepalive_connections=0)
+        self._client = httpx.AsyncClient(
+            base_url=base_url, timeout=TIMEOUT, headers=headers, limits=limits, trust_env=False
+        )
 
     async def aclose(self) -> None:
         await self._client.aclose()

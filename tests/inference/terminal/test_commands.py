@@ -136,3 +136,41 @@ def test_a_command_needs_no_data_folder_and_makes_none(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert "tiny:latest" in done.stdout
     assert not (tmp_path / "data").exists()
+
+
+def test_a_model_is_measured(run: Run) -> None:
+    done = run("bench", "tiny", "--users", "1,2", "--only-users")
+
+    rows = [line.rpartition("  ")[0].strip() for line in done.stdout.splitlines()]
+    assert done.returncode == 0
+    assert [row.partition("  ")[0] for row in rows if ":" in row and "user" in row][:6] == [
+        "1 user: tokens a second",
+        "1 user: first token, mean",
+        "1 user: between tokens, p95",
+        "2 users: tokens a second",
+        "2 users: first token, mean",
+        "2 users: between tokens, p95",
+    ]
+    assert "times as much" in done.stdout
+
+
+@pytest.mark.parametrize("users", ["", "1,", "0", "one", "1000"])
+def test_a_wrong_number_of_users_is_told(run: Run, users: str) -> None:
+    done = run("bench", "tiny", "--users", users)
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "--users takes numbers from 1 to 256" in done.stderr
+
+
+def test_measuring_a_model_that_is_not_there_is_told(run: Run) -> None:
+    done = run("bench", "nobody")
+
+    assert done.returncode == 1
+    assert "model 'nobody' not found" in done.stderr
+
+
+def test_a_peer_that_does_not_answer_is_told(run: Run) -> None:
+    done = run("bench", "tiny", "--only-users", "--users", "1", "--peer", "http://127.0.0.1:9")
+
+    assert done.returncode == 1
+    assert "nothing answers at http://127.0.0.1:9" in done.stderr
