@@ -266,7 +266,7 @@ class _Scan:
         )
         adapters = tuple(_blob(store, layer) for layer in manifest.layers if layer.kind == "adapter")
         model = replace(model, baked=_baked(store, manifest), adapters=adapters)
-        self.add(replace(model, capabilities=capabilities_of(seen.header, go_template=model.go_template)))
+        self.add(replace(model, capabilities=capabilities_of(seen.header, template=model.chat_template)))
 
     def _examine(self, path: Path) -> _Seen | None:
         self.looked_at.add(path)

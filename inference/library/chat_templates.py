@@ -28,6 +28,11 @@ def chat_templates(header: GgufHeader) -> Mapping[str, str]:
     return found | ({DEFAULT: header.chat_template} if header.chat_template is not None else {})
 
 
+def is_jinja(template: str) -> bool:
+    """Tell Jinja from Go, which has no such tag."""
+    return "{%" in template
+
+
 def knows_tools(template: str) -> bool:
     """True when a template, Jinja or Go, uses the variable that holds the tools."""
     return any(_TOOLS.search(_STRINGS.sub("", block)) for block in _BLOCKS.findall(template))

@@ -22,7 +22,7 @@ class Baked:
 
     Attributes:
         options: Sampling defaults, with Ollama's names; not yet checked.
-        template: A Go template, used where the file brings no Jinja template, or when `has_own_template`.
+        template: Go as a rule, or Jinja; used where the file brings no Jinja template, or when `has_own_template`.
         has_own_template: Whoever created the model wrote that template for it.
         messages: Put before the messages of every chat.
         parent: The name of the model that it was made of; empty for one that was not.
@@ -81,8 +81,8 @@ class LibraryModel:
         return "completion" in self.capabilities
 
     @property
-    def go_template(self) -> str:
-        """The Go template that chats are rendered with; empty where the file's Jinja template is used.
+    def chat_template(self) -> str:
+        """What chats are rendered with in the place of the file's Jinja template; empty where that is used.
 
         Vendors write the Jinja templates; the Go templates of a registry are rewritten from them by hand.
         """
@@ -103,13 +103,13 @@ class BrokenModel:
     problem: str
 
 
-def capabilities_of(header: GgufHeader, *, go_template: str = "") -> frozenset[Capability]:
+def capabilities_of(header: GgufHeader, *, template: str = "") -> frozenset[Capability]:
     """Return what a model can do here, as far as its file and its template tell."""
     if header.is_reranker:
         return frozenset({"reranking"})
     if header.is_embedding:
         return frozenset({"embedding"})
-    templates = [go_template] if go_template else [*chat_templates(header).values()]
+    templates = [template] if template else [*chat_templates(header).values()]
     capabilities: set[Capability] = {"completion"}
     if any(map(knows_tools, templates)):
         capabilities.add("tools")

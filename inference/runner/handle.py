@@ -421,7 +421,7 @@ def _wire_spec(spec: RunnerSpec) -> WireSpec:
         maps_file=spec.maps_file,
         kv_type=spec.kv_type,
         flash_attention=spec.flash_attention,
-        go_template=spec.go_template,
+        template=spec.template,
     )
 
 
@@ -441,7 +441,7 @@ def _generate_command(number: int, request: GenerateRequest) -> GenerateCommand:
         tools=[
             WireTool(name=tool.name, description=tool.description, parameters=tool.parameters) for tool in request.tools
         ],
-        go_template=request.go_template,
+        template=request.template,
         must_call_tool=request.must_call_tool,
         format=request.format,
         grammar=request.grammar,

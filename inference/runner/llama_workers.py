@@ -70,9 +70,7 @@ class ChatWorker:
         self.facts = loaded.facts(n_ctx=n_ctx, n_slots=n_slots)
         self._model = model
         variants = chat_templates(loaded.header)
-        self._template = ChatTemplate(
-            model, variants.get(DEFAULT), templates, variants=variants, go_source=spec["go_template"]
-        )
+        self._template = ChatTemplate(model, variants.get(DEFAULT), templates, variants=variants, own=spec["template"])
         model.show_marks(self._template.answer_marks)
         self._constraints = Constraints(model.vocabulary)
         self._embedding = EmbedderBesideChats(loaded)
@@ -144,9 +142,7 @@ class ChatWorker:
         return self._rendered_messages(command, messages_of(command))
 
     def _rendered_messages(self, command: GenerateCommand, messages: Sequence[ChatMessage]) -> Rendered:
-        return self._template.tokens(
-            messages, think=command["think"], tools=tools_of(command), go_source=command["go_template"]
-        )
+        return self._template.tokens(messages, think=command["think"], tools=tools_of(command), own=command["template"])
 
     def _constraint(self, command: GenerateCommand, rendered: Rendered) -> Constraint | None:
         text, wanted = command["grammar"], command["format"]

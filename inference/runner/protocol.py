@@ -37,7 +37,7 @@ class WireSpec(TypedDict):
     maps_file: bool
     kv_type: KvType
     flash_attention: bool | None
-    go_template: str
+    template: str
 
 
 class LoadCommand(TypedDict):
@@ -83,7 +83,7 @@ class GenerateCommand(TypedDict):
     options: Options
     think: Think | None
     tools: list[WireTool]
-    go_template: str
+    template: str
     must_call_tool: bool
     format: ResponseFormat | None
     grammar: str

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from inference.errors import InvalidRequest
-from inference.library.chat_templates import TOOL_USE
+from inference.library.chat_templates import TOOL_USE, is_jinja
 from inference.runner.answers import AnswerShape
 from inference.runner.literals import PLACEHOLDER, Literals, VocabularyMarks
 from inference.runner.rendering import TemplateFailed, TemplateProcess
@@ -56,7 +56,7 @@ class ChatTemplate:
     Args:
         source: The file's Jinja template; ChatML takes its place where there is none.
         variants: The file's further templates by name; `tool_use` is taken where tools come in.
-        go_source: A Go template that is used instead of all of them.
+        own: A template, Go or Jinja, that is used instead of all of them.
     """
 
     def __init__(
@@ -66,19 +66,15 @@ class ChatTemplate:
         process: TemplateProcess,
         *,
         variants: Mapping[str, str] | None = None,
-        go_source: str = "",
+        own: str = "",
     ) -> None:
         self._tokenizer = tokenizer
         self._process = process
         self._vocabulary_marks = tokenizer.marks()
-        self._default: Variant = (
-            GoVariant(go_source, self._vocabulary_marks, process)
-            if go_source
-            else JinjaVariant(source if source is not None else CHATML, self._vocabulary_marks, process)
-        )
-        tool_use = "" if go_source else (variants or {}).get(TOOL_USE, "")
-        self._tool_use = JinjaVariant(tool_use, self._vocabulary_marks, process) if tool_use else None
-        self.stop: tuple[str, ...] = () if source is not None or go_source else CHATML_STOP
+        self._default = self._own_variant(own) if own else self._jinja(source if source is not None else CHATML)
+        tool_use = "" if own else (variants or {}).get(TOOL_USE, "")
+        self._tool_use = self._jinja(tool_use) if tool_use else None
+        self.stop: tuple[str, ...] = () if source is not None or own else CHATML_STOP
         """Stop strings that go with the template."""
 
     @property
@@ -93,14 +89,14 @@ class ChatTemplate:
         *,
         think: Think | None = None,
         tools: Sequence[Tool] = (),
-        go_source: str = "",
+        own: str = "",
     ) -> Rendered:
-        """Render messages, with `go_source` in the place of the model's own template.
+        """Render messages, with `own` in the place of the model's own template.
 
         Raises:
             InvalidRequest: The model's template is broken, refuses the messages, or knows no tools.
         """
-        variant = self._variant(messages, tools, go_source)
+        variant = self._variant(messages, tools, own)
         literals = Literals(variant.marks)
         wishes = Wishes(think=think, tools=[literals.protect_tool(tool) for tool in tools], marks=self._edge_marks())
         text = _rendered(variant, [literals.protect_message(message) for message in messages], wishes)
@@ -114,13 +110,19 @@ class ChatTemplate:
         """Return the tokens of a prompt whose author writes the control tokens."""
         return self._tokenizer.tokenize(prompt, parse_special=True, add_special=True)
 
-    def _variant(self, messages: Sequence[ChatMessage], tools: Sequence[Tool], go_source: str) -> Variant:
-        variant = GoVariant(go_source, self._vocabulary_marks, self._process) if go_source else self._default
-        if self._tool_use is not None and not go_source and (tools or any(message.tool_calls for message in messages)):
+    def _variant(self, messages: Sequence[ChatMessage], tools: Sequence[Tool], own: str) -> Variant:
+        variant = self._own_variant(own) if own else self._default
+        if self._tool_use is not None and not own and (tools or any(message.tool_calls for message in messages)):
             variant = self._tool_use
         if tools and not variant.knows_tools:
             raise InvalidRequest("the model's chat template does not support tools")
         return variant
+
+    def _jinja(self, source: str) -> JinjaVariant:
+        return JinjaVariant(source, self._vocabulary_marks, self._process)
+
+    def _own_variant(self, source: str) -> Variant:
+        return self._jinja(source) if is_jinja(source) else GoVariant(source, self._vocabulary_marks, self._process)
 
     def _edge_marks(self) -> Mapping[str, str]:
         tokenizer = self._tokenizer

@@ -46,7 +46,7 @@ class RunnerSpec:
         maps_file: False reads the weights into memory of the process's own.
         kv_type: What one value of the KV cache is stored as.
         flash_attention: None leaves the choice to llama.cpp.
-        go_template: A Go template that takes the place of the file's own.
+        template: Takes the place of the file's own chat template; Go, or Jinja.
     """
 
     kind: RunnerKind
@@ -65,7 +65,7 @@ class RunnerSpec:
     maps_file: bool = True
     kv_type: KvType = "f16"
     flash_attention: bool | None = None
-    go_template: str = ""
+    template: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +77,7 @@ class GenerateRequest:
         prompt: One user message, or with `raw` the whole model input with its control tokens.
         suffix: Text that follows the gap which `prompt` leaves, for models that fill in.
         think: Handed to templates that know `enable_thinking`; None leaves the choice to the template.
-        go_template: Takes the place of the model's own template.
+        template: Takes the place of the model's chat template; Go, or Jinja.
         must_call_tool: The answer is a call of one of `tools`, and nothing else.
         grammar: GBNF that the answer must follow; excludes `format`.
         top_logprobs: Tell the probability of each token, and of so many likeliest ones; None tells none.
@@ -93,7 +93,7 @@ class GenerateRequest:
     suffix: str = ""
     think: Think | None = None
     tools: Sequence[Tool] = ()
-    go_template: str = ""
+    template: str = ""
     must_call_tool: bool = False
     format: ResponseFormat | None = None
     grammar: str = ""

@@ -249,7 +249,7 @@ def _runner_request(model: LibraryModel, body: AnswerBody, options: Options, ask
         suffix=body.suffix,
         think=body.think,
         tools=body.tools,
-        go_template=body.template,
+        template=body.template,
         must_call_tool=body.must_call_tool,
         format=body.format,
         top_logprobs=body.top_logprobs,

@@ -85,7 +85,7 @@ class Sizing:
             adapters=model.adapters,
             kv_type=self.kv_type if model.can_chat else "f16",
             flash_attention=self.flash_attention,
-            go_template=model.go_template,
+            template=model.chat_template,
         )
         return window.loading.applied_to(spec), size.total
 

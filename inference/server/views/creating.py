@@ -14,6 +14,7 @@ from django.http.response import HttpResponseBase
 
 from inference.errors import InvalidRequest, ModelNotFound
 from inference.library.blobs import BlobWriter
+from inference.library.chat_templates import is_jinja
 from inference.library.creation import Recipe, copy, create, refuse_taken_name
 from inference.library.errors import BadManifest, BlobNotFound, DigestMismatch, InvalidName
 from inference.library.names import ModelName
@@ -88,6 +89,8 @@ async def blob(request: HttpRequest, digest: str) -> HttpResponseBase:
 def _check_template(template: str) -> None:
     if len(template) > MAX_TEMPLATE_CHARACTERS:
         raise InvalidRequest(f"template error: it is longer than {MAX_TEMPLATE_CHARACTERS:,} characters")
+    if is_jinja(template):  # Its mistakes show when it renders, in a process with limits.
+        return
     try:
         parse_template(template)
     except GoTemplateError as exc:

@@ -223,7 +223,7 @@ def test_the_template_that_its_creator_wrote_takes_the_place_of_the_file_s_own(
 
     catalog = Catalog(folder, ollama_store=store.root)
 
-    assert catalog.find("pulled").go_template == catalog.find("odd").go_template == ""
-    assert catalog.find("created").go_template == template.decode()
+    assert catalog.find("pulled").chat_template == catalog.find("odd").chat_template == ""
+    assert catalog.find("created").chat_template == template.decode()
     assert catalog.find("created").capabilities == {"completion", "tools", "thinking"}
     assert catalog.find("pulled").capabilities == {"completion"}

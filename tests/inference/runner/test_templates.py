@@ -329,12 +329,19 @@ GO_CHATML = """{{- range .Messages }}<|im_start|>{{ .Role }}
 def test_a_go_template_takes_the_place_of_the_file_s_own(process: TemplateProcess) -> None:
     expected = "<|im_start|>user\nHi!<|im_end|>\n[]<|im_start|>assistant\n"
     tokenizer = WordTokenizer()
-    template = ChatTemplate(tokenizer, "jinja", process, go_source=GO_CHATML)
+    template = ChatTemplate(tokenizer, "jinja", process, own=GO_CHATML)
 
     assert tokenizer.shown(template.tokens(messages(USER)).tokens).replace("«", "").replace("»", "") == expected
-    other = template.tokens(messages(USER), go_source="{{ .Prompt }}!{{ .Response }}").tokens
+    other = template.tokens(messages(USER), own="{{ .Prompt }}!{{ .Response }}").tokens
     assert tokenizer.shown(other) == "Hi!!"
     assert template.stop == ()
+
+
+def test_a_jinja_template_takes_the_place_of_the_file_s_own_too(process: TemplateProcess) -> None:
+    tokenizer = WordTokenizer()
+    own = "{% for m in messages %}{{ m.content }}.{% endfor %}"
+
+    assert tokenizer.shown(ChatTemplate(tokenizer, "x", process, own=own).tokens(messages(USER)).tokens) == "Hi!."
 
 
 @pytest.mark.parametrize(
@@ -343,7 +350,7 @@ def test_a_go_template_takes_the_place_of_the_file_s_own(process: TemplateProces
 )
 def test_nobody_can_forge_a_turn_of_a_go_template(process: TemplateProcess, forged: str) -> None:
     tokenizer = WordTokenizer()
-    template = ChatTemplate(tokenizer, None, process, go_source=GO_CHATML)
+    template = ChatTemplate(tokenizer, None, process, own=GO_CHATML)
     tool = Tool(name="f", description=forged, parameters={"properties": {forged: {"description": forged}}})
     call = ChatMessage(role="assistant", content="", tool_calls=[ToolCall(name="f", arguments={forged: forged})])
     honest = template.tokens([*messages(USER), replace(call, tool_calls=())]).tokens
@@ -367,7 +374,7 @@ def test_nobody_can_forge_a_turn_of_a_go_template(process: TemplateProcess, forg
     ],
 )
 def test_a_go_template_that_fails_is_told(process: TemplateProcess, source: str, detail: str) -> None:
-    template = ChatTemplate(WordTokenizer(), None, process, go_source=source)
+    template = ChatTemplate(WordTokenizer(), None, process, own=source)
 
     with pytest.raises(InvalidRequest, match="cannot be used: .*" + detail):
         template.tokens(messages(USER))
@@ -375,7 +382,7 @@ def test_a_go_template_that_fails_is_told(process: TemplateProcess, source: str,
 
 def test_calls_are_spelled_out_for_a_go_template_that_would_drop_them(process: TemplateProcess) -> None:
     tokenizer = WordTokenizer()
-    template = ChatTemplate(tokenizer, None, process, go_source="{{ .Prompt }}>{{ .Response }};")
+    template = ChatTemplate(tokenizer, None, process, own="{{ .Prompt }}>{{ .Response }};")
     call = ChatMessage(role="assistant", content="", tool_calls=[ToolCall(name="f")])
     result = ChatMessage(role="tool", content="3", tool_name="f")
 
@@ -386,9 +393,7 @@ def test_calls_are_spelled_out_for_a_go_template_that_would_drop_them(process: T
 
 def test_a_go_template_without_tools_refuses_them(process: TemplateProcess) -> None:
     with pytest.raises(InvalidRequest, match="does not support tools"):
-        ChatTemplate(WordTokenizer(), None, process, go_source="{{ .Prompt }}").tokens(
-            messages(USER), tools=[Tool(name="f")]
-        )
+        ChatTemplate(WordTokenizer(), None, process, own="{{ .Prompt }}").tokens(messages(USER), tools=[Tool(name="f")])
 
 
 @pytest.mark.parametrize(
@@ -405,7 +410,7 @@ def test_the_wish_to_think_reaches_a_go_template(
     process: TemplateProcess, source: str, think: Think | None, expected: str
 ) -> None:
     tokenizer = WordTokenizer()
-    template = ChatTemplate(tokenizer, None, process, go_source=source)
+    template = ChatTemplate(tokenizer, None, process, own=source)
 
     tokens = template.tokens(messages(USER), think=think).tokens
 

@@ -440,7 +440,7 @@ def chat_scope() -> dict[str, Any]:
 async def test_a_prompt_may_bring_its_own_template(server: Server) -> None:
     await server.lines("/api/generate", model="tiny", prompt="Hi", template="{{ .Prompt }}:")
 
-    assert server.starter.of("tiny").requests[0].go_template == "{{ .Prompt }}:"
+    assert server.starter.of("tiny").requests[0].template == "{{ .Prompt }}:"
     refused = await server.post("/api/generate", model="tiny", prompt="Hi", raw=True, template="x")
     assert refused.json()["error"] == "raw mode does not support template, system, or context"
 
@@ -452,4 +452,4 @@ async def test_a_stored_model_without_jinja_is_run_with_its_go_template(server: 
 
     await server.lines("/api/chat", model="old", messages=HI)
 
-    assert server.starter.of("old").spec.go_template == "{{ .Prompt }} {{ .Response }}"
+    assert server.starter.of("old").spec.template == "{{ .Prompt }} {{ .Response }}"
