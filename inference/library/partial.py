@@ -10,6 +10,7 @@ import contextlib
 import errno
 import hashlib
 import os
+import time
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from inference.library.files import sync_folder
 
 MAP_VERSION = 1
 MAX_MAP_BYTES = 4 * 1024 * 1024
+STALE_S = 30 * 24 * 3600.0
 _READ_BYTES = 1024 * 1024
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
@@ -240,6 +242,15 @@ def bytes_at_hand(target: Path) -> int:
     except (OSError, ValueError, KeyError, TypeError, IndexError):
         return 0
     return min(sum(counts), data.stat().st_size) if data.exists() else 0
+
+
+def clear_stale(folder: Path, older_than_s: float = STALE_S) -> None:
+    """Delete unfinished files that nobody has touched for a long time."""
+    before = time.time() - older_than_s
+    for path in [*folder.glob("*-partial"), *folder.glob("*-partial-map")]:
+        with contextlib.suppress(FileNotFoundError):
+            if path.stat().st_mtime < before:
+                path.unlink()
 
 
 def _split(size_bytes: int, part_bytes: int) -> Iterator[Part]:

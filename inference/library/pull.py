@@ -126,10 +126,11 @@ class Puller:
         return self._made
 
     def _check_space(self, layers: Sequence[Layer]) -> None:
-        from inference.library.partial import bytes_at_hand
+        from inference.library.partial import bytes_at_hand, clear_stale
 
         try:
             self._store.blobs.mkdir(parents=True, exist_ok=True)
+            clear_stale(self._store.blobs)
             missing = 0
             for layer in layers:
                 blob = self._store.blob_file(layer.digest)

@@ -73,7 +73,11 @@ class RemoteFile:
     async def takes_ranges(self) -> bool:
         """Ask for a single byte to see whether parts of the file can be had."""
         async with self.open(self.size_bytes - 1, self.size_bytes) as body:
-            return self.size_bytes == 1 or body.begins > 0
+            if body.begins < self.size_bytes - 1:
+                return False
+            async for _piece in body.pieces:  # Read to its end, so that the connection can be used again.
+                pass
+            return True
 
     async def read(self, start: int, stop: int) -> bytes:
         """Return a range; fewer bytes when the connection ends early.
@@ -86,7 +90,7 @@ class RemoteFile:
             data = bytearray()
             async for piece in body.pieces:
                 data += piece
-                if len(data) >= stop - start:
+                if len(data) > stop - start:
                     break
             return bytes(data[: stop - start])
 

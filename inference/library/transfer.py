@@ -180,7 +180,8 @@ class Transfer:
                         data, buffer = bytes(buffer), bytearray()
                         offset += len(data)
                         await self._on_disk(file.put, offset - len(data), data)
-                    if offset + len(buffer) >= stop:
+                    # Not at the last byte itself: a body that is read to its end leaves the connection usable.
+                    if offset + len(buffer) > stop:
                         break
             finally:
                 # Also when cut off or stopped: what came is kept for the next try.

@@ -68,7 +68,8 @@ def prepare_folders(config: ServerConfig) -> None:
         config.models_folder.mkdir(parents=True, exist_ok=True)
     except OSError as exc:
         raise CannotStart(f"The models folder {config.models_folder} cannot be made: {exc.strerror}.") from exc
-    if not os.access(config.models_folder, os.W_OK | os.X_OK):
+    by_effective = os.access in os.supports_effective_ids
+    if not os.access(config.models_folder, os.W_OK | os.X_OK, effective_ids=by_effective):
         raise CannotStart(f"The models folder {config.models_folder} cannot be written to.")
 
 

@@ -26,6 +26,7 @@ class BlobServer:
         claims_bytes: The size that answers claim for every file.
         shifts_ranges: Answers with the part that begins one byte later.
         n_blob_bytes: Bytes of files that were sent.
+        n_connections: Connections that clients opened.
         n_at_once: Most answers that were being sent at the same time; `n_open` now.
     """
 
@@ -41,6 +42,7 @@ class BlobServer:
     requests: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     n_blob_bytes: int = 0
     n_at_once: int = 0
+    n_connections: int = 0
 
     def __enter__(self) -> Self:
         server = self
@@ -91,6 +93,10 @@ class BlobServer:
         with self._lock:
             return numbers.pop(0) if numbers else None
 
+    def _connected(self) -> None:
+        with self._lock:
+            self.n_connections += 1
+
     def _count(self, n_bytes: int, opened: int = 0) -> None:
         with self._lock:
             self.n_blob_bytes += n_bytes
@@ -103,6 +109,7 @@ class BlobHandler(BaseHTTPRequestHandler):
     state: ClassVar[BlobServer]
 
     def handle(self) -> None:
+        self.state._connected()
         with contextlib.suppress(ConnectionError):  # Clients leave in the middle; that is what they are tested for.
             super().handle()
 

@@ -18,12 +18,14 @@ class Registry(BlobServer):
 
     Attributes:
         realm: Where a token is to be fetched; asks for one when not empty.
+        token_uses: Requests that a token is good for.
         redirect_to: Where blobs are redirected to.
         cdn: Serves the blobs, under links that the registry hands out.
     """
 
     manifests: dict[str, bytes] = field(default_factory=dict)
     realm: str = ""
+    token_uses: int = 1_000_000
     redirect_to: str = ""
     cdn: BlobServer | None = None
     encoding: str = ""
@@ -31,6 +33,15 @@ class Registry(BlobServer):
     @property
     def handler(self) -> type[BlobHandler]:
         return _Handler
+
+    def new_token(self) -> str:
+        self._token = f"token-{next(self._serials)}"
+        self._n_uses = 0
+        return self._token
+
+    def takes_token(self, authorization: str) -> bool:
+        self._n_uses = getattr(self, "_n_uses", 0) + 1
+        return authorization == f"Bearer {getattr(self, '_token', '')}" and self._n_uses <= self.token_uses
 
     def put(self, name: str, **layers: bytes) -> None:
         """Offer `namespace/model/tag` with these layers."""
@@ -48,8 +59,8 @@ class _Handler(BlobHandler):
     def do_GET(self) -> None:  # noqa: N802
         self.note()
         if self.path.startswith("/token"):
-            self.answer(200, b'{"token": "a-token"}')
-        elif self.state.realm and "Authorization" not in self.headers:
+            self.answer(200, json.dumps({"token": self.state.new_token()}).encode())
+        elif self.state.realm and not self.state.takes_token(self.headers.get("Authorization", "")):
             challenge = f'Bearer realm="{self.state.realm}",service="registry",scope="pull"'
             self.answer(401, b"", {"WWW-Authenticate": challenge})
         elif "/manifests/" in self.path:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,11 +12,11 @@ import pytest
 from inference.errors import ModelNotFound
 from inference.library.catalog import Catalog
 from inference.library.errors import NotAttachable, ReadOnlyModel
+from tests.doubles.accounts import open_folder, without_privileges
 from tests.doubles.gguf_files import split_gguf
 from tests.inference.library.stores import make_store, put_model
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
-NOBODY = 65534
 
 
 @pytest.fixture
@@ -185,33 +183,18 @@ def test_a_blob_or_manifest_that_leads_out_of_a_store_is_refused(
 
 
 @pytest.fixture
-def open_folder() -> Iterator[Path]:
-    """A folder that another account can reach, which pytest's own is not."""
-    with tempfile.TemporaryDirectory() as folder:
-        os.chmod(folder, 0o755)  # noqa: S103 (nothing secret lies there)
-        yield Path(folder)
-
-
-@contextmanager
-def without_privileges() -> Iterator[None]:
-    """Be somebody whom permissions hold for, also where tests run as root."""
-    is_root = os.geteuid() == 0
-    if is_root:
-        os.seteuid(NOBODY)
-    try:
-        yield
-    finally:
-        if is_root:
-            os.seteuid(0)
+def reachable() -> Iterator[Path]:
+    with open_folder() as folder:
+        yield folder
 
 
 @pytest.mark.parametrize("locked", ["", "manifests", "blobs"])
 def test_a_store_that_cannot_be_read_is_told_and_the_others_are_usable(
-    open_folder: Path, tiny_gguf: Path, locked: str
+    reachable: Path, tiny_gguf: Path, locked: str
 ) -> None:
-    store = make_store(open_folder / "ollama")
+    store = make_store(reachable / "ollama")
     put_model(store, "locked", model=tiny_gguf.read_bytes())
-    folder = open_folder / "models"
+    folder = reachable / "models"
     catalog = Catalog(folder, max_age_s=0)
     catalog.attachments.attach(str(store.root))
     shutil.copy(tiny_gguf, folder / "mine.gguf")
@@ -226,12 +209,12 @@ def test_a_store_that_cannot_be_read_is_told_and_the_others_are_usable(
     assert names(catalog) == ["locked:latest", "mine:latest"]
 
 
-def test_a_folder_that_cannot_be_read_is_not_attached(open_folder: Path, tiny_gguf: Path) -> None:
-    locked = open_folder / "locked"
+def test_a_folder_that_cannot_be_read_is_not_attached(reachable: Path, tiny_gguf: Path) -> None:
+    locked = reachable / "locked"
     locked.mkdir()
     shutil.copy(tiny_gguf, locked / "tiny.gguf")
     locked.chmod(0)
-    attachments = Catalog(open_folder / "models").attachments
+    attachments = Catalog(reachable / "models").attachments
 
     with without_privileges(), pytest.raises(NotAttachable, match="may not read it"):
         attachments.attach(str(locked))

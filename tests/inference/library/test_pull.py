@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Iterator
 from contextlib import aclosing
 from pathlib import Path
@@ -228,6 +229,33 @@ async def test_a_token_is_fetched_from_the_registry_itself(puller: Puller, regis
 
     assert weights_in(store, tiny(registry)) == WEIGHTS
     assert registry.requests[1][0] == "/token?service=registry&scope=pull"
+
+
+async def test_a_token_that_expires_meanwhile_is_fetched_again(registry: Registry, store: Store) -> None:
+    registry.realm = f"http://{registry.host}/token"
+    registry.token_uses = 3
+    manner = Manner(pause=at_once, part_bytes=200_000, max_streams=1)
+    puller = Puller(store, manner=manner, free_bytes=lambda _folder: PLENTY)
+
+    await pull(puller, tiny(registry))
+
+    assert weights_in(store, tiny(registry)) == WEIGHTS
+    assert sum(path.startswith("/token") for path in registry.paths()) >= 5
+
+
+async def test_what_nobody_came_back_for_is_cleared_away_after_a_month(
+    puller: Puller, registry: Registry, store: Store
+) -> None:
+    store.blobs.mkdir(parents=True)
+    left = [store.blobs / f"sha256-{letter * 64}-partial{end}" for letter in "ab" for end in ("", "-map")]
+    for path in left:
+        path.write_bytes(b"left")
+    for path in left[:2]:
+        os.utime(path, (0, 0))
+
+    await pull(puller, tiny(registry))
+
+    assert [path.exists() for path in left] == [False, False, True, True]
 
 
 @pytest.mark.parametrize("realm", ["http://127.0.0.1:1/token", "https://evil.example/token", "nonsense", "http://["])

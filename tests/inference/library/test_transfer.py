@@ -76,6 +76,13 @@ async def test_a_file_comes_in_several_parts_at_once(rig: Rig, server: BlobServe
     assert 2 <= server.n_at_once <= 4
 
 
+async def test_connections_are_used_again(rig: Rig, server: BlobServer) -> None:
+    await rig.fetch(max_streams=2)
+
+    assert len(server.requests) == 12
+    assert server.n_connections <= 2
+
+
 async def test_one_stream_is_one_connection_at_a_time(rig: Rig, server: BlobServer) -> None:
     await rig.fetch(max_streams=1)
 
