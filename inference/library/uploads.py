@@ -150,7 +150,7 @@ class Receiver:
 
         Raises:
             UploadNotFound
-            UploadRefused: There is no such chunk, or the file is no GGUF.
+            UploadRefused: There is no such chunk, or the file is no GGUF; then nothing of it is kept.
             ChunkDamaged: The data is not what its digest says.
             NotEnoughSpace
         """
@@ -160,6 +160,7 @@ class Receiver:
         if hashlib.sha256(data).digest() != digest:
             raise ChunkDamaged(index)
         if index == 0 and not data.startswith(b"GGUF"):
+            self.remove(upload_id)
             raise UploadRefused(f"{upload.name} is not a GGUF file")
         if upload.digests[index] == digest:
             return

@@ -74,9 +74,9 @@ def test_what_the_model_server_refuses_reaches_the_browser_with_its_reason(root_
 
     for answer, status, words in (
         (begin(root_client, "song.mp3", data), 409, "Only .gguf files can be uploaded"),
-        (send(root_client, upload, 0, data), 409, "Song.gguf is not a GGUF file"),
         (send(root_client, upload, 0, data, sha256(b"another")), 422, "Chunk 0 arrived damaged"),
         (send(root_client, upload, 0, data, "no digest"), 400, "without its checksum"),
+        (send(root_client, upload, 0, data), 409, "Song.gguf is not a GGUF file"),
         (send(root_client, str(NOBODY), 0, data), 404, "There is no such upload"),
         (root_client.post(f"{UPLOADS}{upload}/finish/", {"digest": "x"}), 400, "checksum"),
         (root_client.post(f"{UPLOADS}begin/", {"name": "x.gguf"}), 400, "name and size are missing"),

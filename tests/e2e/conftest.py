@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -43,6 +43,7 @@ class Watch:
     """What a page must never do, collected over a whole test."""
 
     host: str
+    expected_statuses: Set[int] = frozenset()
     offences: list[str] = field(default_factory=list)
 
     def attach(self, context: BrowserContext) -> None:
@@ -67,7 +68,7 @@ class Watch:
             self.offences.append(f"request to another host: {request.url}")
 
     def _check_response(self, response: Response) -> None:
-        if response.status >= 500:
+        if response.status >= 500 and response.status not in self.expected_statuses:
             self.offences.append(f"{response.status} from {response.url}")
 
 
@@ -126,11 +127,19 @@ OpenBrowser = Callable[..., Awaitable[BrowserContext]]
 async def open_browser(
     browser: Browser, site: Site, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[OpenBrowser]:
-    """Return a function that opens a browser of its own, with nothing in it; options are Playwright's."""
+    """Return a function that opens a browser of its own, with nothing in it; options are Playwright's.
+
+    `expected_statuses` are error statuses that belong to the test.
+    """
     contexts: list[BrowserContext] = []
     watches: list[Watch] = []
 
-    async def open_one(url: str = site.url, size: tuple[int, int] = DESKTOP, **options: object) -> BrowserContext:
+    async def open_one(
+        url: str = site.url,
+        size: tuple[int, int] = DESKTOP,
+        expected_statuses: Set[int] = frozenset(),
+        **options: object,
+    ) -> BrowserContext:
         is_phone = size == PHONE
         context = await browser.new_context(
             base_url=url,
@@ -140,7 +149,7 @@ async def open_browser(
             **options,  # type: ignore[arg-type]
         )
         await context.add_init_script(REPORT_VIOLATIONS)
-        watch = Watch(urlsplit(url).netloc)
+        watch = Watch(urlsplit(url).netloc, expected_statuses)
         watch.attach(context)
         contexts.append(context)
         watches.append(watch)

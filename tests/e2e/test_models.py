@@ -1,4 +1,4 @@
-"""Real GGUF files in the models folder: they answer and cite, a refused one is named, and a crash is survived."""
+"""Real GGUF files: they answer and cite, a crash is survived, and the page of models gets, loads and deletes them."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from pathlib import Path
 import psutil
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Locator, Page, expect
 
 from tests.doubles import gguf_files
 from tests.doubles.pdf_files import text_pdf
+from tests.doubles.registry import Registry
 from tests.e2e.chatting import answer_is_finished, answers, ask, ask_and_wait
 from tests.e2e.conftest import PASSWORD, OpenBrowser, signed_in_state
 from tests.e2e.site import Site, running_site
@@ -35,12 +36,13 @@ RECOVERY_S = 60.0
 
 @pytest.fixture(scope="module")
 def model_site(tmp_path_factory: pytest.TempPathFactory, embedder_files: Path) -> Iterator[Site]:
-    """Everything that `up` starts, over a folder with two models and one that is cut off."""
+    """Everything that `up` starts, over a folder with three models and one that is cut off."""
     data = tmp_path_factory.mktemp("models") / "data"
     folder = data / "models"
     shutil.copytree(embedder_files, folder / "embedded")
     gguf_files.build_scripted(folder / "citing.gguf", CITING)
     gguf_files.build_slow(folder / "counting.gguf")
+    gguf_files.build_tiny(folder / "doomed.gguf")
     whole = (folder / "citing.gguf").read_bytes()
     (folder / "half.gguf").write_bytes(whole[: len(whole) // 2])
     with running_site(data, HEARTH_ADMIN_EMAIL="root@example.org", HEARTH_ADMIN_PASSWORD=PASSWORD) as running:
@@ -147,3 +149,157 @@ async def test_a_killed_model_server_is_told_and_comes_back(page: Page, model_si
     await pick(page, "citing")
     await ask_and_wait(page, "Are you there again?")
     await expect(answers(page).last).to_contain_text("Miller and Sons")
+
+
+async def open_models(page: Page) -> None:
+    await page.goto("/administration/models/")
+    await expect(row_of(page, "citing:latest")).to_be_visible()
+
+
+def library(page: Page) -> Locator:
+    return page.get_by_role("region", name="Built-in")
+
+
+def row_of(page: Page, model: str) -> Locator:
+    return library(page).get_by_role("listitem").filter(has_text=model)
+
+
+def in_memory(page: Page) -> Locator:
+    return page.get_by_role("region", name="In memory").get_by_role("listitem")
+
+
+async def test_each_model_is_listed_with_its_facts_and_whether_it_fits(page: Page, model_site: Site) -> None:
+    await open_models(page)
+
+    counting = row_of(page, "counting:latest")
+
+    await expect(counting).to_contain_text("context 32k")
+    await expect(counting).to_contain_text(re.compile(r"Fits with a context of \d+k; \d answers? at once"))
+    await expect(counting).to_contain_text(re.compile(r"weights 13\.7.MB, context .*, working memory"))
+    await expect(row_of(page, "all-minilm:latest")).to_contain_text("comes with Hearth")
+    await expect(row_of(page, "all-minilm:latest").get_by_role("button", name="Delete")).to_have_count(0)
+    await expect(library(page)).to_contain_text(re.compile("memory free for one model"))
+
+
+async def test_a_loaded_model_shows_its_memory_and_gives_it_back(page: Page, model_site: Site) -> None:
+    await open_models(page)
+    (server,) = processes(model_site, "inference.server")
+
+    await page.get_by_role("button", name="Load counting:latest").click()
+
+    held = in_memory(page).filter(has_text="counting:latest")
+    await expect(held).to_contain_text(re.compile(r"taken, .* expected"), timeout=FIRST_USE_MS)
+    await expect(held).to_contain_text("stays until")
+    await expect(row_of(page, "counting:latest")).to_contain_text("In memory")
+    runner = next(process for process in processes(model_site, "inference.runner"))
+    shown = int(await held.get_by_role("progressbar").get_attribute("value") or 0)
+    assert abs(shown - runner.memory_info().rss) < 0.2 * shown
+    await expect(held.locator("svg polyline")).to_be_attached()
+
+    await held.get_by_role("button", name="Unload").click()
+
+    await expect(held).to_have_count(0)
+    await expect(page.get_by_role("button", name="Load counting:latest")).to_be_visible()
+    runner.wait(5)
+    assert server.is_running()
+
+
+async def test_memory_is_not_asked_for_while_nobody_looks(page: Page, model_site: Site) -> None:
+    await open_models(page)
+    await page.get_by_role("button", name="Load citing:latest").click()
+    await expect(in_memory(page).filter(has_text="citing:latest")).to_contain_text("taken", timeout=FIRST_USE_MS)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if "/memory/" in request.url else None)
+    async with page.expect_request(re.compile("/memory/")):
+        pass
+
+    await page.evaluate(
+        """() => {
+          Object.defineProperty(document, "hidden", { configurable: true, value: true });
+          document.dispatchEvent(new Event("visibilitychange"));
+        }"""
+    )
+    asked.clear()
+    await page.wait_for_timeout(2500)
+    assert asked == []
+
+    async with page.expect_request(re.compile("/memory/")):
+        await page.evaluate(
+            """() => {
+              Object.defineProperty(document, "hidden", { configurable: true, value: false });
+              document.dispatchEvent(new Event("visibilitychange"));
+            }"""
+        )
+
+
+async def test_a_model_is_deleted_after_one_question_that_names_it(page: Page, model_site: Site) -> None:
+    doomed = model_site.data / "models" / "doomed.gguf"
+    await open_models(page)
+    await page.get_by_role("button", name="Delete doomed:latest").click()
+    question = page.get_by_role("dialog", name="Delete doomed:latest?")
+
+    await question.get_by_role("button", name="Keep").click()
+    await expect(question).to_be_hidden()
+    assert doomed.exists()
+
+    await page.get_by_role("button", name="Delete doomed:latest").click()
+    await question.get_by_role("button", name="Delete").click()
+
+    await expect(row_of(page, "doomed:latest")).to_have_count(0)
+    assert not doomed.exists()
+
+
+@pytest.fixture
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    """A registry with one model of 24 MB, on a line that takes some seconds for it."""
+    weights = (
+        gguf_files.build_tiny(tmp_path_factory.mktemp("registry") / "tiny.gguf").read_bytes().ljust(24_000_000, b"\0")
+    )
+    with Registry() as running:
+        running.put("library/large/latest", model=weights, system=b"Be kind.")
+        running.bytes_per_s = 1_500_000
+        yield running
+
+
+async def test_a_download_shows_its_progress_is_cancelled_and_goes_on(page: Page, registry: Registry) -> None:
+    await open_models(page)
+    name = f"{registry.host}/library/large"
+    await page.get_by_role("textbox", name="Name of the model").fill(name)
+    await page.get_by_role("button", name="Download", exact=True).click()
+    row = page.get_by_role("region", name="Downloads").get_by_role("listitem").filter(has_text=name)
+
+    await expect(row).to_contain_text(re.compile(r"MB of 22\.9.MB"))
+    await expect(row).to_contain_text(re.compile(r"a second.*left", re.DOTALL))
+    await expect(page.get_by_role("textbox", name="Name of the model")).to_have_value("")
+
+    # The download is the server's: the page may be left, and finds it again.
+    await page.goto("/")
+    await page.goto("/administration/models/")
+    before = await _progress(row)
+    assert before > 0
+    await row.get_by_role("button", name="Cancel").click()
+    await expect(row).to_contain_text("Cancelled")
+
+    registry.bytes_per_s = None
+    registry.n_blob_bytes = 0
+    await row.get_by_role("button", name="Try").click()
+
+    await expect(row).to_contain_text("Finished", timeout=FIRST_USE_MS)
+    assert registry.n_blob_bytes < 24_000_000
+    await expect(row_of(page, "library/large").or_(row_of(page, "large:latest"))).to_be_visible()
+
+
+async def _progress(row: Locator) -> int:
+    return int(await row.get_by_role("progressbar").get_attribute("value") or 0)
+
+
+async def test_a_download_of_a_model_that_nobody_has_says_so(page: Page, registry: Registry) -> None:
+    await open_models(page)
+    await page.get_by_role("textbox", name="Name of the model").fill(f"{registry.host}/library/nobody")
+    await page.keyboard.press("Enter")
+
+    row = page.get_by_role("region", name="Downloads").get_by_role("listitem").filter(has_text="nobody")
+
+    await expect(row).to_contain_text("Failed")
+    await row.get_by_role("button", name="Remove").click()
+    await expect(row).to_have_count(0)

@@ -35,11 +35,12 @@ class ChatModelUpload extends HTMLElement {
       row.fail(this.dataset.notGguf ?? "");
       return;
     }
-    const upload = new ModelUpload(file, this.dataset.beginUrl ?? "", (progress) => {
-      row.show(progress);
-      // The server lists it as unfinished; here it is shown as running.
-      if (upload.id) document.getElementById(`upload-${upload.id}`)?.remove();
-    });
+    // The server lists it as unfinished; here it is shown as running.
+    for (const unfinished of this.querySelectorAll("[data-file]")) {
+      const { file: name, size } = /** @type {HTMLElement} */ (unfinished).dataset;
+      if (name === file.name && Number(size) === file.size) unfinished.remove();
+    }
+    const upload = new ModelUpload(file, this.dataset.beginUrl ?? "", (progress) => row.show(progress));
     row.control(upload);
     this.#running.add(upload);
     try {

@@ -58,10 +58,6 @@ export class ModelUpload {
     this.#onProgress = onProgress;
   }
 
-  get id() {
-    return this.#begun?.id ?? "";
-  }
-
   get isPaused() {
     return this.#pause !== null;
   }
@@ -107,6 +103,7 @@ export class ModelUpload {
     this.#begun = await this.#ask(this.#beginUrl, { body: facts });
     this.#next = this.#done = 0;
     this.#digests = [];
+    this.#tell("comparing");
   }
 
   async #work() {

@@ -176,6 +176,7 @@ def test_what_is_no_gguf_is_refused_with_its_first_chunk(receiver: Receiver) -> 
 
     with pytest.raises(UploadRefused, match="not a GGUF file"):
         receiver.write(upload.id, 0, b"ID3 " * 1024, sha256(b"ID3 " * 1024))
+    assert receiver.uploads() == []
 
 
 def test_the_parts_of_a_split_model_are_taken_one_by_one(receiver: Receiver, models: Path) -> None:

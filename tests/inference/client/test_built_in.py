@@ -1,0 +1,62 @@
+"""What an administrator does with models, against the real model server."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+import pytest_asyncio
+from pytest_django import Settings
+
+from inference import client
+from inference.conf import ConnectionSpec
+from tests.doubles import gguf_files
+from tests.doubles.model_server import ModelServer
+from tests.inference.client.conftest import UseConnections
+
+pytestmark = pytest.mark.model
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModelServer]:
+    data = tmp_path_factory.mktemp("server") / "data"
+    (data / "models").mkdir(parents=True)
+    for name in ("deleted", "loaded", "known"):
+        gguf_files.build_tiny(data / "models" / f"{name}.gguf")
+    with ModelServer(data) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(autouse=True)
+async def _connected(server: ModelServer, use_connections: UseConnections, settings: Settings) -> AsyncIterator[None]:
+    settings.HEARTH_INFERENCE_URL = server.url
+    use_connections(ConnectionSpec(name="Built-in", kind="builtin", url=server.url, prefix="builtin"))
+    yield
+    await client.aclose()
+
+
+async def test_a_model_is_deleted(server: ModelServer) -> None:
+    await client.delete_model("deleted")
+
+    assert not (server.models / "deleted.gguf").exists()
+
+
+async def test_a_model_is_loaded_with_a_window_and_gives_its_memory_back() -> None:
+    await client.load_model("loaded", num_ctx=1024)
+
+    (runner,) = await client.runners()
+    assert (runner.name, runner.state, runner.context_length) == ("loaded:latest", "ready", 1024)
+    assert runner.rss_bytes
+    assert runner.rss_bytes > 10**7
+    assert runner.expires_at is not None
+    await client.unload_model("loaded")
+    assert await client.runners() == ()
+
+
+async def test_the_library_knows_the_fit_of_each_model(server: ModelServer) -> None:
+    library = await client.library()
+
+    entry = next(entry for entry in library.entries if entry.name == "known:latest")
+    assert (entry.path, entry.source, entry.is_ours) == (str(server.models / "known.gguf"), "folder", True)
+    assert entry.fit.fits
+    assert entry.fit.planned.weights_bytes > 0
