@@ -9,7 +9,7 @@ import hashlib
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ from inference.library.models import (
     human_parameters,
 )
 from inference.library.names import ModelName, all_parts, name_of_file, part_of_split
+from inference.library.projectors import files_in, folders_beside, is_model, projector_for, reads_images
 from inference.library.uploads import UPLOADS_FOLDER
 from inference.types import ChatMessage
 
@@ -132,8 +133,14 @@ class Catalog:
         else:
             for path in all_parts(model.path):
                 path.unlink(missing_ok=True)
+            self._delete_unused(model.projector)
         self.snapshot(fresh=True)
         return model
+
+    def _delete_unused(self, projector: Path | None) -> None:
+        """Delete the projector of a deleted model unless another one sees with it."""
+        if projector is not None and all(model.projector != projector for model in self.snapshot(fresh=True).models):
+            projector.unlink(missing_ok=True)
 
     def known_places(self) -> list[Path]:
         """Return the folders that are offered already."""
@@ -170,6 +177,7 @@ class _Scan:
         self.models: list[LibraryModel] = []
         self.broken: list[BrokenModel] = []
         self.looked_at: set[Path] = set()
+        self._headers: dict[Path, Mapping[Path, GgufHeader]] = {}
         self._look = look
         self._names: set[str] = set()
         self._inodes: set[tuple[int, int]] = set()
@@ -201,7 +209,7 @@ class _Scan:
             self.broken.append(BrokenModel(path=path, problem="it is a link that leads out of the attached folder"))
             return
         seen = self._examine(path)
-        if seen is None or seen.header is None or seen.header.is_projector or seen.header.is_adapter:
+        if seen is None or seen.header is None or not is_model(seen.header):
             return
         parts = all_parts(path)
         missing = [part for part in parts if not part.exists()]
@@ -220,7 +228,29 @@ class _Scan:
             size_bytes=sum(part.stat().st_size for part in parts),
             modified_ns=stat.st_mtime_ns,
         )
-        self.add(model)
+        projector = self._projector_beside(path, seen.header)
+        self.add(_seeing(model, projector) if projector is not None else model)
+
+    def _projector_beside(self, path: Path, header: GgufHeader) -> Path | None:
+        for folder in folders_beside(path):
+            if folder not in self._headers:
+                self._headers[folder] = self._headers_in(folder)
+            projector = projector_for(path, header, self._headers[folder])
+            if projector is not None:
+                return projector
+        return None
+
+    def _headers_in(self, folder: Path) -> Mapping[Path, GgufHeader]:
+        headers = {}
+        for path in files_in(folder):
+            self.looked_at.add(path)
+            try:
+                header = self._look(path).header
+            except OSError:  # It is told where the file itself is listed.
+                continue
+            if header is not None:
+                headers[path] = header
+        return headers
 
     def add_store(self, store: Store, source: ModelSource) -> None:
         try:
@@ -266,7 +296,16 @@ class _Scan:
         )
         adapters = tuple(_blob(store, layer) for layer in manifest.layers if layer.kind == "adapter")
         model = replace(model, baked=_baked(store, manifest), adapters=adapters)
-        self.add(replace(model, capabilities=capabilities_of(seen.header, template=model.chat_template)))
+        model = replace(model, capabilities=capabilities_of(seen.header, template=model.chat_template))
+        eyes = manifest.first("projector")
+        projector = _blob(store, eyes) if eyes is not None else None
+        if projector is not None and self._reads_images(projector):
+            model = replace(model, projector=projector, capabilities=model.capabilities | {"vision"})
+        self.add(model)
+
+    def _reads_images(self, projector: Path) -> bool:
+        seen = self._examine(projector)
+        return seen is not None and seen.header is not None and reads_images(seen.header)
 
     def _examine(self, path: Path) -> _Seen | None:
         self.looked_at.add(path)
@@ -352,6 +391,19 @@ def _publisher(path: Path) -> str:
         if part.startswith("models--"):
             return part.removeprefix("models--").partition("--")[0]
     return path.parent.name
+
+
+def _seeing(model: LibraryModel, projector: Path) -> LibraryModel:
+    """Return a model of a plain file together with its projector."""
+    stat = projector.stat()
+    digest = hashlib.sha256(f"{model.digest} {stat.st_size} {stat.st_mtime_ns}".encode()).hexdigest()
+    return replace(
+        model,
+        projector=projector,
+        capabilities=model.capabilities | {"vision"},
+        size_bytes=model.size_bytes + stat.st_size,
+        digest=digest,
+    )
 
 
 def _blob(store: Store, layer: Layer) -> Path:

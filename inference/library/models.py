@@ -50,6 +50,7 @@ class LibraryModel:
         header: None for the embedded embedder, which is no GGUF.
         modified_ns: Nanoseconds since 1970, UTC.
         adapters: LoRA files that change it.
+        projector: The file that lets it see.
     """
 
     name: ModelName
@@ -67,6 +68,7 @@ class LibraryModel:
     context_length: int | None
     baked: Baked = field(default_factory=Baked)
     adapters: Sequence[Path] = ()
+    projector: Path | None = None
 
     @property
     def is_embedding(self) -> bool:

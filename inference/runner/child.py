@@ -77,11 +77,11 @@ class Child:
     def _read(self) -> None:
         while True:
             for frame in self._decoder.feed(self._receive()):
-                self._dispatch(frame.command())
+                self._dispatch(frame.command(), frame.raw)
 
-    def _dispatch(self, command: Command) -> None:
+    def _dispatch(self, command: Command, raw: bytes) -> None:
         if command["op"] in ("generate", "embed", "rank"):
-            ticket = self._tickets[command["id"]] = Ticket(command["id"])
+            ticket = self._tickets[command["id"]] = Ticket(command["id"], raw=raw)
             self._to_prepare.put((command, ticket))
         elif command["op"] == "cancel":
             ticket_or_none = self._tickets.pop(command["id"], None)
@@ -95,6 +95,7 @@ class Child:
                 continue
             try:
                 self._inbox.put((worker.prepare(command, ticket), ticket))
+                ticket.raw = b""
             except InvalidRequest as exc:
                 error = WireError(kind="invalid_request", detail=exc.detail)
                 self._send(encode_frame(StepReply(type="step", events=[WireEvent(id=ticket.id, error=error)])))

@@ -14,9 +14,10 @@ import secrets
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from functools import partial
+from typing import TYPE_CHECKING, Literal
 
 from inference.runner.answers import AnswerShape, joined
 from inference.runner.constraint import Constraint, GrammarStuck
@@ -32,12 +33,19 @@ from inference.runner.timing import AnswerTiming
 from inference.runner.types import TokenProbability
 from inference.runner.worker import Ticket
 
+if TYPE_CHECKING:  # A model without eyes needs no library for them.
+    from inference.runner.images import PlacedImage
+    from inference.runner.vision import ImageReader
+
 STEP_AIM_S = 0.5
 """How long a step with prompt rows may take while answers are running. Shorter steps cost throughput."""
 
 MIN_PROMPT_ROWS = 64
 ENDLESS_WINDOWS = 10
 """An answer that may forget and has no limit ends after so many context windows. Source: Ollama does the same."""
+
+LOOK_WAIT_S = 0.02
+"""How long a step without rows waits for an image to be looked at; a request that arrives waits as long."""
 
 INTERRUPT_WORTH_S = 0.1
 """Shorter steps are waited for when a request is cancelled; longer ones are interrupted."""
@@ -48,6 +56,7 @@ class Request:
     """One request that fits the context window.
 
     Attributes:
+        images: In the order of the prompt, whose last row is none.
         stop: Stop strings beside those of the options.
         constraint: What the answer is held to.
         top_logprobs, shift: As in `GenerateRequest`.
@@ -62,6 +71,7 @@ class Request:
     options: GenerationOptions
     answer: AnswerShape
     stop: tuple[str, ...] = ()
+    images: Sequence[PlacedImage] = ()
     constraint: Constraint | None = None
     top_logprobs: int | None = None
     shift: bool = False
@@ -115,7 +125,7 @@ class Running:
         self._suspended = self.slot.tokens[: self.slot.n_tokens].copy()
 
     def resume(self, slots: Slots) -> None:
-        self.slot = slots.take(self._suspended)
+        self.slot = slots.take(self._suspended, self.request.images)
 
     @property
     def n_rows_wanted(self) -> int:
@@ -130,7 +140,14 @@ class Running:
         is rounded otherwise than alone. The second time only the last row is not in the cache: so it goes alone.
         """
         n_rows = self.n_rows_wanted
-        return n_rows - 1 if n_rows > 1 and self.request.options.seed is not None else n_rows
+        if n_rows > 1 and self.request.options.seed is not None:
+            n_rows -= 1
+        return min(n_rows, self.slot.n_text_rows)
+
+    @property
+    def image(self) -> PlacedImage | None:
+        """The image that its prompt has come to; None while the next row is text."""
+        return next((image for image in self.request.images if image.start == self.slot.n_cached), None)
 
     @property
     def is_generating(self) -> bool:
@@ -219,10 +236,12 @@ class Engine:
         n_slots: int,
         n_ctx: int,
         max_queue: int,
+        reader: ImageReader | None = None,
     ) -> None:
         self.n_ctx = n_ctx
         self._model = model
         self._context = context
+        self._reader = reader
         self._slots = Slots(context, n_slots, n_ctx, can_share=model.keeps_every_position)
         self._max_queue = max_queue
         self._waiting: deque[Request] = deque()
@@ -261,11 +280,12 @@ class Engine:
         if not self._running:
             return events
         shares = self._fill_batch()
-        started = time.perf_counter()
-        if self._decode(shares):
-            now = time.perf_counter()
-            self._pace.learn(_n_rows(shares), now - started)
-            events += self._pick_tokens(shares, now)
+        if shares and self._decode(shares, self._context.decode):
+            for share in shares:
+                share.running.slot.n_cached += share.n_rows
+            events += self._pick_tokens(shares, time.perf_counter())
+        if self._reader is not None:
+            events += self._read_image(self._reader, may_wait=not shares)
         return events
 
     def close(self) -> None:
@@ -317,7 +337,7 @@ class Engine:
         return True
 
     def _begin(self, request: Request, now: float) -> None:
-        slot = self._slots.take(request.prompt)
+        slot = self._slots.take(request.prompt, request.images)
         options = request.options
         n_ctx = min(self.n_ctx, options.num_ctx or self.n_ctx)
         seed = options.seed if options.seed is not None else secrets.randbits(31)
@@ -326,7 +346,7 @@ class Engine:
             n_vocab=self._model.n_vocab,
             n_ctx=self.n_ctx,
             seed=seed,
-            prompt=request.prompt.tolist(),
+            prompt=request.prompt[request.prompt >= 0].tolist(),
             constraint=request.constraint,
         )
         self._running.append(Running(request, slot, sampler, n_ctx, now))
@@ -342,7 +362,7 @@ class Engine:
         batch = self._context.batch
         batch.clear()
         generating = [running for running in self._running if running.n_rows_wanted == 1]
-        prefilling = [running for running in self._running if running.n_rows_wanted > 1]
+        prefilling = [running for running in self._running if running.n_rows_wanted > 1 and running.image is None]
         now = time.perf_counter()
         if not all(running.request.gives_way(now) for running in self._running):
             prefilling = [running for running in prefilling if not running.request.gives_way(now)]
@@ -365,25 +385,58 @@ class Engine:
         slot = running.slot
         is_complete = n_rows == running.n_rows_wanted
         tokens = slot.tokens[slot.n_cached : slot.n_cached + n_rows]
-        last_row = self._context.batch.add(slot.index, slot.n_cached, tokens, output_last=is_complete)
+        position = slot.position(slot.n_cached)
+        last_row = self._context.batch.add(slot.index, position, tokens, output_last=is_complete)
         return Share(running, n_rows, last_row if is_complete else None)
 
-    def _decode(self, shares: list[Share]) -> bool:
-        """Decode the batch; False when it was interrupted and everything is as before the step."""
-        result = self._decode_watched(shares)
+    def _read_image(self, reader: ImageReader, *, may_wait: bool) -> list[WireEvent]:
+        """Decode rows of the first image that a prompt has come to and that was looked at, beside what is generated."""
+        now = time.perf_counter()
+        is_idle_time = all(running.request.gives_way(now) for running in self._running)
+        for running in list(self._running):
+            image = running.image
+            if image is None or (running.request.gives_way(now) and not is_idle_time):
+                continue
+            if not reader.is_ready(image, running.request.ticket):
+                continue
+            if image.sight.problem:
+                self._release(running)
+                error = WireError(kind="invalid_request", detail=f"an image cannot be read: {image.sight.problem}")
+                return [WireEvent(id=running.request.id, error=error)]
+            self._decode_image(reader, running, image)
+            return []
+        if may_wait:
+            reader.wait(LOOK_WAIT_S)
+        return []
+
+    def _decode_image(self, reader: ImageReader, running: Running, image: PlacedImage) -> None:
+        slot = running.slot
+        n_rows = image.n_rows
+        if not image.sight.part.is_whole:
+            n_generating = sum(running.is_generating for running in self._running)
+            n_rows = min(image.n_rows - slot.n_seen, self._prompt_rows(n_generating))
+        share = Share(running, n_rows, None)
+        if self._decode([share], partial(reader.decode, slot, image, n_rows)):
+            slot.n_seen += n_rows
+            if slot.n_seen == image.n_rows:
+                slot.n_cached, slot.n_seen = image.end, 0
+
+    def _decode(self, shares: list[Share], decode: Callable[[], int]) -> bool:
+        """Decode the rows of some requests; False when it was interrupted and everything is as before the step."""
+        started = time.perf_counter()
+        result = self._decode_watched(shares, decode)
         if result == CACHE_FULL and self._slots.forget_idle():
-            result = self._decode_watched(shares)
+            result = self._decode_watched(shares, decode)
         if result == INTERRUPTED:
             for share in shares:
                 self._slots.roll_back(share.running.slot)
             return False
         if result != DECODED:
             raise RuntimeError(f"llama_decode returned {result} although every slot has its share of the cache")
-        for share in shares:
-            share.running.slot.n_cached += share.n_rows
+        self._pace.learn(_n_rows(shares), time.perf_counter() - started)
         return True
 
-    def _decode_watched(self, shares: list[Share]) -> int:
+    def _decode_watched(self, shares: list[Share], decode: Callable[[], int]) -> int:
         """Decode in such a way that `interrupt` works when that is worth it."""
         is_long = self._pace.may_exceed(_n_rows(shares), INTERRUPT_WORTH_S) and not self._moves_keys
         self._moves_keys = False
@@ -395,7 +448,7 @@ class Engine:
             if is_long and any(request.is_cancelled for request in requests):
                 return INTERRUPTED
         try:
-            return self._context.decode()
+            return decode()
         finally:
             with self._step_lock:
                 self._in_long_step = frozenset()

@@ -27,6 +27,7 @@ from inference.errors import (
 )
 from inference.runner.answers import joined
 from inference.runner.environment import child_environment
+from inference.runner.image_files import check_images
 from inference.runner.options import checked_options
 from inference.runner.processor import WITHOUT_TILES, has_matrix_tiles
 from inference.runner.protocol import (
@@ -173,6 +174,7 @@ class RunnerHandle:
         if request.messages is None and request.prompt is None:
             raise InvalidRequest("there are neither messages nor a prompt")
         checked_options(request.options)
+        check_images([image for message in request.messages or () for image in message.images])
         with self._mailbox() as (number, mailbox):
             try:
                 self._send(_generate_command(number, request), _images(request))

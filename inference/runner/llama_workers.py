@@ -6,12 +6,14 @@ import time
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from inference.errors import InvalidRequest, ModelLoadFailed
 from inference.library.chat_templates import DEFAULT, chat_templates
 from inference.library.gguf import read_header
+from inference.library.projectors import check_projector
 from inference.runner.answers import AnswerShape
 from inference.runner.constraint import Constraint, Constraints, free_start_of
 from inference.runner.engine import Engine, Request
@@ -21,7 +23,7 @@ from inference.runner.grammar import Grammar
 from inference.runner.json_schema import format_grammar
 from inference.runner.llama_embedding import EmbedderBesideChats, embedding_worker, ranking_worker
 from inference.runner.llama_loading import LoadedModel, load_model
-from inference.runner.native import ContextShape
+from inference.runner.native import ContextShape, Tokens
 from inference.runner.options import GenerationOptions, checked_options
 from inference.runner.protocol import Command, GenerateCommand, WireSpec
 from inference.runner.questions import messages_of, tools_of
@@ -31,6 +33,10 @@ from inference.runner.trimming import trimmed
 from inference.runner.types import CHAT_BATCH_ROWS, IDLE_PATIENCE_S, MOST_LOGPROBS
 from inference.runner.worker import Start, Ticket, Worker, step_frames, unsupported
 from inference.types import ChatMessage
+
+if TYPE_CHECKING:
+    from inference.runner.images import PlacedImage
+    from inference.runner.vision import Vision
 
 
 def load_llama(spec: WireSpec) -> Worker:
@@ -69,14 +75,25 @@ class ChatWorker:
         )
         self.facts = loaded.facts(n_ctx=n_ctx, n_slots=n_slots)
         self._model = model
+        self._vision = _vision(loaded)
+        tokenizer = self._vision.tokenizer if self._vision is not None else model
         variants = chat_templates(loaded.header)
-        self._template = ChatTemplate(model, variants.get(DEFAULT), templates, variants=variants, own=spec["template"])
+        self._template = ChatTemplate(
+            tokenizer, variants.get(DEFAULT), templates, variants=variants, own=spec["template"]
+        )
         model.show_marks(self._template.answer_marks)
         self._constraints = Constraints(model.vocabulary)
         self._embedding = EmbedderBesideChats(loaded)
         context = loaded.context(shape)
         context.warm_up()
-        self._engine = Engine(model, context, n_slots=n_slots, n_ctx=n_ctx, max_queue=spec["max_queue"])
+        self._engine = Engine(
+            model,
+            context,
+            n_slots=n_slots,
+            n_ctx=n_ctx,
+            max_queue=spec["max_queue"],
+            reader=self._vision.reader(context) if self._vision is not None else None,
+        )
         templates.render("", {})  # the first question must not wait for that process to be up
 
     @property
@@ -90,15 +107,19 @@ class ChatWorker:
             raise unsupported(command)
         options = checked_options(command["options"])
         is_chat = command["messages"] is not None or not command["raw"]
-        rendered, n_dropped = self._fitting(command, options)
+        messages = self._shown(messages_of(command, ticket.raw))
+        rendered, n_dropped = self._fitting(command, messages, options)
+        prompt = np.array(rendered.tokens, np.int32)
+        images = self._placed(prompt, n_dropped)
         request = Request(
             ticket=ticket,
-            prompt=np.array(rendered.tokens, np.int32),
+            prompt=prompt,
+            images=images,
             options=options,
             stop=self._template.stop if is_chat else (),
             constraint=self._constraint(command, rendered),
             answer=rendered.answer,
-            shift=command["shift"],
+            shift=command["shift"] and not images,
             dropped_messages=n_dropped,
             top_logprobs=_checked_top(command["top_logprobs"]),
             counts_as_person_at=time.perf_counter() + IDLE_PATIENCE_S if command["priority"] == "idle" else None,
@@ -112,10 +133,12 @@ class ChatWorker:
     def _start(self, request: Request) -> list[bytes]:
         return step_frames(self._engine.submit(request))
 
-    def _fitting(self, command: GenerateCommand, options: GenerationOptions) -> tuple[Rendered, int]:
+    def _fitting(
+        self, command: GenerateCommand, messages: Sequence[ChatMessage], options: GenerationOptions
+    ) -> tuple[Rendered, int]:
         """Return the prompt, and how many of its messages were left out so that it fits. Raises InvalidRequest."""
         n_ctx = min(self._engine.n_ctx, options.num_ctx or self._engine.n_ctx)
-        rendered = self._rendered(command)
+        rendered = self._rendered(command, messages)
         n_tokens = len(rendered.tokens)
         if n_tokens == 0:
             raise InvalidRequest("the prompt is empty")
@@ -124,25 +147,27 @@ class ChatWorker:
         if command["truncate"] and command["messages"] is not None:
             # A prompt that fills the window to its end would leave no room for an answer.
             room = n_ctx // 4 if options.num_predict <= 0 else min(options.num_predict, n_ctx // 4)
-            found = self._trimmed(command, n_ctx - room) or self._trimmed(command, n_ctx - 1)
-            if found is not None:
-                return found
+            for most_tokens in (n_ctx - room, n_ctx - 1):
+                found = trimmed(messages, partial(self._rendered, command), partial(_has_at_most, n_tokens=most_tokens))
+                if found is not None:
+                    return found
         raise InvalidRequest(f"the prompt has {n_tokens:,} tokens, but the context window holds {n_ctx:,}")
 
-    def _trimmed(self, command: GenerateCommand, most_tokens: int) -> tuple[Rendered, int] | None:
-        def fits(prompt: Rendered) -> bool:
-            return len(prompt.tokens) <= most_tokens
-
-        return trimmed(messages_of(command), partial(self._rendered_messages, command), fits)
-
-    def _rendered(self, command: GenerateCommand) -> Rendered:
+    def _rendered(self, command: GenerateCommand, messages: Sequence[ChatMessage]) -> Rendered:
         if command["messages"] is None and command["raw"]:
             tokens = self._template.raw_tokens(command["prompt"] or "")
             return Rendered(tokens=tokens, answer=AnswerShape(is_raw=True))
-        return self._rendered_messages(command, messages_of(command))
-
-    def _rendered_messages(self, command: GenerateCommand, messages: Sequence[ChatMessage]) -> Rendered:
         return self._template.tokens(messages, think=command["think"], tools=tools_of(command), own=command["template"])
+
+    def _shown(self, messages: list[ChatMessage]) -> list[ChatMessage]:
+        if self._vision is not None:
+            return self._vision.show(messages)
+        if any(message.images for message in messages):
+            raise InvalidRequest("this model does not support image input")
+        return messages
+
+    def _placed(self, prompt: Tokens, n_dropped: int) -> Sequence[PlacedImage]:
+        return self._vision.placed(prompt, n_dropped=n_dropped) if self._vision is not None else ()
 
     def _constraint(self, command: GenerateCommand, rendered: Rendered) -> Constraint | None:
         text, wanted = command["grammar"], command["format"]
@@ -163,7 +188,20 @@ class ChatWorker:
         return self._constraints.following(call_key(answer), partial(call_grammar, answer), free)
 
 
+def _has_at_most(prompt: Rendered, *, n_tokens: int) -> bool:
+    return len(prompt.tokens) <= n_tokens
+
+
 def _checked_top(top_logprobs: int | None) -> int | None:
     if top_logprobs is not None and not 0 <= top_logprobs <= MOST_LOGPROBS:
         raise InvalidRequest(f"top_logprobs must be between 0 and {MOST_LOGPROBS}")
     return top_logprobs
+
+
+def _vision(loaded: LoadedModel) -> Vision | None:
+    if loaded.spec["projector"] is None:
+        return None
+    check_projector(loaded.spec["model"], Path(loaded.spec["projector"]))
+    from inference.runner.vision import Vision  # brings a native library of its own
+
+    return Vision(loaded, Path(loaded.spec["projector"]))

@@ -53,8 +53,8 @@ class NativeLog:
         self.is_quiet = False
         """Set while a decode is interrupted on purpose, which llama.cpp reports as three errors."""
         # llama.cpp keeps the pointer only: without this reference the next log line would crash the process.
-        self._callback = llama_cpp.llama_log_callback(self._write)
-        llama_cpp.llama_log_set(self._callback, ctypes.c_void_p(0))
+        self.callback = llama_cpp.llama_log_callback(self._write)
+        llama_cpp.llama_log_set(self.callback, ctypes.c_void_p(0))
 
     def _write(self, level: int, text: bytes, _data: object) -> None:
         line = text.decode("utf-8", "replace")
@@ -287,7 +287,11 @@ class Context:
 
     def decode(self) -> int:
         """Decode the rows of `batch`. Raises RuntimeError on a batch that llama.cpp refuses."""
-        result = int(self._run(self.pointer, self.batch.native))
+        return self.decode_batch(self.batch.native)
+
+    def decode_batch(self, native: Any) -> int:
+        """Decode a batch of any kind, as `decode` does."""
+        result = int(self._run(self.pointer, native))
         if result < 0:
             raise RuntimeError(f"llama_decode returned {result}")
         return result

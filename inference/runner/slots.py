@@ -23,11 +23,30 @@ class Cache(Protocol):
     def shift(self, sequence: int, start: int, count: int) -> None: ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """Rows of a prompt that are an image: all of them are cached or none, and they may lie side by side.
+
+    Attributes:
+        n_positions: By how much the row after them is further on.
+    """
+
+    start: int
+    n_rows: int
+    n_positions: int
+
+    @property
+    def end(self) -> int:
+        return self.start + self.n_rows
+
+
 @dataclass(slots=True)
 class Slot:
     """One sequence of the context.
 
     Attributes:
+        spans: The images among the tokens.
+        n_seen: Rows that the native cache holds already of the image at `n_cached`.
         tokens: shape (n_ctx,); the prompt and the answer of the current or last request.
         n_tokens: How many of them are known; the last ones may not be decoded yet.
         n_cached: How many of them the native cache holds.
@@ -43,11 +62,23 @@ class Slot:
     n_shared: int = 0
     n_pristine: int = 0
     is_busy: bool = False
+    spans: Sequence[Span] = ()
+    n_seen: int = 0
     used_at: int = 0
 
     def append(self, token: int) -> None:
         self.tokens[self.n_tokens] = token
         self.n_tokens += 1
+
+    @property
+    def n_text_rows(self) -> int:
+        """Rows that are to be decoded before the next image."""
+        ends = (span.start for span in self.spans if span.start >= self.n_cached)
+        return min(ends, default=self.n_tokens) - self.n_cached
+
+    def position(self, index: int) -> int:
+        """Return the position of a row, which must not lie inside an image."""
+        return index - sum(span.n_rows - span.n_positions for span in self.spans if span.end <= index)
 
     def common_prefix(self, prompt: Tokens) -> int:
         """Return how many leading tokens of the prompt are in the cache."""
@@ -70,13 +101,17 @@ class Slots:
     def n_idle(self) -> int:
         return sum(not slot.is_busy for slot in self.all)
 
-    def take(self, prompt: Tokens) -> Slot:
-        """Return an idle slot made ready for the prompt, with as much of it cached as any slot has."""
+    def take(self, prompt: Tokens, spans: Sequence[Span] = ()) -> Slot:
+        """Return an idle slot made ready for the prompt, with as much of it cached as any slot has.
+
+        Args:
+            spans: The images in the prompt. Its last row is none.
+        """
         # One token at least must be decoded, or there are no scores to pick the next one from.
         wanted = prompt[:-1]
         idle = [slot for slot in self.all if not slot.is_busy]
         source = max(self.all, key=lambda slot: (slot.common_prefix(wanted), not slot.is_busy))
-        shared = source.common_prefix(wanted)
+        shared = _without_half_images(source.common_prefix(wanted), spans)
         target = self._target(idle, source, shared)
         if target is source:
             shared = self._cut(source, shared)
@@ -84,6 +119,7 @@ class Slots:
             self._forget(target)
             shared = self._copy(source, target, shared)
         target.tokens[: len(prompt)] = prompt
+        target.spans, target.n_seen = spans, 0
         target.n_tokens, target.n_cached, target.is_busy = len(prompt), shared, True
         target.n_pristine = len(target.tokens)
         self._clock += 1
@@ -111,6 +147,7 @@ class Slots:
 
     def roll_back(self, slot: Slot) -> None:
         """Bring the native cache back to `n_cached` after a decode that was interrupted half-way."""
+        slot.n_seen = 0
         slot.n_cached = self._cut(slot, slot.n_cached)
 
     def forget_idle(self) -> bool:
@@ -130,7 +167,7 @@ class Slots:
 
     def _cut(self, slot: Slot, length: int) -> int:
         """Shorten a slot's cache; return what is left, which is nothing when the model's past cannot be cut."""
-        if self._cache.cut(slot.index, length):
+        if self._cache.cut(slot.index, slot.position(length)):
             slot.n_shared = min(slot.n_shared, length)
             return length
         self._forget(slot)
@@ -139,10 +176,15 @@ class Slots:
     def _copy(self, source: Slot, target: Slot, length: int) -> int:
         if not length or not self._can_share:
             return 0
-        self._cache.copy(source.index, target.index, length)
+        self._cache.copy(source.index, target.index, source.position(length))
         source.n_shared, target.n_shared = max(source.n_shared, length), length
         return length
 
     def _forget(self, slot: Slot) -> None:
         self._cache.forget(slot.index)
         slot.n_cached = slot.n_shared = 0
+
+
+def _without_half_images(length: int, spans: Sequence[Span]) -> int:
+    """Return where the image begins in which a prefix ends; the prefix's own end when that is text."""
+    return next((span.start for span in spans if span.start < length < span.end), length)

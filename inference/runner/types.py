@@ -82,7 +82,8 @@ class GenerateRequest:
         grammar: GBNF that the answer must follow; excludes `format`.
         top_logprobs: Tell the probability of each token, and of so many likeliest ones; None tells none.
         truncate: Leave out the oldest messages of a prompt that is too long, instead of refusing it.
-        shift: Forget the oldest tokens when the context window is full, instead of ending the answer.
+        shift: Forget the oldest tokens when the context window is full, instead of ending the answer. An answer about
+            images ends all the same.
         asked_by: The scheduler is fair between these keys.
     """
 

@@ -17,11 +17,13 @@ class Ticket:
     Attributes:
         is_cancelled: Set by the reader's thread; whoever works on the request looks at it before each step.
         on_cancel: What else to do at that moment.
+        raw: The bytes that came with the command; emptied once it is prepared.
     """
 
     id: int
     is_cancelled: bool = False
     on_cancel: Callable[[], None] | None = field(default=None, repr=False)
+    raw: bytes = field(default=b"", repr=False)
 
     def cancel(self) -> None:
         self.is_cancelled = True

@@ -12,6 +12,7 @@ from typing import Any
 
 from inference.errors import InferenceError
 from inference.library.models import LibraryModel
+from inference.runner.image_files import check_images
 from inference.runner.types import GenerateRequest, Queued, RunnerEvent, RunnerFinished, TextDelta
 from inference.server.askers import Asker
 from inference.server.bodies import AnswerBody, Unsupported
@@ -32,6 +33,9 @@ Line = dict[str, Any]
 CHARACTERS_PER_TOKEN = 3
 """Fewer than in most texts, so that the guess is rather too large."""
 
+TOKENS_PER_IMAGE = 1024
+"""More than most projectors make of one."""
+
 USUAL_ANSWER = 1024
 """Tokens kept for an answer whose length the request does not limit."""
 
@@ -39,7 +43,6 @@ MAX_LOGGED = 20_000
 """Characters of one request that go into the log, when they may."""
 
 _REFUSALS = {
-    "images": "image input",
     "suffix": "insert",
     "context": "the context of an earlier answer",
 }
@@ -53,6 +56,8 @@ def check_abilities(model: LibraryModel, body: AnswerBody, kind: Kind) -> None:
         raise NotSupported(f'"{body.model}" does not support thinking')
     if body.tools and "tools" not in model.capabilities:
         raise NotSupported(f'"{body.model}" does not support tools')
+    if body.all_images and "vision" not in model.capabilities:
+        raise NotSupported(f'"{body.model}" does not support image input')
     wishes = body.unsupported | _wishes(body)
     for field, what in _REFUSALS.items():
         if field in wishes:
@@ -61,7 +66,6 @@ def check_abilities(model: LibraryModel, body: AnswerBody, kind: Kind) -> None:
 
 def _wishes(body: AnswerBody) -> set[Unsupported]:
     asked: dict[Unsupported, bool] = {
-        "images": any(message.images for message in body.messages or ()),
         "suffix": bool(body.suffix),
     }
     return {name for name, is_asked in asked.items() if is_asked}
@@ -103,6 +107,7 @@ async def answer_events(
     began = time.perf_counter()
     model = await asyncio.to_thread(state.catalog.find, body.model)
     check_abilities(model, body, kind)
+    check_images(body.all_images)
     name = model.name.short
     events = _model_events(state, model, body, asker, began, tells_progress=tells_progress)
     outcome = "left"
@@ -239,6 +244,7 @@ def _wished_context(model: LibraryModel, body: AnswerBody, options: Options) -> 
     """Return a window in which the question and its answer surely fit, guessed from the length of the text."""
     texts = [message.content for message in (*model.baked.messages, *(body.messages or ()))]
     n_characters = sum(map(len, (*texts, body.prompt, body.system or model.baked.system)))
+    n_characters += len(body.all_images) * TOKENS_PER_IMAGE * CHARACTERS_PER_TOKEN
     answer = options.get("num_predict", -1)
     return n_characters // CHARACTERS_PER_TOKEN + (answer if answer > 0 else USUAL_ANSWER)
 
@@ -260,7 +266,8 @@ def _runner_request(model: LibraryModel, body: AnswerBody, options: Options, ask
     )
     if body.raw:
         return replace(request, prompt=body.prompt, raw=True)
-    asked = body.messages if body.messages is not None else [ChatMessage(role="user", content=body.prompt)]
+    question = ChatMessage(role="user", content=body.prompt, images=body.images)
+    asked = body.messages if body.messages is not None else [question]
     has_own_system = bool(asked) and asked[0].role == "system"
     system = body.system or ("" if has_own_system else model.baked.system)
     first = [ChatMessage(role="system", content=system)] if system else []

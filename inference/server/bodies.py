@@ -14,6 +14,7 @@ from inference.runner.types import MOST_LOGPROBS
 from inference.server.durations import parse_duration
 from inference.server.errors import BodyTooLarge
 from inference.server.fields import typed_field
+from inference.server.images import parse_images
 from inference.server.messages import parse_messages, parse_tools
 from inference.types import ChatMessage, ResponseFormat, Think, Tool
 
@@ -23,7 +24,7 @@ LARGE_BODY = 64 * 1024 * 1024
 
 MAX_INPUTS = 4096
 
-Unsupported = Literal["images", "suffix", "context"]
+Unsupported = Literal["suffix", "context"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +33,7 @@ class AnswerBody:
 
     Attributes:
         messages: None for `/api/generate`.
+        images: Those of `/api/generate`; a chat's are in its messages.
         keep_alive_s: None when not given.
         template: A Go template for this answer alone.
         must_call_tool, top_logprobs, truncate, shift: As in `GenerateRequest`.
@@ -41,6 +43,7 @@ class AnswerBody:
     model: str
     messages: Sequence[ChatMessage] | None = None
     prompt: str = ""
+    images: Sequence[bytes] = ()
     system: str = ""
     raw: bool = False
     stream: bool = True
@@ -60,7 +63,11 @@ class AnswerBody:
     @property
     def is_empty(self) -> bool:
         """True when nothing is asked: the model is only to be loaded or unloaded."""
-        return not self.messages if self.messages is not None else not self.prompt
+        return not self.messages if self.messages is not None else not (self.prompt or self.images)
+
+    @property
+    def all_images(self) -> list[bytes]:
+        return [*self.images, *(image for message in self.messages or () for image in message.images)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,8 +117,6 @@ def read_bytes(request: HttpRequest, limit_bytes: int) -> bytes:
 
 
 def parse_chat(body: Mapping[str, Any]) -> AnswerBody:
-    raw_messages = typed_field(body, "messages", list, [])
-    has_images = any(isinstance(message, dict) and message.get("images") for message in raw_messages)
     return AnswerBody(
         model=parse_model(body),
         messages=parse_messages(body),
@@ -124,7 +129,6 @@ def parse_chat(body: Mapping[str, Any]) -> AnswerBody:
         top_logprobs=_top_logprobs(body),
         truncate=typed_field(body, "truncate", bool, False),
         shift=typed_field(body, "shift", bool, False),
-        unsupported=frozenset({"images"} if has_images else ()),
     )
 
 
@@ -132,6 +136,7 @@ def parse_generate(body: Mapping[str, Any]) -> AnswerBody:
     parsed = AnswerBody(
         model=parse_model(body),
         prompt=typed_field(body, "prompt", str, ""),
+        images=parse_images(body),
         system=typed_field(body, "system", str, ""),
         template=typed_field(body, "template", str, ""),
         raw=typed_field(body, "raw", bool, False),
@@ -143,10 +148,12 @@ def parse_generate(body: Mapping[str, Any]) -> AnswerBody:
         top_logprobs=_top_logprobs(body),
         truncate=typed_field(body, "truncate", bool, False),
         shift=typed_field(body, "shift", bool, False),
-        unsupported=_unsupported(body, ("images", "suffix", "context")),
+        unsupported=_unsupported(body, ("suffix", "context")),
     )
     if parsed.raw and (parsed.system or parsed.template or "context" in parsed.unsupported):
         raise InvalidRequest("raw mode does not support template, system, or context")
+    if parsed.raw and parsed.images:
+        raise InvalidRequest("raw mode does not support images")
     return parsed
 
 

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from inference.errors import InvalidRequest
 from inference.server.fields import objects, typed_field
+from inference.server.images import parse_images
 from inference.types import ChatMessage, Role, Tool, ToolCall
 
 MAX_MESSAGES = 20_000
@@ -42,6 +43,7 @@ def _message(value: Any) -> ChatMessage:
         role=cast(Role, role),
         content=content or "",
         thinking=typed_field(value, "thinking", str, ""),
+        images=parse_images(value),
         tool_calls=tuple(map(_tool_call, objects(value, "tool_calls", at_most=MAX_CALLS))),
         # Older clients write `name`.
         tool_name=typed_field(value, "tool_name", str, "") or typed_field(value, "name", str, ""),

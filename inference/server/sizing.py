@@ -83,6 +83,7 @@ class Sizing:
             n_slots=n_slots,
             embedding=model.is_embedding,
             adapters=model.adapters,
+            projector=model.projector,
             kv_type=self.kv_type if model.can_chat else "f16",
             flash_attention=self.flash_attention,
             template=model.chat_template,

@@ -101,7 +101,7 @@ def details(model: LibraryModel) -> Details:
         "parent_model": model.baked.parent,
         "format": "gguf" if model.kind == "llama" else "onnx",
         "family": model.family,
-        "families": [model.family],
+        "families": [model.family, "clip"] if model.projector is not None else [model.family],
         "parameter_size": model.parameter_size,
         "quantization_level": model.quantization,
     }

@@ -56,11 +56,22 @@ SLOW = Shape(layers=64, hidden=128, context=32768)
 
 
 def build_tiny(
-    path: Path, *, seed: int = 1, chat_template: str | None = CHATML, pooling: gguf.PoolingType | None = None
+    path: Path,
+    *,
+    seed: int = 1,
+    chat_template: str | None = CHATML,
+    pooling: gguf.PoolingType | None = None,
+    architecture: str = "qwen2",
 ) -> Path:
-    """Write a chat model that answers with noise; with `pooling` it is an embedding model of the same family."""
+    """Write a chat model that answers with noise; with `pooling` it is an embedding model of the same family.
+
+    Args:
+        architecture: `qwen2vl` has the same tensors, and positions in three directions.
+    """
     rng = np.random.default_rng(seed)
-    writer = _writer(path, "tiny", TINY, chat_template)
+    writer = _writer(path, "tiny", TINY, chat_template, architecture)
+    if architecture == "qwen2vl":
+        writer.add_rope_dimension_sections([2, 3, 3, 0])
     if pooling is not None:
         writer.add_pooling_type(pooling)
     words = _add_vocabulary(writer, ())
@@ -266,9 +277,11 @@ def _byte_alphabet() -> tuple[str, ...]:
 BYTE_ALPHABET = _byte_alphabet()
 
 
-def _writer(path: Path, name: str, shape: Shape, chat_template: str | None) -> gguf.GGUFWriter:
+def _writer(
+    path: Path, name: str, shape: Shape, chat_template: str | None, architecture: str = "qwen2"
+) -> gguf.GGUFWriter:
     path.parent.mkdir(parents=True, exist_ok=True)
-    writer = gguf.GGUFWriter(path, "qwen2")
+    writer = gguf.GGUFWriter(path, architecture)
     writer.add_name(name)
     writer.add_context_length(shape.context)
     writer.add_embedding_length(shape.hidden)

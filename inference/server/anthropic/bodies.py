@@ -13,8 +13,9 @@ from inference.errors import InvalidRequest
 from inference.server.bodies import AnswerBody, parse_model
 from inference.server.errors import NotSupported
 from inference.server.fields import objects, typed_field
+from inference.server.images import base64_bytes
 from inference.server.messages import MAX_MESSAGES, MAX_TOOLS, shallow
-from inference.server.openai.messages import MAX_PARTS, base64_bytes
+from inference.server.openai.messages import MAX_PARTS
 from inference.server.openai.sampling import parse_format
 from inference.server.openai.tools import choose
 from inference.types import ChatMessage, Think, Tool, ToolCall

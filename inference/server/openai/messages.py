@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,6 +10,7 @@ import orjson
 from inference.errors import InvalidRequest
 from inference.server.errors import NotSupported
 from inference.server.fields import objects, typed_field
+from inference.server.images import data_url
 from inference.server.messages import MAX_CALLS, MAX_MESSAGES, shallow
 from inference.types import ChatMessage, Role, ToolCall
 
@@ -84,23 +83,6 @@ def _image(given: object) -> bytes:
     if not isinstance(url, str):
         raise InvalidRequest("an image needs an image_url")
     return data_url(url)
-
-
-def data_url(url: str) -> bytes:
-    """Return the bytes in a `data:` URL. Other URLs are refused: this server fetches nothing for its clients."""
-    head, comma, data = url.partition(",")
-    if not head.startswith("data:"):
-        raise NotSupported("an image must come as a data: URL; this server does not fetch addresses")
-    if not comma or not head.endswith(";base64"):
-        raise InvalidRequest("an image must be encoded as data:image/...;base64,...")
-    return base64_bytes(data)
-
-
-def base64_bytes(data: str) -> bytes:
-    try:
-        return base64.b64decode(data, validate=True)
-    except (binascii.Error, ValueError):
-        raise InvalidRequest("an image is not valid base64") from None
 
 
 def _tool_call(entry: Mapping[str, Any]) -> ToolCall:

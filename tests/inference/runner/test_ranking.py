@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from inference.errors import InvalidRequest
+from inference.runner.literals import VocabularyMarks
 from inference.runner.ranking import PairTokenizer
-from inference.runner.templates import VocabularyMarks
 
 BOS, EOS, SEP, MARK = 1, 2, 3, 4
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from inference.runner.slots import Slot, Slots, Tokens
+from inference.runner.slots import Slot, Slots, Span, Tokens
 
 
 class RecordingCache:
@@ -13,10 +13,12 @@ class RecordingCache:
         self.can_cut = can_cut
         self.can_shift = can_shift
         self.shifts: list[tuple[int, int, int]] = []
+        self.cuts: list[tuple[int, int]] = []
         self.copies: list[tuple[int, int, int]] = []
         self.forgotten: list[int] = []
 
     def cut(self, sequence: int, length: int) -> bool:
+        self.cuts.append((sequence, length))
         return self.can_cut
 
     def forget(self, sequence: int) -> None:
@@ -156,3 +158,50 @@ def test_cells_that_another_slot_shares_are_not_moved_but_decoded_again(cache: R
     assert (first.n_cached, first.n_tokens) == (2, 6)
     assert (second.n_cached, second.n_tokens) == (2, 2)
     assert cache.shifts == [(second.index, 1, 8)]
+
+
+IMAGE = Span(start=4, n_rows=6, n_positions=2)
+
+
+def test_rows_after_an_image_lie_closer_than_there_are_rows(slots: Slots) -> None:
+    slot = slots.take(prompt("ask:IMAGE!what"), [IMAGE])
+
+    assert [slot.position(index) for index in (0, 4, 10, 13)] == [0, 4, 6, 9]
+
+
+def test_the_rows_of_an_image_are_no_text(slots: Slots) -> None:
+    slot = slots.take(prompt("ask:IMAGE!what"), [IMAGE])
+
+    counts = []
+    for n_cached in (0, 3, 4, 10, 12):
+        slot.n_cached = n_cached
+        counts.append(slot.n_text_rows)
+
+    assert counts == [4, 1, 0, 4, 2]
+
+
+def test_of_an_image_all_rows_are_reused_or_none(slots: Slots, cache: RecordingCache) -> None:
+    image = Span(start=12, n_rows=6, n_positions=2)
+    slot = slots.take(prompt("ask somebodyIMAGE!what"), [image])
+    slot.n_cached = 22
+    slots.give_back(slot)
+    cache.cuts.clear()
+
+    half = slots.take(prompt("ask somebodyIMAgE!what"), [image])
+    assert (half, half.n_cached) == (slot, 12)
+    half.n_cached = 22
+    slots.give_back(half)
+    whole = slots.take(prompt("ask somebodyIMAgE!why?"), [image])
+
+    assert (whole, whole.n_cached) == (slot, 20)
+    assert cache.cuts == [(slot.index, 12), (slot.index, 16)]
+
+
+def test_an_interrupted_image_begins_anew(slots: Slots, cache: RecordingCache) -> None:
+    slot = slots.take(prompt("ask:IMAGE!what"), [IMAGE])
+    slot.n_cached, slot.n_seen = 4, 3
+
+    slots.roll_back(slot)
+
+    assert (slot.n_cached, slot.n_seen) == (4, 0)
+    assert cache.cuts[-1] == (slot.index, 4)
