@@ -3,7 +3,8 @@
 InferenceError
 ├── ModelNotFound          no connection offers that model
 ├── ModelLoadFailed        the model file is broken, or does not fit
-│   └── BadModelFile       the header reader refused the file
+│   ├── BadModelFile       the header reader refused the file
+│   └── OutOfMemory        its memory could not be had, as far as can be told
 ├── InvalidRequest         the request is wrong: an option out of range, a prompt too long
 ├── QueueFull              more requests wait than the queue holds
 ├── RunnerDied             the process that held the model ended during the request
@@ -47,6 +48,10 @@ class ModelLoadFailed(InferenceError):
 
 class BadModelFile(ModelLoadFailed):
     """The file is not a GGUF, is truncated, or its header contradicts its size."""
+
+
+class OutOfMemory(ModelLoadFailed):
+    """Native code got no memory, or the kernel had none left and took the process away."""
 
 
 class InvalidRequest(InferenceError):

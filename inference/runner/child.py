@@ -13,11 +13,12 @@ import threading
 from collections.abc import Callable
 from typing import NoReturn
 
-from inference.errors import BadModelFile, InvalidRequest, ModelLoadFailed
+from inference.errors import BadModelFile, InvalidRequest, ModelLoadFailed, OutOfMemory
 from inference.runner.protocol import (
     Command,
     FrameDecoder,
     LoadFailedReply,
+    LoadFailure,
     ReadyReply,
     StepReply,
     WireError,
@@ -70,8 +71,7 @@ class Child:
         try:
             return load(spec)
         except ModelLoadFailed as exc:
-            is_bad_file = isinstance(exc, BadModelFile)
-            self._send(encode_frame(LoadFailedReply(type="load_failed", is_bad_file=is_bad_file, detail=exc.detail)))
+            self._send(encode_frame(LoadFailedReply(type="load_failed", cause=_cause(exc), detail=exc.detail)))
             os._exit(EXIT_LOAD_FAILED)
 
     def _read(self) -> None:
@@ -152,3 +152,9 @@ def load_worker(spec: WireSpec) -> Worker:
     from inference.runner.llama_workers import load_llama
 
     return load_llama(spec)
+
+
+def _cause(failure: ModelLoadFailed) -> LoadFailure:
+    if isinstance(failure, BadModelFile):
+        return "file"
+    return "memory" if isinstance(failure, OutOfMemory) else "other"

@@ -22,6 +22,7 @@ from inference.errors import (
     InferenceError,
     InvalidRequest,
     ModelLoadFailed,
+    OutOfMemory,
     QueueFull,
     RunnerDied,
 )
@@ -38,6 +39,7 @@ from inference.runner.protocol import (
     FrameDecoder,
     GenerateCommand,
     LoadCommand,
+    LoadFailure,
     RankCommand,
     Reply,
     WireError,
@@ -237,17 +239,16 @@ class RunnerHandle:
             data = await _read(reader)
             if not data:
                 await self._exited(STOP_GRACE_S)
-                is_illegal = self._process.returncode == -signal.SIGILL
-                error = _IllegalInstruction if is_illegal else ModelLoadFailed
-                raise error(self.spec.model, f"its process ended {_ending(self._process.returncode)}")
+                error = _LOAD_ENDINGS.get(self._process.returncode or 0, ModelLoadFailed)
+                cause = ", as when memory runs out" if error is OutOfMemory else ""
+                raise error(self.spec.model, f"its process ended {_ending(self._process.returncode)}{cause}")
             for frame in decoder.feed(data):
                 self._loaded(frame.reply())
         self._listener = asyncio.create_task(self._listen(reader, decoder), name=f"runner {self.spec.model}")
 
     def _loaded(self, reply: Reply) -> None:
         if reply["type"] == "load_failed":
-            error = BadModelFile if reply["is_bad_file"] else ModelLoadFailed
-            raise error(self.spec.model, reply["detail"])
+            raise _LOAD_FAILURES[reply["cause"]](self.spec.model, reply["detail"])
         if reply["type"] == "ready":
             self._facts = RunnerFacts(**reply["facts"])
 
@@ -314,6 +315,18 @@ class RunnerHandle:
 
 class _IllegalInstruction(ModelLoadFailed):
     """The process ended because the processor does not know what it was told to do."""
+
+
+_LOAD_FAILURES: dict[LoadFailure, type[ModelLoadFailed]] = {
+    "file": BadModelFile,
+    "memory": OutOfMemory,
+    "other": ModelLoadFailed,
+}
+_LOAD_ENDINGS: dict[int, type[ModelLoadFailed]] = {
+    -signal.SIGILL: _IllegalInstruction,
+    -signal.SIGABRT: OutOfMemory,  # ggml, when it gets none.
+    -signal.SIGKILL: OutOfMemory,  # The kernel, when it has none left.
+}
 
 
 class _Mailbox:

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from llama_cpp import llama_cpp
 
-from inference.errors import ModelLoadFailed
+from inference.errors import ModelLoadFailed, OutOfMemory
 from inference.library.gguf_format import PoolingName
 from inference.runner.grammar import Vocabulary
 from inference.runner.literals import VocabularyMarks
@@ -67,6 +67,13 @@ class NativeLog:
     def last_words(self) -> str:
         return "; ".join(list(self.lines)[-3:])
 
+    def failure(self, model: str, otherwise: str) -> ModelLoadFailed:
+        """Return the error for a NULL of llama.cpp's, which tells nothing but in its log."""
+        words = self.last_words()
+        if "failed to allocate" in words or "unable to allocate" in words:
+            return OutOfMemory(model, f"there is not enough memory ({self.lines[-1]})")
+        return ModelLoadFailed(model, words or otherwise)
+
 
 class Model:
     """Weights and vocabulary of one GGUF file. Its vocabulary may be used by several threads."""
@@ -95,7 +102,7 @@ class Model:
             params.main_gpu = main_gpu
         pointer = llama_cpp.llama_model_load_from_file(str(path).encode(), params)
         if not pointer:
-            raise ModelLoadFailed(name, log.last_words() or "llama.cpp could not load the file")
+            raise log.failure(name, "llama.cpp could not load the file")
         self.pointer = pointer
         self._vocab = llama_cpp.llama_model_get_vocab(pointer)
         self.n_vocab: int = llama_cpp.llama_vocab_n_tokens(self._vocab)
@@ -272,7 +279,7 @@ class Context:
             params.n_outputs_max = shape.n_sequences
         pointer = llama_cpp.llama_init_from_model(model.pointer, params)
         if not pointer:
-            raise ModelLoadFailed(model.name, log.last_words() or "there is not enough memory for its context window")
+            raise log.failure(model.name, "llama.cpp could not make its context")
         self.pointer = pointer
         if adapters is not None:
             adapters.apply(pointer)

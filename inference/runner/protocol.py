@@ -138,9 +138,12 @@ class ReadyReply(TypedDict):
     facts: WireFacts
 
 
+LoadFailure = Literal["file", "memory", "other"]
+
+
 class LoadFailedReply(TypedDict):
     type: Literal["load_failed"]
-    is_bad_file: bool
+    cause: LoadFailure
     detail: str
 
 

@@ -65,9 +65,25 @@ def too_large(model: LibraryModel, spec: RunnerSpec, free_bytes: int) -> ModelLo
     return ModelLoadFailed(
         model.name.short,
         f"model requires more system memory ({human_bytes(needs.total)}) than is available "
-        f"({human_bytes(max(0, free_bytes))}): {human_bytes(needs.weights)} for the weights, "
+        f"({human_bytes(max(0, free_bytes))}): {_parts(needs, spec)}; {_advice(model, spec, free_bytes)}",
+    )
+
+
+def ran_out(model: LibraryModel, spec: RunnerSpec, detail: str) -> ModelLoadFailed:
+    """Return the error that tells what a model was to take for which the memory did not last after all."""
+    needs = _setting(model, spec).needs
+    return ModelLoadFailed(
+        model.name.short,
+        f"{detail}; {human_bytes(needs.total)} were expected: {_parts(needs, spec)}. "
+        "A smaller context window takes less",
+    )
+
+
+def _parts(needs: Forecast, spec: RunnerSpec) -> str:
+    return (
+        f"{human_bytes(needs.weights)} for the weights, "
         f"{human_bytes(needs.cache)} for a context window of {_in_words(spec.n_ctx, spec.n_slots)}, "
-        f"{human_bytes(needs.work)} to work with; {_advice(model, spec, free_bytes)}",
+        f"{human_bytes(needs.work)} to work with"
     )
 
 

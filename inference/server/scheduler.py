@@ -14,12 +14,12 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from inference.errors import GenerationStopped, InferenceError, ModelLoadFailed, QueueFull
+from inference.errors import GenerationStopped, InferenceError, ModelLoadFailed, OutOfMemory, QueueFull
 from inference.library.models import LibraryModel
 from inference.runner.types import KvType, RunnerSpec
 from inference.server.durations import FOREVER
 from inference.server.fairness import AnswerTimes, Turns
-from inference.server.fitting import too_large
+from inference.server.fitting import ran_out, too_large
 from inference.server.loading import AS_IT_IS, Loading
 from inference.server.seats import Runner, Seat, StartRunner
 from inference.server.sizing import Sizing, Window
@@ -53,6 +53,8 @@ class _Backoff:
     until: float
     error: InferenceError
     digest: str
+    n_tokens: int
+    """What the cache was to hold, in all slots."""
 
 
 class Ticket:
@@ -334,9 +336,9 @@ class Scheduler:
         ticket.grant(seat, runner)
 
     def _try_to_load(self, ticket: Ticket, doomed: set[str]) -> None:
-        failure = self._backoffs.get(ticket.model.name.key)
-        if failure is not None and failure.digest == ticket.model.digest and self.clock() < failure.until:
-            self._refuse(ticket, failure.error)
+        failure = self._failure_of(ticket)
+        if failure is not None:
+            self._refuse(ticket, failure)
             return
         if self._must_replace(ticket):
             self._make_room(doomed)
@@ -350,6 +352,14 @@ class Scheduler:
                 self._refuse(ticket, too_large(ticket.model, spec, free))
             return
         self._load(ticket, spec, needs)
+
+    def _failure_of(self, ticket: Ticket) -> InferenceError | None:
+        """Return why the model could not be loaded a moment ago, unless this request takes less memory."""
+        before = self._backoffs.get(ticket.model.name.key)
+        if before is None or before.digest != ticket.model.digest or before.until <= self.clock():
+            return None
+        spec, _needs = self.sizing.plan(ticket.model, ticket.window, self._free_bytes())
+        return before.error if spec.n_ctx * spec.n_slots >= before.n_tokens else None
 
     def _must_replace(self, ticket: Ticket) -> bool:
         if ticket.model.kind == "onnx":  # Small, and needed between the messages of every chat over documents.
@@ -411,6 +421,9 @@ class Scheduler:
         began = self.clock()
         try:
             runner = await self._start(seat.spec, timeout_s=self._limits.load_timeout_s)
+        except OutOfMemory as exc:
+            self._seats.pop(seat.key, None)
+            self._load_failed(seat, ran_out(seat.model, seat.spec, exc.detail))
         except InferenceError as exc:
             self._seats.pop(seat.key, None)
             self._load_failed(seat, exc)
@@ -434,14 +447,16 @@ class Scheduler:
             self._dispatch()
 
     def _load_failed(self, seat: Seat, error: InferenceError) -> None:
-        """Tell everybody who waits for that model, and do not try again for a while."""
+        """Tell everybody whose request would fail alike, and do not try again for a while."""
         before = self._backoffs.get(seat.key)
         n_failures = before.n_failures + 1 if before is not None and before.digest == seat.model.digest else 1
         wait_s = min(LONGEST_BACKOFF_S, FIRST_BACKOFF_S * 2 ** (n_failures - 1))
-        self._backoffs[seat.key] = _Backoff(n_failures, self.clock() + wait_s, error, seat.model.digest)
+        n_tokens = seat.spec.n_ctx * seat.spec.n_slots
+        self._backoffs[seat.key] = _Backoff(n_failures, self.clock() + wait_s, error, seat.model.digest, n_tokens)
         logger.warning("cannot load %s: %s", seat.spec.model, getattr(error, "detail", type(error).__name__))
         for ticket in [ticket for ticket in self._waiting if ticket.model.name.key == seat.key]:
-            self._refuse(ticket, error)
+            if self._failure_of(ticket) is not None:
+                self._refuse(ticket, error)
 
     def _stop(self, seat: Seat) -> None:
         if seat.runner is not None and seat.state != "stopping":

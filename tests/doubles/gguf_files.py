@@ -52,6 +52,7 @@ class Shape:
 
 TINY = Shape(layers=2, hidden=64, heads_kv=2, feed_forward=128)
 ENDLESS = Shape(context=131072)
+ROOMY = Shape(context=131072, heads_kv=4)
 SLOW = Shape(layers=64, hidden=128, context=32768)
 
 
@@ -142,6 +143,24 @@ def build_scripted(
 def build_endless(path: Path) -> Path:
     """Write a model that counts `1 2 3 … 300 1 2 3 …` until it is stopped."""
     return build_scripted(path, COUNTING + " ", endless=True)
+
+
+def build_roomy(path: Path) -> Path:
+    """Write a model that counts like `build_endless`, with 134 MB of keys and values in its whole context window."""
+    return build_scripted(path, COUNTING + " ", endless=True, shape=ROOMY)
+
+
+def build_vast(path: Path) -> Path:
+    """Write a chat model whose whole context window fits into no machine: a terabyte of keys and values.
+
+    No process gets to load it: its tensors do not match its header.
+    """
+    writer = _writer(path, "vast", Shape(layers=64, hidden=64, context=1_048_576), CHATML)
+    writer.add_key_length(4096)
+    writer.add_value_length(4096)
+    words = _add_vocabulary(writer, ())
+    writer.add_tensor("token_embd.weight", _noise(np.random.default_rng(1), len(words), 64))
+    return _finish(writer, path)
 
 
 def build_slow(path: Path) -> Path:

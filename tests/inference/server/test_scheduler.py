@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import replace
 
 import pytest
 
-from inference.errors import GenerationStopped, ModelLoadFailed, QueueFull
+from inference.errors import GenerationStopped, ModelLoadFailed, OutOfMemory, QueueFull
 from inference.library.models import LibraryModel
 from inference.server.durations import FOREVER
 from inference.server.scheduler import FIRST_BACKOFF_S, Limits, Scheduler, Ticket
@@ -447,6 +448,39 @@ async def test_a_failed_load_is_not_tried_again_at_once_but_later(
     clock.seconds += FIRST_BACKOFF_S
     await granted(scheduler, make_model())
 
+    assert starter.n_starts == 2
+
+
+async def test_a_crash_tells_what_the_model_was_to_take(make_scheduler: MakeScheduler, starter: FakeStarter) -> None:
+    scheduler = make_scheduler(ONE_SLOT)
+    starter.errors = [OutOfMemory("tiny", "its process ended by signal SIGABRT, as when memory runs out")]
+
+    with pytest.raises(ModelLoadFailed) as raised:
+        await scheduler.take_ticket(make_model(), n_ctx=8192).runner()
+
+    assert re.fullmatch(
+        r"its process ended by signal SIGABRT, as when memory runs out; [\d.]+ GB were expected: [\d.]+ GB for the "
+        r"weights, [\d.]+ .B for a context window of 8192 tokens in 1 slot, \d+ MB to work with. "
+        r"A smaller context window takes less",
+        raised.value.detail,
+    )
+
+
+async def test_after_a_failed_load_one_that_takes_less_is_tried_at_once(
+    make_scheduler: MakeScheduler, starter: FakeStarter
+) -> None:
+    scheduler = make_scheduler(ONE_SLOT)
+    starter.errors = [OutOfMemory("tiny", "its process ended by signal SIGKILL")]
+    starter.gate.clear()
+    large, small, again = (scheduler.take_ticket(make_model(), n_ctx=n_ctx) for n_ctx in (16384, 4096, 16384))
+    starter.gate.set()
+
+    for ticket in (large, again):
+        with pytest.raises(ModelLoadFailed):
+            await ticket.runner()
+    await small.runner()
+
+    assert starter.of("tiny").spec.n_ctx == 4096
     assert starter.n_starts == 2
 
 
