@@ -43,6 +43,7 @@ from webui.chats.registry import Registry
 from webui.chats.services import generations
 from webui.chats.services.generations import Ending, EndState, Task
 from webui.chats.views.fragments import render_answer, render_message
+from webui.ui.moments import duration_in_words
 
 logger = logging.getLogger(__name__)
 
@@ -199,7 +200,7 @@ def _say_waiting(answer: LiveAnswer, progress: Progress) -> None:
     if progress.state == "loading":
         _say(answer, _loading_text, answer.task.model, progress.waited_s)
     else:
-        _say(answer, _queue_text, progress.queue_position or 0)
+        _say(answer, _queue_text, progress.queue_position or 0, progress.expected_s)
 
 
 def _say_thinking(answer: LiveAnswer, seconds: float) -> None:
@@ -224,12 +225,22 @@ def _loading_text(model: str, seconds: float) -> str:
     return _("Loading %(model)s, %(seconds).0f s") % {"model": model, "seconds": seconds}
 
 
-def _queue_text(position: int) -> str:
-    if not position:
-        return _("Waiting: yours is the next question")
-    return ngettext(
-        "Waiting: %(n)s question is before yours", "Waiting: %(n)s questions are before yours", position
-    ) % {"n": position}
+def _queue_text(position: int, expected_s: float | None) -> str:
+    if position:
+        words = ngettext(
+            "Waiting: %(n)s question is before yours", "Waiting: %(n)s questions are before yours", position
+        )
+        words %= {"n": position}
+    else:
+        words = _("Waiting: yours is the next question")
+    if expected_s is None:
+        return words
+    return _("%(waiting)s, about %(time)s") % {"waiting": words, "time": duration_in_words(_calm(expected_s))}
+
+
+def _calm(seconds: float) -> float:
+    """An estimate in steps, so that it does not change with every look at it."""
+    return max(1, round(seconds)) if seconds < 10 else 5 * round(seconds / 5)
 
 
 def _thinking_text(seconds: float) -> str:
