@@ -22,6 +22,8 @@ _STRINGS = re.compile(r"'[^'\n]*'|\"[^\"\n]*\"")
 _SWITCH = re.compile(r"(?<![\w.])(enable_thinking|thinking_budget|reasoning_effort|thinking|reasoning)(?!\w)")
 _TOOL_ROLE = re.compile(r"['\"](tool|ipython|tool_response)['\"]")
 _NULL_CONTENT = re.compile(r"content['\"]?\]?\s+is\s+(not\s+)?none", re.IGNORECASE)
+_PARTS = re.compile(r"\bfor\s+\w+\s+in\s+\w+(\.content|\[['\"]content['\"]\])")
+_TELLS_TEXT = re.compile(r"\bis\s+(not\s+)?(string|iterable|sequence|mapping)\b")
 _SHORT_IDS = re.compile(r"length\s*[!=]=\s*9")
 
 
@@ -34,6 +36,7 @@ class Habits:
         thinking_keys: Where it looks for what an answer's author thought.
         splits_content: It cuts the thinking out of the content.
         has_switch: It knows a variable that turns thinking off.
+        wants_parts: It takes a content for a list of parts, and would drop a text.
         takes_null: It looks for a missing content in messages with calls.
     """
 
@@ -43,6 +46,7 @@ class Habits:
     has_switch: bool
     shows_calls: bool
     knows_tool_role: bool
+    wants_parts: bool
     takes_null: bool
     wants_short_ids: bool
 
@@ -59,6 +63,7 @@ def habits_of(template: str) -> Habits:
         shows_calls="tool_calls" in code,
         # Templates that show calls and do not name the role of their results write whatever role a message has.
         knows_tool_role="tool_calls" in code or _TOOL_ROLE.search(code) is not None,
+        wants_parts=_PARTS.search(code) is not None and _TELLS_TEXT.search(code) is None,
         takes_null=_NULL_CONTENT.search(code) is not None,
         wants_short_ids=_SHORT_IDS.search(code) is not None,
     )
@@ -98,6 +103,8 @@ def _jinja_message(message: ChatMessage, habits: Habits) -> dict[str, object]:
             value["content"] = None
     if message.role == "tool":
         value |= {"name": message.tool_name, "tool_call_id": message.tool_call_id}
+    if habits.wants_parts and value["content"] is not None:
+        value["content"] = [{"type": "text", "text": value["content"]}]
     return value
 
 

@@ -338,3 +338,30 @@ def test_a_template_s_knowledge_of_tools_is_seen_in_its_code(source: str, is_kno
 )
 def test_a_template_s_thinking_is_seen_in_its_tags(source: str, thinks: bool) -> None:
     assert knows_thinking(source) is thinks
+
+
+PARTS = (
+    "{% for message in messages %}{{ message['role'] }}:"
+    "{% for part in message['content'] %}{% if part['type'] == 'text' %}{{ part['text'] }}{% endif %}{% endfor %};"
+    "{% endfor %}"
+)
+
+
+@pytest.mark.parametrize(
+    ("source", "wants_parts"),
+    [
+        (PARTS, True),
+        ("{% for item in message.content %}{{ item.text }}{% endfor %}", True),
+        ("{% if message.content is string %}{{ message.content }}{% else %}" + PARTS + "{% endif %}", False),
+        ("{{ 'a' in message.content }}", False),
+        (CHATML, False),
+    ],
+)
+def test_a_template_that_takes_content_in_parts_is_known(source: str, wants_parts: bool) -> None:
+    assert habits_of(source).wants_parts == wants_parts
+
+
+def test_a_template_that_takes_content_in_parts_gets_it_so(process: TemplateProcess) -> None:
+    assert rendered(process, PARTS, [QUESTION, ChatMessage(role="assistant", content=""), QUESTION]) == (
+        "user:1 + 2?;assistant:;user:1 + 2?;"
+    )
