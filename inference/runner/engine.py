@@ -59,7 +59,7 @@ class Request:
         images: In the order of the prompt, whose last row is none.
         stop: Stop strings beside those of the options.
         constraint: What the answer is held to.
-        top_logprobs, shift: As in `GenerateRequest`.
+        top_logprobs, shift, wants_context: As in `GenerateRequest`.
         dropped_messages: How many messages the prompt leaves out.
         counts_as_person_at: Idle work that came before this waits no longer than others; None for a person's request.
         arrived_at: By the engine's clock.
@@ -75,6 +75,7 @@ class Request:
     constraint: Constraint | None = None
     top_logprobs: int | None = None
     shift: bool = False
+    wants_context: bool = False
     dropped_messages: int = 0
     counts_as_person_at: float | None = None
     arrived_at: float = field(default_factory=time.perf_counter)
@@ -162,7 +163,7 @@ class Running:
         event = WireEvent(id=self.request.id)
         if is_end:
             self._add_text(event, self._assembler.finish(), is_last=True)
-            event["finish"] = self._finish("stop")
+            event["finish"] = self._finish("stop", token)
             return event
         text = self._assembler.feed(piece)
         if probability is not None:
@@ -173,7 +174,7 @@ class Running:
             self.slot.append(token)
             return event
         self._add_text(event, text + self._assembler.finish(), is_last=True)
-        event["finish"] = self._finish(reason)
+        event["finish"] = self._finish(reason, token)
         return event
 
     def _reason_to_end(self) -> Literal["stop", "length"] | None:
@@ -200,7 +201,8 @@ class Running:
                 WireToolCall(name=call.name, arguments=call.arguments, id=call.id) for call in delta.tool_calls
             ]
 
-    def _finish(self, reason: Literal["stop", "length"]) -> WireFinish:
+    def _finish(self, reason: Literal["stop", "length"], last_token: int) -> WireFinish:
+        seen = self.slot.tokens[: self.slot.n_tokens].tolist() if self.request.wants_context else []
         return WireFinish(
             reason=reason,
             prompt_tokens=len(self.request.prompt),
@@ -210,6 +212,7 @@ class Running:
             cached_tokens=self.n_reused,
             dropped_messages=self.request.dropped_messages,
             shifted_tokens=self.n_shifted,
+            context=[*seen, last_token] if seen else [],
             queued_s=self._timing.queued_s,
             token_s_p50=self._timing.gap_s(50),
             token_s_p95=self._timing.gap_s(95),

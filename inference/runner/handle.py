@@ -451,6 +451,8 @@ def _generate_command(number: int, request: GenerateRequest) -> GenerateCommand:
         prompt=request.prompt,
         raw=request.raw,
         suffix=request.suffix,
+        context=list(request.context),
+        wants_context=request.wants_context,
         options=request.options,
         think=request.think,
         tools=[

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -106,7 +107,6 @@ class ChatWorker:
         if command["op"] != "generate":
             raise unsupported(command)
         options = checked_options(command["options"])
-        is_chat = command["messages"] is not None or not command["raw"]
         messages = self._shown(messages_of(command, ticket.raw))
         rendered, n_dropped = self._fitting(command, messages, options)
         prompt = np.array(rendered.tokens, np.int32)
@@ -116,10 +116,11 @@ class ChatWorker:
             prompt=prompt,
             images=images,
             options=options,
-            stop=self._template.stop if is_chat else (),
+            stop=() if rendered.answer.is_raw else self._template.stop,
             constraint=self._constraint(command, rendered),
             answer=rendered.answer,
             shift=command["shift"] and not images,
+            wants_context=command["wants_context"] and not images,
             dropped_messages=n_dropped,
             top_logprobs=_checked_top(command["top_logprobs"]),
             counts_as_person_at=time.perf_counter() + IDLE_PATIENCE_S if command["priority"] == "idle" else None,
@@ -154,10 +155,33 @@ class ChatWorker:
         raise InvalidRequest(f"the prompt has {n_tokens:,} tokens, but the context window holds {n_ctx:,}")
 
     def _rendered(self, command: GenerateCommand, messages: Sequence[ChatMessage]) -> Rendered:
+        if command["suffix"]:
+            tokens = self._gap(command["prompt"] or "", command["suffix"])
+            return Rendered(tokens=tokens, answer=AnswerShape(is_raw=True))
         if command["messages"] is None and command["raw"]:
             tokens = self._template.raw_tokens(command["prompt"] or "")
             return Rendered(tokens=tokens, answer=AnswerShape(is_raw=True))
-        return self._template.tokens(messages, think=command["think"], tools=tools_of(command), own=command["template"])
+        rendered = self._template.tokens(
+            messages, think=command["think"], tools=tools_of(command), own=command["template"]
+        )
+        return replace(rendered, tokens=self._continued(command["context"], rendered.tokens))
+
+    def _gap(self, before: str, after: str) -> list[int]:
+        """Return the prompt that asks for what stands between two texts. Raises InvalidRequest."""
+        prefix, suffix, middle = self._model.fill_in
+        if min(self._model.fill_in) < 0:
+            raise InvalidRequest(f'"{self._model.name}" does not support insert')
+        texts = [self._model.tokenize(text, parse_special=False) for text in (before, after)]
+        start = [self._model.bos] if self._model.adds_bos else []
+        return [*start, prefix, *texts[0], suffix, *texts[1], middle]
+
+    def _continued(self, context: Sequence[int], tokens: list[int]) -> list[int]:
+        """Put the tokens of an earlier answer before a prompt. Raises InvalidRequest when they are not the model's."""
+        if not context:
+            return tokens
+        if not all(0 <= token < self._model.n_vocab for token in context):
+            raise InvalidRequest("the context holds tokens that this model does not have")
+        return [*context, *(tokens[1:] if tokens[:1] == [self._model.bos] else tokens)]
 
     def _shown(self, messages: list[ChatMessage]) -> list[ChatMessage]:
         if self._vision is not None:

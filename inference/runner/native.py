@@ -119,6 +119,12 @@ class Model:
         """False for models that fold the past into one state, of which no part can be cut or copied."""
         self.bos: int = llama_cpp.llama_vocab_bos(self._vocab)
         self.eos: int = llama_cpp.llama_vocab_eos(self._vocab)
+        self.fill_in: tuple[int, int, int] = (
+            llama_cpp.llama_vocab_fim_pre(self._vocab),
+            llama_cpp.llama_vocab_fim_suf(self._vocab),
+            llama_cpp.llama_vocab_fim_mid(self._vocab),
+        )
+        """The tokens that mark what comes before a gap, what follows it, and what fills it; negative when missing."""
         self.adds_bos: bool = llama_cpp.llama_vocab_get_add_bos(self._vocab) and self.bos >= 0
         self.sep: int = llama_cpp.llama_vocab_sep(self._vocab)
         self.adds_eos: bool = llama_cpp.llama_vocab_get_add_eos(self._vocab) and self.eos >= 0

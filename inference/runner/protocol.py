@@ -80,6 +80,8 @@ class GenerateCommand(TypedDict):
     prompt: str | None
     raw: bool
     suffix: str
+    context: list[int]
+    wants_context: bool
     options: Options
     think: Think | None
     tools: list[WireTool]
@@ -156,6 +158,7 @@ class WireFinish(TypedDict):
     cached_tokens: int
     dropped_messages: int
     shifted_tokens: int
+    context: list[int]
     queued_s: float
     token_s_p50: float
     token_s_p95: float

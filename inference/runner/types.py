@@ -76,6 +76,8 @@ class GenerateRequest:
         messages: Rendered with the model's chat template; their text can never become a control token.
         prompt: One user message, or with `raw` the whole model input with its control tokens.
         suffix: Text that follows the gap which `prompt` leaves, for models that fill in.
+        context: Tokens of an earlier answer's `RunnerFinished.context`, which the prompt continues.
+        wants_context: Report the tokens of the prompt and the answer at its end.
         think: Handed to templates that know `enable_thinking`; None leaves the choice to the template.
         template: Takes the place of the model's chat template; Go, or Jinja.
         must_call_tool: The answer is a call of one of `tools`, and nothing else.
@@ -92,6 +94,8 @@ class GenerateRequest:
     raw: bool = False
     options: Options = field(default_factory=lambda: Options())
     suffix: str = ""
+    context: Sequence[int] = ()
+    wants_context: bool = False
     think: Think | None = None
     tools: Sequence[Tool] = ()
     template: str = ""
@@ -145,6 +149,7 @@ class RunnerFinished:
         cached_tokens: How many of `prompt_tokens` were still in the slot's cache and cost nothing.
         dropped_messages: How many of the oldest messages `truncate` left out.
         shifted_tokens: How many of the oldest tokens `shift` forgot.
+        context: All tokens that the model has seen and written, where they were asked for.
         queued_s: From its arrival in the runner to its slot.
         token_s_p50, token_s_p95: Seconds between two tokens of the answer.
     """
@@ -157,6 +162,7 @@ class RunnerFinished:
     cached_tokens: int = 0
     dropped_messages: int = 0
     shifted_tokens: int = 0
+    context: Sequence[int] = ()
     queued_s: float = 0.0
     token_s_p50: float = 0.0
     token_s_p95: float = 0.0

@@ -15,7 +15,7 @@ from inference.library.models import LibraryModel
 from inference.runner.image_files import check_images
 from inference.runner.types import GenerateRequest, Queued, RunnerEvent, RunnerFinished, TextDelta
 from inference.server.askers import Asker
-from inference.server.bodies import AnswerBody, Unsupported
+from inference.server.bodies import AnswerBody
 from inference.server.conf import ServerConfig
 from inference.server.errors import NotSupported, code_of
 from inference.server.loading import Loading
@@ -42,11 +42,6 @@ USUAL_ANSWER = 1024
 MAX_LOGGED = 20_000
 """Characters of one request that go into the log, when they may."""
 
-_REFUSALS = {
-    "suffix": "insert",
-    "context": "the context of an earlier answer",
-}
-
 
 def check_abilities(model: LibraryModel, body: AnswerBody, kind: Kind) -> None:
     """Raise NotSupported when the model cannot do what the request asks for."""
@@ -58,17 +53,6 @@ def check_abilities(model: LibraryModel, body: AnswerBody, kind: Kind) -> None:
         raise NotSupported(f'"{body.model}" does not support tools')
     if body.all_images and "vision" not in model.capabilities:
         raise NotSupported(f'"{body.model}" does not support image input')
-    wishes = body.unsupported | _wishes(body)
-    for field, what in _REFUSALS.items():
-        if field in wishes:
-            raise NotSupported(f'"{body.model}" does not support {what}')
-
-
-def _wishes(body: AnswerBody) -> set[Unsupported]:
-    asked: dict[Unsupported, bool] = {
-        "suffix": bool(body.suffix),
-    }
-    return {name for name, is_asked in asked.items() if is_asked}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,6 +188,8 @@ async def answer_lines(
                 yield _progress_line(kind, body.model, event)
             else:
                 line = last_line(kind, body.model, event.reason, _timings(event))
+                if event.counts is not None and event.counts.context:
+                    line["context"] = event.counts.context
                 if event.counts is not None and event.measures is not None:
                     # Nobody may miss that the model did not see everything.
                     losses = _losses(event.counts)
@@ -253,6 +239,8 @@ def _runner_request(model: LibraryModel, body: AnswerBody, options: Options, ask
     request = GenerateRequest(
         options=options,
         suffix=body.suffix,
+        context=body.context,
+        wants_context=body.messages is None and not body.raw,
         think=body.think,
         tools=body.tools,
         template=body.template,
@@ -264,14 +252,17 @@ def _runner_request(model: LibraryModel, body: AnswerBody, options: Options, ask
         asked_by=asker.key,
         priority=asker.priority,
     )
-    if body.raw:
-        return replace(request, prompt=body.prompt, raw=True)
+    if body.raw or body.suffix:
+        return replace(request, prompt=body.prompt, raw=body.raw)
     question = ChatMessage(role="user", content=body.prompt, images=body.images)
     asked = body.messages if body.messages is not None else [question]
     has_own_system = bool(asked) and asked[0].role == "system"
-    system = body.system or ("" if has_own_system else model.baked.system)
+    # The tokens of an earlier answer hold the model's own beginning already.
+    baked_system = "" if has_own_system or body.context else model.baked.system
+    system = body.system or baked_system
     first = [ChatMessage(role="system", content=system)] if system else []
-    return replace(request, messages=[*first, *model.baked.messages, *asked])
+    examples = () if body.context else model.baked.messages
+    return replace(request, messages=[*first, *examples, *asked])
 
 
 def _queued(event: RunnerEvent, waited_s: float) -> Progress:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import orjson
 from django.http import HttpRequest, RawPostDataException
@@ -16,6 +16,7 @@ from inference.server.errors import BodyTooLarge
 from inference.server.fields import typed_field
 from inference.server.images import parse_images
 from inference.server.messages import parse_messages, parse_tools
+from inference.server.options import MAX_CONTEXT
 from inference.types import ChatMessage, ResponseFormat, Think, Tool
 
 SMALL_BODY = 1024 * 1024
@@ -23,8 +24,6 @@ LARGE_BODY = 64 * 1024 * 1024
 """For chats: a long one, or one with images."""
 
 MAX_INPUTS = 4096
-
-Unsupported = Literal["suffix", "context"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +36,6 @@ class AnswerBody:
         keep_alive_s: None when not given.
         template: A Go template for this answer alone.
         must_call_tool, top_logprobs, truncate, shift: As in `GenerateRequest`.
-        unsupported: The names of fields that ask for something no model here can do.
     """
 
     model: str
@@ -55,15 +53,15 @@ class AnswerBody:
     format: ResponseFormat | None = None
     top_logprobs: int | None = None
     suffix: str = ""
+    context: Sequence[int] = ()
     template: str = ""
     truncate: bool = False
     shift: bool = False
-    unsupported: frozenset[Unsupported] = frozenset()
 
     @property
     def is_empty(self) -> bool:
         """True when nothing is asked: the model is only to be loaded or unloaded."""
-        return not self.messages if self.messages is not None else not (self.prompt or self.images)
+        return not self.messages if self.messages is not None else not (self.prompt or self.suffix or self.images)
 
     @property
     def all_images(self) -> list[bytes]:
@@ -138,6 +136,8 @@ def parse_generate(body: Mapping[str, Any]) -> AnswerBody:
         prompt=typed_field(body, "prompt", str, ""),
         images=parse_images(body),
         system=typed_field(body, "system", str, ""),
+        suffix=typed_field(body, "suffix", str, ""),
+        context=_context(body),
         template=typed_field(body, "template", str, ""),
         raw=typed_field(body, "raw", bool, False),
         stream=typed_field(body, "stream", bool, True),
@@ -148,12 +148,13 @@ def parse_generate(body: Mapping[str, Any]) -> AnswerBody:
         top_logprobs=_top_logprobs(body),
         truncate=typed_field(body, "truncate", bool, False),
         shift=typed_field(body, "shift", bool, False),
-        unsupported=_unsupported(body, ("suffix", "context")),
     )
-    if parsed.raw and (parsed.system or parsed.template or "context" in parsed.unsupported):
+    if parsed.raw and (parsed.system or parsed.template or parsed.context):
         raise InvalidRequest("raw mode does not support template, system, or context")
     if parsed.raw and parsed.images:
         raise InvalidRequest("raw mode does not support images")
+    if parsed.suffix and parsed.images:
+        raise InvalidRequest("suffix does not support images")
     return parsed
 
 
@@ -240,12 +241,17 @@ def _format(body: Mapping[str, Any]) -> ResponseFormat | None:
     raise InvalidRequest(f'invalid format: {str(value)[:40]!r}; expected "json" or a valid JSON Schema object')
 
 
+def _context(body: Mapping[str, Any]) -> Sequence[int]:
+    tokens = typed_field(body, "context", list, [])
+    if len(tokens) > MAX_CONTEXT:
+        raise InvalidRequest(f"context may hold at most {MAX_CONTEXT} tokens")
+    if not all(type(token) is int and 0 <= token < 2**31 for token in tokens):
+        raise InvalidRequest("context must be an array of tokens, as an earlier answer gave it")
+    return tokens
+
+
 def _top_logprobs(body: Mapping[str, Any]) -> int | None:
     top = typed_field(body, "top_logprobs", int, 0)
     if not 0 <= top <= MOST_LOGPROBS:
         raise InvalidRequest(f"top_logprobs must be between 0 and {MOST_LOGPROBS}")
     return top if typed_field(body, "logprobs", bool, False) else None
-
-
-def _unsupported(body: Mapping[str, Any], names: Sequence[str]) -> frozenset[Any]:
-    return frozenset(name for name in names if body.get(name))

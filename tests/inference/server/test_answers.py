@@ -194,6 +194,50 @@ async def test_what_the_model_did_not_see_is_told_to_everybody(
     assert [(request.truncate, request.shift) for request in asked] == [(True, True), (False, False)]
 
 
+async def test_a_gap_to_be_filled_reaches_the_runner(server: Server) -> None:
+    await server.lines("/api/generate", model="tiny", prompt="def f(", suffix="):", system="Code.")
+
+    request = server.starter.of("tiny").requests[0]
+    assert (request.prompt, request.suffix, request.messages) == ("def f(", "):", None)
+
+
+async def test_the_context_of_an_answer_goes_out_and_comes_back(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[GenerateRequest] = []
+
+    async def answer(request: GenerateRequest) -> Any:
+        asked.append(request)
+        counts = {"prompt_tokens": 2, "answer_tokens": 1, "prompt_s": 0.1, "answer_s": 0.1}
+        yield RunnerFinished(reason="stop", **counts, context=[1, 2, 3])
+
+    await server.lines("/api/chat", model="tiny", messages=HI)
+    monkeypatch.setattr(server.starter.of("tiny"), "generate", answer)
+
+    first = (await server.post("/api/generate", model="tiny", prompt="Hi", stream=False)).json()
+    await server.lines("/api/generate", model="tiny", prompt="More", context=first["context"])
+    await server.lines("/api/generate", model="tiny", prompt="Raw", raw=True)
+    await server.lines("/api/chat", model="tiny", messages=HI)
+
+    assert first["context"] == [1, 2, 3]
+    assert [list(request.context) for request in asked] == [[], [1, 2, 3], [], []]
+    assert [request.wants_context for request in asked] == [True, True, False, False]
+
+
+@pytest.mark.parametrize("context", ["1", [1, "2"], [True], [-1], [2**31], [1.5], [[1]]])
+async def test_a_context_that_is_no_list_of_tokens_is_refused(server: Server, context: Any) -> None:
+    response = await server.post("/api/generate", model="tiny", prompt="x", context=context)
+
+    assert response.status_code == 400
+    assert "context must be an array" in response.json()["error"]
+
+
+async def test_raw_with_a_context_is_refused(server: Server) -> None:
+    response = await server.post("/api/generate", model="tiny", prompt="x", raw=True, context=[1])
+
+    assert response.json()["error"] == "raw mode does not support template, system, or context"
+
+
 async def test_a_stored_model_s_own_settings_hold_unless_the_request_says_otherwise(
     server: Server, tiny_gguf: Path
 ) -> None:
