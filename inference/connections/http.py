@@ -69,6 +69,22 @@ class UpstreamHttp:
             async with asyncio.timeout(timeout_s), self._answer("PUT", path, _in_pieces(data), timeout_s, headers):
                 pass
 
+    async def has(self, path: str, *, timeout_s: float) -> bool:
+        """Return whether something is there, without fetching it."""
+        try:
+            async with self._answer("HEAD", path, None, timeout_s):
+                return True
+        except UpstreamRefused as exc:
+            if exc.status == 404:
+                return False
+            raise
+
+    async def send(self, path: str, pieces: AsyncIterator[bytes], size_bytes: int) -> None:
+        """Send a large file as it is read. Only silence has a time-out: nobody knows how long it takes."""
+        headers = {"Content-Type": "application/octet-stream", "Content-Length": str(size_bytes)}
+        async with self._answer("POST", path, pieces, READ_TIMEOUT_S, headers):
+            pass
+
     @asynccontextmanager
     async def stream(
         self, path: str, body: Mapping[str, object], *, headers: Mapping[str, str] | None = None

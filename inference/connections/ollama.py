@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from datetime import datetime
 from urllib.parse import quote, urlencode
@@ -13,17 +13,16 @@ import numpy as np
 import numpy.typing as npt
 
 from inference.conf import DEFAULT_NUM_CTX, EMBED_TIMEOUT_S, LIST_TIMEOUT_S, READ_TIMEOUT_S, ConnectionSpec
+from inference.connections.creating import CreateConnection
 from inference.connections.http import UpstreamHttp
+from inference.connections.progress import progress_of
 from inference.connections.streams import chat_events
 from inference.connections.uploads import UploadConnection
 from inference.dialects import hub, library, ollama, ranking
 from inference.dialects.embeddings import matrix
-from inference.dialects.errors import MalformedStream
-from inference.dialects.ndjson import NdjsonDecoder
 from inference.dialects.ollama import ModelDetails, OllamaChatDecoder, ShownModel
 from inference.dialects.server_settings import server_settings
 from inference.errors import (
-    ConnectionLost,
     InferenceError,
     InvalidRequest,
     ModelLoadFailed,
@@ -31,7 +30,6 @@ from inference.errors import (
     QueueFull,
     RunnerDied,
     UpstreamRefused,
-    WrongService,
 )
 from inference.types import (
     ChatEvent,
@@ -66,6 +64,7 @@ class OllamaConnection:
         self.spec = spec
         self._http = UpstreamHttp(client, spec)
         self.files = UploadConnection(self._http)
+        self.creating = CreateConnection(self._http)
 
     async def list_models(self) -> list[ModelInfo]:
         """Return what the server offers, each with its plain name as id."""
@@ -183,23 +182,28 @@ class OllamaConnection:
     async def pull_model(self, name: str, *, insecure: bool = False) -> AsyncGenerator[PullProgress, None]:
         """Let the server download a model. Leaving the iterator lets it stop; it keeps what it has."""
         body = {"model": name, "stream": True, "insecure": insecure}
-        decoder = NdjsonDecoder()
-        last: PullProgress | None = None
         try:
-            async with self._http.stream("/api/pull", body) as pieces:
-                async for piece in pieces:
-                    for line in decoder.feed(piece):
-                        last = ollama.pull_progress(line)
-                        yield last
-                for line in decoder.finish():
-                    last = ollama.pull_progress(line)
-                    yield last
-            if last is None or last.status != "success":
-                raise ConnectionLost(self.spec.url)
-        except MalformedStream as exc:
-            raise WrongService(self.spec.url, str(exc)) from exc
+            async with aclosing(progress_of(self._http, "/api/pull", body)) as steps:
+                async for step in steps:
+                    yield step
         except UpstreamRefused as exc:
             raise refusal(exc, name) from exc
+
+    async def create_model(self, body: Mapping[str, object]) -> AsyncGenerator[PullProgress, None]:
+        """Let the server make a model; `body` is that of `/api/create`."""
+        try:
+            async with aclosing(self.creating.lines(body)) as steps:
+                async for step in steps:
+                    yield step
+        except UpstreamRefused as exc:
+            # Not found is then a file or the model to begin with, and the server says which.
+            raise (exc if exc.status == 404 else refusal(exc, str(body["model"]))) from exc
+
+    async def copy_model(self, source: str, destination: str) -> None:
+        try:
+            await self.creating.copy(source, destination)
+        except UpstreamRefused as exc:
+            raise refusal(exc, source) from exc
 
     async def attach_model(self, path: str) -> list[str]:
         """Let the built-in server use a file or folder of its machine; return the names of its models."""

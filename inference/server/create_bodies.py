@@ -10,7 +10,7 @@ from typing import Any, cast
 from inference.errors import InvalidRequest
 from inference.library.errors import BadManifest
 from inference.library.manifests import parse_digest
-from inference.library.modelfile import MESSAGE_ROLES, PARAMETER_TYPES, BadModelfile, Modelfile, parse
+from inference.library.modelfile import MESSAGE_ROLES, BadModelfile, Modelfile, parse
 from inference.server.bodies import parse_model
 from inference.server.errors import NotSupported, RouteNotImplemented
 from inference.server.fields import objects, typed_field
@@ -167,14 +167,6 @@ def _notes(values: Mapping[str, str]) -> dict[str, str]:
 
 def _parameters(given: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """Return the known options, checked as those of a request are, and a sentence for each other one."""
-    known = {name: value for name, value in given.items() if name in PARAMETER_TYPES and value is not None}
-    warnings = [f"parameter {name[:60]} is not known here and is left out" for name in given if name not in known]
-    parse_options(known, baked={})
-    for name, value in known.items():
-        kind = PARAMETER_TYPES[name]
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if (kind is bool and not isinstance(value, bool)) or (kind in (int, float) and not is_number):
-            raise InvalidRequest(f'option "{name}" must be {"true or false" if kind is bool else "a number"}')
-    if isinstance(known.get("stop"), str):
-        known["stop"] = [known["stop"]]
-    return known, warnings
+    parsed = parse_options(given, baked={})
+    unknown = [name for name, value in given.items() if name not in parsed and name != "num_ctx" and value is not None]
+    return dict(parsed), [f"parameter {name[:60]} has no effect here and is left out" for name in unknown]

@@ -51,6 +51,13 @@ def json_response(value: Any, *, status: int = 200) -> HttpResponse:
     return HttpResponse(body, content_type=JSON, status=status)
 
 
+def empty_response(status: int) -> HttpResponse:
+    """Answer with a status alone, and without Django's claim that nothing is a web page."""
+    response = HttpResponse(status=status)
+    del response["Content-Type"]
+    return response
+
+
 async def stream_response(lines: AsyncGenerator[dict[str, Any], None]) -> HttpResponseBase:
     """Answer with one line per item. What goes wrong before the first item still gets its own status."""
     first = await anext(lines)

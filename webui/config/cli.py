@@ -13,7 +13,7 @@ from webui.management.overview import overview
 
 MODEL_SERVER_SETTINGS = "inference.server.settings"
 WEB_SETTINGS = "webui.config.settings"
-MODEL_COMMANDS = ("serve", "run", "list", "ps", "show", "stop", "rm", "pull", "bench")
+MODEL_COMMANDS = ("serve", "run", "list", "ps", "show", "stop", "rm", "pull", "cp", "create", "bench")
 """They run or ask a model server, which may stand alone on its machine."""
 ALIASES = {"ls": "list", "start": "serve"}
 """Other names that Ollama's command knows."""

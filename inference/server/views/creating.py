@@ -9,7 +9,7 @@ from contextlib import aclosing
 from typing import Any, cast
 
 from django.core.handlers.asgi import ASGIRequest
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from inference.errors import InvalidRequest, ModelNotFound
@@ -23,7 +23,7 @@ from inference.runner.go_template.parser import parse as parse_template
 from inference.server.blob_bodies import SCOPE_KEY
 from inference.server.bodies import LARGE_BODY, SMALL_BODY, parse_text, read_json
 from inference.server.create_bodies import CreateBody, parse_create
-from inference.server.endpoints import endpoint, json_response, stream_response
+from inference.server.endpoints import empty_response, endpoint, json_response, stream_response
 from inference.server.state import ServerState, get_state
 from inference.server.steps import stepped
 
@@ -63,7 +63,7 @@ async def copy_model(request: HttpRequest) -> HttpResponseBase:
     async with aclosing(stepped(copy(state.catalog, model, ModelName.parse(destination)))) as lines:
         async for _line in lines:
             pass
-    return HttpResponse(status=200)
+    return empty_response(200)
 
 
 @endpoint("HEAD", "POST")
@@ -75,7 +75,7 @@ async def blob(request: HttpRequest, digest: str) -> HttpResponseBase:
     except BadManifest as exc:
         raise InvalidRequest(exc.detail) from exc
     if await asyncio.to_thread(path.exists):
-        return HttpResponse(status=200)
+        return empty_response(200)
     writer: BlobWriter | None = cast(ASGIRequest, request).scope.get(SCOPE_KEY)
     if writer is None:
         raise BlobNotFound(digest)
@@ -83,7 +83,7 @@ async def blob(request: HttpRequest, digest: str) -> HttpResponseBase:
         await asyncio.to_thread(writer.finish)
     except DigestMismatch as exc:
         raise InvalidRequest(f'digest mismatch, expected "{exc.expected}", got "{exc.received}"') from exc
-    return HttpResponse(status=201)
+    return empty_response(201)
 
 
 def _check_template(template: str) -> None:

@@ -7,11 +7,11 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from inference.server.bodies import SMALL_BODY, parse_flag, parse_model, read_json
-from inference.server.endpoints import JSON, endpoint, json_response, stream_response
+from inference.server.endpoints import empty_response, endpoint, json_response, stream_response
 from inference.server.seats import Seat
 from inference.server.state import ServerState, get_state
 from inference.server.wire import details, expiry, listed_model, shown_model
@@ -58,8 +58,7 @@ async def delete(request: HttpRequest) -> HttpResponseBase:
     if model.is_ours:
         await state.scheduler.unload(model)
     await asyncio.to_thread(state.catalog.delete, name)
-    # As Ollama: no body. Nor is it a page, which is what an answer without a type would count as.
-    return HttpResponse(content_type=JSON)
+    return empty_response(200)
 
 
 async def _pull_lines(state: ServerState, name: str, *, insecure: bool) -> AsyncGenerator[dict[str, Any], None]:
