@@ -91,7 +91,8 @@ def read_json(request: HttpRequest, limit_bytes: int) -> dict[str, Any]:
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as exc:
-        raise InvalidRequest(f"the request body is not valid JSON: {exc}") from exc
+        hint = "; strings are written in double quotes" if body.lstrip().startswith((b"{'", b"'")) else ""
+        raise InvalidRequest(f"the request body is not valid JSON: {exc}{hint}") from exc
     if not isinstance(value, dict):
         raise InvalidRequest("the request body must be a JSON object")
     return value

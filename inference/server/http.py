@@ -9,7 +9,7 @@ import asyncio
 import logging
 import signal
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from http.client import responses
 from io import BytesIO
 from typing import Any
@@ -24,10 +24,12 @@ from twisted.logger import STDLibLogObserver, globalLogBeginner
 from inference.errors import InferenceError, InvalidRequest, QueueFull
 from inference.library.blobs import BlobWriter
 from inference.library.errors import BadManifest, LibraryError
+from inference.server import patience
 from inference.server.access_log import Application
 from inference.server.blob_bodies import MAX_AT_ONCE, SCOPE_KEY, BlobBody, digest_of_upload
 from inference.server.bodies import LARGE_BODY
 from inference.server.callers import refusal_of
+from inference.server.connections import Connection, Connections, Flow
 from inference.server.errors import BodyTooLarge, answer_for, body_for
 from inference.server.state import get_state
 
@@ -147,6 +149,12 @@ class _LimitedRequest(WebRequest):  # type: ignore[misc]  # Twisted and Daphne h
 
 
 class _LimitedFactory(HTTPFactory):  # type: ignore[misc]
+    def __init__(self, server: Server) -> None:
+        super().__init__(server)
+        self.timeOut = patience.IDLE_S
+        connections = Connections()
+        self.protocol = lambda: Connection(connections)
+
     def buildProtocol(self, addr: Any) -> Any:  # noqa: N802
         protocol = super().buildProtocol(addr)
         protocol.requestFactory = _LimitedRequest
@@ -198,6 +206,24 @@ class ModelHttpServer(Server):  # type: ignore[misc]
         self._port = reactor.adoptStreamPort(self._listener.fileno(), self._listener.family, _LimitedFactory(self))
         self._listener.close()  # The reactor has its own copy.
         reactor.callLater(1, self.application_checker)
+
+    async def handle_reply(self, protocol: Any, message: Mapping[str, Any]) -> None:
+        """Send a part of an answer; while the client does not read, whoever writes the answer waits here."""
+        streams = message["type"] == "http.response.body" and message.get("more_body", False)
+        flow = protocol.producer
+        if streams and flow is None and protocol.channel is not None:
+            flow = Flow()
+            protocol.registerProducer(flow, True)
+        elif not streams and flow is not None and protocol.channel is not None:
+            protocol.unregisterProducer()
+        await super().handle_reply(protocol, message)
+        if streams and flow is not None:
+            try:
+                await flow.wait()
+            except TimeoutError:
+                logger.info("a client reads nothing of its answer, which is stopped")
+                if protocol.channel is not None:
+                    protocol.channel.transport.abortConnection()
 
     def _begin_to_end(self) -> None:
         if self._ending is None:

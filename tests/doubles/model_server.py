@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -32,16 +32,17 @@ def child_environ(data: Path, **variables: str) -> dict[str, str]:
 class ModelServer:
     """One running `manage.py serve`. Use as a context manager; leaving it ends the process and its runners."""
 
-    def __init__(self, data: Path, **variables: str) -> None:
+    def __init__(self, data: Path, *, command: Sequence[str] = ("manage.py", "serve"), **variables: str) -> None:
         self.data = data
+        self._command = command
         self.models = data / "models"
         self.log: list[str] = []
         self._environ = child_environ(data, **variables)
         self._addresses: queue.Queue[str | None] = queue.Queue()
 
     def __enter__(self) -> Self:
-        self.process = subprocess.Popen(
-            [sys.executable, "manage.py", "serve"], cwd=ROOT, env=self._environ, stderr=subprocess.PIPE, text=True
+        self.process = subprocess.Popen(  # noqa: S603 - our own interpreter and code
+            [sys.executable, *self._command], cwd=ROOT, env=self._environ, stderr=subprocess.PIPE, text=True
         )
         self._reader = threading.Thread(target=self._read_log)
         self._reader.start()
