@@ -30,6 +30,8 @@ OWN_TEMPLATE = "hearth_own_template"
 """The key of a config that tells: whoever created the model wrote the template for it."""
 
 MAX_MANIFEST_BYTES = 4 * 1024 * 1024
+MAX_LAYERS = 2000
+"""The parts of a split model count too."""
 MAX_TEXT_LAYER_BYTES = 4 * 1024 * 1024
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -89,6 +91,8 @@ class Manifest:
             raise BadManifest("the manifest is not JSON") from exc
         if not isinstance(body, dict) or not isinstance(body.get("layers"), list):
             raise BadManifest("the manifest has no layers")
+        if len(body["layers"]) > MAX_LAYERS:
+            raise BadManifest(f"the manifest has more than {MAX_LAYERS} layers")
         config = body.get("config")
         return cls(
             config=_parse_layer(config) if isinstance(config, dict) and config.get("digest") else None,

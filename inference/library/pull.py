@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import shutil
 from collections.abc import AsyncGenerator, Callable, Sequence
 from pathlib import Path
@@ -109,7 +108,7 @@ class Puller:
         if await asyncio.to_thread(_is_there, blob, layer):
             yield _line(layer, layer.size_bytes)
         elif layer.digest in offer.texts:
-            await asyncio.to_thread(_write_text, blob, offer.texts[layer.digest])
+            await asyncio.to_thread(self._write_text, offer.texts[layer.digest])
             yield _line(layer, layer.size_bytes)
         else:
             fetching = self._transfers.fetch(offer.remotes[layer.digest], blob, digest=layer.digest)
@@ -142,8 +141,15 @@ class Puller:
         if missing and missing + SPARE_BYTES > free:
             raise NotEnoughSpace(missing + SPARE_BYTES, free)
 
+    def _write_text(self, data: bytes) -> None:
+        try:
+            self._store.put_blob(data)
+        except OSError as exc:
+            raise StoreFailed(str(self._store.blobs), exc.strerror or "it cannot be written") from exc
+
     def _write_manifest(self, name: ModelName, data: bytes) -> set[str]:
         """Make the model appear; return the digests that its former version had."""
+        name = self._store.existing_name(name)
         try:
             before = {layer.digest for layer in self._store.read_manifest(name).all_layers}
         except (OSError, BadManifest):
@@ -162,15 +168,6 @@ def _is_there(blob: Path, layer: Layer) -> bool:
         return blob.stat().st_size == layer.size_bytes
     except FileNotFoundError:
         return False
-
-
-def _write_text(blob: Path, data: bytes) -> None:
-    temporary = blob.with_name(f"{blob.name}-new")
-    try:
-        temporary.write_bytes(data)
-        os.replace(temporary, blob)
-    except OSError as exc:
-        raise StoreFailed(str(blob), exc.strerror or "it cannot be written") from exc
 
 
 def _line(layer: Layer, completed: int) -> PullLine:

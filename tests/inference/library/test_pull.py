@@ -183,7 +183,9 @@ async def test_a_digest_that_leads_out_of_the_store_is_refused(
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
-@pytest.mark.parametrize("manifest", [b"", b"<html>", b"[]", b'{"layers": {}}', b'{"layers": []}'])
+@pytest.mark.parametrize(
+    "manifest", [b"", b"<html>", b"[]", b'{"layers": {}}', b'{"layers": []}', b'{"layers": [' + b"{}," * 3000 + b"{}]}"]
+)
 async def test_a_manifest_that_is_none_is_refused(puller: Puller, registry: Registry, manifest: bytes) -> None:
     registry.manifests["library/tiny/latest"] = manifest
 
@@ -220,6 +222,17 @@ async def test_a_full_disk_is_noticed_before_anything_is_downloaded(store: Store
 
     assert error.value.free_bytes == 1000
     assert registry.n_blob_bytes == 0
+
+
+async def test_what_only_the_former_version_used_may_be_kept(registry: Registry, store: Store) -> None:
+    puller = Puller(store, prunes=False, manner=Manner(pause=at_once), free_bytes=lambda _folder: PLENTY)
+    await pull(puller, tiny(registry))
+    registry.put("library/tiny/latest", model=b"new weights")
+
+    lines = await pull(puller, tiny(registry))
+
+    assert "removing unused layers" not in [line["status"] for line in lines]
+    assert len(list(store.blobs.iterdir())) == 3
 
 
 async def test_a_token_is_fetched_from_the_registry_itself(puller: Puller, registry: Registry, store: Store) -> None:
@@ -307,14 +320,25 @@ async def test_a_registry_that_is_not_there_is_told_in_the_end() -> None:
             await client.offer()
 
 
+async def test_a_name_in_another_case_is_the_same_model(puller: Puller, registry: Registry, store: Store) -> None:
+    await pull(puller, tiny(registry))
+    registry.put("library/TINY/latest", model=b"new weights")
+
+    await pull(puller, ModelName.parse(f"{registry.host}/library/TINY"))
+
+    assert n_names(store) == 1
+    assert weights_in(store, tiny(registry)) == b"new weights"
+
+
 async def test_layers_that_an_update_no_longer_needs_are_removed(
     puller: Puller, registry: Registry, store: Store
 ) -> None:
     await pull(puller, tiny(registry))
     registry.put("library/tiny/latest", model=b"new weights")
 
-    await pull(puller, tiny(registry))
+    lines = await pull(puller, tiny(registry))
 
+    assert lines[-2:] == [{"status": "removing unused layers"}, {"status": "success"}]
     assert weights_in(store, tiny(registry)) == b"new weights"
     assert len(list(store.blobs.iterdir())) == 1
 
