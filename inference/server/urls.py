@@ -48,7 +48,7 @@ urlpatterns = [
     path("api/copy", creating.copy_model),
     path("api/blobs/<path:digest>", creating.blob),
     path("api/push", basics.push),
-    re_path(r"^api/(?:me|signout|web_search|web_fetch)$", basics.not_implemented),
+    re_path(r"^api/(?:me|status|signout|web_search|web_fetch|user/keys/.+|experimental/.+)$", basics.not_implemented),
     path("v1/chat/completions", openai.chat_completions),
     path("v1/completions", openai.completions),
     path("v1/embeddings", openai.embeddings),

@@ -172,8 +172,8 @@ VARIABLES = (
     Variable(
         name="OLLAMA_GO_TEMPLATE",
         default="",
-        meaning="The template in the model's own file is used.",
-        support="not supported",
+        meaning="A Go template is used where a model brings one, and else the Jinja template in its file.",
+        support="built in",
     ),
     Variable(
         name="OLLAMA_NEW_ENGINE",

@@ -20,7 +20,13 @@ async def test_it_tells_a_version_that_clients_can_compare(server: Server) -> No
     assert all(part.isdecimal() for part in version.split("."))
 
 
-@pytest.mark.parametrize("path", ["/api/me", "/api/signout", "/api/web_search"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/me", "/api/signout", "/api/web_search", "/api/status", "/api/user/keys/abc",
+        "/api/experimental/web_fetch",
+    ],
+)  # fmt: skip
 async def test_what_ollama_has_and_we_have_not_is_501(server: Server, path: str) -> None:
     response = await server.http.post(path)
 

@@ -10,7 +10,11 @@ from typing import cast
 import openai
 import pytest
 from openai import OpenAI
-from openai.types.chat import ChatCompletionFunctionToolParam, ChatCompletionMessageParam
+from openai.types.chat import (
+    ChatCompletionContentPartImageParam,
+    ChatCompletionFunctionToolParam,
+    ChatCompletionMessageParam,
+)
 from openai.types.responses import FunctionToolParam
 
 from tests.doubles.model_server import ModelServer
@@ -194,6 +198,59 @@ def test_a_response_thinks_speaks_and_calls(client: OpenAI) -> None:
     call = response.output[-1]
     assert call.type == "function_call"
     assert json.loads(call.arguments) == CITY
+
+
+def test_an_answer_follows_a_json_schema(client: OpenAI) -> None:
+    schema = {
+        "type": "object",
+        "properties": {"mood": {"enum": ["glad", "sad"]}, "sure": {"type": "boolean"}},
+        "required": ["mood", "sure"],
+        "additionalProperties": False,
+    }
+    answer = client.chat.completions.create(
+        model="scripted",
+        messages=[{"role": "user", "content": "Hi"}],
+        response_format={"type": "json_schema", "json_schema": {"name": "feeling", "schema": schema}},
+    )
+
+    told = json.loads(answer.choices[0].message.content or "")
+    assert told["mood"] in ("glad", "sad")
+    assert told["sure"] in (True, False)
+
+
+def test_probabilities_are_told_when_asked_for(client: OpenAI) -> None:
+    answer = client.chat.completions.create(
+        model="scripted", messages=[{"role": "user", "content": "Hi"}], logprobs=True, top_logprobs=2
+    )
+
+    logprobs = answer.choices[0].logprobs
+    assert logprobs is not None
+    assert logprobs.content is not None
+    assert "".join(token.token for token in logprobs.content) == ANSWER
+    assert all(len(token.top_logprobs) == 2 for token in logprobs.content)
+    assert all(token.logprob <= 0 for token in logprobs.content)
+
+
+def test_an_image_is_refused_where_a_model_sees_none_and_never_fetched(client: OpenAI) -> None:
+    for url, words in (("data:image/png;base64,AAAA", "image input"), ("http://127.0.0.1/x.png", "data: URL")):
+        part: ChatCompletionContentPartImageParam = {"type": "image_url", "image_url": {"url": url}}
+        with pytest.raises(openai.BadRequestError, match=words):
+            client.chat.completions.create(model="scripted", messages=[{"role": "user", "content": [part]}])
+
+
+def test_a_call_can_be_demanded(client: OpenAI) -> None:
+    answer = client.chat.completions.create(
+        model="caller",
+        messages=[{"role": "user", "content": "How is the weather?"}],
+        tools=[WEATHER],
+        tool_choice="required",
+        max_tokens=300,
+    )
+
+    assert answer.choices[0].message.tool_calls is not None
+    (call,) = answer.choices[0].message.tool_calls
+    assert call.type == "function"
+    assert call.function.name == "get_weather"
 
 
 def test_a_response_is_given(client: OpenAI) -> None:
