@@ -1,4 +1,4 @@
-"""`python -m bench [start|memory|first-token|streams|stop|all]`: measure Hearth on this machine. See README.md."""
+"""`python -m bench [start|memory|first-token|streams|stop|loads|all]`: measure Hearth here. See README.md."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import aiohttp
 
-from bench import stopping
+from bench import loading, stopping
 from bench.chats import Answer, ask, ask_upstream, socket
 from bench.processes import (
     cpu_s,
@@ -28,10 +28,11 @@ from bench.processes import (
     wait_until_ok,
 )
 
-MEASUREMENTS = ["start", "memory", "first-token", "streams", "stop", "all"]
+MEASUREMENTS = ["start", "memory", "first-token", "streams", "stop", "loads", "all"]
 DELAY_MS = 100
 N_STOPPED = 20
 SETTLE_S = 5.0
+MEBIBYTE = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +84,7 @@ def main() -> None:
     parser.add_argument("--ramp", type=float, default=2, help="seconds over which the questions are spread")
     parser.add_argument("--tokens", type=int, default=500, help="tokens of each answer")
     parser.add_argument("--repeat", type=int, default=30, help="questions for the time to the first token")
+    parser.add_argument("--loads", type=int, default=500, help="times that a model is loaded")
     wanted = parser.parse_args()
 
     rows: list[Row] = []
@@ -99,6 +101,8 @@ def main() -> None:
                     rows += asyncio.run(measure_streams(running_site, load))
         if wanted.what in ("stop", "all"):
             rows += stop_rows(asyncio.run(stopping.measure(Path(folder), N_STOPPED)))
+        if wanted.what == "loads":
+            rows += load_rows(loading.measure(Path(folder), wanted.loads))
     print(f"| {'measured':<58} | {'value':>16} | {'goal':>8} | {'ratio':>6} |")
     print(f"| {'-' * 58} | {'-' * 16} | {'-' * 8} | {'-' * 6} |")
     print("\n".join(row.show() for row in rows))
@@ -226,6 +230,16 @@ def stop_rows(stopped: list[stopping.Stopped]) -> list[Row]:
         Row(what="Stop until the runner computes no more, p50", value=percentile(idle_ms, 50), unit="ms"),
         Row(what=f"the same, longest of {len(stopped)}", value=idle_ms[-1], unit="ms", goal=300),
         Row(what="Stop until the page is told, p50", value=percentile(told_ms, 50), unit="ms"),
+    ]
+
+
+def load_rows(loads: loading.Loads) -> list[Row]:
+    return [
+        Row(what=f"a load with a short answer, mean of {loads.n_loads}", value=loads.load_s, unit="s"),
+        Row(what="memory of the model server after them", value=loads.rss_bytes / MEBIBYTE, unit="MiB"),
+        Row(what="what it has grown by", value=loads.grown_bytes / MEBIBYTE, unit="MiB", goal=5),
+        Row(what="open files it has more", value=loads.n_new_fds, unit=""),
+        Row(what="processes that are left", value=loads.n_left_processes, unit=""),
     ]
 
 
