@@ -55,6 +55,17 @@ class Chat:
         if content or thinking:
             self.messages += [question, ChatMessage(role="assistant", content=content, thinking=thinking)]
 
+    def as_model(self, name: str) -> dict[str, object]:
+        """Return the body of `/api/create` that makes a model of this chat: what was set, and what was said."""
+        body: dict[str, object] = {"model": name, "from": self.model}
+        if self.system:
+            body["system"] = self.system
+        if self.options:
+            body["parameters"] = dict(self.options)
+        if self.messages:
+            body["messages"] = [{"role": message.role, "content": message.content} for message in self.messages]
+        return body
+
     def clear(self) -> None:
         """Forget what was said; what was set stays."""
         self.messages.clear()

@@ -6,7 +6,7 @@ import asyncio
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from dataclasses import replace
 
 from prompt_toolkit import PromptSession
@@ -51,6 +51,7 @@ class Repl:
             "/set": self._set,
             "/show": self._show,
             "/load": self._load,
+            "/save": self._save,
             "/list": self._list,
             "/ls": self._list,
             "/clear": self._clear,
@@ -164,6 +165,15 @@ class Repl:
         await self._request(replace(self._chat.loading(), model=model))
         self._chat.change_model(model, card)
         self._say(f"Now with {model}.")
+
+    async def _save(self, words: str) -> None:
+        name = words.strip()
+        if not name:
+            raise CommandFailed("type /save and a name for the new model")
+        async with aclosing(self._ollama.create_model(self._chat.as_model(name))) as steps:
+            async for _step in steps:
+                pass
+        self._say(f"Saved as {name}.")
 
     async def _list(self, words: str) -> None:
         self._say(tables.listed(await self._ollama.listed_models()))

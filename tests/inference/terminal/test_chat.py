@@ -70,3 +70,19 @@ def test_another_model_begins_with_nothing_said_and_what_was_set() -> None:
     request = one.asking(question("x"))
     assert (request.model, request.think, request.options) == ("other", None, {"seed": 1})
     assert [message.content for message in request.messages] == ["Be brief.", "x"]
+
+
+def test_a_chat_becomes_a_model_with_what_was_set_and_said() -> None:
+    one = chat()
+    assert one.as_model("new") == {"model": "new", "from": "tiny"}
+
+    one.system, one.options["num_ctx"] = "Be brief.", 4096
+    one.keep(question("first"), "an answer", "a thought")
+
+    assert one.as_model("new") == {
+        "model": "new",
+        "from": "tiny",
+        "system": "Be brief.",
+        "parameters": {"num_ctx": 4096},
+        "messages": [{"role": "user", "content": "first"}, {"role": "assistant", "content": "an answer"}],
+    }

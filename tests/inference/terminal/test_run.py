@@ -375,6 +375,29 @@ def test_another_model_begins_another_chat(talk: Talk) -> None:
     assert [message["content"] for message in body["messages"]] == ["Again"]
 
 
+def test_a_chat_can_be_saved_as_a_model(server: ModelServer, talk: Talk) -> None:
+    gguf_files.build_scripted(server.models / "seed.gguf", "Seed says.")
+    with talk(server.url, "seed") as terminal:
+        for line, said in (
+            ("/set system You are a seed.", "Set system message."),
+            ("/set parameter num_ctx 1024", "Set parameter"),
+            ("Hi", "Seed says."),
+            ("/save", "type /save and a name"),
+            ("/save plant", "Saved as plant."),
+            ("/list", "plant:latest"),
+            ("/load plant", "Now with plant."),
+            ("/show system", "You are a seed."),
+        ):
+            terminal.read_until(PROMPT)
+            terminal.type(line + ENTER)
+            terminal.read_until(said)
+    shown = server.http.post("/api/show", json={"model": "plant"}).json()
+
+    assert shown["system"] == "You are a seed."
+    assert "num_ctx" in shown["parameters"]
+    assert [message["content"] for message in shown["messages"]] == ["Hi", "Seed says."]
+
+
 def test_what_a_model_writes_cannot_steer_the_terminal(talk: Talk) -> None:
     evil = "be\x1b]0;owned\x07fore\x1b[2Jafter"
     with Upstream(behaviour=Behaviour(answer=evil)) as upstream, talk(upstream.url, "tiny") as terminal:
