@@ -100,6 +100,22 @@ VARIABLES = (
         meaning="Connections that one download uses at most; up to 16 for large files.",
     ),
     Variable(
+        name="HF_ENDPOINT",
+        default="`https://huggingface.co`",
+        meaning="Where models of Hugging Face come from: a mirror.",
+    ),
+    Variable(
+        name="HF_TOKEN",
+        default="",
+        meaning="Who we are at Hugging Face, for gated and private models.",
+        is_secret=True,
+    ),
+    Variable(
+        name="HF_TOKEN_HOST",
+        default="`huggingface.co`",
+        meaning="The only host that is told `HF_TOKEN`; name a mirror that may know it.",
+    ),
+    Variable(
         name="OLLAMA_KV_CACHE_TYPE",
         default="`f16`",
         meaning="What one value of the context is stored as: `f16`, `q8_0` (half the memory) or `q4_0` (a quarter).",
