@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from io import BytesIO, TextIOWrapper
@@ -123,6 +124,21 @@ def test_a_model_that_can_think_thinks_unless_it_shall_not(run: Run) -> None:
     assert hidden.stdout == "The model answers with a \n"
     assert asked == [True, "high", False, True]
     assert questions == {"Hi"}
+
+
+def test_images_that_a_question_names_are_sent_to_a_model_that_sees(run: Run, tmp_path: Path) -> None:
+    image = b"\x89PNG\r\n\x1a\nrest"
+    (tmp_path / "cat.png").write_bytes(image)
+    seer = FakeModel(name="seer:latest", capabilities=("completion", "vision"))
+    with Upstream(models=[seer, FakeModel(name="blind:latest")]) as upstream:
+        seen = run("seer", f"what is {tmp_path}/cat.png", OLLAMA_HOST=upstream.url)
+        seen_body = upstream.last("/api/chat").body
+        run("blind", f"what is {tmp_path}/cat.png", OLLAMA_HOST=upstream.url)
+        blind_body = upstream.last("/api/chat").body
+
+    assert seen.stderr.replace("\n", "") == f"Added image '{tmp_path}/cat.png'"
+    assert seen_body["messages"] == [{"role": "user", "content": "what is", "images": [b64encode(image).decode()]}]
+    assert blind_body["messages"] == [{"role": "user", "content": f"what is {tmp_path}/cat.png"}]
 
 
 def test_an_embedding_model_prints_the_embedding(run: Run) -> None:
