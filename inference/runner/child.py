@@ -47,6 +47,7 @@ class Child:
         self._tickets: dict[int, Ticket] = {}
         self._to_prepare: queue.SimpleQueue[tuple[Command, Ticket]] = queue.SimpleQueue()
         self._inbox: queue.SimpleQueue[tuple[Start, Ticket]] = queue.SimpleQueue()
+        self._worker: Worker | None = None
 
     def run(self, load: Load) -> NoReturn:
         """Load what the first frame names, then answer requests until the parent goes away."""
@@ -55,7 +56,7 @@ class Child:
             raise RuntimeError("the first frame must be a load command")
         # From here on a parent that goes away is noticed by the reader, also during a long load.
         threading.Thread(target=self._guarded, args=(self._read,), daemon=True).start()
-        worker = self._loaded(load, command["spec"])
+        worker = self._worker = self._loaded(load, command["spec"])
         self._send(encode_frame(ReadyReply(type="ready", facts=worker.facts)))
         threading.Thread(target=self._guarded, args=(self._prepare, worker), daemon=True).start()
         self._guarded(self._work, worker)
@@ -87,6 +88,10 @@ class Child:
             ticket_or_none = self._tickets.pop(command["id"], None)
             if ticket_or_none is not None:
                 ticket_or_none.cancel()
+        elif command["op"] == "stop":
+            self._inbox.put((self._stop, Ticket(0)))
+            for ticket in list(self._tickets.values()):
+                ticket.cancel()
 
     def _prepare(self, worker: Worker) -> None:
         while True:
@@ -99,6 +104,11 @@ class Child:
             except InvalidRequest as exc:
                 error = WireError(kind="invalid_request", detail=exc.detail)
                 self._send(encode_frame(StepReply(type="step", events=[WireEvent(id=ticket.id, error=error)])))
+
+    def _stop(self) -> NoReturn:
+        if self._worker is not None:
+            self._worker.park()
+        os._exit(EXIT_PARENT_GONE)
 
     def _work(self, worker: Worker) -> None:
         while True:

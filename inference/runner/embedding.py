@@ -151,6 +151,9 @@ class EmbeddingWorker:
             texts[index] = self._embedder.shortened(tokens)
         return partial(self._start, EmbedJob(ticket, texts))
 
+    def park(self) -> None:
+        """Texts come once: there is nothing to keep."""
+
     def step(self) -> list[bytes]:
         job = self._queue.step()
         if job is None:

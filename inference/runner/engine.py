@@ -24,6 +24,7 @@ from inference.runner.constraint import Constraint, GrammarStuck
 from inference.runner.native import CACHE_FULL, DECODED, INTERRUPTED, Context, Model
 from inference.runner.options import GenerationOptions
 from inference.runner.pace import Pace
+from inference.runner.parked import ParkedPrefixes
 from inference.runner.probabilities import HeldProbabilities, token_probability
 from inference.runner.protocol import WireError, WireEvent, WireFinish, WireToolCall, wire_probability
 from inference.runner.sampling import Sampler
@@ -240,12 +241,13 @@ class Engine:
         n_ctx: int,
         max_queue: int,
         reader: ImageReader | None = None,
+        parked: ParkedPrefixes | None = None,
     ) -> None:
         self.n_ctx = n_ctx
         self._model = model
         self._context = context
         self._reader = reader
-        self._slots = Slots(context, n_slots, n_ctx, can_share=model.keeps_every_position)
+        self._slots = Slots(context, n_slots, n_ctx, can_share=model.keeps_every_position, parked=parked)
         self._max_queue = max_queue
         self._waiting: deque[Request] = deque()
         self._running: list[Running] = []
@@ -296,6 +298,11 @@ class Engine:
             running.sampler.close()
         self._running.clear()
         self._suspended.clear()
+
+    def park(self) -> None:
+        """Keep on disk what was decoded and may be asked for again."""
+        self._drop_cancelled()
+        self._slots.park_idle()
 
     def _drop_cancelled(self) -> None:
         if any(request.is_cancelled for request in self._waiting):

@@ -42,6 +42,7 @@ from inference.runner.protocol import (
     LoadFailure,
     RankCommand,
     Reply,
+    StopCommand,
     WireError,
     WireEvent,
     WireMessage,
@@ -82,6 +83,9 @@ logger = logging.getLogger(__name__)
 _without_tiles = False
 
 STOP_GRACE_S = 2.0
+PARK_GRACE_S = 2.5
+"""How long an ending process may take to keep its decoded prompts."""
+
 READ_BYTES = 1 << 20
 
 Reported = RunnerEvent | Embedded | Ranked
@@ -219,6 +223,9 @@ class RunnerHandle:
 
     async def stop(self) -> None:
         """End the process and wait for its end. What it was doing fails with RunnerDied. Safe to call twice."""
+        if self._facts is not None:
+            self._send(StopCommand(op="stop"))
+            await self._exited(PARK_GRACE_S)
         self._hang_up()
         if not await self._exited(STOP_GRACE_S):
             logger.warning("The runner of %s did not end by itself and is killed", self.spec.model)
@@ -436,6 +443,8 @@ def _wire_spec(spec: RunnerSpec) -> WireSpec:
         maps_file=spec.maps_file,
         kv_type=spec.kv_type,
         flash_attention=spec.flash_attention,
+        parked_folder=str(spec.parked_folder) if spec.parked_folder is not None else None,
+        parked_bytes=spec.parked_bytes,
         template=spec.template,
     )
 

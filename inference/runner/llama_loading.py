@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from llama_cpp import __version__ as llama_cpp_version
+
 from inference.library.adapters import check_adapter
 from inference.library.gguf import GgufHeader
 from inference.runner.native import Adapters, Context, ContextShape, Model, NativeLog
+from inference.runner.parked import ParkedPrefixes
 from inference.runner.protocol import WireFacts, WireSpec
 
 NEVER_REARRANGED = ("F32", "F16", "BF16")
@@ -32,6 +36,16 @@ class LoadedModel:
     def context(self, shape: ContextShape) -> Context:
         """Raises ModelLoadFailed when there is not enough memory for it."""
         return Context(self.model, shape, self.log, adapters=self.adapters)
+
+    def parked_prefixes(self) -> ParkedPrefixes | None:
+        """Return the decoded prompts on disk that this model can use, as it is loaded now."""
+        folder = self.spec["parked_folder"]
+        if folder is None or not self.spec["parked_bytes"]:
+            return None
+        files = [Path(path) for path in (self.spec["path"], *self.spec["adapters"])]
+        facts = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
+        key = f"{facts} {self.spec['kv_type']} {self.spec['flash_attention']} {llama_cpp_version}"
+        return ParkedPrefixes(Path(folder) / hashlib.sha256(key.encode()).hexdigest()[:32], self.spec["parked_bytes"])
 
     def facts(self, *, n_ctx: int, n_slots: int) -> WireFacts:
         return WireFacts(

@@ -94,6 +94,7 @@ class ChatWorker:
             n_ctx=n_ctx,
             max_queue=spec["max_queue"],
             reader=self._vision.reader(context) if self._vision is not None else None,
+            parked=loaded.parked_prefixes(),
         )
         templates.render("", {})  # the first question must not wait for that process to be up
 
@@ -130,6 +131,9 @@ class ChatWorker:
 
     def step(self) -> list[bytes]:
         return [*step_frames(self._engine.step()), *self._embedding.step()]
+
+    def park(self) -> None:
+        self._engine.park()
 
     def _start(self, request: Request) -> list[bytes]:
         return step_frames(self._engine.submit(request))

@@ -363,6 +363,21 @@ class Context:
         llama_cpp.llama_memory_seq_rm(self._memory, sequence, start, start + count)
         llama_cpp.llama_memory_seq_add(self._memory, sequence, start + count, -1, -count)
 
+    def state_bytes(self, sequence: int) -> int:
+        return int(llama_cpp.llama_state_seq_get_size(self.pointer, sequence))
+
+    def state(self, sequence: int) -> memoryview:
+        """Return what the cache holds of a sequence, for `restore`."""
+        size = self.state_bytes(sequence)
+        buffer = (ctypes.c_uint8 * size)()
+        written = llama_cpp.llama_state_seq_get_data(self.pointer, buffer, size, sequence)
+        return memoryview(buffer)[:written]
+
+    def restore(self, sequence: int, state: bytes) -> bool:
+        """Put a state into an empty sequence; False when the cache has no room for it or it is of another model."""
+        buffer = (ctypes.c_uint8 * len(state)).from_buffer_copy(state)
+        return bool(llama_cpp.llama_state_seq_set_data(self.pointer, buffer, len(state), sequence))
+
     def pooled(self, sequence: int, n_dims: int) -> npt.NDArray[np.float32]:
         """Return what the last decode made of a sequence: `Model.n_dims` numbers, or `n_scores` with pooling `rank`."""
         row = llama_cpp.llama_get_embeddings_seq(self.pointer, sequence)

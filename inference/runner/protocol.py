@@ -37,6 +37,8 @@ class WireSpec(TypedDict):
     maps_file: bool
     kv_type: KvType
     flash_attention: bool | None
+    parked_folder: str | None
+    parked_bytes: int
     template: str
 
 
@@ -118,7 +120,13 @@ class CancelCommand(TypedDict):
     id: int
 
 
-Command = LoadCommand | GenerateCommand | EmbedCommand | RankCommand | CancelCommand
+class StopCommand(TypedDict):
+    """End by yourself, after keeping what is worth it."""
+
+    op: Literal["stop"]
+
+
+Command = LoadCommand | GenerateCommand | EmbedCommand | RankCommand | CancelCommand | StopCommand
 
 
 class WireFacts(TypedDict):

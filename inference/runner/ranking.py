@@ -145,6 +145,9 @@ class RankingWorker:
         job = RankJob(ticket, [pair.tokens for pair in pairs], n_shortened=sum(pair.is_shortened for pair in pairs))
         return partial(self._start, job)
 
+    def park(self) -> None:
+        """Texts come once: there is nothing to keep."""
+
     def step(self) -> list[bytes]:
         job = self._queue.step()
         if not isinstance(job, RankJob):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -9,7 +10,15 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from inference.runner.parked import MIN_TOKENS, Parked, ParkedPrefixes
+
 Tokens = npt.NDArray[np.int32]
+
+MOST_PARKED_BETWEEN_STEPS = 128 * 1024 * 1024
+"""More takes so long to write that running answers would wait for it."""
+
+MOST_PARKED_AT_THE_END = 2**40
+PARK_ALL_WITHIN_S = 1.5
 
 
 class Cache(Protocol):
@@ -21,6 +30,9 @@ class Cache(Protocol):
     def forget(self, sequence: int) -> None: ...
     def copy(self, source: int, target: int, length: int) -> None: ...
     def shift(self, sequence: int, start: int, count: int) -> None: ...
+    def state_bytes(self, sequence: int) -> int: ...
+    def state(self, sequence: int) -> memoryview: ...
+    def restore(self, sequence: int, state: bytes) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,8 +102,20 @@ class Slot:
 class Slots:
     """All slots of one context. Idle ones keep their cache, so that a next turn finds its history decoded."""
 
-    def __init__(self, cache: Cache, n_slots: int, n_ctx: int, *, can_share: bool = True) -> None:
-        """Pass `can_share=False` for models whose past cannot be cut or copied in part."""
+    def __init__(
+        self,
+        cache: Cache,
+        n_slots: int,
+        n_ctx: int,
+        *,
+        can_share: bool = True,
+        parked: ParkedPrefixes | None = None,
+    ) -> None:
+        """Pass `can_share=False` for models whose past cannot be cut or copied in part.
+
+        With `parked`, what a slot held is kept on disk when it makes room for another chat.
+        """
+        self._parked = parked
         self._cache = cache
         self._can_share = can_share
         self._clock = 0
@@ -112,8 +136,17 @@ class Slots:
         idle = [slot for slot in self.all if not slot.is_busy]
         source = max(self.all, key=lambda slot: (slot.common_prefix(wanted), not slot.is_busy))
         shared = _without_half_images(source.common_prefix(wanted), spans)
-        target = self._target(idle, source, shared)
-        if target is source:
+        # A prompt that shares only its beginning (a system message) must not cost another chat its whole history.
+        is_own_history = not source.is_busy and shared * 2 >= source.n_cached
+        oldest = min(idle, key=lambda slot: (slot.n_cached > 0, slot.used_at))
+        target = source if is_own_history or (not source.is_busy and not self._can_share) else oldest
+        if not is_own_history:
+            self._park(target, MOST_PARKED_BETWEEN_STEPS)
+        parked, n_parked = self._parked_for(wanted, shared)
+        if parked is not None:
+            self._forget(target)
+            shared = self._restored(target, parked, n_parked)
+        elif target is source:
             shared = self._cut(source, shared)
         else:
             self._forget(target)
@@ -125,6 +158,40 @@ class Slots:
         self._clock += 1
         target.used_at = self._clock
         return target
+
+    def park_idle(self) -> None:
+        """Keep on disk what the idle slots hold, as far as time allows: the model is about to be unloaded."""
+        deadline = time.monotonic() + PARK_ALL_WITHIN_S
+        latest_first = sorted(self.all, key=lambda slot: slot.used_at, reverse=True)
+        for slot in (slot for slot in latest_first if not slot.is_busy):
+            if time.monotonic() < deadline:
+                self._park(slot, MOST_PARKED_AT_THE_END)
+
+    def _park(self, slot: Slot, most_bytes: int) -> None:
+        # The rows of an image have numbers that mean nothing to another process.
+        if self._parked is None or slot.spans or not MIN_TOKENS <= slot.n_cached <= slot.n_pristine:
+            return
+        tokens = slot.tokens[: slot.n_cached]
+        is_elsewhere = any(other is not slot and other.common_prefix(tokens) == len(tokens) for other in self.all)
+        if not is_elsewhere and not self._parked.holds(tokens) and self._cache.state_bytes(slot.index) <= most_bytes:
+            self._parked.write(tokens, self._cache.state(slot.index))
+
+    def _parked_for(self, wanted: Tokens, shared: int) -> tuple[Parked | None, int]:
+        """Return the file that saves the most decoding, and its length in tokens; None when none is worth reading."""
+        if self._parked is None:
+            return None, 0
+        parked, length = self._parked.best(wanted)
+        is_usable = parked is not None and (length == len(parked.tokens) or self._can_share)
+        return (parked, length) if is_usable and length >= shared + MIN_TOKENS else (None, 0)
+
+    def _restored(self, target: Slot, parked: Parked, length: int) -> int:
+        """Read a beginning of the prompt into an empty slot; return its length, 0 when that fails."""
+        target.spans = ()
+        state = self._parked.read(parked) if self._parked is not None else None
+        if state is None or not self._cache.restore(target.index, state):
+            self._forget(target)
+            return 0
+        return self._cut(target, length)
 
     def give_back(self, slot: Slot) -> None:
         slot.is_busy = False
@@ -156,14 +223,6 @@ class Slots:
         for slot in idle:
             self._forget(slot)
         return bool(idle)
-
-    def _target(self, idle: Sequence[Slot], source: Slot, shared: int) -> Slot:
-        oldest = min(idle, key=lambda slot: (slot.n_cached > 0, slot.used_at))
-        if source.is_busy:
-            return oldest
-        # A prompt that shares only its beginning (a system message) must not cost another chat its whole history.
-        is_own_history = shared * 2 >= source.n_cached
-        return source if is_own_history or not self._can_share else oldest
 
     def _cut(self, slot: Slot, length: int) -> int:
         """Shorten a slot's cache; return what is left, which is nothing when the model's past cannot be cut."""

@@ -46,6 +46,8 @@ class RunnerSpec:
         maps_file: False reads the weights into memory of the process's own.
         kv_type: What one value of the KV cache is stored as.
         flash_attention: None leaves the choice to llama.cpp.
+        parked_folder: Where decoded prompts of idle chats are kept; None keeps none.
+        parked_bytes: What those of all models may take together.
         template: Takes the place of the file's own chat template; Go, or Jinja.
     """
 
@@ -65,6 +67,8 @@ class RunnerSpec:
     maps_file: bool = True
     kv_type: KvType = "f16"
     flash_attention: bool | None = None
+    parked_folder: Path | None = None
+    parked_bytes: int = 0
     template: str = ""
 
 

@@ -56,6 +56,10 @@ class Worker(Protocol):
         """Work a little; return frames to send."""
         ...
 
+    def park(self) -> None:
+        """Keep on disk what a next process can use: this one is about to end."""
+        ...
+
 
 def step_frames(events: Sequence[WireEvent]) -> list[bytes]:
     return [encode_frame(StepReply(type="step", events=list(events)))] if events else []

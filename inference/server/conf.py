@@ -20,6 +20,7 @@ DEFAULT_KEEP_ALIVE_S = 300.0
 DEFAULT_MAX_QUEUE = 512
 DEFAULT_MAX_LOADED = 3
 DEFAULT_LOAD_TIMEOUT_S = 300.0
+DEFAULT_PARKED_MB = 1000
 LONGEST_LOAD_S = 7 * 24 * 3600.0
 """Stands for "without end": clocks cannot wait for ever."""
 
@@ -46,6 +47,7 @@ class ServerConfig:
         keys: Without one of them nobody is served; none where everybody is.
         prunes: After a pull, delete what only the former version of the model used.
         max_streams: Connections that one download uses at most; None goes by the file's size.
+        parked_bytes: What decoded prompts of idle chats may take on disk; 0 keeps none.
         kv_type, flash_attention: As in `RunnerSpec`, for all chat models.
         logs_requests: What people ask goes into the log, when `is_debug` is on as well.
         hub: Where models of Hugging Face come from.
@@ -68,6 +70,7 @@ class ServerConfig:
     max_streams: int | None = None
     hub: HubSettings = HubSettings()
     origins: tuple[str, ...] = ()
+    parked_bytes: int = DEFAULT_PARKED_MB * 10**6
     kv_type: KvType = "f16"
     flash_attention: bool | None = None
     is_debug: bool = False
@@ -77,6 +80,10 @@ class ServerConfig:
     @property
     def models_folder(self) -> Path:
         return self.data / "models"
+
+    @property
+    def parked_folder(self) -> Path:
+        return self.data / "prefixes"
 
     @property
     def address(self) -> str:
@@ -114,6 +121,7 @@ class ServerConfig:
             hub=_hub(environ),
             prunes=not is_on(environ.get("OLLAMA_NOPRUNE", "")),
             max_streams=_count(environ, "OLLAMA_MAX_TRANSFER_STREAMS", 0) or None,
+            parked_bytes=_count(environ, "HEARTH_PREFIX_CACHE_MB", DEFAULT_PARKED_MB) * 10**6,
             kv_type=kv_type,
             flash_attention=flash_attention,
             is_debug=is_on(environ.get("OLLAMA_DEBUG", "")),

@@ -12,6 +12,7 @@ import logging
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from inference.errors import GenerationStopped, InferenceError, ModelLoadFailed, OutOfMemory, QueueFull
@@ -44,6 +45,8 @@ class Limits:
     context_length: int | None = None
     load_timeout_s: float = 300.0
     kv_type: KvType = "f16"
+    parked_folder: Path | None = None
+    parked_bytes: int = 0
     flash_attention: bool | None = None
 
 
@@ -152,6 +155,8 @@ class Scheduler:
             num_parallel=limits.num_parallel,
             context_length=limits.context_length,
             kv_type=limits.kv_type,
+            parked_folder=limits.parked_folder,
+            parked_bytes=limits.parked_bytes,
             flash_attention=limits.flash_attention,
         )
         self._available_bytes = available_bytes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from inference.library.models import LibraryModel
 from inference.runner.types import KvType, RunnerSpec
@@ -51,12 +52,14 @@ class Sizing:
     Attributes:
         num_parallel: Slots of every chat model.
         context_length: Tokens of a window when a request names none.
-        kv_type, flash_attention: As in `RunnerSpec`, for all chat models.
+        kv_type, flash_attention, parked_folder, parked_bytes: As in `RunnerSpec`, for all chat models.
     """
 
     num_parallel: int | None = None
     context_length: int | None = None
     kv_type: KvType = "f16"
+    parked_folder: Path | None = None
+    parked_bytes: int = 0
     flash_attention: bool | None = None
 
     def window(self, model: LibraryModel, n_ctx: int | None, wished_ctx: int, loading: Loading = AS_IT_IS) -> Window:
@@ -85,6 +88,8 @@ class Sizing:
             adapters=model.adapters,
             projector=model.projector,
             kv_type=self.kv_type if model.can_chat else "f16",
+            parked_folder=self.parked_folder if model.can_chat else None,
+            parked_bytes=self.parked_bytes,
             flash_attention=self.flash_attention,
             template=model.chat_template,
         )

@@ -57,6 +57,8 @@ def make_state(config: ServerConfig, start_runner: StartRunner) -> ServerState:
         context_length=config.context_length,
         load_timeout_s=config.load_timeout_s,
         kv_type=config.kv_type,
+        parked_folder=config.parked_folder,
+        parked_bytes=config.parked_bytes,
         flash_attention=config.flash_attention,
     )
     scheduler = Scheduler(start_runner, limits, available_bytes=available_bytes)

@@ -69,6 +69,12 @@ VARIABLES = (
         meaning="How long a model stays loaded after its last use; `-1` for ever, `0` not at all.",
     ),
     Variable(
+        name="HEARTH_PREFIX_CACHE_MB",
+        default="`1000`",
+        meaning="Megabytes under `HEARTH_DATA/prefixes` for what models have read already, so that a chat goes on at "
+        "once after its model was unloaded. Kept for a day, for the server's own user only; `0` keeps nothing.",
+    ),
+    Variable(
         name="OLLAMA_NUM_PARALLEL",
         default="by memory",
         meaning="Requests that one model answers at the same time.",

@@ -216,6 +216,20 @@ async def test_suspended_idle_work_can_be_cancelled(counting: RunnerHandle) -> N
     assert (await answer(counting, ask(num_predict=5)))[1].answer_tokens == 5
 
 
+async def test_a_history_is_read_back_from_disk_after_an_unload(start: Start, tiny_gguf: Path, tmp_path: Path) -> None:
+    parked = {"parked_folder": tmp_path / "prefixes", "parked_bytes": 10**9, "n_ctx": 2048}
+    history = "A long history, of which nobody wants to wait for the reading. " * 5
+    request = ask(history, temperature=0, num_predict=20)
+    before = await start(tiny_gguf, n_slots=1, **parked)
+    first, _ = await answer(before, request)
+    await before.stop()
+
+    again, finished = await answer(await start(tiny_gguf, n_slots=1, **parked), request)
+
+    assert finished.cached_tokens == finished.prompt_tokens - 1
+    assert again == first
+
+
 async def test_several_requests_get_the_text_they_get_alone(noise: RunnerHandle) -> None:
     requests = [ask(f"Question {number}: why {'so ' * number}?", temperature=0, num_predict=40) for number in range(4)]
 

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from inference.runner.parked import ParkedPrefixes
 from inference.runner.slots import Slot, Slots, Span, Tokens
 
 
@@ -16,6 +19,8 @@ class RecordingCache:
         self.cuts: list[tuple[int, int]] = []
         self.copies: list[tuple[int, int, int]] = []
         self.forgotten: list[int] = []
+        self.restored: list[tuple[int, bytes]] = []
+        self.can_restore = True
 
     def cut(self, sequence: int, length: int) -> bool:
         self.cuts.append((sequence, length))
@@ -23,6 +28,16 @@ class RecordingCache:
 
     def forget(self, sequence: int) -> None:
         self.forgotten.append(sequence)
+
+    def state_bytes(self, sequence: int) -> int:
+        return 4
+
+    def state(self, sequence: int) -> memoryview:
+        return memoryview(b"%04d" % sequence)
+
+    def restore(self, sequence: int, state: bytes) -> bool:
+        self.restored.append((sequence, state))
+        return self.can_restore
 
     def copy(self, source: int, target: int, length: int) -> None:
         self.copies.append((source, target, length))
@@ -205,3 +220,91 @@ def test_an_interrupted_image_begins_anew(slots: Slots, cache: RecordingCache) -
 
     assert (slot.n_cached, slot.n_seen) == (4, 0)
     assert cache.cuts[-1] == (slot.index, 4)
+
+
+# ---- what is kept on disk
+
+LONG = "a long history that many tokens went into. " * 6
+
+
+@pytest.fixture
+def parked(tmp_path: Path) -> ParkedPrefixes:
+    return ParkedPrefixes(tmp_path / "model", budget_bytes=100_000)
+
+
+@pytest.fixture
+def one_slot(cache: RecordingCache, parked: ParkedPrefixes) -> Slots:
+    return Slots(cache, n_slots=1, n_ctx=1024, parked=parked)
+
+
+def test_a_chat_that_made_room_comes_back_from_disk(one_slot: Slots, cache: RecordingCache) -> None:
+    one_slot.give_back(used(one_slot, LONG))
+    one_slot.give_back(used(one_slot, "another chat altogether"))
+
+    slot = one_slot.take(prompt(LONG + " And then?"))
+
+    assert slot.n_cached == len(LONG)
+    assert cache.restored == [(0, b"0000")]
+
+
+def test_what_does_not_come_back_is_decoded_again(one_slot: Slots, cache: RecordingCache) -> None:
+    one_slot.give_back(used(one_slot, LONG))
+    one_slot.give_back(used(one_slot, "another chat altogether"))
+    cache.can_restore = False
+
+    assert one_slot.take(prompt(LONG + " And then?")).n_cached == 0
+
+
+def test_a_state_of_which_no_part_can_be_used_is_used_whole_or_not(
+    cache: RecordingCache, parked: ParkedPrefixes
+) -> None:
+    slots = Slots(cache, n_slots=1, n_ctx=1024, can_share=False, parked=parked)
+    parked.write(prompt(LONG), b"state")
+
+    assert slots.take(prompt(LONG[:-20] + "but not quite the same")).n_cached == 0
+    slots.give_back(slots.all[0])
+    assert slots.take(prompt(LONG + " And then?")).n_cached == len(LONG)
+
+
+def test_short_prompts_and_what_others_hold_are_not_kept(
+    cache: RecordingCache, parked: ParkedPrefixes, tmp_path: Path
+) -> None:
+    slots = Slots(cache, n_slots=2, n_ctx=1024, parked=parked)
+    slots.give_back(used(slots, "short"))
+    first, second = used(slots, LONG), used(slots, LONG + "and more")
+    slots.give_back(first)
+    slots.give_back(second)
+
+    slots.park_idle()
+
+    assert [len(kept.tokens) for kept in parked._parked] == [len(LONG + "and more")]
+
+
+def test_unloading_keeps_what_is_idle(one_slot: Slots, parked: ParkedPrefixes) -> None:
+    busy = used(one_slot, LONG)
+    one_slot.park_idle()
+    assert not parked.holds(prompt(LONG))
+
+    one_slot.give_back(busy)
+    one_slot.park_idle()
+    assert parked.holds(prompt(LONG))
+
+
+def test_a_history_that_was_shifted_is_not_kept(one_slot: Slots, parked: ParkedPrefixes) -> None:
+    slot = used(one_slot, LONG)
+    one_slot.shift(slot, 10, 50)
+    one_slot.give_back(slot)
+
+    one_slot.park_idle()
+
+    assert parked._parked == []
+
+
+def test_a_chat_with_an_image_is_not_kept(one_slot: Slots, parked: ParkedPrefixes) -> None:
+    slot = one_slot.take(prompt(LONG), [Span(start=4, n_rows=6, n_positions=6)])
+    slot.n_cached = slot.n_tokens
+    one_slot.give_back(slot)
+
+    one_slot.park_idle()
+
+    assert parked._parked == []
