@@ -22,6 +22,7 @@ from inference.server.durations import FOREVER
 from inference.server.fairness import AnswerTimes, Turns
 from inference.server.fitting import ran_out, too_large
 from inference.server.loading import AS_IT_IS, Loading
+from inference.server.measured import MeasuredMemory
 from inference.server.seats import Runner, Seat, StartRunner
 from inference.server.sizing import Sizing, Window
 from inference.types import Priority, Progress
@@ -138,6 +139,7 @@ class Scheduler:
         start: Starts a runner process; cancelling it must end the process.
         clock: Seconds that only grow; tests turn it by hand.
         available_bytes: Memory that can still be used, beside these runner processes.
+        measured: Where it is written down what runners really take.
     """
 
     def __init__(
@@ -146,6 +148,7 @@ class Scheduler:
         limits: Limits,
         *,
         available_bytes: Callable[[Sequence[int]], int],
+        measured: MeasuredMemory | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.clock = clock
@@ -160,6 +163,7 @@ class Scheduler:
             flash_attention=limits.flash_attention,
         )
         self._available_bytes = available_bytes
+        self._measured = measured or MeasuredMemory(None)
         self._seats: dict[str, Seat] = {}
         self._waiting: list[Ticket] = []
         """In the order they came."""
@@ -217,6 +221,7 @@ class Scheduler:
             self._waiting.remove(ticket)
         if seat is not None:
             seat.active.remove(ticket)
+            self._measure(seat)
             self._turns.ended(ticket.asked_by)
             self._mark_used(seat)
         self._dispatch()
@@ -476,6 +481,10 @@ class Scheduler:
             if self._seats.get(seat.key) is seat:
                 del self._seats[seat.key]
             self._dispatch()
+
+    def _measure(self, seat: Seat) -> None:
+        if seat.runner is not None and (taken := seat.runner.rss_bytes):
+            self._measured.record(seat.model.digest, seat.spec, seat.needs_bytes, taken)
 
     def _mark_used(self, seat: Seat) -> None:
         seat.last_used = self.clock()

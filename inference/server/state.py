@@ -18,6 +18,7 @@ from inference.server.conf import ServerConfig
 from inference.server.devices import DeviceProbe
 from inference.server.hosts import HostCheck, OriginCheck
 from inference.server.keys import KeyCheck
+from inference.server.measured import MeasuredMemory
 from inference.server.memory import available_bytes
 from inference.server.metrics import Metrics
 from inference.server.scheduler import Limits, Scheduler
@@ -29,6 +30,7 @@ class ServerState:
     config: ServerConfig
     catalog: Catalog
     scheduler: Scheduler
+    measured: MeasuredMemory
     puller: Puller
     receiver: Receiver
     hosts: HostCheck
@@ -61,11 +63,13 @@ def make_state(config: ServerConfig, start_runner: StartRunner) -> ServerState:
         parked_bytes=config.parked_bytes,
         flash_attention=config.flash_attention,
     )
-    scheduler = Scheduler(start_runner, limits, available_bytes=available_bytes)
+    measured = MeasuredMemory(config.data / "measured-memory.json")
+    scheduler = Scheduler(start_runner, limits, available_bytes=available_bytes, measured=measured)
     return ServerState(
         config=config,
         catalog=catalog,
         scheduler=scheduler,
+        measured=measured,
         puller=Puller(catalog.store, prunes=config.prunes, hub=config.hub, max_streams=config.max_streams),
         receiver=Receiver(config.models_folder),
         hosts=HostCheck(config.host),

@@ -13,7 +13,6 @@ from django.http.response import HttpResponseBase
 from inference.library.models import LibraryModel
 from inference.server.endpoints import endpoint, json_response
 from inference.server.fitting import Fit, Setting, fit_of
-from inference.server.sizing import Sizing
 from inference.server.state import ServerState, get_state
 
 
@@ -28,7 +27,7 @@ def _library(state: ServerState, free_bytes: int) -> dict[str, Any]:
     models = state.catalog.snapshot().models
     disk = shutil.disk_usage(state.config.models_folder)
     return {
-        "models": [_model(model, state.scheduler.sizing, free_bytes) for model in models],
+        "models": [_model(state, model, free_bytes) for model in models],
         "disk": {
             "free_bytes": disk.free,
             "total_bytes": disk.total,
@@ -38,13 +37,14 @@ def _library(state: ServerState, free_bytes: int) -> dict[str, Any]:
     }
 
 
-def _model(model: LibraryModel, sizing: Sizing, free_bytes: int) -> dict[str, Any]:
+def _model(state: ServerState, model: LibraryModel, free_bytes: int) -> dict[str, Any]:
     return {
         "name": model.name.short,
         "source": model.source,
         "path": str(model.path),
         "is_ours": model.is_ours,
-        "fit": fit_body(fit_of(model, sizing, free_bytes)),
+        "fit": fit_body(fit_of(model, state.scheduler.sizing, free_bytes)),
+        "measured": state.measured.of(model.digest),
     }
 
 

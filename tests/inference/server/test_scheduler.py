@@ -11,6 +11,7 @@ import pytest
 from inference.errors import GenerationStopped, ModelLoadFailed, OutOfMemory, QueueFull
 from inference.library.models import LibraryModel
 from inference.server.durations import FOREVER
+from inference.server.measured import MeasuredMemory
 from inference.server.scheduler import FIRST_BACKOFF_S, Limits, Scheduler, Ticket
 from inference.types import Progress
 from tests.inference.server.fakes import GIGABYTE, Clock, FakeStarter, make_model, settle
@@ -602,6 +603,18 @@ async def test_the_time_a_load_took_is_told_the_next_time(
     clock.seconds += 10
 
     assert (await anext(ticket.progress(every_s=0.001))).expected_s == 20
+
+
+async def test_what_a_runner_takes_is_written_down_beside_its_forecast(starter: FakeStarter, clock: Clock) -> None:
+    measured = MeasuredMemory(None)
+    scheduler = Scheduler(starter, Limits(), available_bytes=lambda _: 64 * GIGABYTE, clock=clock, measured=measured)
+
+    (await granted(scheduler, make_model())).close()
+
+    (found,) = measured.of(make_model().digest)
+    assert found["measured_bytes"] == starter.of("tiny").rss_bytes
+    assert found["forecast_bytes"] == scheduler.seats()[0].needs_bytes
+    await scheduler.aclose()
 
 
 # ---- whose turn it is
