@@ -348,6 +348,8 @@ class ModelCard:
     Attributes:
         architecture: As GGUF names it, such as `qwen2`.
         parameters: One line per option: its name, spaces, its value.
+        metadata: What the file says, by key; long lists are shortened.
+        tensors: Name, type and shape of each; empty unless asked for.
     """
 
     architecture: str = ""
@@ -361,6 +363,8 @@ class ModelCard:
     template: str = ""
     license: str = ""
     modelfile: str = ""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    tensors: tuple[tuple[str, str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

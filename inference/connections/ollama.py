@@ -147,9 +147,11 @@ class OllamaConnection:
         body = await self._http.get("/api/version", timeout_s=timeout_s)
         return str(body.get("version", ""))
 
-    async def show_model(self, name: str) -> ModelCard:
+    async def show_model(self, name: str, *, verbose: bool = False) -> ModelCard:
+        """Return what the server says about a model; with `verbose` its vocabulary and tensors too."""
+        wanted = {"model": name, "verbose": verbose}
         try:
-            body = await self._http.post("/api/show", {"model": name}, timeout_s=LIST_TIMEOUT_S)
+            body = await self._http.post("/api/show", wanted, timeout_s=READ_TIMEOUT_S if verbose else LIST_TIMEOUT_S)
         except UpstreamRefused as exc:
             raise refusal(exc, name) from exc
         return ollama.model_card(body)

@@ -42,6 +42,8 @@ PROGRESS_KEY = "hearth"
 """The key under which our own server tells why no text comes yet; no other upstream is asked for it."""
 
 
+N_ITEMS_SHOWN = 5
+
 ERROR_STATUS = {"invalid_request": 400, "not_supported": 400, "queue_full": 503, "shutting_down": 503}
 """The status that our own server's error would have had, if the stream had not begun with 200 before it."""
 
@@ -308,7 +310,20 @@ def model_card(body: JsonObject) -> ModelCard:
         template=text(body.get("template")),
         license=text(body.get("license")),
         modelfile=text(body.get("modelfile")),
+        metadata={key: _shortened(value) for key, value in sorted(info.items())},
+        tensors=tuple(
+            (text(tensor.get("name")), text(tensor.get("type")), _shortened(tensor.get("shape")))
+            for tensor in map(mapping, items(body.get("tensors")))
+        ),
     )
+
+
+def _shortened(value: object) -> str:
+    """Write a value of a header: the first of its items where there are many."""
+    if not isinstance(value, list):
+        return f"{value:g}" if isinstance(value, float) else str(value)
+    more = f", ...+{len(value) - N_ITEMS_SHOWN} more" if len(value) > N_ITEMS_SHOWN else ""
+    return f"[{', '.join(map(str, value[:N_ITEMS_SHOWN]))}{more}]"
 
 
 def loaded_models(body: JsonObject) -> list[LoadedModel]:

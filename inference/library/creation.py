@@ -29,6 +29,7 @@ from inference.library.manifests import (
 )
 from inference.library.models import LibraryModel, human_parameters
 from inference.library.names import ModelName, all_parts
+from inference.library.projectors import check_projector
 from inference.types import ChatMessage
 
 CONFIG_TYPE = "application/vnd.docker.container.image.v1+json"
@@ -204,7 +205,8 @@ def _take_base(store: Store, base: LibraryModel, parts: _Parts) -> Generator[Cre
 
 def _take_file(store: Store, base: LibraryModel, parts: _Parts) -> Generator[CreateLine, None, None]:
     files = [("model", path) for path in all_parts(base.path)]
-    for kind, path in [*files, *(("adapter", path) for path in base.adapters)]:
+    files += [("projector", base.projector)] if base.projector is not None else []
+    for kind, path in files:
         digest = yield from adopt(store, path)
         parts.layers.append(_from(kind, digest, store.blob_file(digest).stat().st_size, base))
 
@@ -261,12 +263,16 @@ def _check_parts(store: Store, recipe: Recipe, parts: _Parts) -> None:
         wanted = "one file of weights" if n_files == 1 else f"the weights in {n_files} files"
         raise InvalidRequest(f"a model begins with one model only: {wanted}, but {len(weights)} came")
     path = recipe.base.path if recipe.base is not None else first
-    for name, digest in recipe.adapters.items():
+    names = {digest: name for name, digest in (*recipe.files.items(), *recipe.adapters.items())}
+    for layer in parts.layers:
+        blob = store.blob_file(layer.digest)
         try:
-            check_adapter(recipe.name.short, store.blob_file(digest), path)
+            if layer.kind == "adapter" and not layer.source:
+                check_adapter(recipe.name.short, blob, path)
+            elif layer.kind == "projector" and not layer.source:
+                check_projector(recipe.name.short, blob)
         except ModelLoadFailed as exc:
-            short = store.blob_file(digest).name
-            raise InvalidRequest(exc.detail.replace(short, name)) from exc
+            raise InvalidRequest(exc.detail.replace(blob.name, names[layer.digest])) from exc
 
 
 def _write_over(recipe: Recipe, parts: _Parts) -> None:
@@ -302,13 +308,14 @@ def _text_layers(store: Store, parts: _Parts) -> tuple[list[Layer], list[CreateL
 def _config(store: Store, recipe: Recipe, parts: _Parts, layers: Sequence[Layer]) -> bytes:
     """Return the config as Ollama writes it, so that an Ollama could run the model out of this store."""
     weights = next(layer for layer in layers if layer.kind == "model")
+    sees = any(layer.kind == "projector" for layer in layers)
     header = read_header(store.blob_file(weights.digest))
     return orjson.dumps(
         parts.config
         | {
             "model_format": "gguf",
             "model_family": header.architecture,
-            "model_families": [header.architecture],
+            "model_families": [header.architecture, *(["clip"] if sees else [])],
             "model_type": recipe.base.parameter_size if recipe.base else human_parameters(header.parameter_count),
             "file_type": header.quantization or "unknown",
             "architecture": {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine()),

@@ -9,7 +9,7 @@ Source: ggml's docs/gguf.md; block sizes from ggml-common.h.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,6 +41,11 @@ MAX_DIMENSIONS = 4
 DEFAULT_ALIGNMENT = 32
 MAX_ALIGNMENT = 1024 * 1024
 MAX_LAYERS = 65_536
+MAX_ARRAY_BYTES = 32 * 1024 * 1024
+"""Of all lists that `read_arrays` returns; a vocabulary of 256 000 tokens takes a quarter of it."""
+
+ARRAY_HEAD_BYTES = 12
+"""The type of the items, and their count."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +136,44 @@ def read_tensors(path: Path) -> Mapping[str, Tensor]:
         _version, tensor_count, key_count = _read_preamble(cursor)
         alignment = _alignment(_read_keys(cursor, key_count, check_vocabulary=False))
         return _read_tensors(cursor, tensor_count, alignment).by_name
+
+
+def read_arrays(path: Path) -> Mapping[str, Sequence[Scalar]]:
+    """Return the lists that a header holds, such as the vocabulary, the first `MAX_ARRAY_BYTES` of them.
+
+    Raises BadModelFile as `read_header` does.
+    """
+    with _opened(path) as file:
+        source = FileSource(file)
+        cursor = Cursor(source)
+        _version, _tensor_count, key_count = _read_preamble(cursor)
+        arrays: dict[str, Sequence[Scalar]] = {}
+        left = MAX_ARRAY_BYTES
+        for _ in range(key_count):
+            key, type_id, start = cursor.string(MAX_KEY_BYTES), cursor.number(4), cursor.position
+            found = _read_value(cursor, key, type_id, check_vocabulary=False)
+            n_bytes = cursor.position - start - ARRAY_HEAD_BYTES
+            if not isinstance(found, _Array) or n_bytes > left:
+                continue
+            left -= n_bytes
+            data = source.read(start + ARRAY_HEAD_BYTES, n_bytes)
+            if len(data) < n_bytes:
+                raise Refused("the file became shorter while it was read")
+            arrays[key] = _items(found, data)
+        return arrays
+
+
+def _items(array: _Array, data: bytes) -> list[Scalar]:
+    if array.item_type != STRING:
+        layout = SCALARS[array.item_type]
+        return [item for (item,) in layout.iter_unpack(data)]
+    items: list[Scalar] = []
+    at = 0
+    for _ in range(array.count):
+        length = SCALARS[UINT64].unpack_from(data, at)[0]
+        items.append(data[at + 8 : at + 8 + length].decode("utf-8", "replace"))
+        at += 8 + length
+    return items
 
 
 @contextmanager

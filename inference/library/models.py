@@ -132,6 +132,7 @@ def modelfile_of(model: LibraryModel) -> Modelfile:
     """Return the Modelfile that builds this model again on this machine."""
     baked = model.baked
     items = [Instruction("FROM", str(model.path))]
+    items += [Instruction("FROM", str(model.projector))] if model.projector is not None else []
     items += [Instruction("ADAPTER", str(path)) for path in model.adapters]
     items += [Instruction("TEMPLATE", baked.template)] if baked.template else []
     items += [Instruction("SYSTEM", baked.system)] if baked.system else []

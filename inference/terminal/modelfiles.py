@@ -85,7 +85,11 @@ async def make(ollama: OllamaConnection, order: Order) -> AsyncGenerator[PullPro
     body = dict(order.fields)
     for field, paths in (("files", order.files), ("adapters", order.adapters)):
         if paths:
-            body[field] = {path.name: digests[path] for path in paths}
+            # By place where two files of different folders have one name.
+            is_unique = len({path.name for path in paths}) == len(paths)
+            body[field] = {
+                path.name if is_unique else f"{number}/{path.name}": digests[path] for number, path in enumerate(paths)
+            }
     async with aclosing(ollama.create_model(body)) as lines:
         async for line in lines:
             yield line

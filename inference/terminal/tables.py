@@ -64,8 +64,12 @@ def processor(model: LoadedModel) -> str:
     return f"{on_cpu}%/{100 - on_cpu}% CPU/GPU"
 
 
-def shown(card: ModelCard) -> str:
-    """Return the facts of one model, in sections; what the server does not say is left out."""
+def shown(card: ModelCard, *, verbose: bool = False) -> str:
+    """Return the facts of one model, in sections; what the server does not say is left out.
+
+    Args:
+        verbose: Every key of its file and every tensor too.
+    """
     facts = (
         ("architecture", card.architecture),
         ("parameters", card.parameter_size),
@@ -73,12 +77,14 @@ def shown(card: ModelCard) -> str:
         ("embedding length", str(card.embedding_length or "")),
         ("quantization", card.quantization),
     )
-    options = [tuple(line.split(None, 1)) for line in card.parameters.splitlines() if line.strip()]
+    options = [(*line.split(None, 1), "")[:2] for line in card.parameters.splitlines() if line.strip()]
     return "\n".join(
         [
             *_section("Model", [fact for fact in facts if fact[1]]),
             *_section("Capabilities", [(capability,) for capability in card.capabilities]),
             *_section("Parameters", options),
+            *_section("Metadata", list(card.metadata.items()) if verbose else []),
+            *_section("Tensors", card.tensors if verbose else []),
             *_section("System", [(line,) for line in _first_lines(card.system)]),
             *_section("License", [(line,) for line in _first_lines(card.license)]),
         ]
@@ -88,10 +94,10 @@ def shown(card: ModelCard) -> str:
 def _section(title: str, rows: Sequence[Sequence[str]]) -> Iterator[str]:
     if not rows:
         return
-    width = max(len(row[0]) for row in rows)
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     yield f"  {title}"
-    for name, *values in rows:
-        yield f"    {GAP.join([name.ljust(width), *values])}".rstrip()
+    for row in rows:
+        yield f"    {GAP.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))}".rstrip()
     yield ""
 
 

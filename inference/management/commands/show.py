@@ -22,11 +22,12 @@ class Command(ModelCommand):
             only.add_argument(
                 f"--{part}", dest="part", action="store_const", const=part, help=f"Print its {part} alone."
             )
+        only.add_argument("--verbose", action="store_true", help="Print every key of its file and every tensor too.")
 
-    def handle(self, *, model: str, part: str | None, **options: Any) -> None:
+    def handle(self, *, model: str, part: str | None, verbose: bool, **options: Any) -> None:
         async def work(ollama: OllamaConnection) -> None:
-            card = await ollama.show_model(model)
-            text = getattr(card, part) if part else tables.shown(card)
+            card = await ollama.show_model(model, verbose=verbose)
+            text = getattr(card, part) if part else tables.shown(card, verbose=verbose)
             # A file gets it as it is.
             self.stdout.write(printable(text) if self.stdout.isatty() else text)
 

@@ -13,8 +13,9 @@ from django.http.response import HttpResponseBase
 from inference.server.bodies import SMALL_BODY, parse_flag, parse_model, read_json
 from inference.server.endpoints import empty_response, endpoint, json_response, stream_response
 from inference.server.seats import Seat
+from inference.server.showing import shown_model
 from inference.server.state import ServerState, get_state
-from inference.server.wire import details, expiry, listed_model, shown_model
+from inference.server.wire import details, expiry, listed_model
 
 
 @endpoint("GET", "HEAD")
@@ -33,9 +34,10 @@ async def ps(request: HttpRequest) -> HttpResponseBase:
 
 @endpoint("POST")
 async def show(request: HttpRequest) -> HttpResponseBase:
-    name = parse_model(read_json(request, SMALL_BODY))
-    model = await asyncio.to_thread(get_state().catalog.find, name)
-    return json_response(shown_model(model))
+    body = read_json(request, SMALL_BODY)
+    model = await asyncio.to_thread(get_state().catalog.find, parse_model(body))
+    shown = await asyncio.to_thread(shown_model, model, verbose=parse_flag(body, "verbose", False))
+    return json_response(shown)
 
 
 @endpoint("POST")

@@ -18,9 +18,12 @@ from inference.library.catalog import Catalog
 from inference.library.creation import GGUF_ROUTE, Recipe, copy, create
 from inference.library.errors import BlobNotFound, NameTaken, ReadOnlyModel
 from inference.library.manifests import MAX_TEXT_LAYER_BYTES, Store
+from inference.library.modelfile import printed
+from inference.library.models import modelfile_of
 from inference.library.names import ModelName, all_parts
 from inference.types import ChatMessage
 from tests.doubles.gguf_lora import build_lora
+from tests.doubles.gguf_vision import build_projector
 from tests.inference.library.stores import digest_of, make_store, put_model
 
 NEW = ModelName.parse("new")
@@ -212,6 +215,33 @@ def test_an_adapter_is_put_on_top(catalog: Catalog, tmp_path: Path) -> None:
     make(catalog, Recipe(name=NEW, base=catalog.find("tiny"), adapters={"lora.gguf": adapter}))
 
     assert catalog.find("new").adapters == (catalog.store.blob_file(adapter),)
+
+
+def test_a_projector_goes_with_the_weights(catalog: Catalog, tiny_gguf: Path, tmp_path: Path) -> None:
+    weights = put_file(catalog.store, tiny_gguf)
+    eyes = put_file(catalog.store, build_projector(tmp_path / "eyes.gguf"))
+
+    make(catalog, Recipe(name=NEW, files={"eyes.gguf": eyes, "tiny.gguf": weights}))
+    make(catalog, Recipe(name=ModelName.parse("seeing"), base=catalog.find("tiny"), files={"eyes.gguf": eyes}))
+
+    for name in ("new", "seeing"):
+        model = catalog.find(name)
+        assert model.projector == catalog.store.blob_file(eyes)
+        assert "vision" in model.capabilities
+        assert f"FROM {model.projector}\n" in printed(modelfile_of(model))
+    assert config_of(catalog, NEW)["model_families"] == ["qwen2", "clip"]
+
+
+def test_a_projector_that_lies_beside_its_model_goes_with_it(catalog: Catalog, tmp_path: Path) -> None:
+    folder = catalog.models_folder / "pair"
+    folder.mkdir()
+    shutil.copy(catalog.find("tiny").path, folder / "seer.gguf")
+    build_projector(folder / "mmproj-seer.gguf")
+
+    make(catalog, Recipe(name=NEW, base=catalog.find("seer")))
+
+    assert kinds(catalog) == ["model", "projector"]
+    assert "vision" in catalog.find("new").capabilities
 
 
 def test_an_adapter_of_another_model_is_refused_by_its_own_name(catalog: Catalog, tmp_path: Path) -> None:

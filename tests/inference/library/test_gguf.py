@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from inference.errors import BadModelFile
-from inference.library.gguf import GgufHeader, read_header
+from inference.library import gguf as gguf_module
+from inference.library.gguf import GgufHeader, read_arrays, read_header
 from inference.library.gguf_format import BLOCKS
 from tests.doubles import gguf_files
 
@@ -253,3 +254,27 @@ def test_a_large_vocabulary_is_stepped_over_quickly(tmp_path: Path) -> None:
     assert read_header(path).vocabulary_size == 150_000
 
     assert time.process_time() - started < 0.5
+
+
+def test_the_lists_of_a_header_are_read_when_they_are_asked_for(tiny_gguf: Path) -> None:
+    arrays = read_arrays(tiny_gguf)
+
+    tokens, types = arrays["tokenizer.ggml.tokens"], arrays["tokenizer.ggml.token_type"]
+    assert len(tokens) == len(types) == read_header(tiny_gguf).vocabulary_size
+    assert "<|im_end|>" in tokens
+    assert "t h" in arrays["tokenizer.ggml.merges"]
+    assert set(types) == {1, 3, 4}
+
+
+def test_lists_that_are_too_long_are_left_out(tiny_gguf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gguf_module, "MAX_ARRAY_BYTES", 2000)
+
+    assert list(read_arrays(tiny_gguf)) == ["tokenizer.ggml.token_type", "tokenizer.ggml.merges"]
+
+
+def test_lists_of_a_cut_file_are_refused(tiny_gguf: Path, tmp_path: Path) -> None:
+    cut = tmp_path / "cut.gguf"
+    cut.write_bytes(tiny_gguf.read_bytes()[:2000])
+
+    with pytest.raises(BadModelFile):
+        read_arrays(cut)

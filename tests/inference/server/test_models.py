@@ -215,3 +215,19 @@ async def test_the_modelfile_that_is_shown_reads_back(server: Server, tiny_gguf:
     assert (modelfile.last("SYSTEM"), modelfile.last("TEMPLATE")) == (" Be brief.", "{{ .Prompt }}")
     assert modelfile.last("LICENSE") == 'One "licence"\nof two lines'
     assert modelfile.messages() == [("user", "Hi"), ("assistant", 'I said "hi"\ntoo')]
+
+
+async def test_show_tells_tensors_and_lists_only_when_it_is_asked(server: Server) -> None:
+    await server.post("/api/create", model="made", **{"from": "tiny"}, system="Be brief.", stream=False)
+
+    plain = (await server.post("/api/show", model="made")).json()
+    verbose = (await server.post("/api/show", model="made", verbose=True)).json()
+
+    tensors = {tensor["name"]: tensor for tensor in verbose["tensors"]}
+    assert "tensors" not in plain
+    assert "tokenizer.ggml.tokens" not in plain["model_info"]
+    assert tensors["blk.0.attn_q.weight"] == {"name": "blk.0.attn_q.weight", "type": "F32", "shape": [64, 64]}
+    assert "<|im_end|>" in verbose["model_info"]["tokenizer.ggml.tokens"]
+    assert [layer["mediaType"].rpartition(".")[2] for layer in verbose["layers"]] == ["model", "system"]
+    assert plain["model_info"].items() <= verbose["model_info"].items()
+    assert (await server.post("/api/show", model="all-minilm", verbose=True)).json()["tensors"] == []

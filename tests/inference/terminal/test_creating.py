@@ -204,3 +204,16 @@ def test_it_works_as_a_command_of_its_own(folder: Path, server: ModelServer, tmp
     assert done.stdout.splitlines()[-1] == "success"
     assert not (tmp_path / "data").exists()
     assert "own:latest" in names(server)
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_model_is_shown_to_its_last_tensor(run: Run) -> None:
+    run("create", "whole")
+
+    done = run("show", "whole", "--verbose")
+
+    assert done.returncode == 0
+    assert "    qwen2.block_count " in done.stdout
+    assert "  Tensors\n" in done.stdout
+    assert "    blk.0.attn_q.weight " in done.stdout
+    assert " more]" in done.stdout

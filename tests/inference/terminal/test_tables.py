@@ -88,3 +88,24 @@ def test_a_card_shows_its_sections_and_leaves_out_the_empty_ones() -> None:
             "    ...",
         ]
     )
+
+
+def test_a_card_shows_keys_and_tensors_when_it_is_told_to() -> None:
+    card = ModelCard(
+        metadata={"qwen2.block_count": "2"},
+        tensors=(("output.weight", "F32", "[64, 512]"), ("blk.0.attn_q.bias", "F16", "[64]")),
+        parameters="odd",
+    )
+
+    assert tables.shown(card, verbose=True).splitlines() == [
+        "  Parameters",
+        "    odd",
+        "",
+        "  Metadata",
+        "    qwen2.block_count    2",
+        "",
+        "  Tensors",
+        "    output.weight        F32    [64, 512]",
+        "    blk.0.attn_q.bias    F16    [64]",
+    ]
+    assert "Tensors" not in tables.shown(card)
