@@ -17,6 +17,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, Locator, Page, expect
 
 from tests.doubles import gguf_files
+from tests.doubles.hub import Hub
 from tests.doubles.pdf_files import text_pdf
 from tests.doubles.registry import Registry
 from tests.e2e.chatting import answer_is_finished, answers, ask, ask_and_wait
@@ -35,7 +36,17 @@ RECOVERY_S = 60.0
 
 
 @pytest.fixture(scope="module")
-def model_site(tmp_path_factory: pytest.TempPathFactory, embedder_files: Path) -> Iterator[Site]:
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
+    """Hugging Face, with one repository."""
+    weights = gguf_files.build_tiny(tmp_path_factory.mktemp("hub") / "tiny.gguf").read_bytes()
+    with Hub() as running:
+        running.put("alice/Small-GGUF", "Small-Q4_K_M.gguf", weights)
+        running.put("alice/Small-GGUF", "Small-Q8_0.gguf", weights + bytes(1_000_000))
+        yield running
+
+
+@pytest.fixture(scope="module")
+def model_site(tmp_path_factory: pytest.TempPathFactory, embedder_files: Path, hub: Hub) -> Iterator[Site]:
     """Everything that `up` starts, over a folder with three models and one that is cut off."""
     data = tmp_path_factory.mktemp("models") / "data"
     folder = data / "models"
@@ -45,7 +56,9 @@ def model_site(tmp_path_factory: pytest.TempPathFactory, embedder_files: Path) -
     gguf_files.build_tiny(folder / "doomed.gguf")
     whole = (folder / "citing.gguf").read_bytes()
     (folder / "half.gguf").write_bytes(whole[: len(whole) // 2])
-    with running_site(data, HEARTH_ADMIN_EMAIL="root@example.org", HEARTH_ADMIN_PASSWORD=PASSWORD) as running:
+    with running_site(
+        data, HEARTH_ADMIN_EMAIL="root@example.org", HEARTH_ADMIN_PASSWORD=PASSWORD, HF_ENDPOINT=hub.url
+    ) as running:
         yield running
 
 
@@ -303,3 +316,19 @@ async def test_a_download_of_a_model_that_nobody_has_says_so(page: Page, registr
     await expect(row).to_contain_text("Failed")
     await row.get_by_role("button", name="Remove").click()
     await expect(row).to_have_count(0)
+
+
+async def test_a_model_is_found_on_the_hub_and_the_best_that_fits_is_downloaded(page: Page) -> None:
+    await open_models(page)
+    await page.get_by_role("searchbox", name="Name of a model, a family or a publisher").fill("small")
+    await page.keyboard.press("Enter")
+
+    await page.get_by_text("alice/Small-GGUF").click()
+    best = page.locator(".hub__models").get_by_role("listitem").filter(has_text="Best that fits")
+    await expect(best).to_contain_text("Q8_0")
+    await expect(best).to_contain_text("Fits with a context of 4k")
+    await best.get_by_role("button", name="Download").click()
+
+    row = page.get_by_role("region", name="Downloads").get_by_role("listitem").filter(has_text="Small-GGUF:Q8_0")
+    await expect(row).to_contain_text("Finished", timeout=FIRST_USE_MS)
+    await expect(row_of(page, "hf.co/alice/Small-GGUF")).to_be_visible()

@@ -117,3 +117,11 @@ class UploadForm(forms.Form):
 
 class UploadFinishForm(forms.Form):
     digest = forms.RegexField(r"^[0-9a-f]{64}$")
+
+
+class HubSearchForm(forms.Form):
+    q = forms.CharField(max_length=200)
+
+
+class HubRepositoryForm(forms.Form):
+    repository = forms.CharField(max_length=300)

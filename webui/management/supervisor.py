@@ -35,6 +35,7 @@ PUBLIC_NAMES = frozenset({
     "HOME", "LANG", "LANGUAGE", "LOGNAME", "PATH", "SHELL", "TERM", "TMPDIR", "TZ", "USER", "VIRTUAL_ENV",
     "HEARTH_DATA", "HEARTH_API_OPEN", "HEARTH_LOG_LEVEL", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY",
     "http_proxy", "https_proxy", "no_proxy", "SSL_CERT_DIR", "SSL_CERT_FILE", "HF_HOME",
+    "HF_ENDPOINT",
 })  # fmt: skip
 PUBLIC_BEGINNINGS = ("CUDA_", "GGML_", "HIP_", "LC_", "LD_", "LLAMA_", "OLLAMA_", "OMP_", "PYTHON", "ROCR_", "XDG_")
 SECRET_WORDS = ("KEY", "TOKEN", "SECRET", "PASSWORD")

@@ -73,7 +73,7 @@ class Command(BaseCommand):
             name="inference",
             command=[*PYTHON, "inference.server"],
             environment={"OLLAMA_HOST": f"{host}:{port}", **_shared_environment()},
-            own_secrets=["HEARTH_API_KEY", "HEARTH_API_KEY_FILE"],
+            own_secrets=["HEARTH_API_KEY", "HEARTH_API_KEY_FILE", "HF_TOKEN", "HF_TOKEN_HOST"],
         )
         return spec, reachable_url(host, port)
 
