@@ -17,7 +17,7 @@ from inference.library.gguf import read_header
 from inference.library.projectors import check_projector
 from inference.runner.answers import AnswerShape
 from inference.runner.constraint import Constraint, Constraints, free_start_of
-from inference.runner.engine import Engine, Request
+from inference.runner.engine import Engine
 from inference.runner.flat_schema import as_json
 from inference.runner.forced_calls import call_grammar, call_key
 from inference.runner.grammar import Grammar
@@ -29,6 +29,7 @@ from inference.runner.options import GenerationOptions, checked_options
 from inference.runner.protocol import Command, GenerateCommand, WireSpec
 from inference.runner.questions import messages_of, tools_of
 from inference.runner.rendering import TemplateProcess
+from inference.runner.running import Request
 from inference.runner.templates import ChatTemplate, Rendered
 from inference.runner.trimming import trimmed
 from inference.runner.types import CHAT_BATCH_ROWS, IDLE_PATIENCE_S, MOST_LOGPROBS
