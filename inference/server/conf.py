@@ -83,7 +83,7 @@ class ServerConfig:
 
     @property
     def parked_folder(self) -> Path:
-        return self.data / "prefixes"
+        return self.data / "cache" / "prefixes"
 
     @property
     def address(self) -> str:

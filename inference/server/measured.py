@@ -72,6 +72,7 @@ class MeasuredMemory:
             return
         new = self._path.with_suffix(".new")
         try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
             new.write_bytes(orjson.dumps(self._kept))
             new.replace(self._path)
         except OSError as exc:

@@ -63,7 +63,7 @@ def make_state(config: ServerConfig, start_runner: StartRunner) -> ServerState:
         parked_bytes=config.parked_bytes,
         flash_attention=config.flash_attention,
     )
-    measured = MeasuredMemory(config.data / "measured-memory.json")
+    measured = MeasuredMemory(config.data / "cache" / "measured-memory.json")
     scheduler = Scheduler(start_runner, limits, available_bytes=available_bytes, measured=measured)
     return ServerState(
         config=config,

@@ -71,8 +71,8 @@ VARIABLES = (
     Variable(
         name="HEARTH_PREFIX_CACHE_MB",
         default="`1000`",
-        meaning="Megabytes under `HEARTH_DATA/prefixes` for what models have read already, so that a chat goes on at "
-        "once after its model was unloaded. Kept for a day, for the server's own user only; `0` keeps nothing.",
+        meaning="Megabytes under `HEARTH_DATA/cache/prefixes` for what models have read already, so that a chat goes "
+        "on at once after its model was unloaded. Kept for a day, for the server's own user only; `0` keeps nothing.",
     ),
     Variable(
         name="OLLAMA_NUM_PARALLEL",

@@ -64,7 +64,8 @@ def test_what_is_kept_is_bounded() -> None:
 
 
 def test_a_folder_that_cannot_be_written_costs_no_answer(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    memory = MeasuredMemory(tmp_path / "gone" / "measured.json")
+    (tmp_path / "in the way").write_text("a file where the folder should be")
+    memory = MeasuredMemory(tmp_path / "in the way" / "measured.json")
 
     memory.record(DIGEST, SPEC, 1000, 950)
 
