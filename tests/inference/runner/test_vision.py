@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -280,3 +281,20 @@ async def test_an_answer_about_an_image_ends_with_its_window(files: dict[str, tu
 
     assert finished.shifted_tokens == 0
     assert finished.prompt_tokens + finished.answer_tokens <= 65
+
+
+async def test_idle_work_over_an_image_goes_on_after_a_person_had_its_slot(endless_gguf: Path, tmp_path: Path) -> None:
+    title = replace(shown(1, num_predict=2000), priority="idle")
+    projector = build_projector(tmp_path / "mmproj.gguf", text_width=256)
+    async with runner(endless_gguf, projector=projector, n_slots=1, n_ctx=4096) as handle:
+        undisturbed, _ = await answer(handle, title)
+        text, persons_at = "", 0
+        async with aclosing(handle.generate(title)) as events:
+            async for event in events:
+                text += event.content if isinstance(event, TextDelta) else ""
+                if text and not persons_at:
+                    await answer(handle, question("count", num_predict=3))
+                    persons_at = len(text)
+
+    assert text == undisturbed
+    assert 0 < persons_at < len(text) / 2
