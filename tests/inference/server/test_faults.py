@@ -176,5 +176,6 @@ def test_nothing_is_left_of_a_load_in_the_server(model_server: ModelServer) -> N
     after = process.memory_info().rss, process.num_fds(), process.num_threads()
     assert after[0] - before[0] < GROWTH
     assert after[1] <= before[1]
-    assert after[2] <= before[2]
+    # A pool of threads may still fill up; what every load leaves behind would be more.
+    assert after[2] - before[2] < N_LOADS / 2
     assert model_server.children() == []
