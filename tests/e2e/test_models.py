@@ -95,7 +95,15 @@ async def site_is_ready(page: Page, site: Site) -> None:
 def processes(site: Site, module: str) -> list[psutil.Process]:
     """Those of the site that run one of our modules."""
     family = psutil.Process(site.process.pid).children(recursive=True)
-    return [process for process in family if module in process.cmdline()]
+    return [process for process in family if module in words_of(process)]
+
+
+def words_of(process: psutil.Process) -> list[str]:
+    """Its command line; nothing of one that has just ended."""
+    try:
+        return list(process.cmdline())
+    except psutil.Error:
+        return []
 
 
 async def test_a_models_citation_opens_the_page_it_stands_on(page: Page, tmp_path: Path) -> None:
