@@ -43,7 +43,6 @@ class Naive:
             top_k=body["top_k"],
             top_p=body["top_p"],
             min_p=body["min_p"],
-            seed=body["seed"],
             stream=True,
         )
         for chunk in chunks:

@@ -17,5 +17,10 @@ def child_environment() -> dict[str, str]:
         name: value for name, value in os.environ.items() if name in ALLOWED or name.startswith(ALLOWED_PREFIXES)
     }
     root = Path(next(iter(inference.__path__))).resolve().parent
-    # A crash prints a back trace through gdb otherwise, which takes minutes and much memory.
-    return environment | {"PYTHONPATH": str(root), "GGML_NO_BACKTRACE": "1"}
+    return environment | {
+        "PYTHONPATH": str(root),
+        # A crash prints a back trace through gdb otherwise, which takes minutes and much memory.
+        "GGML_NO_BACKTRACE": "1",
+        # Weights in large pages of memory: a token is some 5 % faster, because all of them are read for it.
+        "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
+    }

@@ -55,8 +55,8 @@ async def _one_round(target: Target, texts: Texts, plan: Plan, seed: int) -> lis
     await measurements.calibrated(target, seed + 1)  # loads its model too, and warms it up
     figures: list[Figure] = []
     for n_users in plan.users:
-        figures += await measurements.users(target, texts, n_users, seed)
+        figures += await measurements.users(target, texts, n_users)
     if not plan.only_users:
-        figures += await measurements.second_turn(target, texts, seed)
-        figures += await measurements.long_prompt(target, texts, seed)
+        figures += await measurements.second_turn(target, texts)
+        figures += await measurements.long_prompt(target, texts)
     return figures

@@ -53,18 +53,16 @@ class Texts:
 async def calibrated(target: Target, seed: int) -> Texts:
     """Return a writer of prompts whose length is right for the model; also loads the model."""
     texts = Texts(seed)
-    answer = await _asked(target, texts.words(N_CALIBRATION_WORDS), 8, seed=seed)
+    answer = await _asked(target, texts.words(N_CALIBRATION_WORDS), 8)
     texts.calibrate(N_CALIBRATION_WORDS, answer.n_prompt)
     return texts
 
 
-async def users(target: Target, texts: Texts, n_users: int, seed: int) -> list[Figure]:
+async def users(target: Target, texts: Texts, n_users: int) -> list[Figure]:
     """Let so many people ask at once."""
     prompts = [texts.tokens(PROMPT_TOKENS) for _ in range(n_users)]
     began = time.perf_counter()
-    answers = await asyncio.gather(
-        *(_asked(target, prompt, ANSWER_TOKENS, seed=seed + number) for number, prompt in enumerate(prompts))
-    )
+    answers = await asyncio.gather(*(_asked(target, prompt, ANSWER_TOKENS) for prompt in prompts))
     took_s = time.perf_counter() - began
     gaps_ms = sorted(1000 * gap for answer in answers for gap in answer.gaps_s)
     who = f"{n_users} user{'s' if n_users > 1 else ''}"
@@ -77,27 +75,24 @@ async def users(target: Target, texts: Texts, n_users: int, seed: int) -> list[F
     ]
 
 
-async def second_turn(target: Target, texts: Texts, seed: int) -> list[Figure]:
+async def second_turn(target: Target, texts: Texts) -> list[Figure]:
     """Ask, and ask again with the first question and its answer before the second one."""
     question = texts.tokens(FIRST_TURN_TOKENS)
-    first = await _asked(target, question, 64, seed=seed)
-    second = await _asked(target, f"{question}{first.text} {texts.tokens(32)}", 16, seed=seed)
+    first = await _asked(target, question, 64)
+    second = await _asked(target, f"{question}{first.text} {texts.tokens(32)}", 16)
     return [
         Figure(name="first turn: first token", value=1000 * first.first_token_s, unit="ms", is_more_better=False),
         Figure(name="second turn: first token", value=1000 * second.first_token_s, unit="ms", is_more_better=False),
     ]
 
 
-async def long_prompt(target: Target, texts: Texts, seed: int) -> list[Figure]:
+async def long_prompt(target: Target, texts: Texts) -> list[Figure]:
     """Let a long prompt arrive while others read their answers."""
     running = [Timed(time.perf_counter()) for _ in range(N_STREAMS)]
-    tasks = [
-        asyncio.create_task(target.ask(texts.tokens(64), STREAM_TOKENS, answer, seed=seed + number))
-        for number, answer in enumerate(running)
-    ]
+    tasks = [asyncio.create_task(target.ask(texts.tokens(64), STREAM_TOKENS, answer)) for answer in running]
     await asyncio.sleep(STREAM_HEAD_START_S)
     arrived = time.perf_counter()
-    long = await _asked(target, texts.tokens(LONG_PROMPT_TOKENS), 8, seed=seed)
+    long = await _asked(target, texts.tokens(LONG_PROMPT_TOKENS), 8)
     await asyncio.gather(*tasks)
     longest_s = max((_longest_gap_s(answer, arrived, long.ended_at) for answer in running), default=0.0)
     return [
@@ -112,9 +107,9 @@ def _longest_gap_s(answer: Timed, began: float, ended: float) -> float:
     return max((later - earlier for earlier, later in pairs if later > began and earlier < ended), default=0.0)
 
 
-async def _asked(target: Target, prompt: str, n_predict: int, *, seed: int) -> Timed:
+async def _asked(target: Target, prompt: str, n_predict: int) -> Timed:
     answer = Timed(time.perf_counter())
-    await target.ask(prompt, n_predict, answer, seed=seed)
+    await target.ask(prompt, n_predict, answer)
     return answer
 
 

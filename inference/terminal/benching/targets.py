@@ -6,15 +6,17 @@ import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any, Protocol
 
-import httpx
+import aiohttp
 import orjson
 
 from inference.conf import ConnectionSpec
 from inference.errors import ConnectionFailed, ConnectionRefused, UpstreamRefused, WrongService
 
-TIMEOUT = httpx.Timeout(900.0, connect=5.0)
+TIMEOUT = aiohttp.ClientTimeout(total=None, connect=5.0, sock_read=900.0)
+LONGEST_LINE = 4 * 1024 * 1024
 SAMPLING = {"temperature": 0.8, "top_k": 40, "top_p": 0.95, "min_p": 0.05}
 """The same for every server, because sampling takes time too."""
 
@@ -49,38 +51,43 @@ class Target(Protocol):
 
     name: str
 
-    async def ask(self, prompt: str, n_predict: int, answer: Timed, *, seed: int) -> None:
+    async def ask(self, prompt: str, n_predict: int, answer: Timed) -> None:
         """Ask for so many tokens at most after a raw prompt, and write down what comes."""
         ...
 
 
 class _Http:
+    """Asks one server with as little work of its own as may be: what measures shares the machine with what is measured.
+
+    There is a connection for each question, because some servers close theirs after a stream without saying so.
+    """
+
     def __init__(self, base_url: str, key: str | None = None) -> None:
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
         self._base_url = base_url
-        # A connection for each question: some servers close theirs after a stream without saying so.
-        limits = httpx.Limits(max_keepalive_connections=0)
-        self._client = httpx.AsyncClient(
-            base_url=base_url, timeout=TIMEOUT, headers=headers, limits=limits, trust_env=False
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(force_close=True, limit=0),
+            headers={"Authorization": f"Bearer {key}"} if key else None,
+            timeout=TIMEOUT,
+            read_bufsize=LONGEST_LINE,
         )
 
     async def aclose(self) -> None:
-        await self._client.aclose()
+        await self._session.close()
 
-    async def lines(self, path: str, body: Mapping[str, object]) -> AsyncIterator[str]:
+    async def lines(self, path: str, body: Mapping[str, object]) -> AsyncIterator[bytes]:
         try:
-            async with self._client.stream("POST", path, json=body) as response:
-                if response.is_error:
-                    detail = (await response.aread())[:500].decode("utf-8", "replace")
-                    raise UpstreamRefused(response.status_code, detail)
-                async for line in response.aiter_lines():
+            async with self._session.post(self._base_url + path, json=body) as response:
+                if response.status >= HTTPStatus.BAD_REQUEST:
+                    detail = (await response.read())[:500].decode("utf-8", "replace")
+                    raise UpstreamRefused(response.status, detail)
+                async for line in response.content:
                     yield line
-        except httpx.ConnectError as exc:
+        except aiohttp.ClientConnectorError as exc:
             raise ConnectionRefused(self._base_url) from exc
-        except httpx.HTTPError as exc:
+        except (aiohttp.ClientError, TimeoutError, ValueError) as exc:  # ValueError: a line without end.
             raise ConnectionFailed(self._base_url, str(exc)) from exc
 
-    def parsed(self, line: str) -> dict[str, Any]:
+    def parsed(self, line: bytes) -> dict[str, Any]:
         try:
             value = orjson.loads(line)
         except orjson.JSONDecodeError as exc:
@@ -101,8 +108,8 @@ class OllamaTarget:
         self._model = model
         self._n_ctx = n_ctx
 
-    async def ask(self, prompt: str, n_predict: int, answer: Timed, *, seed: int) -> None:
-        options = {**SAMPLING, "seed": seed, "num_predict": n_predict, "num_ctx": self._n_ctx}
+    async def ask(self, prompt: str, n_predict: int, answer: Timed) -> None:
+        options = {**SAMPLING, "num_predict": n_predict, "num_ctx": self._n_ctx}
         body = {"model": self._model, "prompt": prompt, "raw": True, "stream": True, "options": options}
         async for line in self._http.lines("/api/generate", body):
             value = self._http.parsed(line)
@@ -122,19 +129,18 @@ class LlamaServerTarget:
         self.name = name
         self._http = http
 
-    async def ask(self, prompt: str, n_predict: int, answer: Timed, *, seed: int) -> None:
+    async def ask(self, prompt: str, n_predict: int, answer: Timed) -> None:
         body = {
             **SAMPLING,
             "prompt": prompt,
             "n_predict": n_predict,
-            "seed": seed,
             "stream": True,
             "cache_prompt": True,
         }
         async for line in self._http.lines("/completion", body):
-            if not line.startswith("data: "):
+            if not line.startswith(b"data: "):
                 continue
-            value = self._http.parsed(line.removeprefix("data: "))
+            value = self._http.parsed(line.removeprefix(b"data: "))
             if value.get("content"):
                 answer.pieces_at.append(time.perf_counter())
                 answer.text += value["content"]
