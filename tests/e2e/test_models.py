@@ -173,8 +173,13 @@ async def test_a_killed_model_server_is_told_and_comes_back(page: Page, model_si
 
 
 async def open_models(page: Page) -> None:
+    """Open the page of models with none in memory, whatever the tests before have left there."""
     await page.goto("/administration/models/")
     await expect(row_of(page, "citing:latest")).to_be_visible()
+    held = in_memory(page)
+    while n_held := await held.count():
+        await held.first.get_by_role("button", name="Unload").click()
+        await expect(held).to_have_count(n_held - 1)
 
 
 def library(page: Page) -> Locator:
@@ -213,7 +218,7 @@ async def test_a_loaded_model_shows_its_memory_and_gives_it_back(page: Page, mod
     await expect(held).to_contain_text("stays until")
     await expect(row_of(page, "counting:latest")).to_contain_text("In memory")
     shown = int(await held.get_by_role("progressbar").get_attribute("value") or 0)
-    # Other tests leave other models loaded.
+    # The embedder of documents has a runner of its own.
     runner = min(processes(model_site, "inference.runner"), key=lambda process: abs(shown - process.memory_info().rss))
     assert abs(shown - runner.memory_info().rss) < 0.2 * shown
     await expect(held.locator("svg polyline")).to_be_attached()
