@@ -30,6 +30,8 @@ from inference.types import (
     HubRepository,
     Library,
     LoadedModel,
+    ModelChange,
+    ModelContents,
     ModelInfo,
     ModelList,
     ModelUpload,
@@ -47,6 +49,7 @@ __all__ = [
     "aclose",
     "attach_model",
     "begin_upload",
+    "change_model",
     "check_connection",
     "delete_model",
     "embed",
@@ -60,6 +63,7 @@ __all__ = [
     "list_models",
     "load_model",
     "loaded_models",
+    "model_contents",
     "models_at_hand",
     "models_of_connection",
     "pull_model",
@@ -189,6 +193,20 @@ async def delete_model(model_id: str) -> None:
     """Delete a model from its server's disk."""
     backend, model = await _ollama_offering(model_id)
     await backend.delete_model(model)
+    forget()
+
+
+async def model_contents(name: str) -> ModelContents:
+    """Return everything that a model of the built-in server consists of, by its own name there."""
+    return await (await _builtin()).model_contents(name)
+
+
+async def change_model(change: ModelChange) -> None:
+    """Let the built-in server make a model of another one, or of itself; returns once it is there.
+
+    Raises InvalidRequest with the server's sentence, UpstreamRefused when it is full or a part is missing.
+    """
+    await (await _builtin()).change_model(change)
     forget()
 
 

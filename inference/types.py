@@ -13,6 +13,8 @@ ConnectionKind = Literal["builtin", "ollama", "openai"]
 Capability = Literal["completion", "embedding", "reranking", "vision", "tools", "thinking"]
 FinishReason = Literal["stop", "length", "tool_calls", "load", "unload"]
 Think = bool | Literal["low", "medium", "high"]
+ModelSource = Literal["folder", "pulled", "ollama", "attached", "embedded"]
+"""Where a model of the built-in server lies: a file or a manifest of its own, another program's, or its package."""
 Priority = Literal["person", "idle"]
 """`idle` work (titles, tags) waits until no person waits."""
 
@@ -318,7 +320,7 @@ class LibraryEntry:
     """
 
     name: str
-    source: Literal["folder", "pulled", "ollama", "attached", "embedded"]
+    source: ModelSource
     path: str
     is_ours: bool
     fit: ModelFit
@@ -365,6 +367,102 @@ class ModelCard:
     modelfile: str = ""
     metadata: Mapping[str, str] = field(default_factory=dict)
     tensors: tuple[tuple[str, str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelPart:
+    """A layer of a stored model's manifest, or a file of its own.
+
+    Attributes:
+        kind: `model`, `projector`, `adapter`, `template`, `params`, `config` ...; a foreign media type as it is.
+        digest: Empty for a file.
+        path: Empty for a layer.
+        text: What a layer says that is a text.
+    """
+
+    kind: str
+    size_bytes: int
+    digest: str = ""
+    path: str = ""
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeaderKey:
+    """One key of a GGUF file with its value as text, of which the beginning is told.
+
+    Attributes:
+        n_items: How many the list has; None for a single value.
+        n_characters: How long the text is when it was cut; None otherwise.
+    """
+
+    key: str
+    value: str
+    n_items: int | None = None
+    n_characters: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelContents:
+    """Everything that a model of the built-in server consists of.
+
+    Attributes:
+        parent: The model that it was made of; empty for one that was not.
+        layers: Of its manifest; empty for a file that lies by itself.
+        template: What chats are rendered with. `template_from` is where that stands: written for this model, beside
+            its weights, inside their file, or nowhere.
+        parameters: With Ollama's names; not checked.
+    """
+
+    name: str
+    source: ModelSource
+    is_ours: bool
+    digest: str
+    size_bytes: int
+    family: str
+    parameter_size: str
+    quantization: str
+    context_length: int | None
+    capabilities: tuple[str, ...]
+    modified_at: datetime | None = None
+    parent: str = ""
+    layers: tuple[ModelPart, ...] = ()
+    files: tuple[ModelPart, ...] = ()
+    n_tensors: int = 0
+    keys: tuple[HeaderKey, ...] = ()
+    projector_keys: tuple[HeaderKey, ...] = ()
+    template: str = ""
+    template_from: Literal["own", "manifest", "file", ""] = ""
+    system: str = ""
+    parameters: Mapping[str, object] = field(default_factory=dict)
+    messages: tuple[ChatMessage, ...] = ()
+
+    @property
+    def can_chat(self) -> bool:
+        return "completion" in self.capabilities
+
+    @property
+    def can_be_overwritten(self) -> bool:
+        """True when its manifest is the server's own, and no other program's or a file's."""
+        return self.source == "pulled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelChange:
+    """A model that is to be made of another one of the built-in server, or of itself, with other texts.
+
+    Attributes:
+        template, system: Take the place of the base's; empty keeps those.
+        parameters: Each takes the place of the base's, with Ollama's names.
+        removed: What the base brings and the model shall not have: `template`, `system`, `messages`, or parameters.
+    """
+
+    name: str
+    base: str
+    template: str = ""
+    system: str = ""
+    parameters: Mapping[str, object] = field(default_factory=dict)
+    removed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,7 @@ from inference.connections.http import UpstreamHttp
 from inference.connections.progress import progress_of
 from inference.connections.streams import chat_events
 from inference.connections.uploads import UploadConnection
-from inference.dialects import hub, library, ollama, ranking
+from inference.dialects import contents, hub, library, ollama, ranking
 from inference.dialects.embeddings import matrix
 from inference.dialects.ollama import ModelDetails, OllamaChatDecoder, ShownModel
 from inference.dialects.server_settings import server_settings
@@ -40,6 +40,8 @@ from inference.types import (
     Library,
     LoadedModel,
     ModelCard,
+    ModelChange,
+    ModelContents,
     ModelInfo,
     PullProgress,
     Runner,
@@ -156,6 +158,14 @@ class OllamaConnection:
             raise refusal(exc, name) from exc
         return ollama.model_card(body)
 
+    async def model_contents(self, name: str) -> ModelContents:
+        """Return everything that a model of the built-in server consists of."""
+        wanted = {"model": name}
+        try:
+            return contents.contents(await self._http.post("/hearth/contents", wanted, timeout_s=LIST_TIMEOUT_S))
+        except UpstreamRefused as exc:
+            raise refusal(exc, name) from exc
+
     async def loaded_models(self) -> list[LoadedModel]:
         return ollama.loaded_models(await self._http.get("/api/ps", timeout_s=LIST_TIMEOUT_S))
 
@@ -200,6 +210,12 @@ class OllamaConnection:
         except UpstreamRefused as exc:
             # Not found is then a file or the model to begin with, and the server says which.
             raise (exc if exc.status == 404 else refusal(exc, str(body["model"]))) from exc
+
+    async def change_model(self, change: ModelChange) -> None:
+        """Let the built-in server make a model of another one, or of itself; returns once it is there."""
+        async with aclosing(self.create_model(contents.create_body(change))) as steps:
+            async for _step in steps:
+                pass
 
     async def copy_model(self, source: str, destination: str) -> None:
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from inference.dialects.contents import source
 from inference.dialects.ndjson import JsonObject
 from inference.dialects.values import count, items, mapping, moment, size, text
 from inference.types import Library, LibraryEntry, ModelFit, Runner, Setting
@@ -52,10 +53,9 @@ def runners(body: JsonObject) -> list[Runner]:
 
 
 def _entry(body: JsonObject) -> LibraryEntry:
-    source = body.get("source")
     return LibraryEntry(
         name=text(body.get("name")),
-        source=source if source in ("folder", "pulled", "ollama", "attached", "embedded") else "folder",
+        source=source(body.get("source")),
         path=text(body.get("path")),
         is_ours=body.get("is_ours") is True,
         fit=model_fit(mapping(body.get("fit"))),

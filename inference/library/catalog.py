@@ -23,18 +23,11 @@ from inference.library.files import gguf_files
 from inference.library.gguf import GgufHeader, read_header
 from inference.library.locations import Location
 from inference.library.manifests import OWN_TEMPLATE, Layer, Manifest, Store
-from inference.library.models import (
-    Baked,
-    BrokenModel,
-    LibraryModel,
-    ModelSource,
-    capabilities_of,
-    human_parameters,
-)
+from inference.library.models import Baked, BrokenModel, LibraryModel, capabilities_of, human_parameters
 from inference.library.names import ModelName, all_parts, name_of_file, part_of_split
 from inference.library.projectors import files_in, folders_beside, is_model, projector_for, reads_images
 from inference.library.uploads import UPLOADS_FOLDER
-from inference.types import ChatMessage
+from inference.types import ChatMessage, ModelSource
 
 STORE_FOLDER = "store"
 """Where pulled models lie, in Ollama's layout, below the models folder."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
@@ -46,6 +46,9 @@ _REPLACED = ("template", "system", "params", "messages")
 
 _TEXTS = (*_REPLACED, "license")
 
+REMOVABLE_TEXTS = ("template", "system", "messages")
+"""Of which a recipe can say that the base's is not wanted; a licence always stays."""
+
 _NOT_KEPT = ("json", "tensor")
 _CONFIG_OF_CLOUD = ("remote_host", "remote_model")
 
@@ -61,6 +64,7 @@ class Recipe:
         parameters: Options with Ollama's names, checked; each takes the place of the base's.
         licenses: Put to the licences of the base, which always stay.
         notes: What the config keeps for Ollama, such as `renderer` and `parser`.
+        removed: What the base brings and the model shall not have: `template`, `system`, `messages`, or parameters.
     """
 
     name: ModelName
@@ -73,6 +77,7 @@ class Recipe:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     messages: Sequence[ChatMessage] = ()
     notes: Mapping[str, str] = field(default_factory=dict)
+    removed: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -112,6 +117,7 @@ def create(catalog: Catalog, recipe: Recipe, *, prunes: bool = True) -> Iterator
         yield from _take_base(catalog.store, recipe.base, parts)
     _take_files(catalog.store, recipe, parts)
     _check_parts(catalog.store, recipe, parts)
+    _keep_parent(recipe, parts)
     _write_over(recipe, parts)
     with catalog.store.keeping(layer.digest for layer in parts.layers):
         yield from _write(catalog.store, recipe, parts, prunes)
@@ -275,8 +281,16 @@ def _check_parts(store: Store, recipe: Recipe, parts: _Parts) -> None:
             raise InvalidRequest(exc.detail.replace(blob.name, names[layer.digest])) from exc
 
 
+def _keep_parent(recipe: Recipe, parts: _Parts) -> None:
+    """Leave a model that is made anew under its own name the child of whatever it was made of."""
+    if recipe.base is not None and recipe.base.name.key == recipe.name.key:
+        own, parent = recipe.base.name.short, recipe.base.baked.parent
+        parts.layers = [replace(layer, source=parent) if layer.source == own else layer for layer in parts.layers]
+
+
 def _write_over(recipe: Recipe, parts: _Parts) -> None:
     """Put what the recipe says in the place of what the base says."""
+    _remove(recipe.removed, parts)
     if recipe.template and recipe.template.encode() != parts.texts.get("template"):
         parts.texts["template"] = recipe.template.encode()
         parts.config[OWN_TEMPLATE] = True
@@ -294,6 +308,16 @@ def _write_over(recipe: Recipe, parts: _Parts) -> None:
     for kind, data in parts.all_texts():
         if len(data) > MAX_TEXT_LAYER_BYTES:
             raise InvalidRequest(f"the {kind} is longer than {MAX_TEXT_LAYER_BYTES:,} bytes")
+
+
+def _remove(removed: frozenset[str], parts: _Parts) -> None:
+    for kind in removed.intersection(REMOVABLE_TEXTS):
+        parts.texts.pop(kind, None)
+    if "template" in removed:
+        parts.config.pop(OWN_TEMPLATE, None)
+    if "params" in parts.texts:
+        params = {name: value for name, value in _object(parts.texts.pop("params")).items() if name not in removed}
+        parts.texts |= {"params": orjson.dumps(params)} if params else {}
 
 
 def _text_layers(store: Store, parts: _Parts) -> tuple[list[Layer], list[CreateLine]]:

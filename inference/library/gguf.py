@@ -163,6 +163,38 @@ def read_arrays(path: Path) -> Mapping[str, Sequence[Scalar]]:
         return arrays
 
 
+@dataclass(frozen=True, slots=True)
+class ArrayHead:
+    """The first items of a list, and how many it has."""
+
+    items: Sequence[Scalar]
+    count: int
+
+
+def read_array_heads(path: Path, n_items: int) -> Mapping[str, ArrayHead]:
+    """Return the beginning of every list that a header holds. Raises BadModelFile as `read_header` does."""
+    with _opened(path) as file:
+        source = FileSource(file)
+        cursor = Cursor(source)
+        _version, _tensor_count, key_count = _read_preamble(cursor)
+        heads: dict[str, ArrayHead] = {}
+        for _ in range(key_count):
+            key, type_id, start = cursor.string(MAX_KEY_BYTES), cursor.number(4), cursor.position
+            found = _read_value(cursor, key, type_id, check_vocabulary=False)
+            if isinstance(found, _Array):
+                items = Cursor(source)
+                items.skip(start + ARRAY_HEAD_BYTES)
+                heads[key] = ArrayHead(_first_items(items, found, n_items), found.count)
+        return heads
+
+
+def _first_items(cursor: Cursor, array: _Array, n_items: int) -> list[Scalar]:
+    count = min(n_items, array.count)
+    if array.item_type == STRING:
+        return [cursor.string() for _ in range(count)]
+    return [cursor.unpack(SCALARS[array.item_type]) for _ in range(count)]
+
+
 def _items(array: _Array, data: bytes) -> list[Scalar]:
     if array.item_type != STRING:
         layout = SCALARS[array.item_type]

@@ -11,9 +11,7 @@ from inference.library.chat_templates import chat_templates, knows_thinking, kno
 from inference.library.gguf import GgufHeader
 from inference.library.modelfile import PARAMETER_NAME, Instruction, Modelfile
 from inference.library.names import ModelName
-from inference.types import Capability, ChatMessage
-
-ModelSource = Literal["folder", "pulled", "ollama", "attached", "embedded"]
+from inference.types import Capability, ChatMessage, ModelSource
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,7 @@ from inference.types import ChatMessage, Role
 
 MAX_MESSAGES = 10_000
 MAX_NOTE_CHARACTERS = 100
+MAX_REMOVED = 100
 NOTES = ("renderer", "parser", "requires")
 
 _PATHLIKE = re.compile(r"[./~\\]|[A-Za-z]:[\\/]|.*(?:\.\.|\\|\.gguf$|\.safetensors$)", re.IGNORECASE | re.DOTALL)
@@ -34,6 +35,7 @@ class CreateBody:
 
     Attributes:
         files, adapters: Digests by the names that the sender gives them.
+        removed: As in `Recipe`; the body's `hearth.remove`, which no Ollama knows.
         warnings: Sentences about what is left out.
     """
 
@@ -47,6 +49,7 @@ class CreateBody:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     messages: Sequence[ChatMessage] = ()
     notes: Mapping[str, str] = field(default_factory=dict)
+    removed: frozenset[str] = frozenset()
     stream: bool = True
     warnings: Sequence[str] = ()
 
@@ -84,6 +87,7 @@ def _from_fields(body: Mapping[str, Any]) -> CreateBody:
         parameters=parameters,
         messages=[_message(value) for value in objects(body, "messages", at_most=MAX_MESSAGES)],
         notes=_notes({name: typed_field(body, name, str, "") for name in NOTES}),
+        removed=_removed(typed_field(body, "hearth", dict, {})),
         stream=typed_field(body, "stream", bool, True),
         warnings=warnings,
     )
@@ -157,6 +161,13 @@ def _message(value: Mapping[str, Any]) -> ChatMessage:
     if not isinstance(content, str):
         raise InvalidRequest("the content of a message must be a string")
     return ChatMessage(role=cast(Role, role), content=content)
+
+
+def _removed(ours: Mapping[str, Any]) -> frozenset[str]:
+    names = typed_field(ours, "remove", list, [])
+    if len(names) > MAX_REMOVED or not all(isinstance(name, str) for name in names):
+        raise InvalidRequest(f"remove must be an array of at most {MAX_REMOVED} names")
+    return frozenset(names)
 
 
 def _notes(values: Mapping[str, str]) -> dict[str, str]:

@@ -10,7 +10,7 @@ import orjson
 from inference.errors import BadModelFile
 from inference.library.errors import BadManifest
 from inference.library.gguf import GgufHeader, read_arrays, read_header, read_tensors
-from inference.library.manifests import Store
+from inference.library.manifests import Layer, Manifest, Store
 from inference.library.modelfile import printed
 from inference.library.models import LibraryModel, modelfile_of
 from inference.library.names import all_parts
@@ -40,7 +40,8 @@ def shown_model(model: LibraryModel, *, verbose: bool = False) -> dict[str, Any]
     if model.projector is not None:
         shown["projector_info"] = _projector_info(model.projector, verbose)
     if verbose:
-        shown |= {"tensors": _tensors(model), "layers": _layers(model)}
+        layers = manifest.layers if (manifest := manifest_of(model)) is not None else ()
+        shown |= {"tensors": _tensors(model), "layers": [_layer(layer) for layer in layers]}
     return shown
 
 
@@ -77,15 +78,17 @@ def _tensors(model: LibraryModel) -> list[dict[str, Any]]:
     ]
 
 
-def _layers(model: LibraryModel) -> list[dict[str, Any]]:
-    """Return what a stored model consists of; nothing for a file that lies by itself."""
+def manifest_of(model: LibraryModel) -> Manifest | None:
+    """Return what a stored model consists of; None for a file that lies by itself."""
     store = Store.owning(model.path)
     try:
-        manifest = store.read_manifest(model.name) if store is not None else None
+        return store.read_manifest(model.name) if store is not None else None
     except (OSError, BadManifest):
-        return []
-    layers = manifest.layers if manifest is not None else ()
-    return [{"mediaType": layer.media_type, "digest": layer.digest, "size": layer.size_bytes} for layer in layers]
+        return None
+
+
+def _layer(layer: Layer) -> dict[str, Any]:
+    return {"mediaType": layer.media_type, "digest": layer.digest, "size": layer.size_bytes}
 
 
 def _parameters(model: LibraryModel) -> str:

@@ -38,6 +38,7 @@ urlpatterns = [
     path("hearth/settings", hearth.settings),
     path("hearth/status", hearth.status),
     path("hearth/library", library.library),
+    path("hearth/contents", library.contents),
     path("hearth/hub/search", hub.search),
     path("hearth/hub/models", hub.models),
     path("hearth/uploads", uploads.uploads),

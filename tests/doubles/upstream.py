@@ -95,6 +95,7 @@ class FakeModel:
     capabilities: tuple[str, ...] = ("completion",)
     source: str = "pulled"
     verdict: JsonObject = field(default_factory=dict)
+    contents: JsonObject = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +126,7 @@ class Upstream:
     requests: list[RecordedRequest] = field(default_factory=list)
     loaded: set[str] = field(default_factory=set)
     pull_steps: list[JsonObject] = field(default_factory=list)
+    create_steps: list[JsonObject] = field(default_factory=list)
     stores: list[JsonObject] = field(default_factory=list)
     broken_files: list[JsonObject] = field(default_factory=list)
     uploads: list[JsonObject] = field(default_factory=list)
@@ -402,6 +404,8 @@ class OllamaRoutes:
             web.get("/hearth/library", self.library),
             web.get("/hearth/uploads", self.uploads),
             web.post("/hearth/attach", self.attach),
+            web.post("/hearth/contents", self.contents),
+            web.post("/api/create", self.create),
         ]
 
     async def home(self, request: web.Request) -> web.Response:
@@ -589,6 +593,29 @@ class OllamaRoutes:
             "is_ours": model.source in ("folder", "pulled"),
             "fit": verdict | model.verdict,
         }
+
+    async def contents(self, request: web.Request) -> web.Response:
+        model = self.find((await request.json()).get("model", ""))
+        told = {
+            "name": model.name,
+            "source": model.source,
+            "is_ours": model.source in ("folder", "pulled"),
+            "size_bytes": model.size_bytes,
+            "family": model.family,
+            "parameter_size": model.parameter_size,
+            "quantization": model.quantization,
+            "context_length": model.context_length,
+            "capabilities": list(model.capabilities),
+        }
+        return web.json_response(told | model.contents)
+
+    async def create(self, request: web.Request) -> web.Response:
+        name = (await request.json())["model"]
+        steps = self.upstream.create_steps or [{"status": "writing manifest"}, {"status": "success"}]
+        if steps[-1].get("status") == "success" and self.upstream.find(name) is None:
+            self.upstream.models.append(FakeModel(name=name if ":" in name else f"{name}:latest"))
+        lines = b"".join(json.dumps(step).encode() + b"\n" for step in steps)
+        return web.Response(body=lines, content_type="application/x-ndjson")
 
     async def uploads(self, request: web.Request) -> web.Response:
         return web.json_response({"uploads": self.upstream.uploads})

@@ -121,6 +121,7 @@ async def _create_lines(state: ServerState, name: ModelName, body: CreateBody) -
         parameters=body.parameters,
         messages=body.messages,
         notes=body.notes,
+        removed=body.removed,
     )
     async with aclosing(stepped(create(state.catalog, recipe, prunes=state.config.prunes))) as lines:
         async for line in lines:

@@ -11,6 +11,8 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from inference.library.models import LibraryModel
+from inference.server.bodies import SMALL_BODY, parse_model, read_json
+from inference.server.contents import model_contents
 from inference.server.endpoints import endpoint, json_response
 from inference.server.fitting import Fit, Setting, fit_of
 from inference.server.state import ServerState, get_state
@@ -21,6 +23,12 @@ async def library(request: HttpRequest) -> HttpResponseBase:
     state = get_state()
     free_bytes = state.scheduler.free_bytes_alone()
     return json_response(await asyncio.to_thread(_library, state, free_bytes))
+
+
+@endpoint("POST")
+async def contents(request: HttpRequest) -> HttpResponseBase:
+    model = await asyncio.to_thread(get_state().catalog.find, parse_model(read_json(request, SMALL_BODY)))
+    return json_response(await asyncio.to_thread(model_contents, model))
 
 
 def _library(state: ServerState, free_bytes: int) -> dict[str, Any]:

@@ -10,6 +10,8 @@ from pytest_django import Settings
 
 from inference import client
 from inference.conf import ConnectionSpec
+from inference.errors import InvalidRequest, ModelNotFound
+from inference.types import ModelChange
 from tests.doubles import gguf_files
 from tests.doubles.model_server import ModelServer
 from tests.inference.client.conftest import UseConnections
@@ -60,3 +62,24 @@ async def test_the_library_knows_the_fit_of_each_model(server: ModelServer) -> N
     assert (entry.path, entry.source, entry.is_ours) == (str(server.models / "known.gguf"), "folder", True)
     assert entry.fit.fits
     assert entry.fit.planned.weights_bytes > 0
+
+
+async def test_a_model_is_made_anew_with_other_texts(server: ModelServer) -> None:
+    await client.change_model(ModelChange(name="kind", base="known", system="Be kind.", parameters={"seed": 1}))
+    await client.change_model(ModelChange(name="kind", base="kind", template="{{ .Prompt }}", removed=("seed",)))
+
+    contents = await client.model_contents("kind")
+
+    assert (contents.system, contents.template, contents.template_from) == ("Be kind.", "{{ .Prompt }}", "own")
+    assert (contents.parameters, contents.parent, contents.source) == ({}, "known:latest", "pulled")
+    assert contents.can_be_overwritten
+    assert {layer.kind for layer in contents.layers} == {"model", "system", "template", "config"}
+    assert next(entry for entry in contents.keys if entry.key == "tokenizer.ggml.tokens").n_items
+    assert "kind:latest" in {model.name for model in (await client.list_models()).models}
+
+
+async def test_a_wrong_template_is_refused_and_nothing_is_made(server: ModelServer) -> None:
+    with pytest.raises(InvalidRequest, match="template error"):
+        await client.change_model(ModelChange(name="wrong", base="known", template="{{ if }"))
+    with pytest.raises(ModelNotFound):
+        await client.model_contents("wrong")

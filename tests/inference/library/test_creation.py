@@ -181,6 +181,34 @@ def test_a_model_that_is_its_own_base_keeps_its_weights(catalog: Catalog) -> Non
     assert catalog.find("new").baked.system == "second"
 
 
+def test_what_a_recipe_removes_is_not_taken_over(catalog: Catalog) -> None:
+    parameters = {"seed": 1, "stop": ["end"], "top_k": 5}
+    texts = {"system": "old", "template": "{{ .Prompt }}", "licenses": ["MIT"], "messages": SAID}
+    make(catalog, Recipe(name=NEW, base=catalog.find("tiny"), parameters=parameters, **texts))
+    removed = frozenset({"system", "template", "stop", "seed", "nothing", "license"})
+
+    make(catalog, Recipe(name=NEW, base=catalog.find("new"), parameters={"seed": 2}, removed=removed))
+
+    baked = catalog.find("new").baked
+    assert (baked.system, baked.template, baked.has_own_template, baked.license) == ("", "", False, "MIT")
+    assert (baked.options, tuple(baked.messages)) == ({"seed": 2, "top_k": 5}, SAID)
+
+
+def test_the_last_parameter_can_be_removed(catalog: Catalog) -> None:
+    make(catalog, Recipe(name=NEW, base=catalog.find("tiny"), parameters={"seed": 1}))
+    make(catalog, Recipe(name=NEW, base=catalog.find("new"), removed=frozenset({"seed"})))
+
+    assert kinds(catalog) == ["model"]
+
+
+def test_a_model_made_anew_stays_the_child_of_what_it_was_made_of(catalog: Catalog) -> None:
+    make(catalog, Recipe(name=NEW, base=catalog.find("tiny"), system="first"))
+    make(catalog, Recipe(name=NEW, base=catalog.find("new"), system="second"))
+    make(catalog, Recipe(name=ModelName.parse("newer"), base=catalog.find("new")))
+
+    assert (catalog.find("new").baked.parent, catalog.find("newer").baked.parent) == ("tiny:latest", "new:latest")
+
+
 def test_a_name_in_another_case_means_the_same_model(catalog: Catalog) -> None:
     make(catalog, Recipe(name=NEW, base=catalog.find("tiny"), system="first"))
     make(catalog, Recipe(name=ModelName.parse("NEW"), base=catalog.find("tiny"), system="second"))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from inference.errors import BadModelFile
 from inference.library import gguf as gguf_module
-from inference.library.gguf import GgufHeader, read_arrays, read_header
+from inference.library.gguf import ArrayHead, GgufHeader, read_array_heads, read_arrays, read_header
 from inference.library.gguf_format import BLOCKS
 from tests.doubles import gguf_files
 
@@ -278,3 +278,21 @@ def test_lists_of_a_cut_file_are_refused(tiny_gguf: Path, tmp_path: Path) -> Non
 
     with pytest.raises(BadModelFile):
         read_arrays(cut)
+
+
+def test_the_beginning_of_every_list_is_read(write: Callable[..., Path]) -> None:
+    path = write(tokens=["a", "", "ccc", "d"], scores=[1.5, 2.0, 3.0, 4.0], **{"attention.head_count": [3]})
+
+    assert read_array_heads(path, 2) == {
+        "llama.attention.head_count": ArrayHead([3], 1),
+        "tokenizer.ggml.tokens": ArrayHead(["a", ""], 4),
+        "tokenizer.ggml.scores": ArrayHead([1.5, 2.0], 4),
+    }
+
+
+def test_lists_of_a_file_that_became_shorter_are_refused(write: Callable[..., Path]) -> None:
+    path = write(tokens=["a", "b"])
+    path.write_bytes(path.read_bytes()[:200])
+
+    with pytest.raises(BadModelFile):
+        read_array_heads(path, 2)

@@ -231,3 +231,21 @@ async def test_a_page_of_a_stranger_cannot_make_models(server: Server) -> None:
     )
 
     assert response.status_code == 403
+
+
+async def test_what_the_base_brings_can_be_left_out(server: Server) -> None:
+    texts = {"system": "You are Mario.", "parameters": {"seed": 1, "temperature": 1}}
+    await server.lines("/api/create", model="mario", **{"from": "tiny"}, **texts)
+
+    await server.lines("/api/create", model="mario", **{"from": "mario"}, hearth={"remove": ["system", "seed"]})
+
+    shown = (await server.post("/api/show", model="mario")).json()
+    assert (shown["system"], shown["parameters"].split()) == ("", ["temperature", "1.0"])
+
+
+@pytest.mark.parametrize("remove", ["system", [1], ["x"] * 101])
+async def test_what_is_left_out_must_be_names(server: Server, remove: object) -> None:
+    response = await server.post("/api/create", model="new", **{"from": "tiny"}, hearth={"remove": remove})
+
+    assert response.status_code == 400
+    assert "remove must be an array" in response.json()["error"]

@@ -27,3 +27,36 @@ async def test_the_status_puts_the_forecast_beside_what_is_taken(server: Server)
 
     assert runner["forecast_bytes"] == server.state.scheduler.seats()[0].needs_bytes
     assert runner["expires_at"].endswith("Z")
+
+
+async def test_a_plain_file_is_told_key_by_key(server: Server) -> None:
+    contents = (await server.post("/hearth/contents", model="tiny")).json()
+
+    keys = {entry["key"]: entry for entry in contents["keys"]}
+    assert keys["general.architecture"] == {"key": "general.architecture", "value": "qwen2"}
+    tokens = keys["tokenizer.ggml.tokens"]
+    assert tokens["n_items"] > len(tokens["value"].split(", ")) == 8
+    assert (contents["layers"], contents["source"], contents["template_from"]) == ([], "folder", "file")
+    path = server.models / "tiny.gguf"
+    assert contents["files"] == [{"kind": "model", "path": str(path), "size_bytes": path.stat().st_size}]
+    assert contents["template"] == keys["tokenizer.chat_template"]["value"]
+
+
+async def test_a_stored_model_is_told_layer_by_layer(server: Server) -> None:
+    texts = {"system": "You are Mario.", "license": ["MIT"], "template": "{{ .Prompt }}"}
+    parameters = {"temperature": 1, "stop": "end"}
+    await server.lines("/api/create", model="mario", **{"from": "tiny"}, **texts, parameters=parameters)
+
+    contents = (await server.post("/hearth/contents", model="mario")).json()
+
+    layers = {layer["kind"]: layer for layer in contents["layers"]}
+    assert set(layers) == {"model", "system", "license", "template", "params", "config"}
+    assert (layers["license"]["text"], layers["license"]["size_bytes"]) == ("MIT", 3)
+    assert "text" not in layers["model"]
+    assert all(layer["digest"].startswith("sha256:") for layer in contents["layers"])
+    assert (contents["template"], contents["template_from"]) == ("{{ .Prompt }}", "own")
+    assert (contents["parent"], contents["parameters"]) == ("tiny:latest", {"temperature": 1.0, "stop": ["end"]})
+
+
+async def test_contents_of_a_model_that_is_not_there(server: Server) -> None:
+    assert (await server.post("/hearth/contents", model="nobody")).status_code == 404

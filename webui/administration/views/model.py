@@ -1,0 +1,77 @@
+"""One model of the built-in server: what it consists of, and its texts, which can be changed."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+from asgiref.sync import async_to_sync
+from django.contrib import messages
+from django.http import Http404, HttpResponse, HttpResponseBase, QueryDict
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_POST
+
+from inference import client
+from inference.errors import InferenceError, ModelNotFound
+from webui.accounts.decorators import admin_required
+from webui.accounts.http import MemberRequest
+from webui.administration.connection_forms import ModelForm
+from webui.administration.model_page import ModelPage, one_model
+from webui.administration.model_texts import ModelTextsForm
+from webui.administration.problems import problem_of
+
+
+@admin_required
+@require_GET
+@never_cache
+def page(request: MemberRequest) -> HttpResponse:
+    """Names hold slashes and colons, so the model is named in the query."""
+    name = _named(request.GET)
+    try:
+        found = async_to_sync(one_model)(name)
+    except InferenceError as exc:
+        status = 404 if isinstance(exc, ModelNotFound) else 502
+        context = {"name": name, "problem": problem_of(exc)}
+        return render(request, "administration/model.html", context, status=status)
+    return render(request, "administration/model.html", _context(found, ModelTextsForm(found.contents)))
+
+
+@admin_required
+@require_POST
+def save_texts(request: MemberRequest) -> HttpResponseBase:
+    """Make the model anew, or another one of it. What was typed stays where it was when that is refused."""
+    name = _named(request.POST)
+    try:
+        found = async_to_sync(one_model)(name)
+    except InferenceError as exc:
+        context = {"name": name, "problem": problem_of(exc)}
+        return render(request, "administration/model.html", context, status=502)
+    if not found.has_texts:
+        raise Http404
+    form = ModelTextsForm(found.contents, request.POST, names=found.names)
+    if form.is_valid():
+        try:
+            async_to_sync(client.change_model)(form.change())
+        except InferenceError as exc:
+            form.tell(exc)
+    if form.errors:
+        return render(request, "administration/model.html", _context(found, form), status=422)
+    messages.success(request, _("%(model)s is saved.") % {"model": form.cleaned_data["name"]})
+    return redirect(model_url(form.cleaned_data["name"]))
+
+
+def model_url(name: str) -> str:
+    return f"{reverse('administration:model')}?{urlencode({'model': name})}"
+
+
+def _named(query: QueryDict) -> str:
+    form = ModelForm(query)
+    if not form.is_valid():
+        raise Http404
+    return str(form.cleaned_data["model"])
+
+
+def _context(found: ModelPage, texts: ModelTextsForm) -> dict[str, object]:
+    return {"name": found.contents.name, "page": found, "model": found.contents, "texts": texts}
