@@ -10,7 +10,7 @@ import os
 import queue
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from inference.errors import BadModelFile, InvalidRequest, ModelLoadFailed, OutOfMemory
@@ -88,10 +88,19 @@ class Child:
             ticket_or_none = self._tickets.pop(command["id"], None)
             if ticket_or_none is not None:
                 ticket_or_none.cancel()
+                self._wake()
+        elif command["op"] in ("pause", "resume"):
+            if (paused := self._tickets.get(command["id"])) is not None:
+                paused.is_paused = command["op"] == "pause"
+                self._wake()
         elif command["op"] == "stop":
             self._inbox.put((self._stop, Ticket(0)))
             for ticket in list(self._tickets.values()):
                 ticket.cancel()
+
+    def _wake(self) -> None:
+        """Let the model's thread look again at what it has; it may be waiting for something to do."""
+        self._inbox.put((_nothing, Ticket(0)))
 
     def _prepare(self, worker: Worker) -> None:
         while True:
@@ -151,6 +160,10 @@ class Child:
         except Exception:
             logger.exception("The runner process ends after an error")
         os._exit(EXIT_CRASHED)
+
+
+def _nothing() -> Sequence[bytes]:
+    return ()
 
 
 def load_worker(spec: WireSpec) -> Worker:

@@ -5,7 +5,8 @@ prompts, decodes it, and picks one token for each request whose prompt is comple
 `STEP_AIM_S`, so that running answers keep flowing while a long prompt arrives.
 
 Work of idle priority gives way to people: its prompt waits while a person's request runs, and when a person needs its
-slot it is suspended, to go on later where it stopped.
+slot it is suspended, to go on later where it stopped. So is an answer that is paused because its reader does not keep
+up, as soon as anybody needs the slot.
 """
 
 from __future__ import annotations
@@ -85,7 +86,10 @@ class Engine:
 
     @property
     def has_work(self) -> bool:
-        return bool(self._waiting or self._running or self._suspended)
+        # A step lets nobody wait while paused ones have all the slots.
+        return any(not running.request.is_paused for running in (*self._running, *self._suspended)) or bool(
+            self._waiting
+        )
 
     def submit(self, request: Request) -> list[WireEvent]:
         """Take a request; return its refusal when the queue is full."""
@@ -106,7 +110,7 @@ class Engine:
         self._drop_cancelled()
         self._admit()
         events = list(self._changed_positions())
-        if not self._running:
+        if not self._awake:
             return events
         shares = self._fill_batch()
         if shares and self._decode(shares, self._context.decode):
@@ -149,26 +153,36 @@ class Engine:
         # A slot is a reservation: its share of the cache holds the longest prompt and answer a request may have.
         now = time.perf_counter()
         for request in [request for request in self._waiting if not request.gives_way(now)]:
-            if not self._slots.n_idle and not self._suspend_one(now):
+            if not (self._has_slot() or self._suspend_one(lambda running: running.request.gives_way(now))):
                 return
             self._waiting.remove(request)
             self._begin(request, now)
-        while self._suspended and self._slots.n_idle:
-            running = self._suspended.popleft()
+        for running in [running for running in self._suspended if not running.request.is_paused]:
+            if not self._has_slot():
+                return
+            self._suspended.remove(running)
             running.resume(self._slots)
             self._running.append(running)
-        while self._waiting and self._slots.n_idle:
+        while self._waiting and self._has_slot():
             self._begin(self._waiting.popleft(), now)
 
-    def _suspend_one(self, now: float) -> bool:
-        """Free the slot of the idle work that came last; False when there is none."""
-        running = next((running for running in reversed(self._running) if running.request.gives_way(now)), None)
+    def _has_slot(self) -> bool:
+        """Whether a slot is idle; one whose answer is paused becomes so."""
+        return self._slots.n_idle > 0 or self._suspend_one(lambda running: running.request.is_paused)
+
+    def _suspend_one(self, may_wait: Callable[[Running], bool]) -> bool:
+        """Free the slot of the last one that came of those that may wait; False when there is none."""
+        running = next(filter(may_wait, reversed(self._running)), None)
         if running is None:
             return False
         running.suspend()
         self._leave_slot(running)
         self._suspended.append(running)
         return True
+
+    @property
+    def _awake(self) -> list[Running]:
+        return [running for running in self._running if not running.request.is_paused]
 
     def _begin(self, request: Request, now: float) -> None:
         slot = self._slots.take(request.prompt, request.images)
@@ -195,10 +209,11 @@ class Engine:
         """Put rows into the batch: one per generating request, then as many of prompts as there is time for."""
         batch = self._context.batch
         batch.clear()
-        generating = [running for running in self._running if running.n_rows_wanted == 1]
-        prefilling = [running for running in self._running if running.n_rows_wanted > 1 and running.image is None]
+        awake = self._awake
+        generating = [running for running in awake if running.n_rows_wanted == 1]
+        prefilling = [running for running in awake if running.n_rows_wanted > 1 and running.image is None]
         now = time.perf_counter()
-        if not all(running.request.gives_way(now) for running in self._running):
+        if not all(running.request.gives_way(now) for running in awake):
             prefilling = [running for running in prefilling if not running.request.gives_way(now)]
         n_prompt_rows = self._prompt_rows(len(generating))
         shares = [self._add_rows(running, 1) for running in generating]
@@ -226,8 +241,9 @@ class Engine:
     def _read_image(self, reader: ImageReader, *, may_wait: bool) -> list[WireEvent]:
         """Decode rows of the first image that a prompt has come to and that was looked at, beside what is generated."""
         now = time.perf_counter()
-        is_idle_time = all(running.request.gives_way(now) for running in self._running)
-        for running in list(self._running):
+        awake = self._awake
+        is_idle_time = all(running.request.gives_way(now) for running in awake)
+        for running in awake:
             image = running.image
             if image is None or (running.request.gives_way(now) and not is_idle_time):
                 continue

@@ -11,7 +11,6 @@ import socket
 import subprocess
 import sys
 import time
-from collections import deque
 from collections.abc import AsyncGenerator, Iterator, Sequence
 
 import numpy as np
@@ -19,16 +18,14 @@ import psutil
 
 from inference.errors import (
     BadModelFile,
-    InferenceError,
     InvalidRequest,
     ModelLoadFailed,
     OutOfMemory,
-    QueueFull,
     RunnerDied,
 )
-from inference.runner.answers import joined
 from inference.runner.environment import child_environment
 from inference.runner.image_files import check_images
+from inference.runner.mailbox import Mailbox, OnPause
 from inference.runner.options import checked_options
 from inference.runner.processor import WITHOUT_TILES, has_matrix_tiles
 from inference.runner.protocol import (
@@ -37,20 +34,14 @@ from inference.runner.protocol import (
     EmbedCommand,
     Frame,
     FrameDecoder,
-    GenerateCommand,
     LoadCommand,
     LoadFailure,
+    PauseCommand,
     RankCommand,
     Reply,
+    ResumeCommand,
     StopCommand,
-    WireError,
-    WireEvent,
-    WireMessage,
-    WireSpec,
-    WireTool,
-    WireToolCall,
     encode_frame,
-    token_probability,
 )
 from inference.runner.types import (
     Embedded,
@@ -63,7 +54,7 @@ from inference.runner.types import (
     RunnerSpec,
     TextDelta,
 )
-from inference.types import ChatMessage, ToolCall
+from inference.runner.wire_requests import generate_command, image_bytes, wire_spec
 
 __all__ = [
     "Embedded",
@@ -88,9 +79,6 @@ PARK_GRACE_S = 2.5
 
 READ_BYTES = 1 << 20
 
-Reported = RunnerEvent | Embedded | Ranked
-"""What a process may report about one request."""
-
 
 class RunnerHandle:
     """One runner process. Whoever started it owns it and calls `stop`; all methods belong to one event loop."""
@@ -102,7 +90,7 @@ class RunnerHandle:
         self._process = process
         self._facts: RunnerFacts | None = None
         self._ids = itertools.count(1)
-        self._mailboxes: dict[int, _Mailbox] = {}
+        self._mailboxes: dict[int, Mailbox] = {}
         self._death: RunnerDied | None = None
         self._writer: asyncio.StreamWriter | None = None
         self._listener: asyncio.Task[None] | None = None
@@ -167,10 +155,16 @@ class RunnerHandle:
         """Requests that wait or are being answered."""
         return len(self._mailboxes)
 
-    async def generate(self, request: GenerateRequest) -> AsyncGenerator[RunnerEvent, None]:
+    async def generate(
+        self, request: GenerateRequest, *, on_pause: OnPause | None = None
+    ) -> AsyncGenerator[RunnerEvent, None]:
         """Yield the events of one generation, the last of them RunnerFinished. Closing the iterator stops the decode.
 
-        Text that arrives while the caller is busy is merged into one event.
+        Text that arrives while the caller is busy is merged into one event; when that is too much, the process writes
+        no more of this answer until the caller has taken it.
+
+        Args:
+            on_pause: Told when that begins, and when it ends. Meanwhile the answer's slot is anybody's who needs it.
 
         Raises:
             InvalidRequest: An option is out of range, or the prompt does not fit the context window.
@@ -181,14 +175,17 @@ class RunnerHandle:
             raise InvalidRequest("there are neither messages nor a prompt")
         checked_options(request.options)
         check_images([image for message in request.messages or () for image in message.images])
-        with self._mailbox() as (number, mailbox):
+        with self._mailbox(on_pause) as (number, mailbox):
             try:
-                self._send(_generate_command(number, request), _images(request))
+                self._send(generate_command(number, request), image_bytes(request))
             except (TypeError, RecursionError):
                 raise InvalidRequest("the schema of a format or of a tool is nested too deeply") from None
             while not isinstance(event := await mailbox.take(), RunnerFinished):
                 if isinstance(event, Embedded | Ranked):
                     raise RuntimeError("the runner answered a question with numbers")
+                if mailbox.is_paused and not mailbox.is_full:
+                    self._send(ResumeCommand(op="resume", id=number))
+                    mailbox.pause(is_paused=False)
                 yield event
         # Callers rarely ask again after the last event, and its place must not stay open for that.
         yield event
@@ -240,7 +237,7 @@ class RunnerHandle:
         except BaseException:
             connection.close()
             raise
-        self._send(LoadCommand(op="load", spec=_wire_spec(self.spec)))
+        self._send(LoadCommand(op="load", spec=wire_spec(self.spec)))
         decoder = FrameDecoder()
         while self._facts is None:
             data = await _read(reader)
@@ -279,7 +276,8 @@ class RunnerHandle:
         if reply["type"] == "step":
             for event in reply["events"]:
                 if (mailbox := self._mailboxes.get(event["id"])) is not None:
-                    _put_event(mailbox, event)
+                    mailbox.put_wire(event)
+                    self._hold_back(event["id"], mailbox)
         elif reply["type"] == "embedded" and (mailbox := self._mailboxes.get(reply["id"])) is not None:
             vectors = np.frombuffer(frame.raw, np.float32).reshape(-1, reply["n_dims"])
             mailbox.put(Embedded(vectors=vectors, n_tokens=reply["n_tokens"]))
@@ -287,12 +285,18 @@ class RunnerHandle:
             scores = np.frombuffer(frame.raw, np.float32)
             mailbox.put(Ranked(scores=scores, n_tokens=reply["n_tokens"], n_shortened=reply["n_shortened"]))
 
+    def _hold_back(self, number: int, mailbox: Mailbox) -> None:
+        """Let the process wait with an answer whose reader does not keep up."""
+        if mailbox.is_full and not mailbox.is_paused:
+            self._send(PauseCommand(op="pause", id=number))
+            mailbox.pause(is_paused=True)
+
     @contextlib.contextmanager
-    def _mailbox(self) -> Iterator[tuple[int, _Mailbox]]:
+    def _mailbox(self, on_pause: OnPause | None = None) -> Iterator[tuple[int, Mailbox]]:
         """Open a place for the answers to one request; at the end tell the process that nobody waits any more."""
         if self._death is not None:
             raise RunnerDied(self.spec.model, self._death.exit_code)
-        number, mailbox = next(self._ids), _Mailbox()
+        number, mailbox = next(self._ids), Mailbox(on_pause)
         self._mailboxes[number] = mailbox
         try:
             yield number, mailbox
@@ -336,38 +340,6 @@ _LOAD_ENDINGS: dict[int, type[ModelLoadFailed]] = {
 }
 
 
-class _Mailbox:
-    """The events of one request that nobody has taken yet."""
-
-    def __init__(self) -> None:
-        self._events: deque[Reported] = deque()
-        self._error: InferenceError | None = None
-        self._arrived = asyncio.Event()
-
-    def put(self, event: Reported) -> None:
-        last = self._events[-1] if self._events else None
-        if isinstance(last, TextDelta) and isinstance(event, TextDelta):
-            event = joined([last, event])
-            self._events.pop()
-        self._events.append(event)
-        self._arrived.set()
-
-    def fail(self, error: InferenceError) -> None:
-        self._error = error
-        self._arrived.set()
-
-    async def take(self) -> Reported:
-        await self._arrived.wait()
-        if self._events:
-            event = self._events.popleft()
-            if not self._events and self._error is None:
-                self._arrived.clear()
-            return event
-        if self._error is None:
-            raise RuntimeError("a mailbox rang without anything in it")
-        raise self._error
-
-
 def _spawn(*, without_tiles: bool) -> tuple[subprocess.Popen[bytes], socket.socket]:
     ours, theirs = socket.socketpair()
     with theirs:
@@ -398,101 +370,6 @@ async def _read(reader: asyncio.StreamReader) -> bytes:
         return await reader.read(READ_BYTES)
     except ConnectionError:
         return b""
-
-
-def _put_event(mailbox: _Mailbox, event: WireEvent) -> None:
-    if "error" in event:
-        mailbox.fail(_error(event["error"]))
-        return
-    if "position" in event:
-        mailbox.put(Queued(position=event["position"], expected_s=event.get("expected_s")))
-    if "content" in event or "thinking" in event or "tool_calls" in event or "logprobs" in event:
-        mailbox.put(
-            TextDelta(
-                content=event.get("content", ""),
-                thinking=event.get("thinking", ""),
-                tool_calls=[ToolCall(**call) for call in event.get("tool_calls", ())],
-                logprobs=[token_probability(wire) for wire in event.get("logprobs", ())],
-            )
-        )
-    if "finish" in event:
-        mailbox.put(RunnerFinished(**event["finish"]))
-
-
-def _error(error: WireError) -> InferenceError:
-    if error["kind"] == "queue_full":
-        return QueueFull(error["detail"])
-    return InvalidRequest(error["detail"])
-
-
-def _wire_spec(spec: RunnerSpec) -> WireSpec:
-    return WireSpec(
-        kind=spec.kind,
-        model=spec.model,
-        path=str(spec.path),
-        n_ctx=spec.n_ctx,
-        n_slots=spec.n_slots,
-        n_threads=spec.n_threads,
-        embedding=spec.embedding,
-        max_queue=spec.max_queue,
-        projector=str(spec.projector) if spec.projector is not None else None,
-        adapters=[str(path) for path in spec.adapters],
-        n_batch=spec.n_batch,
-        n_gpu_layers=spec.n_gpu_layers,
-        main_gpu=spec.main_gpu,
-        maps_file=spec.maps_file,
-        kv_type=spec.kv_type,
-        flash_attention=spec.flash_attention,
-        parked_folder=str(spec.parked_folder) if spec.parked_folder is not None else None,
-        parked_bytes=spec.parked_bytes,
-        template=spec.template,
-    )
-
-
-def _generate_command(number: int, request: GenerateRequest) -> GenerateCommand:
-    messages = None
-    if request.messages is not None:
-        messages = [_wire_message(message) for message in request.messages]
-    return GenerateCommand(
-        op="generate",
-        id=number,
-        messages=messages,
-        prompt=request.prompt,
-        raw=request.raw,
-        suffix=request.suffix,
-        context=list(request.context),
-        wants_context=request.wants_context,
-        options=request.options,
-        think=request.think,
-        tools=[
-            WireTool(name=tool.name, description=tool.description, parameters=tool.parameters) for tool in request.tools
-        ],
-        template=request.template,
-        must_call_tool=request.must_call_tool,
-        format=request.format,
-        grammar=request.grammar,
-        top_logprobs=request.top_logprobs,
-        truncate=request.truncate,
-        shift=request.shift,
-        asked_by=request.asked_by,
-        priority=request.priority,
-    )
-
-
-def _wire_message(message: ChatMessage) -> WireMessage:
-    return WireMessage(
-        role=message.role,
-        content=message.content,
-        thinking=message.thinking,
-        image_bytes=[len(image) for image in message.images],
-        tool_calls=[WireToolCall(name=call.name, arguments=call.arguments, id=call.id) for call in message.tool_calls],
-        tool_name=message.tool_name,
-        tool_call_id=message.tool_call_id,
-    )
-
-
-def _images(request: GenerateRequest) -> bytes:
-    return b"".join(image for message in request.messages or () for image in message.images)
 
 
 def _ending(exit_code: int | None) -> str:

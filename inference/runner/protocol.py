@@ -120,13 +120,34 @@ class CancelCommand(TypedDict):
     id: int
 
 
+class PauseCommand(TypedDict):
+    """Whoever asked does not keep up: write no more of this answer until it is resumed or cancelled."""
+
+    op: Literal["pause"]
+    id: int
+
+
+class ResumeCommand(TypedDict):
+    op: Literal["resume"]
+    id: int
+
+
 class StopCommand(TypedDict):
     """End by yourself, after keeping what is worth it."""
 
     op: Literal["stop"]
 
 
-Command = LoadCommand | GenerateCommand | EmbedCommand | RankCommand | CancelCommand | StopCommand
+Command = (
+    LoadCommand
+    | GenerateCommand
+    | EmbedCommand
+    | RankCommand
+    | CancelCommand
+    | PauseCommand
+    | ResumeCommand
+    | StopCommand
+)
 
 
 class WireFacts(TypedDict):

@@ -64,6 +64,10 @@ class Request:
     def is_cancelled(self) -> bool:
         return self.ticket.is_cancelled
 
+    @property
+    def is_paused(self) -> bool:
+        return self.ticket.is_paused
+
     def gives_way(self, now: float) -> bool:
         return self.counts_as_person_at is not None and now < self.counts_as_person_at
 

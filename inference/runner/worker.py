@@ -16,12 +16,14 @@ class Ticket:
 
     Attributes:
         is_cancelled: Set by the reader's thread; whoever works on the request looks at it before each step.
+        is_paused: Set by the reader's thread: nobody takes more of the answer for now.
         on_cancel: What else to do at that moment.
         raw: The bytes that came with the command; emptied once it is prepared.
     """
 
     id: int
     is_cancelled: bool = False
+    is_paused: bool = False
     on_cancel: Callable[[], None] | None = field(default=None, repr=False)
     raw: bytes = field(default=b"", repr=False)
 
@@ -46,7 +48,9 @@ class Worker(Protocol):
     def facts(self) -> WireFacts: ...
 
     @property
-    def has_work(self) -> bool: ...
+    def has_work(self) -> bool:
+        """Whether a step would do something. What is paused is no work; its end is, and a step follows it."""
+        ...
 
     def prepare(self, command: Command, ticket: Ticket) -> Start:
         """Check and tokenize a request. Raises InvalidRequest."""

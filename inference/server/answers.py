@@ -135,7 +135,8 @@ async def _model_events(
             yield Answered(reason="load", counts=None, total_s=load_s, load_s=load_s)
             return
         first_s = 0.0
-        async with aclosing(runner.generate(_runner_request(model, body, options, asker))) as events:
+        request = _runner_request(model, body, options, asker)
+        async with aclosing(runner.generate(request, on_pause=ticket.pause)) as events:
             async for event in events:
                 if isinstance(event, TextDelta):
                     first_s = first_s or time.perf_counter() - began

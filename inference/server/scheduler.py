@@ -1,7 +1,7 @@
 """Decide which models are loaded and whose turn it is.
 
 Everything here runs on one event loop, so state changes only between two awaits and needs no lock. A request takes a
-`Ticket`; `_dispatch` goes through the waiting tickets in their fair order whenever anything changed, and either gives
+`Ticket`; `dispatch` goes through the waiting tickets in their fair order whenever anything changed, and either gives
 the first ones a slot, starts a load, or ends an idle runner to make room.
 """
 
@@ -83,6 +83,7 @@ class Ticket:
         self.granted_at = 0.0
         self.load_s = 0.0
         self.queue_s = 0.0
+        self.is_paused = False
         self._scheduler = scheduler
         self._seat: Seat | None = None
         self._granted: asyncio.Future[Runner] = asyncio.get_running_loop().create_future()
@@ -120,6 +121,11 @@ class Ticket:
         if not self._granted.done():
             self._granted.set_exception(error)
             self._granted.exception()  # Whoever gave up waiting must not leave a warning behind.
+
+    def pause(self, is_paused: bool) -> None:  # noqa: FBT001 - the shape of OnPause
+        """The client does not read its answer, or does again: meanwhile its slot is for others."""
+        self.is_paused = is_paused
+        self._scheduler.dispatch()
 
     def answered(self) -> None:
         """The request ended by itself: how long it took tells how long others will wait."""
@@ -208,7 +214,7 @@ class Scheduler:
         window = self.sizing.window(model, n_ctx, wished_ctx, loading)
         ticket = Ticket(self, model, window, stays_s, asked_by=asked_by, priority=priority)
         self._waiting.append(ticket)
-        self._dispatch()
+        self.dispatch()
         # A request that was served at once never counts, so a queue of 0 still lets the free slots be used.
         if ticket in self._waiting and len(self._waiting) > self._limits.max_queue + self._n_first_of_a_load():
             ticket.close()
@@ -224,7 +230,7 @@ class Scheduler:
             self._measure(seat)
             self._turns.ended(ticket.asked_by)
             self._mark_used(seat)
-        self._dispatch()
+        self.dispatch()
 
     def learn(self, ticket: Ticket) -> None:
         self._answer_times.learn(ticket.model.name.key, self.clock() - ticket.granted_at)
@@ -285,7 +291,7 @@ class Scheduler:
         for seat in list(self._seats.values()):
             if seat.is_idle and seat.expires_at is not None and seat.expires_at <= self.clock():
                 self._stop(seat)
-        self._dispatch()
+        self.dispatch()
 
     async def watch(self) -> None:
         """Call `expire_idle` in time, for as long as the server runs."""
@@ -312,7 +318,7 @@ class Scheduler:
 
     # ---- the decision
 
-    def _dispatch(self) -> None:
+    def dispatch(self) -> None:
         """Serve what can be served, in turn. Called after every change."""
         self._drop_dead()
         # Busy runners that an earlier request waits to replace: later requests must not keep them busy for ever.
@@ -454,7 +460,7 @@ class Scheduler:
             self._mark_used(seat)
             logger.info("loaded %s in %.1f s (process %d)", seat.spec.model, seat.load_s, runner.pid)
         finally:
-            self._dispatch()
+            self.dispatch()
 
     def _load_failed(self, seat: Seat, error: InferenceError) -> None:
         """Tell everybody whose request would fail alike, and do not try again for a while."""
@@ -480,7 +486,7 @@ class Scheduler:
         finally:
             if self._seats.get(seat.key) is seat:
                 del self._seats[seat.key]
-            self._dispatch()
+            self.dispatch()
 
     def _measure(self, seat: Seat) -> None:
         if seat.runner is not None and (taken := seat.runner.rss_bytes):

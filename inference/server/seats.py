@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from inference.library.models import LibraryModel
+from inference.runner.mailbox import OnPause
 from inference.runner.types import Embedded, GenerateRequest, Ranked, RunnerEvent, RunnerFacts, RunnerSpec
 from inference.server.durations import FOREVER
 from inference.server.sizing import Window
@@ -25,7 +26,9 @@ class Runner(Protocol):
     @property
     def rss_bytes(self) -> int: ...
 
-    def generate(self, request: GenerateRequest) -> AsyncGenerator[RunnerEvent, None]: ...
+    def generate(
+        self, request: GenerateRequest, *, on_pause: OnPause | None = None
+    ) -> AsyncGenerator[RunnerEvent, None]: ...
     async def embed(self, texts: Sequence[str], *, truncate: bool = True) -> Embedded: ...
     async def rank(self, query: str, documents: Sequence[str], *, truncate: bool = True) -> Ranked: ...
     async def stop(self) -> None: ...
@@ -36,10 +39,11 @@ class StartRunner(Protocol):
 
 
 class Active(Protocol):
-    """A request that holds a slot."""
+    """A request that holds a slot, or lends it while `is_paused`."""
 
     priority: Priority
     granted_at: float
+    is_paused: bool
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -82,9 +86,10 @@ class Seat:
         return self.state == "ready" and self.n_active == 0
 
     def has_room_for(self, priority: Priority) -> bool:
-        """Return whether a request gets a slot now. For a person's the runner lets work of idle priority rest."""
-        rivals = sum(active.priority == "person" for active in self.active) if priority == "person" else self.n_active
-        return self.state == "ready" and rivals < self.spec.n_slots
+        """Return whether a request gets a slot now: the runner lets paused answers rest, and idle work for a person."""
+        awake = [active for active in self.active if not active.is_paused]
+        n_rivals = sum(priority == "idle" or active.priority == "person" for active in awake)
+        return self.state == "ready" and n_rivals < self.spec.n_slots
 
     def suits(self, model: LibraryModel, window: Window) -> bool:
         """Return whether this runner can answer such a request: same file, large enough window, loaded as asked."""

@@ -13,6 +13,7 @@ from inference.errors import InferenceError, RunnerDied
 from inference.library.gguf import GgufHeader
 from inference.library.models import LibraryModel
 from inference.library.names import ModelName
+from inference.runner.mailbox import OnPause
 from inference.runner.types import (
     Embedded,
     GenerateRequest,
@@ -117,7 +118,9 @@ class FakeRunner:
             is_embedding=self.spec.embedding,
         )
 
-    async def generate(self, request: GenerateRequest) -> AsyncGenerator[RunnerEvent, None]:
+    async def generate(
+        self, request: GenerateRequest, *, on_pause: OnPause | None = None
+    ) -> AsyncGenerator[RunnerEvent, None]:
         self.requests.append(request)
         self.n_active += 1
         try:

@@ -73,7 +73,7 @@ async def test_without_streaming_one_object_holds_the_whole_answer(server: Serve
 
 
 async def test_thinking_is_told_apart(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def thinking(*_: object) -> Any:
+    async def thinking(*_: object, **__: object) -> Any:
         yield TextDelta(thinking="Hm.")
         yield TextDelta(content="Yes.")
 
@@ -145,7 +145,7 @@ async def test_probabilities_are_told_as_ollama_does(
     other = TokenProbability(piece=b"\xe2", logprob=-2.5)
     token = TokenProbability(piece=b"Yes", logprob=-0.5, top=[other])
 
-    async def answer(*_: object) -> Any:
+    async def answer(*_: object, **__: object) -> Any:
         yield TextDelta(content="Yes", logprobs=[token])
         yield TextDelta(content="!")
 
@@ -179,7 +179,7 @@ async def test_what_the_model_did_not_see_is_told_to_everybody(
 ) -> None:
     asked: list[GenerateRequest] = []
 
-    async def answer(request: GenerateRequest) -> Any:
+    async def answer(request: GenerateRequest, **_: object) -> Any:
         asked.append(request)
         counts = {"prompt_tokens": 7, "answer_tokens": 2, "prompt_s": 0.1, "answer_s": 0.1}
         yield RunnerFinished(reason="stop", **counts, dropped_messages=3, shifted_tokens=64)
@@ -206,7 +206,7 @@ async def test_the_context_of_an_answer_goes_out_and_comes_back(
 ) -> None:
     asked: list[GenerateRequest] = []
 
-    async def answer(request: GenerateRequest) -> Any:
+    async def answer(request: GenerateRequest, **_: object) -> Any:
         asked.append(request)
         counts = {"prompt_tokens": 2, "answer_tokens": 1, "prompt_s": 0.1, "answer_s": 0.1}
         yield RunnerFinished(reason="stop", **counts, context=[1, 2, 3])

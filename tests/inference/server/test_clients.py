@@ -103,22 +103,29 @@ def test_a_thousand_silent_connections_disturb_nobody_and_are_closed(impatient: 
     assert closed_s < IDLE_S + 5
 
 
-def test_a_client_that_does_not_read_is_given_up_and_its_slot_is_free(impatient: ModelServer) -> None:
+def test_a_client_that_does_not_read_costs_little_disturbs_nobody_and_is_given_up(impatient: ModelServer) -> None:
+    """The model has one slot, and the answer that nobody reads would have a hundred megabytes."""
     chat(impatient, 1)
-    server = psutil.Process(impatient.process.pid)
-    body = orjson.dumps({"model": "model", "messages": HI, "options": {"num_predict": N_PIECES}})
+    alone_s = chat(impatient, 20)
+    family = [psutil.Process(impatient.process.pid), *psutil.Process(impatient.process.pid).children(recursive=True)]
+    body = orjson.dumps({"model": "model", "messages": HI, "options": {"num_predict": 10 * N_PIECES}})
     with socket.socket() as deaf:
         deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         deaf.connect(address(impatient))
-        before = server.memory_info().rss
+        before = sum(process.memory_info().rss for process in family)
         deaf.sendall(b"POST /api/chat HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
         seconds_until(lambda: n_active(impatient) == 1)
+        beside_s = chat(impatient, 20)
+        assert n_active(impatient) == 1
 
-        seconds_until(lambda: n_active(impatient) == 0, timeout_s=STALL_S + 30)
-        grown = server.memory_info().rss - before
+        cpu_s = sum(sum(process.cpu_times()[:2]) for process in family)
+        resting_s = seconds_until(lambda: n_active(impatient) == 0, timeout_s=STALL_S + 30)
+        cpu_s = sum(sum(process.cpu_times()[:2]) for process in family) - cpu_s
+        grown = sum(process.memory_info().rss for process in family) - before
 
-    # What the runner has written is kept until the time-out: once, and once more while pieces are joined.
-    assert grown < 3 * N_PIECES * PIECE_BYTES
+    assert beside_s < 3 * alone_s + 1
+    assert grown < 0.6 * N_PIECES * PIECE_BYTES
+    assert cpu_s < 0.7 * resting_s
     assert chat(impatient, 5) < 10
     assert any("reads nothing of its answer" in line for line in impatient.log)
 
