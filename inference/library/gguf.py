@@ -68,6 +68,7 @@ class GgufHeader:
     head_counts: tuple[int, ...]
     head_counts_kv: tuple[int, ...]
     vocabulary_size: int | None
+    merge_count: int
     quantization: str | None
     parameter_count: int
     chat_template: str | None
@@ -380,6 +381,7 @@ def _header(
         head_counts=keys.counts_per_layer("attention.head_count"),
         head_counts_kv=keys.counts_per_layer("attention.head_count_kv"),
         vocabulary_size=_vocabulary_size(values),
+        merge_count=merges.count if isinstance(merges := values.get("tokenizer.ggml.merges"), _Array) else 0,
         quantization=(FILE_TYPES.get(file_type) if isinstance(file_type, int) else None) or tensors.main_type,
         parameter_count=tensors.n_weights,
         chat_template=_text(values, "tokenizer.chat_template"),

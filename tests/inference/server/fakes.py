@@ -68,6 +68,7 @@ def make_header(*, context_length: int = 8192, size_bytes: int = GIGABYTE) -> Gg
         head_counts=(16,),
         head_counts_kv=(4,),
         vocabulary_size=32_000,
+        merge_count=0,
         quantization="Q4_K_M",
         parameter_count=10**9,
         chat_template="{{ messages }}",

@@ -74,7 +74,7 @@ def test_of_a_mixture_the_experts_count_that_one_row_uses() -> None:
     [
         (Shape(layers=10, hidden=512, heads=8, heads_kv=2, feed_forward=1536, context=16384), False, 0),
         (Shape(layers=12, hidden=768, heads=12, heads_kv=12, feed_forward=2048, context=16384), True, 0),
-        (Shape(layers=8, hidden=512, heads=8, heads_kv=2, feed_forward=2048, context=16384), True, 20_000),
+        (Shape(layers=4, hidden=256, heads=4, heads_kv=1, feed_forward=1024, context=16384), True, 60_000),
     ],
     ids=["floats", "quantised", "many tokens"],
 )
@@ -86,7 +86,7 @@ async def test_the_forecast_is_what_a_runner_takes(
     if is_quantised:
         path = gguf_files.quantised(path)
     model = replace(make_model(), header=read_header(path), size_bytes=path.stat().st_size)
-    sizes = [(1024, 1), (4096, 1), (4096, 4)]
+    sizes = [(1024, 1), (4096, 4), (16384, 2)]
 
     taken = await asyncio.gather(*(bytes_taken(path, n_ctx, n_slots) for n_ctx, n_slots in sizes))
 
