@@ -40,6 +40,7 @@ HANDPICKED = {
     "quote": "> a\nb\n\n> c\n>\n> - d\n\ne\n",
     "definition first": "[foo]: https://example.org 'title'\n\n[foo] and [1]\n\nend\n",
     "windows lines": "a\r\nb\r\n\r\n- c\r\n- d\r\rend",
+    "windows line, then unix line": "a\r\n\nb",
     "indented code": "a\n\n    code\n\n    more\n\nb\n",
 }
 

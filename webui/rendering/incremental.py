@@ -53,9 +53,11 @@ class IncrementalRenderer:
         """Take the next piece of text. Cheap: nothing is rendered."""
         self._pieces.append(delta)
         self._size.add(delta)
-        if self._ends_in_return and delta:
+        if not delta:
+            return
+        follows_return, self._ends_in_return = self._ends_in_return, delta.endswith("\r")
+        if follows_return:
             delta = delta.removeprefix("\n")
-        self._ends_in_return = delta.endswith("\r") if delta else self._ends_in_return
         self._new += delta.replace("\r\n", "\n").replace("\r", "\n")
 
     def take(self) -> RenderedUpdate:
