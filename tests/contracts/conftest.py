@@ -1,4 +1,4 @@
-"""The two servers that must speak Ollama alike: the upstream double, and the real built-in model server."""
+"""The two servers that must speak alike: the upstream double, and the real built-in model server."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ import pytest
 from tests.doubles import gguf_files
 from tests.doubles.gguf_fixtures import embedding_gguf, gguf_folder, scripted_gguf
 from tests.doubles.upstream import FakeModel, Upstream
+from tests.inference.runner.test_tools import CALL, HERMES
 
 __all__ = ["embedding_gguf", "gguf_folder", "scripted_gguf"]
 
@@ -28,12 +29,18 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture(scope="session")
 def built_in_url(tmp_path_factory: pytest.TempPathFactory, scripted_gguf: Path, embedding_gguf: Path) -> Iterator[str]:
-    """The address of a real built-in server in its own process, with two chat models and an embedding model."""
+    """The address of a real built-in server in its own process, with three chat models and an embedding model."""
     data = tmp_path_factory.mktemp("built-in")
     (data / "models").mkdir()
     shutil.copy(scripted_gguf, data / "models" / "tiny.gguf")
     shutil.copy(embedding_gguf, data / "models" / "embed.gguf")
     gguf_files.build_scripted(data / "models" / "slow.gguf", LONG_ANSWER, shape=gguf_files.SLOW)
+    gguf_files.build_scripted(
+        data / "models" / "caller.gguf",
+        f"<think>\nThe weather, then.\n</think>\n\nI look it up.\n{CALL}",
+        chat_template=HERMES + "{#- <think> #}",
+        shape=gguf_files.Shape(hidden=512),
+    )
     address = f"127.0.0.1:{_free_port()}"
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith(("HEARTH_", "OLLAMA_", "DJANGO_"))},
@@ -57,14 +64,19 @@ def double_url() -> Iterator[str]:
         FakeModel(name="tiny:latest"),
         FakeModel(name="slow:latest"),
         FakeModel(name="embed:latest", capabilities=("embedding",)),
+        FakeModel(
+            name="caller:latest",
+            capabilities=("completion", "tools", "thinking"),
+            calls=({"name": "get_weather", "arguments": {"city": "Zürich", "days": 3}},),
+        ),
     ]
     with Upstream(models=models) as double:
         yield double.url
 
 
-@pytest.fixture(params=["double", pytest.param("built_in", marks=pytest.mark.model)])
-def ollama(request: pytest.FixtureRequest) -> Iterator[httpx.Client]:
-    """A client of each server in turn; both offer `tiny` and `embed`."""
+@pytest.fixture(scope="session", params=["double", pytest.param("built_in", marks=pytest.mark.model)])
+def server(request: pytest.FixtureRequest) -> Iterator[httpx.Client]:
+    """A client of each server in turn; both offer `tiny`, `slow`, `caller` and `embed`."""
     url: str = request.getfixturevalue(f"{request.param}_url")
     with httpx.Client(base_url=url, timeout=30, trust_env=False) as http:
         yield http

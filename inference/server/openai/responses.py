@@ -191,7 +191,7 @@ def _ended(response: dict[str, Any], output: Sequence[Item], answered: Answered)
         "output": list(output),
         "usage": {
             "input_tokens": prompt,
-            "input_tokens_details": {"cached_tokens": cached},
+            "input_tokens_details": {"cached_tokens": cached, "cache_write_tokens": 0},
             "output_tokens": answer,
             "output_tokens_details": {"reasoning_tokens": 0},
             "total_tokens": prompt + answer,

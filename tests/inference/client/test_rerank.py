@@ -6,7 +6,6 @@ import pytest
 from inference import client
 from inference.conf import ConnectionSpec
 from inference.errors import InvalidRequest, ModelNotFound, WrongService
-from tests.doubles import upstream as double
 from tests.doubles.upstream import FakeModel, Upstream
 from tests.inference.client.conftest import UseConnections
 
@@ -58,10 +57,8 @@ async def test_nothing_to_rank_is_refused() -> None:
         ["much", "little"],
     ],
 )
-async def test_an_answer_without_a_score_for_each_document_is_refused(
-    results: object, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(double, "ranking_of", lambda body: {"results": results})
+async def test_an_answer_without_a_score_for_each_document_is_refused(results: object, upstream: Upstream) -> None:
+    upstream.rank = lambda body: {"results": results}
 
     with pytest.raises(WrongService):
         await client.rerank("rank", "query", ["one", "two"])

@@ -266,7 +266,7 @@ def test_what_is_set_is_in_the_next_request(talk: Talk) -> None:
             ("/set system You are brief.", "Set system message."),
             ("/set format json", "Answers are JSON."),
             ("/show parameters", "num_ctx    4096"),
-            ("Hi", "The model"),
+            ("Hi", "{}"),
         ):
             terminal.read_until(PROMPT)
             terminal.type(line + ENTER)

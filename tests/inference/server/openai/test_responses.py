@@ -117,7 +117,7 @@ def test_thinking_text_and_calls_are_items_of_their_own() -> None:
     assert last["output"][0]["content"] == [{"type": "reasoning_text", "text": "Hm."}]
     assert last["output"][1]["content"][0]["text"] == "Let me look."
     assert last["output"][2]["arguments"] == '{"city":"Köln"}'
-    assert last["usage"]["input_tokens_details"] == {"cached_tokens": 3}
+    assert last["usage"]["input_tokens_details"] == {"cached_tokens": 3, "cache_write_tokens": 0}
     done = [event for event in events if event["type"] == "response.output_item.done"]
     assert [event["output_index"] for event in done] == [0, 1, 2]
     assert [event["item"] for event in done] == last["output"]
