@@ -8,16 +8,20 @@ from pathlib import Path
 import inference
 
 ALLOWED = frozenset({"PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "LD_LIBRARY_PATH"})
-ALLOWED_PREFIXES = ("OMP_", "GGML_", "CUDA_", "HIP_", "ROCR_", "VK_")
+ALLOWED_PREFIXES = ("OMP_", "GOMP_", "GGML_", "CUDA_", "HIP_", "ROCR_", "VK_")
 
 
 def child_environment() -> dict[str, str]:
     """Return a fresh environment; whatever else the parent was given stays there."""
-    environment = {
+    inherited = {
         name: value for name, value in os.environ.items() if name in ALLOWED or name.startswith(ALLOWED_PREFIXES)
     }
     root = Path(next(iter(inference.__path__))).resolve().parent
-    return environment | {
+    return {
+        # Threads that wait for each other some hundred times for each token sleep instead of turning on their core:
+        # whatever else runs on the machine, the server itself first of all, would cost several times its own share.
+        "OMP_WAIT_POLICY": "passive",
+        **inherited,
         "PYTHONPATH": str(root),
         # A crash prints a back trace through gdb otherwise, which takes minutes and much memory.
         "GGML_NO_BACKTRACE": "1",
