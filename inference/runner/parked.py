@@ -13,6 +13,7 @@ import time
 import uuid
 import zlib
 from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,6 +51,8 @@ class Parked:
 class ParkedPrefixes:
     """The files of one model, as it is loaded now. Used by one thread; one process at a time has the folder.
 
+    Whoever needs a slot does not wait for the disk: files are written by a thread beside, one at a time.
+
     Args:
         folder: Of this model and these settings alone; made when it is first needed.
         budget_bytes: What all folders beside it may hold together.
@@ -58,16 +61,23 @@ class ParkedPrefixes:
     def __init__(self, folder: Path, budget_bytes: int) -> None:
         self._folder = folder
         self._budget_bytes = budget_bytes
+        self._disk = ThreadPoolExecutor(1, thread_name_prefix="parking")
+        self._written: tuple[Parked, Future[None]] | None = None
+        """The file that is being written, or was when this was last looked at."""
         self._delete_old()
         self._parked = [parked for path in _files(folder) if (parked := _read_tokens(path)) is not None]
 
     def best(self, prompt: Tokens) -> tuple[Parked | None, int]:
         """Return the file that shares the longest beginning with a prompt, and its length in tokens."""
+        if self._written is not None and self._written[0].common_prefix(prompt) >= MIN_TOKENS:
+            self.flush()  # the very one that is being written may be the best
+        self._take_in()
         best = max(self._parked, key=lambda parked: parked.common_prefix(prompt), default=None)
         return (best, best.common_prefix(prompt)) if best is not None else (None, 0)
 
     def holds(self, tokens: Tokens) -> bool:
-        return any(parked.common_prefix(tokens) == len(tokens) for parked in self._parked)
+        known = [*self._parked, self._written[0]] if self._written is not None else self._parked
+        return any(parked.common_prefix(tokens) == len(tokens) for parked in known)
 
     def read(self, parked: Parked) -> bytes | None:
         """Return the state of a file; None when it is gone or damaged, and then it is forgotten."""
@@ -81,23 +91,42 @@ class ParkedPrefixes:
         return state
 
     def write(self, tokens: Tokens, state: memoryview | bytes) -> None:
-        """Keep a state. What the disk does not take is not kept; shorter files that this one covers go."""
-        body = tokens.astype("<i4").tobytes()
-        checksum = zlib.crc32(state, zlib.crc32(body))
-        size_bytes = HEAD.size + len(body) + len(state)
+        """Begin to keep a state, once the one before it is kept.
+
+        What the disk does not take is not kept; shorter files that this one covers go.
+        """
+        self.flush()
+        size_bytes = HEAD.size + 4 * len(tokens) + len(state)
         if size_bytes > self._budget_bytes:
             return
         for parked in [parked for parked in self._parked if parked.common_prefix(tokens) == len(parked.tokens)]:
             self._forget(parked)
-        path = self._folder / f"{uuid.uuid4().hex}{SUFFIX}"
+        new = Parked(self._folder / f"{uuid.uuid4().hex}{SUFFIX}", tokens.copy(), size_bytes)
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._make_room(size_bytes)
-            _write(path, (HEAD.pack(MAGIC, len(tokens), checksum, len(state)), body, state))
         except OSError as exc:
-            logger.warning("a decoded prompt is not kept on disk: %s", exc.strerror)
+            _tell_loss(exc)
             return
-        self._parked.append(Parked(path, tokens.copy(), size_bytes))
+        self._written = new, self._disk.submit(_write, new.path, new.tokens, state)
+
+    def flush(self) -> None:
+        """Wait until everything is on disk."""
+        if self._written is not None:
+            self._written[1].exception()
+        self._take_in()
+
+    def _take_in(self) -> None:
+        """Count a file that is written by now among the others."""
+        if self._written is None or not self._written[1].done():
+            return
+        (new, writing), self._written = self._written, None
+        try:
+            writing.result()
+        except OSError as exc:
+            _tell_loss(exc)
+        else:
+            self._parked.append(new)
 
     def _delete_old(self) -> None:
         for path in [*_files(*self._neighbours()), *self._folder.parent.glob("*/*.new")]:
@@ -151,13 +180,19 @@ def _checked_state(data: bytes) -> bytes | None:
     return body[4 * n_tokens :]
 
 
-def _write(path: Path, parts: Iterable[bytes | memoryview]) -> None:
+def _write(path: Path, tokens: Tokens, state: memoryview | bytes) -> None:
+    body = tokens.astype("<i4").tobytes()
+    checksum = zlib.crc32(state, zlib.crc32(body))
     new = path.with_suffix(".new")
     with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         try:
-            file.writelines(parts)
+            file.writelines((HEAD.pack(MAGIC, len(tokens), checksum, len(state)), body, state))
             file.flush()
         except OSError:
             new.unlink()
             raise
     new.rename(path)
+
+
+def _tell_loss(error: OSError) -> None:
+    logger.warning("a decoded prompt is not kept on disk: %s", error.strerror)

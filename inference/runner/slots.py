@@ -15,7 +15,7 @@ from inference.runner.parked import MIN_TOKENS, Parked, ParkedPrefixes
 Tokens = npt.NDArray[np.int32]
 
 MOST_PARKED_BETWEEN_STEPS = 128 * 1024 * 1024
-"""More takes so long to write that running answers would wait for it."""
+"""More takes so long to copy that running answers would wait for it."""
 
 MOST_PARKED_AT_THE_END = 2**40
 PARK_ALL_WITHIN_S = 1.5
@@ -166,6 +166,8 @@ class Slots:
         for slot in (slot for slot in latest_first if not slot.is_busy):
             if time.monotonic() < deadline:
                 self._park(slot, MOST_PARKED_AT_THE_END)
+        if self._parked is not None:
+            self._parked.flush()
 
     def _park(self, slot: Slot, most_bytes: int) -> None:
         # The rows of an image have numbers that mean nothing to another process.
