@@ -50,6 +50,8 @@ class Options(TypedDict, total=False):
     presence_penalty: float
     frequency_penalty: float
     stop: list[str]
+    logit_bias: Mapping[str, float]
+    """What is added to the scores of tokens, by their numbers; -100 forbids one. OpenAI's: Ollama has none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

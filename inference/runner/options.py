@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from inference.errors import InvalidRequest
 
 MAX_INT = 2**31 - 1
 MAX_STOP_STRINGS = 256
 MAX_STOP_CHARACTERS = 4096
+MAX_BIASES = 1024
+FORBIDDEN = -100.0
+"""The bias of a token that never comes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +44,7 @@ class GenerationOptions:
     presence_penalty: float = 0.0
     frequency_penalty: float = 0.0
     stop: tuple[str, ...] = ()
+    logit_bias: Mapping[int, float] = field(default_factory=dict)
 
 
 def checked_options(options: Mapping[str, object]) -> GenerationOptions:
@@ -63,6 +67,7 @@ def checked_options(options: Mapping[str, object]) -> GenerationOptions:
         presence_penalty=read.number("presence_penalty", defaults.presence_penalty, -100.0, 100.0),
         frequency_penalty=read.number("frequency_penalty", defaults.frequency_penalty, -100.0, 100.0),
         stop=read.stop_strings(),
+        logit_bias=read.biases(),
     )
 
 
@@ -92,6 +97,14 @@ class _Reader:
             raise InvalidRequest(f"option {name} must be between {least:g} and {most:g}, not {value:g}")
         return float(value)
 
+    def biases(self) -> Mapping[int, float]:
+        value = self._options.get("logit_bias")
+        if value is None:
+            return {}
+        if not isinstance(value, Mapping) or len(value) > MAX_BIASES:
+            raise InvalidRequest(f"logit_bias must be an object with at most {MAX_BIASES} tokens")
+        return {_token(key): _bias(bias) for key, bias in value.items()}
+
     def stop_strings(self) -> tuple[str, ...]:
         value = self._options.get("stop")
         if value is None:
@@ -104,3 +117,16 @@ class _Reader:
                 f"option stop takes {MAX_STOP_STRINGS} texts of {MAX_STOP_CHARACTERS} characters at most"
             )
         return tuple(stop for stop in stops if stop)
+
+
+def _token(key: object) -> int:
+    is_number = isinstance(key, str) and key.isascii() and key.isdigit() and len(key) <= len(str(MAX_INT))
+    if not is_number:
+        raise InvalidRequest(f"logit_bias names {str(key)!r:.60}, which is no token's number")
+    return int(str(key))
+
+
+def _bias(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not FORBIDDEN <= value <= -FORBIDDEN:
+        raise InvalidRequest(f"the values of logit_bias must be numbers between {FORBIDDEN:g} and {-FORBIDDEN:g}")
+    return float(value)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from llama_cpp import llama_cpp
 
-from inference.runner.constraint import Constraint
+from inference.runner.constraint import Constraint, GrammarStuck
 from inference.runner.native import Context
-from inference.runner.options import GenerationOptions
+from inference.runner.options import FORBIDDEN, GenerationOptions
 
 CANDIDATE = np.dtype([("token", np.int32), ("score", np.float32), ("probability", np.float32)])
 """Source: llama.h, `llama_token_data`."""
@@ -33,6 +33,7 @@ class Sampler:
     ) -> None:
         self.constraint = constraint
         self._n_vocab = n_vocab
+        self._biases = _biases(options.logit_bias, n_vocab) if options.logit_bias else None
         self._chain = llama_cpp.llama_sampler_chain_init(llama_cpp.llama_sampler_chain_default_params())
         if last_n := _penalty_window(options, n_ctx):
             self._add(
@@ -53,22 +54,33 @@ class Sampler:
         Raises:
             GrammarStuck: No token may follow.
         """
-        if self.constraint is None:
+        if self.constraint is None and self._biases is None:
             return int(llama_cpp.llama_sampler_sample(self._chain, context.pointer, row))
         scores = context.scores(row)
-        token = self._pick_among(np.arange(self._n_vocab, dtype=np.int32), scores)
-        # Most tokens of a model that was asked for a form have that form: all are checked only when this one has not.
-        if not self.constraint.fits(token):
-            allowed = self.constraint.allowed()
-            token = self._pick_among(allowed, scores[allowed])
-        self.constraint.take(token)
+        tokens = np.arange(self._n_vocab, dtype=np.int32)
+        if self._biases is not None:
+            scores = scores + self._biases
+            tokens = self._unforbidden(tokens)
+        token = self._pick_among(tokens, scores if len(tokens) == len(scores) else scores[tokens])
+        if self.constraint is not None:
+            # Most tokens of a model that was asked for a form have that form: all are checked only when this one
+            # has not.
+            if not self.constraint.fits(token):
+                allowed = self._unforbidden(self.constraint.allowed())
+                token = self._pick_among(allowed, scores[allowed])
+            self.constraint.take(token)
         llama_cpp.llama_sampler_accept(self._chain, token)
         return token
 
     def close(self) -> None:
         llama_cpp.llama_sampler_free(self._chain)
 
+    def _unforbidden(self, tokens: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+        return tokens if self._biases is None else tokens[self._biases[tokens] > FORBIDDEN]
+
     def _pick_among(self, tokens: npt.NDArray[np.int32], scores: npt.NDArray[np.float32]) -> int:
+        if not len(tokens):
+            raise GrammarStuck("every token that may follow was forbidden by logit_bias")
         candidates = np.zeros(len(tokens), CANDIDATE)
         candidates["token"], candidates["score"] = tokens, scores
         array = llama_cpp.llama_token_data_array(
@@ -91,6 +103,15 @@ class Sampler:
 
     def _add(self, sampler: Any) -> None:
         llama_cpp.llama_sampler_chain_add(self._chain, sampler)
+
+
+def _biases(by_token: Mapping[int, float], n_vocab: int) -> npt.NDArray[np.float32]:
+    """Return what is added to the scores of all tokens, shape (n_vocab,)."""
+    added = np.zeros(n_vocab, np.float32)
+    for token, bias in by_token.items():
+        if token < n_vocab:
+            added[token] = bias
+    return added
 
 
 def _penalty_window(options: GenerationOptions, n_ctx: int) -> int:

@@ -10,7 +10,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Any
 
-from inference.errors import InferenceError
+from inference.errors import InferenceError, InvalidRequest
 from inference.library.models import LibraryModel
 from inference.runner.image_files import check_images
 from inference.runner.types import GenerateRequest, Queued, RunnerEvent, RunnerFinished, TextDelta
@@ -38,6 +38,8 @@ TOKENS_PER_IMAGE = 1024
 
 USUAL_ANSWER = 1024
 """Tokens kept for an answer whose length the request does not limit."""
+
+RANDOM_SEED = -1
 
 MAX_LOGGED = 20_000
 """Characters of one request that go into the log, when they may."""
@@ -113,7 +115,7 @@ async def answer_events(
 async def _model_events(
     state: ServerState, model: LibraryModel, body: AnswerBody, asker: Asker, began: float, *, tells_progress: bool
 ) -> AsyncGenerator[AnswerEvent, None]:
-    options = parse_options(body.options, baked=model.baked.options)
+    options = _options(model, body)
     _tell_log(state.config, model, body, options)
     ticket = state.scheduler.take_ticket(
         model,
@@ -134,6 +136,7 @@ async def _model_events(
         if body.is_empty:
             yield Answered(reason="load", counts=None, total_s=load_s, load_s=load_s)
             return
+        _check_bias(options, runner.facts.n_vocab)
         first_s = 0.0
         request = _runner_request(model, body, options, asker)
         async with aclosing(runner.generate(request, on_pause=ticket.pause)) as events:
@@ -156,6 +159,21 @@ async def _model_events(
                     yield _queued(event, time.perf_counter() - began)
     finally:
         ticket.close()
+
+
+def _options(model: LibraryModel, body: AnswerBody) -> Options:
+    options = parse_options(body.options, baked=model.baked.options)
+    if body.seed_offset and options.get("seed", RANDOM_SEED) != RANDOM_SEED:
+        options["seed"] = (options["seed"] + body.seed_offset) & 0xFFFFFFFF
+    if body.logit_bias:
+        options["logit_bias"] = body.logit_bias
+    return options
+
+
+def _check_bias(options: Options, n_vocab: int) -> None:
+    for token in options.get("logit_bias", ()):
+        if int(token) >= n_vocab:
+            raise InvalidRequest(f"logit_bias names token {token}; this model has the tokens 0 to {n_vocab - 1}")
 
 
 def _tell_log(config: ServerConfig, model: LibraryModel, body: AnswerBody, options: Options) -> None:

@@ -36,6 +36,8 @@ class AnswerBody:
         keep_alive_s: None when not given.
         template: A Go template for this answer alone.
         must_call_tool, top_logprobs, truncate, shift: As in `GenerateRequest`.
+        logit_bias: As in `Options`. Only OpenAI's routes know it.
+        seed_offset: Added to the seed: how many answers to the same question came before.
     """
 
     model: str
@@ -57,6 +59,8 @@ class AnswerBody:
     template: str = ""
     truncate: bool = False
     shift: bool = False
+    logit_bias: Mapping[str, float] = field(default_factory=dict)
+    seed_offset: int = 0
 
     @property
     def is_empty(self) -> bool:

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import orjson
 from django.http import StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
 from inference.errors import InferenceError
-from inference.server.answers import AnswerEvent
 
 EVENT_STREAM = "text/event-stream"
 
+Event = TypeVar("Event")
+Fed = TypeVar("Fed", contravariant=True)
 
-class StreamWriter(Protocol):
-    """Turns the events of one answer into the bytes of one stream, in the shapes of one protocol."""
 
-    def feed(self, event: AnswerEvent) -> bytes: ...
+class StreamWriter(Protocol[Fed]):
+    """Turns the events of one request into the bytes of one stream, in the shapes of one protocol."""
+
+    def feed(self, event: Fed, /) -> bytes: ...
 
     def fail(self, error: InferenceError) -> bytes:
         """Return what ends a stream that has begun and cannot go on."""
@@ -31,7 +33,7 @@ def sse(value: Mapping[str, Any], name: str = "") -> bytes:
     return (b"event: " + name.encode() + b"\n" if name else b"") + b"data: " + orjson.dumps(value) + b"\n\n"
 
 
-async def sse_response(events: AsyncGenerator[AnswerEvent, None], writer: StreamWriter) -> HttpResponseBase:
+async def sse_response(events: AsyncGenerator[Event, None], writer: StreamWriter[Event]) -> HttpResponseBase:
     """Answer with a stream. What goes wrong before the first event still gets its own status."""
     first = await anext(events)
     response = StreamingHttpResponse(_written(first, events, writer), content_type=EVENT_STREAM)
@@ -40,7 +42,7 @@ async def sse_response(events: AsyncGenerator[AnswerEvent, None], writer: Stream
 
 
 async def _written(
-    first: AnswerEvent, events: AsyncGenerator[AnswerEvent, None], writer: StreamWriter
+    first: Event, events: AsyncGenerator[Event, None], writer: StreamWriter[Event]
 ) -> AsyncGenerator[bytes, None]:
     async with aclosing(events):
         yield writer.feed(first)

@@ -12,9 +12,11 @@ from inference.server.errors import NotSupported
 from inference.server.fields import typed_field
 from inference.server.openai.messages import parse_messages
 from inference.server.openai.sampling import (
+    parse_bias,
     parse_effort,
     parse_format,
     parse_logprobs,
+    parse_n,
     parse_sampling,
     refuse_unknown_wishes,
 )
@@ -29,11 +31,13 @@ class Asked:
 
     Attributes:
         tells_usage: The stream ends with the counts of tokens.
+        n: How many answers are wanted.
     """
 
     answer: AnswerBody
     stream: bool
     tells_usage: bool
+    n: int = 1
 
 
 def parse_chat(body: Mapping[str, Any]) -> Asked:
@@ -47,6 +51,7 @@ def parse_chat(body: Mapping[str, Any]) -> Asked:
         options=parse_sampling(body, "max_completion_tokens", "max_tokens"),
         tools=tools,
         must_call_tool=must_call,
+        logit_bias=parse_bias(body),
         format=parse_format(typed_field(body, "response_format", dict, {})),
         top_logprobs=parse_logprobs(
             typed_field(body, "logprobs", bool, False), typed_field(body, "top_logprobs", int, 0)
@@ -64,6 +69,7 @@ def parse_completion(body: Mapping[str, Any]) -> Asked:
         prompt=_prompt(body.get("prompt")),
         suffix=typed_field(body, "suffix", str, ""),
         options=parse_sampling(body, "max_tokens"),
+        logit_bias=parse_bias(body),
         top_logprobs=parse_logprobs(body.get("logprobs") is not None, top),
     )
     return _asked(body, answer)
@@ -75,6 +81,7 @@ def _asked(body: Mapping[str, Any], answer: AnswerBody) -> Asked:
         answer=answer,
         stream=typed_field(body, "stream", bool, False),
         tells_usage=typed_field(stream_options, "include_usage", bool, False),
+        n=parse_n(body),
     )
 
 

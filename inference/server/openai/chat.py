@@ -7,105 +7,84 @@ thinking, `reasoning_content` what DeepSeek and llama.cpp do.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from inference.errors import InferenceError
 from inference.runner.types import TextDelta, TokenProbability
-from inference.server.answers import Answered, AnswerEvent
+from inference.server.answers import Answered
 from inference.server.gathering import Gathered
 from inference.server.openai.bodies import Asked
-from inference.server.openai.errors import openai_body
+from inference.server.openai.choices import FINGERPRINT, ChoiceBody, ChoicesStream
 from inference.server.openai.shapes import finish_reason, new_id, tool_call, usage
 from inference.server.probabilities import logprobs
-from inference.server.sse import sse
-
-DONE = b"data: [DONE]\n\n"
-FINGERPRINT = "fp_hearth"
 
 
-def whole_chat(asked: Asked, answer: Gathered) -> dict[str, Any]:
+def whole_chat(asked: Asked, answers: Sequence[Gathered]) -> dict[str, Any]:
+    return _frame(asked, "chat.completion") | {
+        "choices": [_whole_choice(asked, index, answer) for index, answer in enumerate(answers)],
+        "usage": usage([answer.answered for answer in answers]),
+    }
+
+
+def _whole_choice(asked: Asked, index: int, answer: Gathered) -> ChoiceBody:
     message: dict[str, Any] = {"role": "assistant", "content": answer.content or None, "refusal": None}
     message |= _thinking(answer.thinking)
     if answer.tool_calls:
         message["tool_calls"] = [tool_call(call) for call in answer.tool_calls]
     else:
         message["content"] = answer.content
-    choice = {
-        "index": 0,
+    return {
+        "index": index,
         "message": message,
         "logprobs": _logprobs(asked, answer.logprobs),
         "finish_reason": finish_reason(answer.answered, has_calls=bool(answer.tool_calls)),
     }
-    return {
-        "id": new_id("chatcmpl-"),
-        "object": "chat.completion",
-        "created": int(time.time()),
-        "model": asked.answer.model,
-        "system_fingerprint": FINGERPRINT,
-        "choices": [choice],
-        "usage": usage(answer.answered),
-    }
 
 
-class ChatStream:
-    """Writes one answer as chunks: the role, the pieces, why it ended, the counts if asked for, and `[DONE]`."""
-
+class ChatStream(ChoicesStream):
     def __init__(self, asked: Asked) -> None:
+        super().__init__(asked, _frame(asked, "chat.completion.chunk"), _ChatChoice)
+
+
+class _ChatChoice:
+    """Writes one answer: the role, the pieces, and why it ended."""
+
+    def __init__(self, asked: Asked, index: int) -> None:
         self._asked = asked
-        self._id = new_id("chatcmpl-")
-        self._created = int(time.time())
+        self._index = index
         self._has_begun = False
         self._n_calls = 0
 
-    def feed(self, event: AnswerEvent) -> bytes:
-        if isinstance(event, TextDelta):
-            return self._begin() + self._piece(event)
+    def feed(self, event: TextDelta | Answered) -> Iterator[ChoiceBody]:
+        if not self._has_begun:
+            self._has_begun = True
+            yield self._choice({"role": "assistant", "content": ""})
         if isinstance(event, Answered):
-            return self._begin() + self._end(event)
-        return b""
+            yield self._choice({}, reason=finish_reason(event, has_calls=self._n_calls > 0))
+        elif (told := self._told(event)) or event.logprobs:
+            yield self._choice(told, probabilities=_logprobs(self._asked, event.logprobs))
 
-    def fail(self, error: InferenceError) -> bytes:
-        return sse(openai_body(error)) + DONE
-
-    def _begin(self) -> bytes:
-        if self._has_begun:
-            return b""
-        self._has_begun = True
-        return self._chunk({"role": "assistant", "content": ""})
-
-    def _piece(self, delta: TextDelta) -> bytes:
+    def _told(self, delta: TextDelta) -> dict[str, Any]:
         told: dict[str, Any] = _thinking(delta.thinking)
         if delta.content:
             told["content"] = delta.content
         calls = [tool_call(call) for call in delta.tool_calls]
         for call in calls:
             call["index"], self._n_calls = self._n_calls, self._n_calls + 1
-        if calls:
-            told["tool_calls"] = calls
-        return (
-            self._chunk(told, probabilities=_logprobs(self._asked, delta.logprobs)) if told or delta.logprobs else b""
-        )
+        return told | ({"tool_calls": calls} if calls else {})
 
-    def _end(self, answered: Answered) -> bytes:
-        last = self._chunk({}, reason=finish_reason(answered, has_calls=self._n_calls > 0))
-        if self._asked.tells_usage:
-            last += sse(self._frame() | {"choices": [], "usage": usage(answered)})
-        return last + DONE
+    def _choice(self, delta: dict[str, Any], *, probabilities: object = None, reason: str | None = None) -> ChoiceBody:
+        return {"index": self._index, "delta": delta, "logprobs": probabilities, "finish_reason": reason}
 
-    def _chunk(self, delta: dict[str, Any], *, probabilities: object = None, reason: str | None = None) -> bytes:
-        choice = {"index": 0, "delta": delta, "logprobs": probabilities, "finish_reason": reason}
-        chunk = self._frame() | {"choices": [choice]}
-        return sse(chunk | {"usage": None} if self._asked.tells_usage else chunk)
 
-    def _frame(self) -> dict[str, Any]:
-        return {
-            "id": self._id,
-            "object": "chat.completion.chunk",
-            "created": self._created,
-            "model": self._asked.answer.model,
-            "system_fingerprint": FINGERPRINT,
-        }
+def _frame(asked: Asked, kind: str) -> dict[str, Any]:
+    return {
+        "id": new_id("chatcmpl-"),
+        "object": kind,
+        "created": int(time.time()),
+        "model": asked.answer.model,
+        "system_fingerprint": FINGERPRINT,
+    }
 
 
 def _thinking(text: str) -> dict[str, Any]:

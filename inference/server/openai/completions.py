@@ -3,74 +3,60 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from inference.errors import InferenceError
 from inference.runner.types import TextDelta, TokenProbability
-from inference.server.answers import Answered, AnswerEvent
+from inference.server.answers import Answered
 from inference.server.gathering import Gathered
 from inference.server.openai.bodies import Asked
-from inference.server.openai.chat import DONE, FINGERPRINT
-from inference.server.openai.errors import openai_body
+from inference.server.openai.choices import FINGERPRINT, ChoiceBody, ChoicesStream
 from inference.server.openai.shapes import finish_reason, new_id, usage
-from inference.server.sse import sse
 
 
-def whole_completion(asked: Asked, answer: Gathered) -> dict[str, Any]:
-    reason = finish_reason(answer.answered, has_calls=False)
-    choice = _choice(asked, answer.content, answer.logprobs, 0, reason)
-    return _frame(asked, new_id("cmpl-"), int(time.time())) | {"choices": [choice], "usage": usage(answer.answered)}
+def whole_completion(asked: Asked, answers: Sequence[Gathered]) -> dict[str, Any]:
+    choices = []
+    for index, answer in enumerate(answers):
+        reason = finish_reason(answer.answered, has_calls=False)
+        choices.append(_choice(asked, index, answer.content, answer.logprobs, 0, reason))
+    return _frame(asked) | {"choices": choices, "usage": usage([answer.answered for answer in answers])}
 
 
-class CompletionStream:
+class CompletionStream(ChoicesStream):
     def __init__(self, asked: Asked) -> None:
+        super().__init__(asked, _frame(asked), _CompletionChoice)
+
+
+class _CompletionChoice:
+    def __init__(self, asked: Asked, index: int) -> None:
         self._asked = asked
-        self._id = new_id("cmpl-")
-        self._created = int(time.time())
+        self._index = index
         self._n_characters = 0
 
-    def feed(self, event: AnswerEvent) -> bytes:
-        if isinstance(event, TextDelta):
-            return self._piece(event) if event.content or event.logprobs else b""
-        return self._end(event) if isinstance(event, Answered) else b""
-
-    def fail(self, error: InferenceError) -> bytes:
-        return sse(openai_body(error)) + DONE
-
-    def _piece(self, delta: TextDelta) -> bytes:
-        choice = _choice(self._asked, delta.content, delta.logprobs, self._n_characters, None)
-        self._n_characters += len(delta.content)
-        return self._chunk(choice)
-
-    def _end(self, answered: Answered) -> bytes:
-        reason = finish_reason(answered, has_calls=False)
-        last = self._chunk(_choice(self._asked, "", (), self._n_characters, reason))
-        if self._asked.tells_usage:
-            frame = _frame(self._asked, self._id, self._created)
-            last += sse(frame | {"choices": [], "usage": usage(answered)})
-        return last + DONE
-
-    def _chunk(self, choice: dict[str, Any]) -> bytes:
-        chunk = _frame(self._asked, self._id, self._created) | {"choices": [choice]}
-        return sse(chunk | {"usage": None} if self._asked.tells_usage else chunk)
+    def feed(self, event: TextDelta | Answered) -> Iterator[ChoiceBody]:
+        if isinstance(event, Answered):
+            reason = finish_reason(event, has_calls=False)
+            yield _choice(self._asked, self._index, "", (), self._n_characters, reason)
+        elif event.content or event.logprobs:
+            yield _choice(self._asked, self._index, event.content, event.logprobs, self._n_characters, None)
+            self._n_characters += len(event.content)
 
 
-def _frame(asked: Asked, answer_id: str, created: int) -> dict[str, Any]:
+def _frame(asked: Asked) -> dict[str, Any]:
     return {
-        "id": answer_id,
+        "id": new_id("cmpl-"),
         "object": "text_completion",
-        "created": created,
+        "created": int(time.time()),
         "model": asked.answer.model,
         "system_fingerprint": FINGERPRINT,
     }
 
 
 def _choice(
-    asked: Asked, text: str, tokens: Sequence[TokenProbability], offset: int, reason: str | None
-) -> dict[str, Any]:
+    asked: Asked, index: int, text: str, tokens: Sequence[TokenProbability], offset: int, reason: str | None
+) -> ChoiceBody:
     told = None if asked.answer.top_logprobs is None else _logprobs(tokens, offset)
-    return {"index": 0, "text": text, "logprobs": told, "finish_reason": reason}
+    return {"index": index, "text": text, "logprobs": told, "finish_reason": reason}
 
 
 def _logprobs(tokens: Sequence[TokenProbability], offset: int) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from inference.errors import InvalidRequest
+from inference.runner.options import checked_options
 from inference.runner.types import MOST_LOGPROBS
 from inference.server.errors import NotSupported
 from inference.server.fields import typed_field
@@ -13,11 +14,11 @@ from inference.server.messages import shallow
 from inference.types import ResponseFormat, Think
 
 SAME_NAMES = ("temperature", "top_p", "presence_penalty", "frequency_penalty", "seed", "stop")
+MAX_CHOICES = 16
 # What would change the answer must not be passed over; what only labels or prices a request is.
 REFUSED = {
     "functions": "functions are not supported; use tools",
     "function_call": "function_call is not supported; use tool_choice",
-    "logit_bias": "logit_bias is not supported",
     "audio": "audio output is not supported",
     "prediction": "prediction is not supported",
     "web_search_options": "this server does not search the web",
@@ -30,9 +31,23 @@ def refuse_unknown_wishes(body: Mapping[str, Any]) -> None:
     for name, sentence in REFUSED.items():
         if body.get(name):
             raise NotSupported(sentence)
-    for name in ("n", "best_of"):
-        if typed_field(body, name, int, 1) != 1:
-            raise NotSupported(f"{name} may only be 1: one answer is given to each request")
+    if body.get("best_of") is not None and body["best_of"] != body.get("n", 1):
+        raise NotSupported("best_of must be as large as n: every answer that is made is given")
+
+
+def parse_n(body: Mapping[str, Any]) -> int:
+    """Return how many answers are wanted."""
+    n = typed_field(body, "n", int, 1)
+    if not 1 <= n <= MAX_CHOICES:
+        raise InvalidRequest(f"n must be between 1 and {MAX_CHOICES}")
+    return n
+
+
+def parse_bias(body: Mapping[str, Any]) -> Mapping[str, float]:
+    """Return the biases of tokens, checked as the runner will check them."""
+    biases = typed_field(body, "logit_bias", dict, {})
+    checked_options({"logit_bias": biases})
+    return biases
 
 
 def parse_sampling(body: Mapping[str, Any], *limit_names: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from typing import Literal, NotRequired, TypedDict
 
 import orjson
@@ -42,9 +43,11 @@ def new_id(prefix: str) -> str:
     return f"{prefix}{uuid.uuid4().hex}"
 
 
-def usage(answered: Answered) -> Usage:
-    counts = answered.counts
-    prompt, answer = (counts.prompt_tokens, counts.answer_tokens) if counts else (0, 0)
+def usage(answers: Sequence[Answered]) -> Usage:
+    """Return the counts of all answers to one prompt, which is counted once, as OpenAI does."""
+    counts = answers[0].counts
+    prompt = counts.prompt_tokens if counts else 0
+    answer = sum(answered.counts.answer_tokens for answered in answers if answered.counts)
     return {
         "prompt_tokens": prompt,
         "completion_tokens": answer,

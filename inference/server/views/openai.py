@@ -13,13 +13,14 @@ from inference.server.answers import answer_events
 from inference.server.askers import asker_of
 from inference.server.bodies import LARGE_BODY, read_json
 from inference.server.endpoints import endpoint, json_response
-from inference.server.gathering import gather
+from inference.server.gathering import gather, gather_each
 from inference.server.openai.bodies import parse_chat, parse_completion, parse_embeddings
 from inference.server.openai.chat import ChatStream, whole_chat
 from inference.server.openai.completions import CompletionStream, whole_completion
 from inference.server.openai.embeddings import embeddings as embeddings_body
 from inference.server.openai.response_bodies import parse_response
 from inference.server.openai.responses import ResponseStream, whole_response
+from inference.server.several import numbered_events
 from inference.server.sse import sse_response
 from inference.server.state import get_state
 from inference.server.views.embeddings import embed_texts, shortened
@@ -28,19 +29,19 @@ from inference.server.views.embeddings import embed_texts, shortened
 @endpoint("POST")
 async def chat_completions(request: HttpRequest) -> HttpResponseBase:
     asked = parse_chat(read_json(request, LARGE_BODY))
-    events = answer_events(get_state(), asked.answer, "chat", asker_of(request))
+    events = numbered_events(get_state(), asked.answer, "chat", asker_of(request), n=asked.n)
     if asked.stream:
         return await sse_response(events, ChatStream(asked))
-    return json_response(whole_chat(asked, await gather(events)))
+    return json_response(whole_chat(asked, await gather_each(events)))
 
 
 @endpoint("POST")
 async def completions(request: HttpRequest) -> HttpResponseBase:
     asked = parse_completion(read_json(request, LARGE_BODY))
-    events = answer_events(get_state(), asked.answer, "generate", asker_of(request))
+    events = numbered_events(get_state(), asked.answer, "generate", asker_of(request), n=asked.n)
     if asked.stream:
         return await sse_response(events, CompletionStream(asked))
-    return json_response(whole_completion(asked, await gather(events)))
+    return json_response(whole_completion(asked, await gather_each(events)))
 
 
 @endpoint("POST")

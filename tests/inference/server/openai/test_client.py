@@ -17,7 +17,7 @@ from openai.types.chat import (
 )
 from openai.types.responses import FunctionToolParam
 
-from tests.doubles.model_server import ModelServer
+from tests.doubles.model_server import ModelServer, seconds_until
 
 pytestmark = pytest.mark.model
 
@@ -96,6 +96,37 @@ def test_leaving_a_stream_frees_its_slot(client: OpenAI, model_server: ModelServ
     assert whole.choices[0].finish_reason == "length"
 
 
+def test_several_choices_stream_side_by_side(client: OpenAI) -> None:
+    stream = client.chat.completions.create(
+        model="slow",
+        messages=[{"role": "user", "content": "Count"}],
+        n=2,
+        max_tokens=100,
+        stream=True,
+        stream_options={"include_usage": True},
+    )
+
+    *chunks, counted = list(stream)
+    indices = [chunk.choices[0].index for chunk in chunks]
+    # Both have slots, so the second begins long before the first ends.
+    assert indices.index(1) < len(indices) - 1 - indices[::-1].index(0)
+    reasons = {chunk.choices[0].index: chunk.choices[0].finish_reason for chunk in chunks}
+    assert reasons == {0: "length", 1: "length"}
+    assert counted.usage is not None
+    assert counted.usage.completion_tokens == 200
+
+
+def test_leaving_a_stream_of_several_choices_stops_all(client: OpenAI, model_server: ModelServer) -> None:
+    def n_active() -> int:
+        return (model_server.runner("slow:latest") or {}).get("n_active", 0)
+
+    with client.completions.create(model="slow", prompt="Count", n=5, stream=True) as stream:
+        next(iter(stream))
+        assert n_active() == 2
+
+    seconds_until(lambda: n_active() == 0, timeout_s=10)
+
+
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_prompt_is_completed(client: OpenAI, stream: bool) -> None:
     answer = client.completions.create(model="scripted", prompt="Once upon a time", stream=stream)
@@ -133,14 +164,14 @@ def test_errors_are_those_that_the_client_knows(client: OpenAI) -> None:
     with pytest.raises(openai.NotFoundError) as missing:
         client.chat.completions.create(model="nobody", messages=[{"role": "user", "content": "Hi"}])
     with pytest.raises(openai.BadRequestError) as wrong:
-        client.chat.completions.create(model="scripted", messages=[{"role": "user", "content": "Hi"}], n=2)
+        client.chat.completions.create(model="scripted", messages=[{"role": "user", "content": "Hi"}], n=17)
     with pytest.raises(openai.NotFoundError):
         client.models.retrieve("nobody")
 
     assert missing.value.code == "model_not_found"
     assert "model 'nobody' not found" in missing.value.message
     assert wrong.value.type == "invalid_request_error"
-    assert "n may only be 1" in wrong.value.message
+    assert "n must be between 1 and 16" in wrong.value.message
 
 
 WEATHER: ChatCompletionFunctionToolParam = {

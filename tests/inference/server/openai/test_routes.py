@@ -120,3 +120,67 @@ async def test_a_name_with_slashes_is_found(server: Server) -> None:
     response = await server.http.get("/v1/models/library/tiny:latest")
 
     assert response.json()["id"] == "library/tiny:latest"
+
+
+async def test_each_choice_has_a_seed_of_its_own(server: Server) -> None:
+    body = (await server.post(CHAT, model="tiny", messages=HI, n=2, seed=40)).json()
+
+    assert [choice["index"] for choice in body["choices"]] == [0, 1]
+    assert {choice["message"]["content"] for choice in body["choices"]} == {"Hello there"}
+    assert sorted(request.options["seed"] for request in server.starter.of("tiny").requests) == [40, 41]
+    assert body["usage"]["prompt_tokens"] == 7
+    assert body["usage"]["completion_tokens"] == 4
+
+
+async def test_choices_are_random_where_no_seed_is_given(server: Server) -> None:
+    await server.post(CHAT, model="tiny", messages=HI, n=2)
+
+    assert not any("seed" in request.options for request in server.starter.of("tiny").requests)
+
+
+async def test_an_error_of_one_choice_ends_the_others(server: Server) -> None:
+    await server.post(CHAT, model="tiny", messages=HI)
+    runner = server.starter.of("tiny")
+    runner.error = RunnerDied("tiny", -9)
+
+    response = await server.post(CHAT, model="tiny", messages=HI, n=2)
+
+    assert response.status_code == 500
+    assert runner.n_active == 0
+
+
+async def test_the_other_choices_stop_when_one_is_refused_at_once(server: Server) -> None:
+    """The queue of this server holds one, so some of sixteen are refused."""
+    server.starter.gate.clear()
+
+    response = await server.post(CHAT, model="tiny", messages=HI, n=16)
+
+    assert response.status_code == 503
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("n", 0, "n must be between 1 and 16"),
+        ("n", 17, "n must be between 1 and 16"),
+        ("n", "2", "n must be a whole number"),
+        ("best_of", 3, "best_of must be as large as n"),
+        ("logit_bias", {"a": 1}, "no token's number"),
+        ("logit_bias", {"5": 200}, "between -100 and 100"),
+        ("logit_bias", {"32000": 1}, "this model has the tokens 0 to 31999"),
+    ],
+)
+async def test_what_is_out_of_bounds_is_refused(server: Server, field: str, value: object, words: str) -> None:
+    response = await server.post(CHAT, model="tiny", messages=HI, **{field: value})
+
+    assert response.status_code == 400
+    assert words in response.json()["error"]["message"]
+
+
+async def test_biases_reach_the_runner_from_openai_s_routes_alone(server: Server) -> None:
+    await server.post(CHAT, model="tiny", messages=HI, logit_bias={"5": -100})
+    await server.post("/api/chat", model="tiny", messages=HI, options={"logit_bias": {"5": -100}})
+
+    openai, ollama = server.starter.of("tiny").requests
+    assert openai.options == {"logit_bias": {"5": -100}}
+    assert ollama.options == {}

@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 from inference.errors import RunnerDied
 from inference.runner.types import RunnerFinished, TextDelta, TokenProbability
 from inference.server.answers import Answered, AnswerEvent
@@ -11,6 +13,7 @@ from inference.server.gathering import Gathered
 from inference.server.openai.bodies import Asked
 from inference.server.openai.chat import ChatStream, whole_chat
 from inference.server.openai.completions import CompletionStream, whole_completion
+from inference.server.several import Numbered
 from inference.server.sse import StreamWriter
 from inference.types import FinishReason, Progress, ToolCall
 
@@ -22,9 +25,9 @@ TOKENS = (
 )
 
 
-def asked(*, tells_usage: bool = False, top_logprobs: int | None = None) -> Asked:
+def asked(*, tells_usage: bool = False, top_logprobs: int | None = None, n: int = 1) -> Asked:
     body = AnswerBody(model="tiny", messages=[], top_logprobs=top_logprobs)
-    return Asked(answer=body, stream=True, tells_usage=tells_usage)
+    return Asked(answer=body, stream=True, tells_usage=tells_usage, n=n)
 
 
 def answered(reason: FinishReason = "stop") -> Answered:
@@ -34,8 +37,12 @@ def answered(reason: FinishReason = "stop") -> Answered:
     return Answered(reason=reason, counts=counts, total_s=1, load_s=0)
 
 
-def written(writer: StreamWriter, *events: AnswerEvent) -> list[Any]:
-    """Return the data of all events of a stream; `[DONE]` stays text."""
+def written(writer: StreamWriter[Numbered], *events: AnswerEvent) -> list[Any]:
+    """Return the data of all events of a stream with one choice; `[DONE]` stays text."""
+    return data_of(writer, *((0, event) for event in events))
+
+
+def data_of(writer: StreamWriter[Numbered], *events: Numbered) -> list[Any]:
     text = b"".join(writer.feed(event) for event in events).decode()
     assert text.endswith("\n\n")
     data = [line.removeprefix("data: ") for line in text.removesuffix("\n\n").split("\n\n")]
@@ -75,7 +82,7 @@ def test_counts_come_in_a_chunk_of_their_own() -> None:
 
 
 def test_progress_is_no_part_of_openai_s_stream() -> None:
-    assert ChatStream(asked()).feed(Progress(state="queued")) == b""
+    assert ChatStream(asked()).feed((0, Progress(state="queued"))) == b""
 
 
 def test_thinking_has_both_of_its_names() -> None:
@@ -122,7 +129,7 @@ def test_probabilities_are_told_with_the_bytes_of_tokens_that_are_no_text() -> N
 
 def test_an_error_in_the_middle_is_told_and_ends_the_stream() -> None:
     stream = ChatStream(asked())
-    stream.feed(TextDelta(content="Hi"))
+    stream.feed((0, TextDelta(content="Hi")))
 
     told, done = stream.fail(RunnerDied("tiny", -9)).decode().removesuffix("\n\n").split("\n\n")
 
@@ -131,10 +138,30 @@ def test_an_error_in_the_middle_is_told_and_ends_the_stream() -> None:
     assert done == "data: [DONE]"
 
 
+@pytest.mark.parametrize("kind", [ChatStream, CompletionStream])
+def test_choices_grow_side_by_side_and_end_together(kind: type[ChatStream | CompletionStream]) -> None:
+    first, second = TextDelta(content="one"), TextDelta(content="two")
+
+    *chunks, counted, done = data_of(
+        kind(asked(n=2, tells_usage=True)), (1, second), (0, first), (1, answered("length")), (0, answered())
+    )
+
+    (told,) = zip(*(chunk["choices"] for chunk in chunks), strict=True)
+    texts = ["", ""]
+    for choice in told:
+        texts[choice["index"]] += choice["text"] if "text" in choice else choice["delta"].get("content", "")
+    assert texts == ["one", "two"]
+    reasons = {choice["index"]: choice["finish_reason"] for choice in told if choice["finish_reason"]}
+    assert reasons == {0: "stop", 1: "length"}
+    # The prompt is counted once.
+    assert (counted["usage"]["prompt_tokens"], counted["usage"]["completion_tokens"]) == (7, 4)
+    assert done == "[DONE]"
+
+
 def test_a_whole_answer_with_calls_has_no_text() -> None:
     gathered = Gathered(content="", thinking="Hm.", tool_calls=[CALL], logprobs=(), answered=answered())
 
-    (choice,) = whole_chat(asked(), gathered)["choices"]
+    (choice,) = whole_chat(asked(), [gathered])["choices"]
 
     assert choice["message"]["content"] is None
     assert choice["message"]["reasoning"] == "Hm."
@@ -145,7 +172,7 @@ def test_a_whole_answer_with_calls_has_no_text() -> None:
 def test_a_whole_answer_without_text_is_empty_text() -> None:
     gathered = Gathered(content="", thinking="", tool_calls=(), logprobs=(), answered=answered())
 
-    (choice,) = whole_chat(asked(), gathered)["choices"]
+    (choice,) = whole_chat(asked(), [gathered])["choices"]
 
     assert choice["message"] == {"role": "assistant", "content": "", "refusal": None}
     assert choice["logprobs"] is None
@@ -181,7 +208,7 @@ def test_a_completion_tells_probabilities_as_lists_with_offsets() -> None:
 def test_a_whole_completion() -> None:
     gathered = Gathered(content="A", thinking="", tool_calls=(), logprobs=TOKENS[:1], answered=answered())
 
-    whole = whole_completion(asked(top_logprobs=0), gathered)
+    whole = whole_completion(asked(top_logprobs=0), [gathered])
 
     assert whole["object"] == "text_completion"
     assert whole["choices"][0]["text"] == "A"
