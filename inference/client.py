@@ -30,8 +30,10 @@ from inference.types import (
     HubRepository,
     Library,
     LoadedModel,
+    LoadSettings,
     ModelChange,
     ModelContents,
+    ModelFit,
     ModelInfo,
     ModelList,
     ModelUpload,
@@ -55,13 +57,16 @@ __all__ = [
     "embed",
     "find_model",
     "finish_upload",
+    "forecast",
     "forget",
     "found_stores",
     "hub_models",
     "is_built_in_ready",
+    "keep_settings",
     "library",
     "list_models",
     "load_model",
+    "load_with",
     "loaded_models",
     "model_contents",
     "models_at_hand",
@@ -74,6 +79,7 @@ __all__ = [
     "server_settings",
     "search_hub",
     "stream_chat",
+    "unload",
     "unload_model",
     "unusable_files",
     "uploads",
@@ -208,6 +214,26 @@ async def change_model(change: ModelChange) -> None:
     """
     await (await _builtin()).change_model(change)
     forget()
+
+
+async def forecast(name: str, settings: LoadSettings) -> ModelFit:
+    """Return whether a model of the built-in server would fit into its memory with these settings."""
+    return await (await _builtin()).forecast(name, settings)
+
+
+async def load_with(name: str, settings: LoadSettings) -> None:
+    """Load a model of the built-in server with these settings; returns once it is there."""
+    await (await _builtin()).load_with(name, settings)
+
+
+async def unload(name: str) -> None:
+    """Take a model out of the built-in server's memory, by its own name there."""
+    await (await _builtin()).unload(name)
+
+
+async def keep_settings(name: str, settings: LoadSettings) -> None:
+    """Let the built-in server load a model with these settings whenever a request does not say otherwise."""
+    await (await _builtin()).keep_settings(name, settings)
 
 
 async def pull_model(name: str) -> AsyncGenerator[PullProgress, None]:

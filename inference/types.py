@@ -372,6 +372,25 @@ class ModelCard:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LoadSettings:
+    """How a model of the built-in server is to be loaded; None leaves a choice to the server.
+
+    Attributes:
+        num_ctx: Tokens of the context window of each answer.
+        num_parallel: Answers that it writes at the same time.
+        kv_cache_type: What one value of the context is stored as.
+        num_thread: Threads of the processor.
+        num_gpu: Layers on graphics cards.
+    """
+
+    num_ctx: int | None = None
+    num_parallel: int | None = None
+    kv_cache_type: Literal["f16", "q8_0", "q4_0"] | None = None
+    num_thread: int | None = None
+    num_gpu: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelPart:
     """A layer of a stored model's manifest, or a file of its own.
 
@@ -414,6 +433,7 @@ class ModelContents:
         template: What chats are rendered with. `template_from` is where that stands: written for this model, beside
             its weights, inside their file, or nowhere.
         parameters: With Ollama's names; not checked.
+        kept: How it is loaded when a request does not say.
     """
 
     name: str
@@ -438,6 +458,7 @@ class ModelContents:
     system: str = ""
     parameters: Mapping[str, object] = field(default_factory=dict)
     messages: tuple[ChatMessage, ...] = ()
+    kept: LoadSettings = LoadSettings()
 
     @property
     def can_chat(self) -> bool:

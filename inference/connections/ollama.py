@@ -20,6 +20,7 @@ from inference.connections.streams import chat_events
 from inference.connections.uploads import UploadConnection
 from inference.dialects import contents, hub, library, ollama, ranking
 from inference.dialects.embeddings import matrix
+from inference.dialects.ndjson import JsonObject
 from inference.dialects.ollama import ModelDetails, OllamaChatDecoder, ShownModel
 from inference.dialects.server_settings import server_settings
 from inference.errors import (
@@ -39,9 +40,11 @@ from inference.types import (
     HubRepository,
     Library,
     LoadedModel,
+    LoadSettings,
     ModelCard,
     ModelChange,
     ModelContents,
+    ModelFit,
     ModelInfo,
     PullProgress,
     Runner,
@@ -166,21 +169,41 @@ class OllamaConnection:
         except UpstreamRefused as exc:
             raise refusal(exc, name) from exc
 
+    async def forecast(self, name: str, settings: LoadSettings) -> ModelFit:
+        return library.model_fit(await self._settle("/hearth/forecast", name, settings, LIST_TIMEOUT_S))
+
+    async def load_with(self, name: str, settings: LoadSettings) -> None:
+        await self._settle("/hearth/load", name, settings, READ_TIMEOUT_S)
+
+    async def keep_settings(self, name: str, settings: LoadSettings) -> None:
+        await self._settle("/hearth/kept", name, settings, LIST_TIMEOUT_S)
+
+    async def _settle(self, path: str, name: str, settings: LoadSettings, timeout_s: float) -> JsonObject:
+        """Tell our own server how a model is to be loaded."""
+        try:
+            return await self._http.post(path, contents.settings_body(name, settings), timeout_s=timeout_s)
+        except UpstreamRefused as exc:
+            raise refusal(exc, name) from exc
+
     async def loaded_models(self) -> list[LoadedModel]:
         return ollama.loaded_models(await self._http.get("/api/ps", timeout_s=LIST_TIMEOUT_S))
 
     async def load_model(self, model: ModelInfo, num_ctx: int | None = None) -> None:
         """Load a model into memory; returns once it is there."""
-        await self._order(ollama.load_body(model.name, num_ctx), model)
+        await self._order(ollama.load_body(model.name, num_ctx), model.id)
 
     async def unload_model(self, model: ModelInfo) -> None:
-        await self._order(ollama.unload_body(model.name), model)
+        await self._order(ollama.unload_body(model.name), model.id)
 
-    async def _order(self, body: ollama.GenerateBody, model: ModelInfo) -> None:
+    async def unload(self, name: str) -> None:
+        """As `unload_model`, where only the server's own name of it is known."""
+        await self._order(ollama.unload_body(name), name)
+
+    async def _order(self, body: ollama.GenerateBody, model_id: str) -> None:
         try:
             await self._http.post("/api/generate", body, timeout_s=READ_TIMEOUT_S)
         except UpstreamRefused as exc:
-            raise refusal(exc, model.id) from exc
+            raise refusal(exc, model_id) from exc
 
     async def delete_model(self, model: ModelInfo) -> None:
         try:

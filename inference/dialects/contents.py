@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Literal, cast
 
 from inference.dialects.ndjson import JsonObject
 from inference.dialects.values import count, items, mapping, moment, size, text
-from inference.types import ChatMessage, HeaderKey, ModelChange, ModelContents, ModelPart, ModelSource, Role
+from inference.types import (
+    ChatMessage,
+    HeaderKey,
+    LoadSettings,
+    ModelChange,
+    ModelContents,
+    ModelPart,
+    ModelSource,
+    Role,
+)
 
 SOURCES = ("folder", "pulled", "ollama", "attached", "embedded")
 
@@ -43,7 +53,13 @@ def contents(body: JsonObject) -> ModelContents:
             for message in map(mapping, items(body.get("messages")))
             if message.get("role") in ("system", "user", "assistant")
         ),
+        kept=_settings(mapping(body.get("kept"))),
     )
+
+
+def settings_body(name: str, settings: LoadSettings) -> JsonObject:
+    """Return the body of `/hearth/forecast`, `/hearth/load` and `/hearth/kept`."""
+    return {"model": name, "settings": asdict(settings)}
 
 
 def create_body(change: ModelChange) -> JsonObject:
@@ -51,6 +67,17 @@ def create_body(change: ModelChange) -> JsonObject:
     body: JsonObject = {"model": change.name, "from": change.base}
     body |= {name: value for name, value in fields.items() if value}
     return body | ({"hearth": {"remove": list(change.removed)}} if change.removed else {})
+
+
+def _settings(body: JsonObject) -> LoadSettings:
+    kv_cache_type = body.get("kv_cache_type")
+    return LoadSettings(
+        num_ctx=count(body.get("num_ctx")),
+        num_parallel=count(body.get("num_parallel")),
+        kv_cache_type=kv_cache_type if kv_cache_type in ("f16", "q8_0", "q4_0") else None,
+        num_thread=count(body.get("num_thread")),
+        num_gpu=count(body.get("num_gpu")),
+    )
 
 
 def _part(body: JsonObject) -> ModelPart:

@@ -58,7 +58,7 @@ class NativeLog:
 
     def _write(self, level: int, text: bytes, _data: object) -> None:
         line = text.decode("utf-8", "replace")
-        if level < LOG_LEVEL_WARN or self.is_quiet or not line.strip():
+        if level < LOG_LEVEL_WARN or self.is_quiet or not line.strip(" .\n"):  # Dots are a progress bar.
             return
         self.lines.append(line.strip())
         if level == LOG_LEVEL_ERROR:

@@ -18,13 +18,14 @@ from inference.server.askers import Asker
 from inference.server.bodies import AnswerBody
 from inference.server.conf import ServerConfig
 from inference.server.errors import NotSupported, code_of
+from inference.server.kept import settings_body
 from inference.server.loading import Loading
 from inference.server.measures import Measures, estimated_flops, measures_body
 from inference.server.options import parse_options
 from inference.server.probabilities import logprobs
 from inference.server.state import ServerState
 from inference.server.wire import Kind, Timings, last_line, text_line, timings
-from inference.types import ChatMessage, FinishReason, Options, Progress
+from inference.types import ChatMessage, FinishReason, LoadSettings, Options, Progress
 
 logger = logging.getLogger(__name__)
 
@@ -115,7 +116,7 @@ async def answer_events(
 async def _model_events(
     state: ServerState, model: LibraryModel, body: AnswerBody, asker: Asker, began: float, *, tells_progress: bool
 ) -> AsyncGenerator[AnswerEvent, None]:
-    options = _options(model, body)
+    options = _options(model, body, state.kept.of(model.name))
     _tell_log(state.config, model, body, options)
     ticket = state.scheduler.take_ticket(
         model,
@@ -161,8 +162,11 @@ async def _model_events(
         ticket.close()
 
 
-def _options(model: LibraryModel, body: AnswerBody) -> Options:
-    options = parse_options(body.options, baked=model.baked.options)
+def _options(model: LibraryModel, body: AnswerBody, kept: LoadSettings) -> Options:
+    """Return the options that hold. What is kept for loading the model takes the place of its own parameters."""
+    decided = settings_body(kept)
+    baked = {name: value for name, value in model.baked.options.items() if name not in decided}
+    options = parse_options(body.options, baked=baked)
     if body.seed_offset and options.get("seed", RANDOM_SEED) != RANDOM_SEED:
         options["seed"] = (options["seed"] + body.seed_offset) & 0xFFFFFFFF
     if body.logit_bias:

@@ -13,8 +13,10 @@ from inference.library.gguf_format import Scalar
 from inference.library.manifests import Layer, Store
 from inference.library.models import LibraryModel
 from inference.library.names import all_parts
+from inference.server.kept import settings_body
 from inference.server.showing import manifest_of
 from inference.server.wire import timestamp
+from inference.types import LoadSettings
 
 MAX_ITEMS = 8
 """Of a list: a vocabulary has hundreds of thousands."""
@@ -26,7 +28,7 @@ MAX_CHARACTERS = 2000
 """Of one text in a header; a chat template is told whole, apart from its key."""
 
 
-def model_contents(model: LibraryModel) -> dict[str, Any]:
+def model_contents(model: LibraryModel, kept: LoadSettings) -> dict[str, Any]:
     """Return the body. Reads files."""
     return {
         "name": model.name.short,
@@ -51,6 +53,7 @@ def model_contents(model: LibraryModel) -> dict[str, Any]:
         "system": model.baked.system,
         "parameters": dict(model.baked.options),
         "messages": [{"role": message.role, "content": message.content} for message in model.baked.messages],
+        "kept": settings_body(kept),
     }
 
 

@@ -11,6 +11,7 @@ from inference.runner.types import RunnerSpec
 from inference.server.forecast import Forecast, forecast
 from inference.server.memory import human_bytes
 from inference.server.sizing import Sizing, Window
+from inference.types import LoadSettings
 
 SMALLER_WINDOWS = (65536, 32768, 16384, 8192, 4096, 2048, 1024, 512)
 """Tried when the planned one does not fit, the largest first."""
@@ -49,8 +50,9 @@ class Fit:
         return self.planned.needs.total <= self.free_bytes
 
 
-def fit_of(model: LibraryModel, sizing: Sizing, free_bytes: int) -> Fit:
-    spec, needs_bytes = sizing.plan(model, Window(), free_bytes)
+def fit_of(model: LibraryModel, sizing: Sizing, free_bytes: int, settings: LoadSettings | None = None) -> Fit:
+    """Tell whether a model fits, as it would be loaded for an ordinary question, or with these settings."""
+    spec, needs_bytes = sizing.plan(model, Window(), free_bytes, settings)
     fit = Fit(planned=_setting(model, spec), free_bytes=free_bytes)
     if needs_bytes <= free_bytes:
         return fit

@@ -15,6 +15,9 @@ from inference.runner.types import CHAT_BATCH_ROWS, KvType
 
 KV_BYTES_PER_VALUE = {"f16": 2.0, "q8_0": 34 / 32, "q4_0": 18 / 32}
 
+KV_BLOCK = 32
+"""Values that are stored together in a type smaller than f16."""
+
 PROCESS_BYTES = 62_000_000
 """A runner before it has loaded anything: Python and llama.cpp. Measured."""
 
@@ -53,6 +56,22 @@ def forecast(model: LibraryModel, *, n_ctx: int, n_slots: int, kv_type: KvType =
     )
 
 
+def cache_problem(model: LibraryModel, kv_type: KvType) -> str:
+    """Return why the cache of a model cannot be of that type; empty when it can.
+
+    Source: llama.cpp's llama-context.cpp, `llama_init_from_model`.
+    """
+    if model.header is None or not model.can_chat or kv_type == "f16":
+        return ""
+    wrong = [size for _heads, *sizes in _heads(model.header) for size in sizes if size % KV_BLOCK]
+    if not wrong:
+        return ""
+    return (
+        f"a cache of type {kv_type} needs heads of a multiple of {KV_BLOCK} values, and those of this model have "
+        f"{wrong[0]}"
+    )
+
+
 def _vocabulary_bytes(header: GgufHeader, n_slots: int) -> int:
     """Return the bytes of the vocabulary's tables, and of a row of scores for every slot."""
     return (header.vocabulary_size or 0) * (BYTES_PER_TOKEN + 4 * n_slots) + header.merge_count * BYTES_PER_MERGE
@@ -80,15 +99,20 @@ def _feed_forward(header: GgufHeader) -> int:
 
 def _cache_values_per_token(header: GgufHeader) -> int:
     """Return how many keys and values one token leaves in all layers."""
+    return sum(n_heads * (key + value) for n_heads, key, value in _heads(header))
+
+
+def _heads(header: GgufHeader) -> list[tuple[int, int, int]]:
+    """Return for each layer how many heads have keys, and how many values a key and a value of one head have."""
     layers, width = header.block_count or 0, header.embedding_length or 0
     heads = _per_layer(header.head_counts, layers)
     heads_kv = _per_layer(header.head_counts_kv, layers) or heads
-    values = 0
-    for n_heads, n_heads_kv in zip(heads, heads_kv, strict=False):
-        key = _count(header, "attention.key_length") or (width // n_heads if n_heads else 0)
-        value = _count(header, "attention.value_length") or (width // n_heads if n_heads else 0)
-        values += n_heads_kv * (key + value)
-    return values
+    key, value = _count(header, "attention.key_length"), _count(header, "attention.value_length")
+    return [
+        (n_heads_kv, key or usual, value or usual)
+        for n_heads, n_heads_kv in zip(heads, heads_kv, strict=False)
+        for usual in [width // n_heads if n_heads else 0]
+    ]
 
 
 def _state_bytes(header: GgufHeader) -> int:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
-from inference.runner.types import CHAT_BATCH_ROWS, RunnerSpec
-from inference.types import Options
+from inference.runner.types import CHAT_BATCH_ROWS, KvType, RunnerSpec
+from inference.types import LoadSettings, Options
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +17,8 @@ class Loading:
     n_threads: int | None = None
     n_batch: int | None = None
     maps_file: bool | None = None
+    n_slots: int | None = None
+    kv_type: KvType | None = None
 
     @classmethod
     def of(cls, options: Options) -> Loading:
@@ -31,6 +33,20 @@ class Loading:
             maps_file=options.get("use_mmap"),
         )
 
+    @classmethod
+    def kept(cls, settings: LoadSettings) -> Loading:
+        return cls(
+            n_gpu_layers=settings.num_gpu,
+            n_threads=settings.num_thread,
+            n_slots=settings.num_parallel,
+            kv_type=settings.kv_cache_type,
+        )
+
+    def over(self, other: Loading) -> Loading:
+        """Return these, and the other's where nothing is said."""
+        mine = {field.name: getattr(self, field.name) for field in fields(self)}
+        return replace(other, **{name: value for name, value in mine.items() if value is not None})
+
     def is_met_by(self, spec: RunnerSpec) -> bool:
         return self.applied_to(spec) == spec
 
@@ -44,6 +60,8 @@ class Loading:
             n_threads=spec.n_threads if self.n_threads is None else self.n_threads,
             n_batch=spec.n_batch if self.n_batch is None else self.n_batch,
             maps_file=spec.maps_file if self.maps_file is None else self.maps_file,
+            n_slots=spec.n_slots if self.n_slots is None else self.n_slots,
+            kv_type=spec.kv_type if self.kv_type is None else self.kv_type,
         )
 
 

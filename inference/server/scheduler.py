@@ -21,6 +21,7 @@ from inference.runner.types import KvType, RunnerSpec
 from inference.server.durations import FOREVER
 from inference.server.fairness import AnswerTimes, Turns
 from inference.server.fitting import ran_out, too_large
+from inference.server.kept import KeptSettings
 from inference.server.loading import AS_IT_IS, Loading
 from inference.server.measured import MeasuredMemory
 from inference.server.seats import Runner, Seat, StartRunner
@@ -146,6 +147,7 @@ class Scheduler:
         clock: Seconds that only grow; tests turn it by hand.
         available_bytes: Memory that can still be used, beside these runner processes.
         measured: Where it is written down what runners really take.
+        kept: How single models are to be loaded.
     """
 
     def __init__(
@@ -155,6 +157,7 @@ class Scheduler:
         *,
         available_bytes: Callable[[Sequence[int]], int],
         measured: MeasuredMemory | None = None,
+        kept: KeptSettings | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.clock = clock
@@ -167,6 +170,7 @@ class Scheduler:
             parked_folder=limits.parked_folder,
             parked_bytes=limits.parked_bytes,
             flash_attention=limits.flash_attention,
+            kept=kept or KeptSettings(),
         )
         self._available_bytes = available_bytes
         self._measured = measured or MeasuredMemory(None)
@@ -191,6 +195,7 @@ class Scheduler:
         n_ctx: int | None = None,
         wished_ctx: int = 0,
         loading: Loading = AS_IT_IS,
+        spec: RunnerSpec | None = None,
         keep_alive_s: float | None = None,
         asked_by: str = "",
         priority: Priority = "person",
@@ -202,6 +207,7 @@ class Scheduler:
             wished_ctx: Without `n_ctx`, the window in which the request surely fits. More than SMALLEST_WISH starts
                 the model anew with a larger window where memory allows; a fixed window is never changed by it.
             loading: How else the model is to be loaded.
+            spec: Exactly this is to be loaded; what else is said of the way does not count then.
             asked_by: Whoever waits is served in turns of these keys.
 
         Raises:
@@ -211,7 +217,7 @@ class Scheduler:
         if self._is_closing:
             raise GenerationStopped
         stays_s = self._limits.keep_alive_s if keep_alive_s is None else keep_alive_s
-        window = self.sizing.window(model, n_ctx, wished_ctx, loading)
+        window = Window(spec=spec) if spec is not None else self.sizing.window(model, n_ctx, wished_ctx, loading)
         ticket = Ticket(self, model, window, stays_s, asked_by=asked_by, priority=priority)
         self._waiting.append(ticket)
         self.dispatch()

@@ -93,10 +93,12 @@ class Seat:
 
     def suits(self, model: LibraryModel, window: Window) -> bool:
         """Return whether this runner can answer such a request: same file, large enough window, loaded as asked."""
+        is_same = self.model.digest == model.digest and self.model.path == model.path
+        if window.spec is not None:
+            return self.state != "stopping" and is_same and self.spec == window.spec
         return (
             self.state != "stopping"
-            and self.model.digest == model.digest
-            and self.model.path == model.path
+            and is_same
             and window.loading.is_met_by(self.spec)
             and (self.spec.n_ctx >= (window.n_ctx or 0) or (window.is_wish and self.is_largest))
         )

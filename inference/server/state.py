@@ -17,6 +17,7 @@ from inference.library.uploads import Receiver
 from inference.server.conf import ServerConfig
 from inference.server.devices import DeviceProbe
 from inference.server.hosts import HostCheck, OriginCheck
+from inference.server.kept import KeptSettings
 from inference.server.keys import KeyCheck
 from inference.server.measured import MeasuredMemory
 from inference.server.memory import available_bytes
@@ -31,6 +32,7 @@ class ServerState:
     catalog: Catalog
     scheduler: Scheduler
     measured: MeasuredMemory
+    kept: KeptSettings
     puller: Puller
     receiver: Receiver
     hosts: HostCheck
@@ -64,12 +66,14 @@ def make_state(config: ServerConfig, start_runner: StartRunner) -> ServerState:
         flash_attention=config.flash_attention,
     )
     measured = MeasuredMemory(config.data / "cache" / "measured-memory.json")
-    scheduler = Scheduler(start_runner, limits, available_bytes=available_bytes, measured=measured)
+    kept = KeptSettings(config.models_folder / "load-settings.json")
+    scheduler = Scheduler(start_runner, limits, available_bytes=available_bytes, measured=measured, kept=kept)
     return ServerState(
         config=config,
         catalog=catalog,
         scheduler=scheduler,
         measured=measured,
+        kept=kept,
         puller=Puller(catalog.store, prunes=config.prunes, hub=config.hub, max_streams=config.max_streams),
         receiver=Receiver(config.models_folder),
         hosts=HostCheck(config.host),

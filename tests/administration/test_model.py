@@ -176,6 +176,7 @@ def test_what_is_not_ours_to_change_becomes_a_model_of_a_new_name(
         ('option "num_batch" must be of type integer', "further"),
         ("template error: unexpected EOF", "template"),
         ("no space left on the disk", "name"),
+        ('Option "top_k" must be of type integer', "top_k"),
     ],
 )
 def test_what_the_server_refuses_stands_beside_its_field(
@@ -239,3 +240,143 @@ def test_a_stop_string_survives_its_way_through_the_form(stop: str) -> None:
 
     assert form.is_valid(), form.errors
     assert form.change() == ModelChange(name="m", base="m:latest")
+
+
+def settings_sent(upstream: Upstream, route: str) -> dict[str, Any]:
+    given: dict[str, Any] = upstream.last(f"/hearth/{route}").body["settings"]
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def posted(browser: Client, route: str, **fields: str) -> str:
+    return str(browser.post(f"{PAGE}{route}/", {"model": "tiny:latest", **fields}).content.decode())
+
+
+FIELDS = {"num_ctx": "4096", "num_parallel": "2", "kv_cache_type": "q8_0", "num_thread": "1"}
+SETTINGS = {"num_ctx": 4096, "num_parallel": 2, "kv_cache_type": "q8_0", "num_thread": 1}
+
+
+@pytest.mark.parametrize("route", ["load", "keep", "forget", "unload"])
+def test_only_administrators_say_how_a_model_is_loaded(route: str, alice_client: Client, upstream: Upstream) -> None:
+    assert alice_client.post(f"{PAGE}{route}/", {"model": "tiny:latest"}).status_code == 404
+    assert alice_client.get(f"{PAGE}forecast/", {"model": "tiny:latest"}).status_code == 404
+    assert upstream.requests == []
+
+
+def test_a_model_is_loaded_as_the_form_says(root_client: Client, upstream: Upstream) -> None:
+    page = posted(root_client, "load", **FIELDS)
+
+    assert settings_sent(upstream, "load") == SETTINGS
+    assert "In memory" in page
+    assert 'value="4096"' in page
+    assert "Unload" in page
+
+
+def test_an_empty_form_leaves_the_choice_to_the_server(root_client: Client, upstream: Upstream) -> None:
+    posted(root_client, "load", num_ctx="", num_parallel="", kv_cache_type="", num_thread="")
+
+    assert settings_sent(upstream, "load") == {}
+
+
+def test_settings_are_kept_shown_and_forgotten(root_client: Client, upstream: Upstream) -> None:
+    kept = posted(root_client, "keep", **FIELDS)
+
+    assert upstream.kept["tiny:latest"] == SETTINGS
+    assert "Default: context 4k, 2 answers at once, q8_0, 1 thread" in kept
+    assert "Every load begins with these settings now." in kept
+    assert 'value="4096"' in shown(root_client)
+
+    forgotten = posted(root_client, "forget", **FIELDS)
+
+    assert upstream.kept["tiny:latest"] == {}
+    assert "Default:" not in forgotten
+    assert 'value="4096"' not in forgotten
+
+
+def test_the_forecast_follows_what_is_typed(root_client: Client, upstream: Upstream) -> None:
+    told = root_client.get(f"{PAGE}forecast/", {"model": "tiny:latest", **FIELDS}).content.decode()
+
+    assert settings_sent(upstream, "forecast") == SETTINGS
+    assert "Fits with a context of 4k; 2 answers at once" in told
+
+
+def test_a_setting_that_does_not_fit_offers_the_one_that_does(root_client: Client, upstream: Upstream) -> None:
+    best = {"context_length": 2048, "n_slots": 1, "weights_bytes": 1, "cache_bytes": 1, "work_bytes": 1}
+    upstream.models = [FakeModel(name="tiny:latest", size_bytes=9_000_000_000, verdict={"best": best})]
+
+    told = root_client.get(f"{PAGE}forecast/", {"model": "tiny:latest", **FIELDS}).content.decode()
+
+    assert "Does not fit" in told
+    assert "It fits with a context of 2k; 1 answer at once." in told
+    assert 'data-context="2048" data-slots="1"' in told
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [({"num_ctx": "0"}, "Context, in tokens: Ensure"), ({"num_thread": "many"}, "Threads: Enter a whole number.")],
+)
+def test_a_forecast_of_nonsense_says_what_is_wrong(fields: dict[str, str], words: str, root_client: Client) -> None:
+    assert words in root_client.get(f"{PAGE}forecast/", {"model": "tiny:latest", **fields}).content.decode()
+
+
+def test_a_load_that_fails_keeps_what_was_typed_and_says_why(root_client: Client, upstream: Upstream) -> None:
+    upstream.models = [FakeModel(name="tiny:latest", size_bytes=9_000_000_000)]
+
+    page = posted(root_client, "load", **FIELDS)
+
+    assert 'role="alert"' in page
+    assert "model requires more system memory" in page
+    assert 'value="4096"' in page
+
+
+@pytest.mark.parametrize("route", ["load", "keep"])
+def test_wrong_numbers_are_not_sent(route: str, root_client: Client, upstream: Upstream) -> None:
+    page = posted(root_client, route, num_ctx="-5")
+
+    assert 'id="load-num_ctx_error"' in page
+    assert "/hearth/load" not in upstream.paths()
+    assert upstream.kept == {}
+
+
+def test_a_model_is_unloaded_from_its_page(root_client: Client, upstream: Upstream) -> None:
+    upstream.loaded.add("tiny:latest")
+
+    assert "In memory" not in posted(root_client, "unload")
+    assert upstream.loaded == set()
+
+
+def test_layers_on_a_graphics_card_are_a_choice_only_where_there_is_one(
+    root_client: Client, upstream: Upstream
+) -> None:
+    assert "Layers on the graphics card" not in shown(root_client)
+    assert "No graphics card is used: none is there." in shown(root_client)
+
+    upstream.no_gpu_reason = ""
+    posted(root_client, "load", num_gpu="0")
+
+    assert "Layers on the graphics card" in shown(root_client)
+    assert settings_sent(upstream, "load") == {"num_gpu": 0}
+
+
+def test_a_model_that_embeds_has_no_context_to_choose(root_client: Client, upstream: Upstream) -> None:
+    upstream.models = [FakeModel(name="tiny:latest", capabilities=("embedding",))]
+
+    assert 'name="num_thread"' in shown(root_client)
+    assert 'name="num_ctx"' not in shown(root_client)
+
+
+def test_the_embedder_that_comes_along_can_only_be_loaded(root_client: Client, upstream: Upstream) -> None:
+    upstream.models = [FakeModel(name="tiny:latest", source="embedded", capabilities=("embedding",))]
+
+    assert 'name="num_thread"' not in shown(root_client)
+    assert "Keep as default" not in shown(root_client)
+
+
+@pytest.mark.parametrize("route", ["load", "keep", "forget", "unload"])
+def test_a_dead_server_is_told_where_the_form_was(route: str, root_client: Client, settings: Settings) -> None:
+    with Upstream() as gone:
+        settings.HEARTH_INFERENCE_URL = gone.url
+
+    page = posted(root_client, route)
+
+    assert 'id="load-with"' in page
+    assert 'role="alert"' in page

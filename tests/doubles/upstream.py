@@ -75,6 +75,8 @@ class Upstream:
     loaded: set[str] = field(default_factory=set)
     pull_steps: list[JsonObject] = field(default_factory=list)
     create_steps: list[JsonObject] = field(default_factory=list)
+    kept: dict[str, JsonObject] = field(default_factory=dict)
+    no_gpu_reason: str = "none is there"
     stores: list[JsonObject] = field(default_factory=list)
     broken_files: list[JsonObject] = field(default_factory=list)
     uploads: list[JsonObject] = field(default_factory=list)

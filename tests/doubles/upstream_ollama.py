@@ -55,6 +55,9 @@ class OllamaRoutes:
             web.get("/hearth/uploads", self.uploads),
             web.post("/hearth/attach", self.attach),
             web.post("/hearth/contents", self.contents),
+            web.post("/hearth/forecast", self.forecast),
+            web.post("/hearth/load", self.load_with),
+            web.post("/hearth/kept", self.keep),
             web.post("/api/create", self.create),
         ]
 
@@ -210,7 +213,7 @@ class OllamaRoutes:
             "memory_bytes": 8_000_000_000,
             "free_bytes": 0,
         }
-        return web.json_response({"settings": settings, "devices": [cpu], "no_gpu_reason": "none is there"})
+        return web.json_response({"settings": settings, "devices": [cpu], "no_gpu_reason": self.upstream.no_gpu_reason})
 
     async def status(self, request: web.Request) -> web.Response:
         runners = [
@@ -265,7 +268,26 @@ class OllamaRoutes:
             "context_length": model.context_length,
             "capabilities": list(model.capabilities),
         }
-        return web.json_response(told | model.contents)
+        return web.json_response(told | model.contents | {"kept": self.upstream.kept.get(model.name, {})})
+
+    async def forecast(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        fit = self.entry(self.find(body["model"]))["fit"]
+        given = {"context_length": body["settings"]["num_ctx"], "n_slots": body["settings"]["num_parallel"]}
+        return web.json_response(fit | {"planned": fit["planned"] | {name: n for name, n in given.items() if n}})
+
+    async def load_with(self, request: web.Request) -> web.Response:
+        model = self.find((await request.json())["model"])
+        if model.size_bytes > self.upstream.memory_bytes:
+            return error_response("model requires more system memory than is available", 500, "ollama")
+        self.upstream.loaded.add(model.name)
+        return web.json_response({})
+
+    async def keep(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        given = {name: value for name, value in body["settings"].items() if value is not None}
+        self.upstream.kept[self.find(body["model"]).name] = given
+        return web.json_response({"settings": given})
 
     async def create(self, request: web.Request) -> web.Response:
         name = (await request.json())["model"]

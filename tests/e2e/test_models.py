@@ -47,13 +47,14 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
 
 @pytest.fixture(scope="module")
 def model_site(tmp_path_factory: pytest.TempPathFactory, embedder_files: Path, hub: Hub) -> Iterator[Site]:
-    """Everything that `up` starts, over a folder with three models and one that is cut off."""
+    """Everything that `up` starts, over a folder with four models and one that is cut off."""
     data = tmp_path_factory.mktemp("models") / "data"
     folder = data / "models"
     shutil.copytree(embedder_files, folder / "embedded")
     gguf_files.build_scripted(folder / "citing.gguf", CITING)
     gguf_files.build_slow(folder / "counting.gguf")
     gguf_files.build_tiny(folder / "doomed.gguf")
+    gguf_files.build_scripted(folder / "settled.gguf")
     whole = (folder / "citing.gguf").read_bytes()
     (folder / "half.gguf").write_bytes(whole[: len(whole) // 2])
     with running_site(
@@ -346,3 +347,106 @@ async def test_a_model_is_found_on_the_hub_and_the_best_that_fits_is_downloaded(
     row = page.get_by_role("region", name="Downloads").get_by_role("listitem").filter(has_text="Small-GGUF:Q8_0")
     await expect(row).to_contain_text("Finished", timeout=FIRST_USE_MS)
     await expect(row_of(page, "hf.co/alice/Small-GGUF")).to_be_visible()
+
+
+async def open_model(page: Page, model: str) -> None:
+    await open_models(page)
+    await row_of(page, model).get_by_role("link", name=model).click()
+    await expect(page.get_by_role("heading", name=model, level=1)).to_be_visible()
+
+
+async def test_a_models_texts_are_changed_and_what_is_refused_stays_typed(page: Page, model_site: Site) -> None:
+    await open_model(page, "citing:latest")
+    await expect(page.get_by_text("It is a plain file, which is left as it is.")).to_be_visible()
+    await expect(page.get_by_role("term").filter(has_text="qwen2.context_length")).to_be_visible()
+    await page.get_by_label("System prompt").fill("You are a librarian.")
+    await page.get_by_label("Stop strings").fill("<|end|>\n\\n\\nUser:")
+    await page.get_by_label("Temperature").fill("-3")
+    await page.get_by_label("Save as").fill("librarian")
+
+    await page.get_by_role("button", name="Save as a new model").click()
+
+    await expect(page.locator("#texts-temperature_error")).to_contain_text("must be between 0 and 100")
+    await expect(page.get_by_label("System prompt")).to_have_value("You are a librarian.")
+    await page.get_by_label("Temperature").fill("0.5")
+    await page.get_by_role("button", name="Save as a new model").click()
+
+    await expect(page.get_by_role("heading", name="librarian:latest", level=1)).to_be_visible()
+    await expect(page.get_by_text("librarian is saved.")).to_be_visible()
+    await expect(page.get_by_label("Stop strings")).to_have_value("<|end|>\n\\n\\nUser:")
+    parts = page.get_by_role("region", name="What it consists of").get_by_role("listitem")
+    await parts.filter(has_text="System prompt").get_by_text("Read it").click()
+    await expect(parts.filter(has_text="System prompt")).to_contain_text("You are a librarian.")
+
+    await page.get_by_label("Temperature").fill("")
+    await page.get_by_label("System prompt").fill("")
+    await page.get_by_role("button", name="Save", exact=True).click()
+
+    await expect(parts.filter(has_text="System prompt")).to_have_count(0)
+    await expect(page.get_by_label("Temperature")).to_have_value("")
+    assert (model_site.data / "models" / "citing.gguf").exists()
+
+
+async def test_a_model_is_loaded_as_typed_while_the_forecast_follows(page: Page, model_site: Site) -> None:
+    await open_model(page, "settled:latest")
+    card = page.get_by_role("region", name="Load with")
+    forecast = card.get_by_role("status").first
+    await card.get_by_label("Answers at once").fill("2")
+    await card.get_by_label("Context, in tokens").fill("2048")
+    await expect(forecast).to_contain_text("Fits with a context of 2k; 2 answers at once")
+    await card.get_by_label("Context, in tokens").fill("0")
+    await expect(forecast).to_contain_text("Context, in tokens: Ensure this value is greater")
+    await card.get_by_label("Context, in tokens").fill("1024")
+    await expect(forecast).to_contain_text("Fits with a context of 1k; 2 answers at once")
+
+    await card.get_by_role("button", name="Load", exact=True).click()
+
+    await expect(card).to_contain_text("context 1k, 2 answers at once", timeout=FIRST_USE_MS)
+    await card.get_by_role("button", name="Unload").click()
+    await expect(card.get_by_role("button", name="Load", exact=True)).to_be_visible()
+    await expect(card).not_to_contain_text("In memory")
+
+
+async def test_what_is_kept_for_a_model_is_how_it_is_loaded_ever_after(page: Page, model_site: Site) -> None:
+    await open_model(page, "settled:latest")
+    card = page.get_by_role("region", name="Load with")
+    await card.get_by_label("Context, in tokens").fill("512")
+    await card.get_by_label("Answers at once").fill("3")
+    await card.get_by_label("Context stored as").select_option("q8_0")
+    await card.get_by_role("button", name="Keep as default").click()
+    await expect(card).to_contain_text("Default: context 512, 3 answers at once, q8_0")
+
+    await open_models(page)
+    await expect(row_of(page, "settled:latest")).to_contain_text("Fits with a context of 512; 3 answers at once")
+    await page.get_by_role("button", name="Load settled:latest").click()
+    held = in_memory(page).filter(has_text="settled:latest")
+    await expect(held).to_contain_text("context 512", timeout=FIRST_USE_MS)
+
+    await open_model(page, "settled:latest")
+    await card.get_by_role("button", name="Back to automatic").click()
+    await expect(card).not_to_contain_text("Default:")
+    await expect(card.get_by_label("Context, in tokens")).to_have_value("")
+
+
+async def test_a_setting_that_does_not_fit_is_replaced_by_the_one_that_does(page: Page, model_site: Site) -> None:
+    await open_model(page, "counting:latest")
+    card = page.get_by_role("region", name="Load with")
+    await card.get_by_label("Context, in tokens").fill("32768")
+    await card.get_by_label("Answers at once").fill("256")
+    await expect(card).to_contain_text("Does not fit: needs")
+
+    await card.get_by_role("button", name="Use what fits").click()
+
+    await expect(card).to_contain_text("Fits with a context of")
+    await expect(card.get_by_label("Answers at once")).to_have_value("1")
+
+
+@pytest.mark.parametrize("width", [360, 768, 1440])
+async def test_the_page_of_a_model_never_scrolls_sideways(page: Page, model_site: Site, width: int) -> None:
+    await page.set_viewport_size({"width": width, "height": 800})
+    await page.goto("/administration/models/model/?model=counting:latest")
+    await expect(page.get_by_role("heading", name="counting:latest", level=1)).to_be_visible()
+
+    assert await page.evaluate(
+        "() => [...document.querySelectorAll('.page, html')].every(e => e.scrollWidth <= e.clientWidth)"
+    )

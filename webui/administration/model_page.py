@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from django.utils.translation import gettext as _
 
 from inference import client
-from inference.types import Library, LibraryEntry, ModelContents, Runner
+from inference.types import Library, LibraryEntry, ModelContents, Runner, ServerSettings
+from webui.administration.load_settings import settings_in_words
+from webui.administration.model_rows import RunnerRow
 from webui.administration.verdicts import Verdict, context_in_words, verdict_on
 
 
@@ -20,6 +22,7 @@ class ModelPage:
     library: Library
     entry: LibraryEntry | None
     runner: Runner | None
+    server: ServerSettings | None
 
     @property
     def names(self) -> frozenset[str]:
@@ -33,6 +36,23 @@ class ModelPage:
     @property
     def verdict(self) -> Verdict | None:
         return verdict_on(self.entry.fit, is_embedding=not self.contents.can_chat) if self.entry else None
+
+    @property
+    def row(self) -> RunnerRow | None:
+        return RunnerRow(runner=self.runner) if self.runner else None
+
+    @property
+    def has_gpu(self) -> bool:
+        return bool(self.server and not self.server.no_gpu_reason)
+
+    @property
+    def no_gpu_reason(self) -> str:
+        return self.server.no_gpu_reason if self.server else ""
+
+    @property
+    def kept(self) -> str:
+        """What every load begins with, in words; empty when that is the server's choice."""
+        return settings_in_words(self.contents.kept)
 
     @property
     def abilities(self) -> list[str]:
@@ -67,10 +87,13 @@ class ModelPage:
 
 async def one_model(name: str) -> ModelPage:
     """Ask the built-in server for everything at once. Raises ModelNotFound, ConnectionFailed and its kinds."""
-    contents, library, runners = await asyncio.gather(client.model_contents(name), client.library(), client.runners())
+    contents, library, runners, server = await asyncio.gather(
+        client.model_contents(name), client.library(), client.runners(), client.server_settings()
+    )
     return ModelPage(
         contents=contents,
         library=library,
         entry=next((entry for entry in library.entries if entry.name == contents.name), None),
         runner=next((runner for runner in runners if runner.name == contents.name), None),
+        server=server,
     )

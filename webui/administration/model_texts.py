@@ -34,7 +34,7 @@ MAX_LINES = 200
 _ESCAPES = {"\\n": "\n", "\\t": "\t", "\\r": "\r", "\\\\": "\\"}
 _ESCAPE = re.compile(r"\\[ntr\\]")
 _ESCAPED = {text: written for written, text in _ESCAPES.items()}
-_NAMED_OPTION = re.compile(r'option "(\w+)"')
+_NAMED_OPTION = re.compile(r'[oO]ption "(\w+)"')
 
 
 class ModelTextsForm(forms.Form):

@@ -20,6 +20,7 @@ class Verdict:
         detail: What the memory is for.
         advice: What helps when it does not fit.
         loadable_context: The context window with which it can be loaded when the planned one does not fit.
+        loadable_slots: How many of them.
     """
 
     fits: bool
@@ -27,6 +28,7 @@ class Verdict:
     detail: str
     advice: str = ""
     loadable_context: int | None = None
+    loadable_slots: int | None = None
 
     @property
     def loadable_context_in_words(self) -> str:
@@ -44,15 +46,21 @@ def verdict_on(fit: ModelFit, *, is_embedding: bool = False) -> Verdict:
     if fit.fits:
         words = _("Fits with a context of %(context)s; %(users)s") % {
             "context": context_in_words(planned.context_length),
-            "users": _users(planned.n_slots),
+            "users": answers_in_words(planned.n_slots),
         }
         return Verdict(fits=True, words=words, detail=detail)
     words = _("Does not fit: needs %(needed)s of memory, %(free)s are free") % {
         "needed": filesizeformat(planned.total_bytes),
         "free": filesizeformat(fit.free_bytes),
     }
-    advice, context = _advice(fit)
-    return Verdict(fits=False, words=words, detail=detail, advice=advice, loadable_context=context)
+    return Verdict(
+        fits=False,
+        words=words,
+        detail=detail,
+        advice=_advice(fit),
+        loadable_context=fit.best.context_length if fit.best else None,
+        loadable_slots=fit.best.n_slots if fit.best else None,
+    )
 
 
 def context_in_words(n_tokens: int) -> str:
@@ -60,16 +68,19 @@ def context_in_words(n_tokens: int) -> str:
     return f"{n_tokens // 1024}k" if n_tokens and n_tokens % 1024 == 0 else str(n_tokens)
 
 
-def _advice(fit: ModelFit) -> tuple[str, int | None]:
+def answers_in_words(n_slots: int) -> str:
+    return ngettext("%(n)s answer at once", "%(n)s answers at once", n_slots) % {"n": n_slots}
+
+
+def _advice(fit: ModelFit) -> str:
     if fit.best:
-        advice = _("It fits with a context of %(context)s; %(users)s.") % {
+        return _("It fits with a context of %(context)s; %(users)s.") % {
             "context": context_in_words(fit.best.context_length),
-            "users": _users(fit.best.n_slots),
+            "users": answers_in_words(fit.best.n_slots),
         }
-        return advice, fit.best.context_length
     if fit.quantization:
-        return _("The best version of it that fits is %(quantization)s.") % {"quantization": fit.quantization}, None
-    return _("No common quantization of it fits. Choose a model with fewer parameters."), None
+        return _("The best version of it that fits is %(quantization)s.") % {"quantization": fit.quantization}
+    return _("No common quantization of it fits. Choose a model with fewer parameters.")
 
 
 def _parts(setting: Setting, free_bytes: int) -> str:
@@ -83,7 +94,3 @@ def _parts(setting: Setting, free_bytes: int) -> str:
         "free": filesizeformat(free_bytes),
         "parts": ", ".join(words % {"size": filesizeformat(size)} for words, size in parts if size),
     }
-
-
-def _users(n_slots: int) -> str:
-    return ngettext("%(n)s answer at once", "%(n)s answers at once", n_slots) % {"n": n_slots}

@@ -27,8 +27,9 @@ async def library(request: HttpRequest) -> HttpResponseBase:
 
 @endpoint("POST")
 async def contents(request: HttpRequest) -> HttpResponseBase:
-    model = await asyncio.to_thread(get_state().catalog.find, parse_model(read_json(request, SMALL_BODY)))
-    return json_response(await asyncio.to_thread(model_contents, model))
+    state = get_state()
+    model = await asyncio.to_thread(state.catalog.find, parse_model(read_json(request, SMALL_BODY)))
+    return json_response(await asyncio.to_thread(model_contents, model, state.kept.of(model.name)))
 
 
 def _library(state: ServerState, free_bytes: int) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from inference.server.seats import Seat
 from inference.server.showing import shown_model
 from inference.server.state import ServerState, get_state
 from inference.server.wire import details, expiry, listed_model
+from inference.types import LoadSettings
 
 
 @endpoint("GET", "HEAD")
@@ -60,6 +61,7 @@ async def delete(request: HttpRequest) -> HttpResponseBase:
     if model.is_ours:
         await state.scheduler.unload(model)
     await asyncio.to_thread(state.catalog.delete, name)
+    state.kept.keep(model.name, LoadSettings())
     return empty_response(200)
 
 

@@ -11,7 +11,7 @@ from pytest_django import Settings
 from inference import client
 from inference.conf import ConnectionSpec
 from inference.errors import InvalidRequest, ModelNotFound
-from inference.types import ModelChange
+from inference.types import LoadSettings, ModelChange
 from tests.doubles import gguf_files
 from tests.doubles.model_server import ModelServer
 from tests.inference.client.conftest import UseConnections
@@ -83,3 +83,19 @@ async def test_a_wrong_template_is_refused_and_nothing_is_made(server: ModelServ
         await client.change_model(ModelChange(name="wrong", base="known", template="{{ if }"))
     with pytest.raises(ModelNotFound):
         await client.model_contents("wrong")
+
+
+async def test_a_model_is_loaded_and_kept_as_the_settings_say() -> None:
+    settings = LoadSettings(num_ctx=512, num_parallel=2, num_thread=1)
+    fit = await client.forecast("loaded", settings)
+    await client.load_with("loaded", settings)
+    await client.keep_settings("loaded", settings)
+
+    (runner,) = await client.runners()
+    await client.unload("loaded")
+
+    assert (fit.planned.context_length, fit.planned.n_slots, fit.fits) == (512, 2, True)
+    assert (runner.name, runner.context_length, runner.n_slots) == ("loaded:latest", 512, 2)
+    assert (await client.model_contents("loaded")).kept == settings
+    await client.keep_settings("loaded", LoadSettings())
+    assert (await client.model_contents("loaded")).kept == LoadSettings()

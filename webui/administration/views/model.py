@@ -18,6 +18,7 @@ from inference.errors import InferenceError, ModelNotFound
 from webui.accounts.decorators import admin_required
 from webui.accounts.http import MemberRequest
 from webui.administration.connection_forms import ModelForm
+from webui.administration.load_settings import LoadSettingsForm
 from webui.administration.model_page import ModelPage, one_model
 from webui.administration.model_texts import ModelTextsForm
 from webui.administration.problems import problem_of
@@ -28,7 +29,7 @@ from webui.administration.problems import problem_of
 @never_cache
 def page(request: MemberRequest) -> HttpResponse:
     """Names hold slashes and colons, so the model is named in the query."""
-    name = _named(request.GET)
+    name = named_model(request.GET)
     try:
         found = async_to_sync(one_model)(name)
     except InferenceError as exc:
@@ -42,7 +43,7 @@ def page(request: MemberRequest) -> HttpResponse:
 @require_POST
 def save_texts(request: MemberRequest) -> HttpResponseBase:
     """Make the model anew, or another one of it. What was typed stays where it was when that is refused."""
-    name = _named(request.POST)
+    name = named_model(request.POST)
     try:
         found = async_to_sync(one_model)(name)
     except InferenceError as exc:
@@ -66,7 +67,7 @@ def model_url(name: str) -> str:
     return f"{reverse('administration:model')}?{urlencode({'model': name})}"
 
 
-def _named(query: QueryDict) -> str:
+def named_model(query: QueryDict) -> str:
     form = ModelForm(query)
     if not form.is_valid():
         raise Http404
@@ -74,4 +75,6 @@ def _named(query: QueryDict) -> str:
 
 
 def _context(found: ModelPage, texts: ModelTextsForm) -> dict[str, object]:
-    return {"name": found.contents.name, "page": found, "model": found.contents, "texts": texts}
+    load = LoadSettingsForm(found.contents, has_gpu=found.has_gpu)
+    context: dict[str, object] = {"name": found.contents.name, "page": found, "model": found.contents}
+    return context | {"texts": texts, "load": load, "verdict": found.verdict}
