@@ -10,7 +10,7 @@ from uuid import UUID
 
 Role = Literal["system", "user", "assistant", "tool"]
 ConnectionKind = Literal["builtin", "ollama", "openai"]
-Capability = Literal["completion", "embedding", "reranking", "vision", "tools", "thinking"]
+Capability = Literal["completion", "embedding", "reranking", "vision", "tools", "thinking", "insert"]
 FinishReason = Literal["stop", "length", "tool_calls", "load", "unload"]
 Think = bool | Literal["low", "medium", "high"]
 ModelSource = Literal["folder", "pulled", "ollama", "attached", "embedded"]

@@ -14,6 +14,7 @@ DEFAULT, TOOL_USE = "default", "tool_use"
 
 _BLOCKS = re.compile(r"\{%.*?%\}|\{\{.*?\}\}", re.DOTALL)
 _STRINGS = re.compile(r"'[^'\n]*'|\"[^\"\n]*\"")
+_SUFFIX = re.compile(r"\.Suffix\b")
 _TOOLS = re.compile(r"(?<![\w.$])tools(?!\w)|\.Tools\b")
 
 
@@ -36,6 +37,11 @@ def is_jinja(template: str) -> bool:
 def knows_tools(template: str) -> bool:
     """True when a template, Jinja or Go, uses the variable that holds the tools."""
     return any(_TOOLS.search(_STRINGS.sub("", block)) for block in _BLOCKS.findall(template))
+
+
+def fills_gaps(template: str) -> bool:
+    """True when a Go template uses the text behind a gap."""
+    return any(_SUFFIX.search(_STRINGS.sub("", block)) for block in _BLOCKS.findall(template))
 
 
 def knows_thinking(template: str) -> bool:

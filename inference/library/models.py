@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from inference.library.chat_templates import chat_templates, knows_thinking, knows_tools
+from inference.library.chat_templates import chat_templates, fills_gaps, knows_thinking, knows_tools
 from inference.library.gguf import GgufHeader
 from inference.library.modelfile import PARAMETER_NAME, Instruction, Modelfile
 from inference.library.names import ModelName
@@ -115,6 +115,8 @@ def capabilities_of(header: GgufHeader, *, template: str = "") -> frozenset[Capa
         capabilities.add("tools")
     if any(map(knows_thinking, templates)):
         capabilities.add("thinking")
+    if any(map(fills_gaps, templates)):
+        capabilities.add("insert")
     return frozenset(capabilities)
 
 

@@ -161,7 +161,7 @@ class ChatWorker:
 
     def _rendered(self, command: GenerateCommand, messages: Sequence[ChatMessage]) -> Rendered:
         if command["suffix"]:
-            tokens = self._gap(command["prompt"] or "", command["suffix"])
+            tokens = self._gap(command)
             return Rendered(tokens=tokens, answer=AnswerShape(is_raw=True))
         if command["messages"] is None and command["raw"]:
             tokens = self._template.raw_tokens(command["prompt"] or "")
@@ -171,8 +171,18 @@ class ChatWorker:
         )
         return replace(rendered, tokens=self._continued(command["context"], rendered.tokens))
 
-    def _gap(self, before: str, after: str) -> list[int]:
-        """Return the prompt that asks for what stands between two texts. Raises InvalidRequest."""
+    def _gap(self, command: GenerateCommand) -> list[int]:
+        """Return the prompt that asks for what stands between two texts.
+
+        The template's own words come first, as in Ollama, then the tokens that the model has for it.
+
+        Raises InvalidRequest.
+        """
+        before, after = command["prompt"] or "", command["suffix"]
+        if not command["raw"]:
+            tokens = self._template.gap_tokens(before, after, own=command["template"])
+            if tokens is not None:
+                return tokens
         prefix, suffix, middle = self._model.fill_in
         if min(self._model.fill_in) < 0:
             raise InvalidRequest(f'"{self._model.name}" does not support insert')

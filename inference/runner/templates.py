@@ -7,7 +7,8 @@ the rest, with control tokens switched off.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -99,12 +100,24 @@ class ChatTemplate:
         variant = self._variant(messages, tools, own)
         literals = Literals(variant.marks)
         wishes = Wishes(think=think, tools=[literals.protect_tool(tool) for tool in tools], marks=self._edge_marks())
-        text = _rendered(variant, [literals.protect_message(message) for message in messages], wishes)
+        with _as_invalid_requests():
+            text = variant.render([literals.protect_message(message) for message in messages], wishes)
         starts_thinking = opens_thinking(text, variant.answer.tags)
         return Rendered(
             tokens=self._with_bos(self._tokenize(text, literals.texts)),
             answer=replace(variant.answer, starts_thinking=starts_thinking, tools=tuple(tools)),
         )
+
+    def gap_tokens(self, before: str, after: str, *, own: str = "") -> list[int] | None:
+        """Return the prompt that asks for what stands between two texts; None when the template has no word for that.
+
+        Raises InvalidRequest when the template is broken.
+        """
+        variant = self._own_variant(own) if own else self._default
+        literals = Literals(variant.marks)
+        with _as_invalid_requests():
+            text = variant.render_gap(literals.protect(before), literals.protect(after))
+        return self._with_bos(self._tokenize(text, literals.texts)) if text is not None else None
 
     def raw_tokens(self, prompt: str) -> list[int]:
         """Return the tokens of a prompt whose author writes the control tokens."""
@@ -151,9 +164,10 @@ class ChatTemplate:
         return [bos, *tokens]
 
 
-def _rendered(variant: Variant, messages: Sequence[ChatMessage], wishes: Wishes) -> str:
+@contextmanager
+def _as_invalid_requests() -> Iterator[None]:
     try:
-        return variant.render(messages, wishes)
+        yield
     except TemplateFailed as exc:
         verb = "refuses these messages" if exc.is_refusal else "cannot be used"
         raise InvalidRequest(f"the model's chat template {verb}: {exc.detail}") from exc

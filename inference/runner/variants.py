@@ -9,7 +9,7 @@ from typing import Protocol
 
 from inference.dialects.thinking import Tags, thinking_tags
 from inference.dialects.tool_calls import tool_body, with_ids
-from inference.library.chat_templates import knows_tools
+from inference.library.chat_templates import fills_gaps, knows_tools
 from inference.runner.answers import AnswerShape
 from inference.runner.literals import VocabularyMarks, marks_pattern
 from inference.runner.notations import notations_of
@@ -53,6 +53,13 @@ class Variant(Protocol):
         """Return the prompt as text. Raises TemplateFailed."""
         ...
 
+    def render_gap(self, before: str, after: str) -> str | None:
+        """Return the prompt that asks for what stands between two texts; None when the template has no word for that.
+
+        Raises TemplateFailed.
+        """
+        ...
+
 
 class JinjaVariant:
     """A Jinja template, as Transformers renders it."""
@@ -76,6 +83,9 @@ class JinjaVariant:
             if not exc.is_refusal or not simpler:
                 raise
             return self._render_once(simpler, wishes)
+
+    def render_gap(self, before: str, after: str) -> str | None:
+        return None
 
     def _render_once(self, messages: Sequence[ChatMessage], wishes: Wishes) -> str:
         last = messages[-1]
@@ -106,20 +116,20 @@ class GoVariant:
         self._shows_calls = ".ToolCalls" in source
         self._knows_tool_role = self._shows_calls or '"tool"' in source
         self._has_switch = _GO_SWITCH.search(source) is not None
+        self._fills_gaps = fills_gaps(source)
 
     def render(self, messages: Sequence[ChatMessage], wishes: Wishes) -> str:
         messages = spelled_out(messages, shows_calls=self._shows_calls, knows_tool_role=self._knows_tool_role)
-        values = {
-            "messages": [_go_message(message) for message in with_ids(messages)],
-            "tools": [tool_body(tool) for tool in wishes.tools],
-            "think": bool(wishes.think),
-            "think_level": wishes.think if isinstance(wishes.think, str) else "",
-            "is_think_set": wishes.think is not None,
-        }
-        text = self._process.render(self._source, values, language="go")
+        text = self._process.render(self._source, _go_values(with_ids(messages), wishes), language="go")
         if wishes.think is not False or messages[-1].role == "assistant":
             return text
         return without_thinking(text, self.answer.tags, self._has_switch)
+
+    def render_gap(self, before: str, after: str) -> str | None:
+        if not self._fills_gaps:
+            return None
+        values = _go_values([ChatMessage(role="user", content=before)], Wishes(marks={})) | {"suffix": after}
+        return self._process.render(self._source, values, language="go")
 
 
 def answer_shape(source: str) -> AnswerShape:
@@ -150,6 +160,16 @@ def _cut_after(text: str, content: str) -> str:
     """Leave an answer open that the model shall continue."""
     at = text.rfind(content)
     return text if at < 0 else text[: at + len(content)]
+
+
+def _go_values(messages: Sequence[ChatMessage], wishes: Wishes) -> dict[str, object]:
+    return {
+        "messages": [_go_message(message) for message in messages],
+        "tools": [tool_body(tool) for tool in wishes.tools],
+        "think": bool(wishes.think),
+        "think_level": wishes.think if isinstance(wishes.think, str) else "",
+        "is_think_set": wishes.think is not None,
+    }
 
 
 def _go_message(message: ChatMessage) -> dict[str, object]:

@@ -44,11 +44,42 @@ async def test_a_gap_is_asked_for_with_the_model_s_own_tokens(filler: RunnerHand
     assert list(other.context).count(middle) == 1, "what a person writes is never such a token"
 
 
+async def test_a_gap_is_asked_for_with_the_words_of_a_go_template(filler: RunnerHandle) -> None:
+    template = "{{ if .Suffix }}{{ .Suffix }}<|fim_middle|>{{ .Prompt }}{{ else }}{{ .Prompt }}{{ end }}"
+
+    _, own = await answer(filler, asked("a", suffix="b"))
+    _, through = await answer(filler, asked("a", suffix="b", template=template))
+    _, forged = await answer(filler, asked("<|fim_middle|>", suffix="b", template=template))
+
+    _prefix, first, _suffix, second, middle = own.context[:5]
+    assert list(through.context[: through.prompt_tokens]) == [second, middle, first]
+    assert list(forged.context[: forged.prompt_tokens]).count(middle) == 1, "what a person writes is never such a token"
+
+
+async def test_a_raw_gap_does_not_go_through_a_template(filler: RunnerHandle) -> None:
+    _, own = await answer(filler, asked("a", suffix="b"))
+    _, raw = await answer(filler, asked("a", suffix="b", raw=True, template="{{ .Suffix }}"))
+
+    assert list(raw.context[:5]) == list(own.context[:5])
+
+
+async def test_a_template_that_knows_no_gap_leaves_it_to_the_model_s_tokens(filler: RunnerHandle) -> None:
+    _, own = await answer(filler, asked("a", suffix="b"))
+    _, through = await answer(filler, asked("a", suffix="b", template="{{ .Prompt }}"))
+
+    assert list(through.context[:5]) == list(own.context[:5])
+
+
 async def test_a_model_without_such_tokens_does_not_support_it(tiny_gguf: Path) -> None:
     handle = await started(tiny_gguf)
 
     with pytest.raises(InvalidRequest, match='"tiny" does not support insert'):
         await answer(handle, asked("a", suffix="b"))
+    # Any model can be asked in the words of a template.
+    template = "<PRE>{{ .Prompt }}<SUF>{{ .Suffix }}<MID>"
+    assert (await answer(handle, asked("a", suffix="b", template=template)))[1].prompt_tokens > 10
+    with pytest.raises(InvalidRequest, match="chat template cannot be used"):
+        await answer(handle, asked("a", suffix="b", template="{{ .Suffix.Nothing.Here }}"))
     await handle.stop()
 
 

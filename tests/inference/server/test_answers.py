@@ -497,3 +497,12 @@ async def test_a_stored_model_without_jinja_is_run_with_its_go_template(server: 
     await server.lines("/api/chat", model="old", messages=HI)
 
     assert server.starter.of("old").spec.template == "{{ .Prompt }} {{ .Response }}"
+
+
+async def test_a_stored_model_whose_template_fills_gaps_says_so(server: Server, gguf_folder: Path) -> None:
+    plain = build_tiny(gguf_folder / "gaps-by-template.gguf", chat_template=None)
+    put_model(make_store(server.models / "store"), "coder", model=plain.read_bytes(), template=b"{{ .Suffix }}")
+
+    shown = (await server.post("/api/show", model="coder")).json()
+
+    assert shown["capabilities"] == ["completion", "insert"]

@@ -396,11 +396,51 @@ def test_a_system_text_in_the_middle_begins_a_new_turn() -> None:
     )
 
 
-def test_a_gap_is_filled_between_prompt_and_suffix() -> None:
-    source = "{{ if .Suffix }}<PRE> {{ .Prompt }} <SUF>{{ .Suffix }} <MID>{{ else }}{{ .Prompt }}{{ end }}"
+CODELLAMA = """{{- if .Suffix }}<PRE> {{ .Prompt }} <SUF>{{ .Suffix }} <MID>
+{{- else }}[INST] {{ .Prompt }} [/INST]
+{{- end }}"""
+STARCODER = """<fim_prefix>{{ .Prompt }}<fim_suffix>{{ .Suffix }}<fim_middle>"""
+QWEN_CODER = """{{- if .Suffix }}<|fim_prefix|>{{ .Prompt }}<|fim_suffix|>{{ .Suffix }}<|fim_middle|>
+{{- else if .Messages }}
+{{- range .Messages }}<|im_start|>{{ .Role }}
+{{ .Content }}<|im_end|>
+{{ end }}<|im_start|>assistant
+{{ else }}
+{{- if .System }}<|im_start|>system
+{{ .System }}<|im_end|>
+{{ end }}{{ .Response }}{{ if .Response }}<|im_end|>{{ end }}
+{{- end }}"""
+DEEPSEEK_CODER = """{{- if .Suffix }}<｜fim▁begin｜>{{ .Prompt }}<｜fim▁hole｜>{{ .Suffix }}<｜fim▁end｜>
+{{- else }}{{ .Prompt }}
+{{- end }}"""
+GAP_END = """{{ with .Suffix }}[SUFFIX]{{ . }}{{ end }}[PREFIX] {{ .Prompt }}"""
 
-    assert rendered(source, message("user", "def f("), suffix="return 1") == "<PRE> def f( <SUF>return 1 <MID>"
-    assert rendered(source, message("user", "def f(")) == "def f("
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        (CODELLAMA, "<PRE> def f( <SUF>return 1 <MID>"),
+        (STARCODER, "<fim_prefix>def f(<fim_suffix>return 1<fim_middle>"),
+        (QWEN_CODER, "<|fim_prefix|>def f(<|fim_suffix|>return 1<|fim_middle|>"),
+        (DEEPSEEK_CODER, "<｜fim▁begin｜>def f(<｜fim▁hole｜>return 1<｜fim▁end｜>"),
+        (GAP_END, "[SUFFIX]return 1[PREFIX] def f("),
+    ],
+)
+def test_a_gap_is_filled_between_prompt_and_suffix(source: str, expected: str) -> None:
+    assert rendered(source, message("user", "def f("), suffix="return 1") == expected
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        (CODELLAMA, "[INST] Hi! [/INST]"),
+        (QWEN_CODER, "<|im_start|>user\nHi!<|im_end|>\n<|im_start|>assistant\n"),
+        (DEEPSEEK_CODER, "Hi!"),
+        (GAP_END, "[PREFIX] Hi!"),
+    ],
+)
+def test_a_template_for_gaps_chats_too(source: str, expected: str) -> None:
+    assert rendered(source, message("user", "Hi!")) == expected
 
 
 @pytest.mark.parametrize(
