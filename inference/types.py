@@ -253,6 +253,15 @@ class Setting:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Offload:
+    """So many of a model's layers fit on the graphics cards, as the option `num_gpu` counts them, and not all."""
+
+    n_layers: int
+    n_all: int
+    card_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelFit:
     """Whether a model fits into the memory of its server.
 
@@ -261,12 +270,14 @@ class ModelFit:
         free_bytes: What one model may take when all others are unloaded.
         best: The largest setting that does fit; None when the planned one does, or when none does.
         quantization: The best one of this model that would fit; empty when this file fits, or none would.
+        offload: None where all that is to lie on graphics cards fits there, and where there are none.
     """
 
     planned: Setting
     free_bytes: int
     best: Setting | None = None
     quantization: str = ""
+    offload: Offload | None = None
 
     @property
     def fits(self) -> bool:

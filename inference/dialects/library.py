@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from inference.dialects.contents import source
 from inference.dialects.ndjson import JsonObject
 from inference.dialects.values import count, items, mapping, moment, size, text
-from inference.types import Library, LibraryEntry, ModelFit, Runner, Setting
+from inference.types import Library, LibraryEntry, ModelFit, Offload, Runner, Setting
 
 NEVER = timedelta(days=365 * 50)
 """Ollama writes "for ever" as some three hundred years."""
@@ -32,6 +32,7 @@ def model_fit(body: JsonObject) -> ModelFit:
         free_bytes=size(body.get("free_bytes")) or 0,
         best=_setting(best) if isinstance(best, dict) else None,
         quantization=text(body.get("quantization")),
+        offload=_offload(body.get("offload")),
     )
 
 
@@ -60,6 +61,13 @@ def _entry(body: JsonObject) -> LibraryEntry:
         is_ours=body.get("is_ours") is True,
         fit=model_fit(mapping(body.get("fit"))),
     )
+
+
+def _offload(value: object) -> Offload | None:
+    if not isinstance(value, dict):
+        return None
+    n_layers, n_all = count(value.get("n_layers")) or 0, count(value.get("n_all")) or 0
+    return Offload(n_layers=n_layers, n_all=n_all, card_bytes=size(value.get("card_bytes")) or 0)
 
 
 def _setting(body: JsonObject) -> Setting:

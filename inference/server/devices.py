@@ -42,6 +42,11 @@ class DeviceProbe:
                 self._found = self._told(await asyncio.to_thread(_probe))
             return self._found
 
+    async def cards(self) -> tuple[int, ...]:
+        """Return the free memory of each graphics card when it was asked; nothing without one."""
+        found = (await self.devices())["devices"]
+        return tuple(device["free_bytes"] for device in found if device["type"] == "gpu")
+
     def _told(self, found: FoundDevices | None) -> DevicesBody:
         if found is None:
             return {"devices": [], "no_gpu_reason": "llama.cpp could not be asked for its devices"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from inference.errors import ModelLoadFailed
@@ -10,6 +11,7 @@ from inference.quantizations import best_quantization
 from inference.runner.types import RunnerSpec
 from inference.server.forecast import Forecast, forecast
 from inference.server.memory import human_bytes
+from inference.server.offload import Offload, offload, weights_of
 from inference.server.sizing import Sizing, Window
 from inference.types import LoadSettings
 
@@ -38,27 +40,50 @@ class Fit:
         free_bytes: What one model may take when all others are unloaded.
         best: The largest setting that does fit; None when the planned one does, or when none does.
         quantization: The best one of this model that would fit; empty when this file fits, or none would.
+        offload: How much of it graphics cards can take that are there and cannot take all that is to lie on them.
     """
 
     planned: Setting
     free_bytes: int
     best: Setting | None = None
     quantization: str = ""
+    offload: Offload | None = None
 
     @property
     def fits(self) -> bool:
         return self.planned.needs.total <= self.free_bytes
 
 
-def fit_of(model: LibraryModel, sizing: Sizing, free_bytes: int, settings: LoadSettings | None = None) -> Fit:
-    """Tell whether a model fits, as it would be loaded for an ordinary question, or with these settings."""
+def fit_of(
+    model: LibraryModel,
+    sizing: Sizing,
+    free_bytes: int,
+    settings: LoadSettings | None = None,
+    cards: Sequence[int] = (),
+) -> Fit:
+    """Tell whether a model fits, as it would be loaded for an ordinary question, or with these settings.
+
+    Args:
+        cards: Free memory of each graphics card. With any, the tensors in the model's files are read.
+    """
     spec, needs_bytes = sizing.plan(model, Window(), free_bytes, settings)
     fit = Fit(planned=_setting(model, spec), free_bytes=free_bytes)
-    if needs_bytes <= free_bytes:
-        return fit
-    return replace(
-        fit, best=_best_setting(model, spec, free_bytes), quantization=_quantization(model, spec, free_bytes)
-    )
+    if needs_bytes > free_bytes:
+        best, quantization = _best_setting(model, spec, free_bytes), _quantization(model, spec, free_bytes)
+        fit = replace(fit, best=best, quantization=quantization)
+        spec = replace(spec, n_ctx=best.n_ctx, n_slots=best.n_slots) if best else spec
+    return replace(fit, offload=_offload(model, spec, cards)) if cards else fit
+
+
+def _offload(model: LibraryModel, spec: RunnerSpec, cards: Sequence[int]) -> Offload | None:
+    if model.header is None or not model.can_chat:
+        return None
+    weights = weights_of(model.path, model.digest, model.header.block_count or 0)
+    if weights is None:
+        return None
+    found = offload(model.header, weights, spec, cards)
+    asked = found.n_all if spec.n_gpu_layers is None else spec.n_gpu_layers
+    return found if found.n_layers < min(asked, found.n_all) else None
 
 
 def too_large(model: LibraryModel, spec: RunnerSpec, free_bytes: int) -> ModelLoadFailed:

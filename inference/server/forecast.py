@@ -48,12 +48,20 @@ def forecast(model: LibraryModel, *, n_ctx: int, n_slots: int, kv_type: KvType =
     if header is None:  # The embedded embedder: its weights shrink to a quarter when it is built.
         return Forecast(weights=EMBEDDER_BYTES, cache=0, work=0)
     n_tokens = n_ctx * n_slots if model.can_chat else 0
-    per_token = _cache_values_per_token(header) * KV_BYTES_PER_VALUE[kv_type]
+    cache = sum(cache_by_layer(header, n_ctx=n_ctx, n_slots=n_slots, kv_type=kv_type)) if model.can_chat else 0
     return Forecast(
         weights=model.size_bytes,
-        cache=round(per_token * n_tokens) + _state_bytes(header) * n_slots,
-        work=PROCESS_BYTES + _vocabulary_bytes(header, n_slots) + _batch_bytes(header, n_tokens),
+        cache=cache,
+        work=PROCESS_BYTES + _vocabulary_bytes(header, n_slots) + batch_bytes(header, n_tokens),
     )
+
+
+def cache_by_layer(header: GgufHeader, *, n_ctx: int, n_slots: int, kv_type: KvType) -> list[int]:
+    """Return the bytes of the cache in each layer."""
+    n_layers, state = header.block_count or 0, _state_bytes(header)
+    values = [n_heads * (key + value) for n_heads, key, value in _heads(header)][:n_layers]
+    values += [0] * (n_layers - len(values))
+    return [round(count * KV_BYTES_PER_VALUE[kv_type] * n_ctx * n_slots) + state * n_slots for count in values]
 
 
 def cache_problem(model: LibraryModel, kv_type: KvType) -> str:
@@ -77,7 +85,7 @@ def _vocabulary_bytes(header: GgufHeader, n_slots: int) -> int:
     return (header.vocabulary_size or 0) * (BYTES_PER_TOKEN + 4 * n_slots) + header.merge_count * BYTES_PER_MERGE
 
 
-def _batch_bytes(header: GgufHeader, n_tokens: int) -> int:
+def batch_bytes(header: GgufHeader, n_tokens: int) -> int:
     """Return the bytes that one full batch needs on its way through a layer.
 
     Three tensors as wide as the feed-forward part and four as wide as the model, as 32-bit floats, and a mask of 16-bit
@@ -97,11 +105,6 @@ def _feed_forward(header: GgufHeader) -> int:
     return _count(header, "feed_forward_length") or 4 * (header.embedding_length or 0)
 
 
-def _cache_values_per_token(header: GgufHeader) -> int:
-    """Return how many keys and values one token leaves in all layers."""
-    return sum(n_heads * (key + value) for n_heads, key, value in _heads(header))
-
-
 def _heads(header: GgufHeader) -> list[tuple[int, int, int]]:
     """Return for each layer how many heads have keys, and how many values a key and a value of one head have."""
     layers, width = header.block_count or 0, header.embedding_length or 0
@@ -116,14 +119,14 @@ def _heads(header: GgufHeader) -> list[tuple[int, int, int]]:
 
 
 def _state_bytes(header: GgufHeader) -> int:
-    """Return the bytes of the state into which recurrent layers fold the past of one slot, as 32-bit floats.
+    """Return the bytes of the state into which a recurrent layer folds the past of one slot, as 32-bit floats.
 
     Source: llama.cpp's llama-hparams.cpp, `n_embd_r` and `n_embd_s`.
     """
     inner, state = _count(header, "ssm.inner_size"), _count(header, "ssm.state_size")
     convolved = inner + 2 * _count(header, "ssm.group_count") * state
     rolling = max(0, _count(header, "ssm.conv_kernel") - 1) * convolved
-    return 4 * (header.block_count or 0) * (rolling + inner * state)
+    return 4 * (rolling + inner * state)
 
 
 def _per_layer(counts: Sequence[int], layers: int) -> Sequence[int]:

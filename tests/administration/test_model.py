@@ -307,7 +307,7 @@ def test_a_setting_that_does_not_fit_offers_the_one_that_does(root_client: Clien
 
     assert "Does not fit" in told
     assert "It fits with a context of 2k; 1 answer at once." in told
-    assert 'data-context="2048" data-slots="1"' in told
+    assert 'data-num_ctx="2048" data-num_parallel="1"' in told
 
 
 @pytest.mark.parametrize(
@@ -380,3 +380,25 @@ def test_a_dead_server_is_told_where_the_form_was(route: str, root_client: Clien
 
     assert 'id="load-with"' in page
     assert 'role="alert"' in page
+
+
+@pytest.mark.parametrize(
+    ("n_layers", "words"),
+    [
+        (20, "20 of its 33 layers fit on the graphics card, and the others stay with the processor."),
+        (1, "1 of its 33 layers fits on the graphics card"),
+        (0, "The graphics card has no room for any of its layers."),
+    ],
+)
+def test_a_card_that_is_too_small_gets_a_proposal(
+    n_layers: int, words: str, root_client: Client, upstream: Upstream
+) -> None:
+    upstream.no_gpu_reason = ""
+    verdict = {"offload": {"n_layers": n_layers, "n_all": 33, "card_bytes": 1}}
+    upstream.models = [FakeModel(name="tiny:latest", verdict=verdict)]
+
+    told = root_client.get(f"{PAGE}forecast/", {"model": "tiny:latest"}).content.decode()
+
+    assert words in told
+    assert f'data-num_gpu="{n_layers}"' in told
+    assert words in root_client.get("/administration/models/list/").content.decode()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from inference.types import ModelFit, Setting
+from inference.types import ModelFit, Offload, Setting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +21,8 @@ class Verdict:
         advice: What helps when it does not fit.
         loadable_context: The context window with which it can be loaded when the planned one does not fit.
         loadable_slots: How many of them.
+        card: What of it fits on the graphics card when not all does; empty otherwise.
+        card_layers: So many layers.
     """
 
     fits: bool
@@ -29,6 +31,8 @@ class Verdict:
     advice: str = ""
     loadable_context: int | None = None
     loadable_slots: int | None = None
+    card: str = ""
+    card_layers: int | None = None
 
     @property
     def loadable_context_in_words(self) -> str:
@@ -40,6 +44,13 @@ class Verdict:
 
 
 def verdict_on(fit: ModelFit, *, is_embedding: bool = False) -> Verdict:
+    verdict = _verdict(fit, is_embedding)
+    if fit.offload is None:
+        return verdict
+    return replace(verdict, card=_on_card(fit.offload), card_layers=fit.offload.n_layers)
+
+
+def _verdict(fit: ModelFit, is_embedding: bool) -> Verdict:
     planned, detail = fit.planned, _parts(fit.planned, fit.free_bytes)
     if fit.fits and is_embedding:
         return Verdict(fits=True, words=_("Fits"), detail=detail)
@@ -81,6 +92,16 @@ def _advice(fit: ModelFit) -> str:
     if fit.quantization:
         return _("The best version of it that fits is %(quantization)s.") % {"quantization": fit.quantization}
     return _("No common quantization of it fits. Choose a model with fewer parameters.")
+
+
+def _on_card(offload: Offload) -> str:
+    if not offload.n_layers:
+        return _("The graphics card has no room for any of its layers.")
+    return ngettext(
+        "%(n)s of its %(all)s layers fits on the graphics card, and the others stay with the processor.",
+        "%(n)s of its %(all)s layers fit on the graphics card, and the others stay with the processor.",
+        offload.n_layers,
+    ) % {"n": offload.n_layers, "all": offload.n_all}
 
 
 def _parts(setting: Setting, free_bytes: int) -> str:

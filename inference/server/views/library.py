@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import psutil
@@ -21,8 +23,8 @@ from inference.server.state import ServerState, get_state
 @endpoint("GET")
 async def library(request: HttpRequest) -> HttpResponseBase:
     state = get_state()
-    free_bytes = state.scheduler.free_bytes_alone()
-    return json_response(await asyncio.to_thread(_library, state, free_bytes))
+    free_bytes, cards = state.scheduler.free_bytes_alone(), await state.devices.cards()
+    return json_response(await asyncio.to_thread(_library, state, free_bytes, cards))
 
 
 @endpoint("POST")
@@ -32,11 +34,11 @@ async def contents(request: HttpRequest) -> HttpResponseBase:
     return json_response(await asyncio.to_thread(model_contents, model, state.kept.of(model.name)))
 
 
-def _library(state: ServerState, free_bytes: int) -> dict[str, Any]:
+def _library(state: ServerState, free_bytes: int, cards: Sequence[int]) -> dict[str, Any]:
     models = state.catalog.snapshot().models
     disk = shutil.disk_usage(state.config.models_folder)
     return {
-        "models": [_model(state, model, free_bytes) for model in models],
+        "models": [_model(state, model, free_bytes, cards) for model in models],
         "disk": {
             "free_bytes": disk.free,
             "total_bytes": disk.total,
@@ -46,13 +48,13 @@ def _library(state: ServerState, free_bytes: int) -> dict[str, Any]:
     }
 
 
-def _model(state: ServerState, model: LibraryModel, free_bytes: int) -> dict[str, Any]:
+def _model(state: ServerState, model: LibraryModel, free_bytes: int, cards: Sequence[int]) -> dict[str, Any]:
     return {
         "name": model.name.short,
         "source": model.source,
         "path": str(model.path),
         "is_ours": model.is_ours,
-        "fit": fit_body(fit_of(model, state.scheduler.sizing, free_bytes)),
+        "fit": fit_body(fit_of(model, state.scheduler.sizing, free_bytes, cards=cards)),
         "measured": state.measured.of(model.digest),
     }
 
@@ -64,6 +66,7 @@ def fit_body(fit: Fit) -> dict[str, Any]:
         "free_bytes": max(0, fit.free_bytes),
         "best": _setting(fit.best) if fit.best else None,
         "quantization": fit.quantization,
+        "offload": asdict(fit.offload) if fit.offload else None,
     }
 
 

@@ -25,7 +25,8 @@ from inference.types import LoadSettings
 async def forecast(request: HttpRequest) -> HttpResponseBase:
     state = get_state()
     model, settings = await _asked(state, request)
-    fit = fit_of(model, state.scheduler.sizing, state.scheduler.free_bytes_alone(), settings)
+    free_bytes, cards = state.scheduler.free_bytes_alone(), await state.devices.cards()
+    fit = await asyncio.to_thread(fit_of, model, state.scheduler.sizing, free_bytes, settings, cards)
     return json_response(fit_body(fit))
 
 

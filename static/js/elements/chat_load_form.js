@@ -1,3 +1,5 @@
+const FIELDS = ["num_ctx", "num_parallel", "num_gpu"];
+
 /** Fills the form with the setting that fits, where the forecast offers one. */
 class ChatLoadForm extends HTMLElement {
   connectedCallback() {
@@ -11,14 +13,15 @@ class ChatLoadForm extends HTMLElement {
   #clicked = (/** @type {Event} */ event) => {
     const button = event.target instanceof Element ? event.target.closest("[data-use]") : null;
     if (!(button instanceof HTMLElement)) return;
-    const form = this.querySelector("form");
-    const context = form?.elements.namedItem("num_ctx");
-    const slots = form?.elements.namedItem("num_parallel");
-    if (!(context instanceof HTMLInputElement) || !(slots instanceof HTMLInputElement)) return;
-    context.value = button.dataset.context ?? "";
-    slots.value = button.dataset.slots ?? "";
-    context.focus();
-    context.dispatchEvent(new Event("input", { bubbles: true }));
+    const fields = FIELDS.map((name) => [name, this.querySelector(`input[name="${name}"]`)]);
+    for (const [name, field] of fields) {
+      const value = button.dataset[String(name)];
+      if (field instanceof HTMLInputElement && value !== undefined) field.value = value;
+    }
+    const first = fields[0][1];
+    if (!(first instanceof HTMLInputElement)) return;
+    first.focus();
+    first.dispatchEvent(new Event("input", { bubbles: true }));
   };
 }
 
