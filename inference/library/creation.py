@@ -111,6 +111,12 @@ def create(catalog: Catalog, recipe: Recipe, *, prunes: bool = True) -> Iterator
         InvalidRequest: The parts do not make a model; the sentence says why.
         NameTaken, BlobNotFound, BadModelFile, NotEnoughSpace
     """
+    with catalog.store.keeping([*recipe.files.values(), *recipe.adapters.values()]):
+        yield from _create(catalog, recipe, prunes)
+    yield {"status": "success"}
+
+
+def _create(catalog: Catalog, recipe: Recipe, prunes: bool) -> Iterator[CreateLine]:
     refuse_taken_name(catalog, recipe.name)
     parts = _Parts()
     if recipe.base is not None:
@@ -122,7 +128,6 @@ def create(catalog: Catalog, recipe: Recipe, *, prunes: bool = True) -> Iterator
     with catalog.store.keeping(layer.digest for layer in parts.layers):
         yield from _write(catalog.store, recipe, parts, prunes)
     catalog.snapshot(fresh=True)
-    yield {"status": "success"}
 
 
 def _write(store: Store, recipe: Recipe, parts: _Parts, prunes: bool) -> Iterator[CreateLine]:

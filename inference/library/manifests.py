@@ -8,6 +8,7 @@ import hashlib
 import os
 import re
 import shutil
+import stat
 import tempfile
 import threading
 from collections import Counter
@@ -279,6 +280,19 @@ class Store:
         _write_whole(path, data, self.blobs)
         return digest, True
 
+    def renew_blob(self, digest: str) -> bool:
+        """Tell whether a blob is here; if so, it counts as new from now on. Raises BadManifest."""
+        path = self.blob_file(digest)
+        with self.changing():
+            try:
+                # Changes the time of the last change of the file's status, and nothing else: its bytes may be shared.
+                path.chmod(stat.S_IMODE(path.stat().st_mode))
+            except FileNotFoundError:
+                return False
+            except PermissionError:  # It is somebody else's file, taken over by a link.
+                return True
+        return True
+
     def publish(self, name: ModelName, data: bytes, *, prunes: bool = True) -> None:
         """Put a manifest in place and delete what only the manifest before it used.
 
@@ -326,19 +340,23 @@ class Store:
                 folder.rmdir()
             self.prune(orphans)
 
-    def prune(self, digests: set[str]) -> None:
-        """Delete those of `digests` that no manifest names. Does nothing while a manifest cannot be read."""
+    def prune(self, digests: set[str]) -> int:
+        """Delete those of `digests` that no manifest names; return how many.
+
+        Does nothing while a manifest cannot be read.
+        """
         with self.changing():
             unused = set(digests) - set(self._kept)
             for name in self.names():
                 try:
                     unused -= {layer.digest for layer in self.read_manifest(name).all_layers}
                 except BadManifest:
-                    return
+                    return 0
             for digest in unused:
                 blob = self.blob_file(digest)
                 blob.unlink(missing_ok=True)
                 shutil.rmtree(self._parts_folder(blob.name), ignore_errors=True)
+            return len(unused)
 
 
 def _paths_below(folder: Path, *, depth: int) -> Iterator[Path]:

@@ -45,7 +45,7 @@ class ServerConfig:
         max_loaded: Models that are loaded at the same time; the embedded embedder does not count.
         ollama_models: The store of an Ollama, only read; None without one.
         keys: Without one of them nobody is served; none where everybody is.
-        prunes: After a pull, delete what only the former version of the model used.
+        prunes: Delete what only the former version of a model used, and after a day blobs that no model uses.
         max_streams: Connections that one download uses at most; None goes by the file's size.
         parked_bytes: What decoded prompts of idle chats may take on disk; 0 keeps none.
         kv_type, flash_attention: As in `RunnerSpec`, for all chat models.

@@ -19,6 +19,7 @@ from dotenv import dotenv_values
 from inference.server.conf import ServerConfig, WrongSetting
 from inference.server.hosts import is_loopback_address
 from inference.server.state import ServerState, get_state, make_state, set_state
+from inference.server.tidying import keep_tidy
 
 logger = logging.getLogger(__name__)
 
@@ -133,7 +134,10 @@ def serve(config: ServerConfig, listener: socket.socket) -> None:
     def start() -> None:
         state = make_state(config, RunnerHandle.start)
         set_state(state)
-        watching.append(asyncio.get_running_loop().create_task(state.scheduler.watch()))
+        loop = asyncio.get_running_loop()
+        watching.append(loop.create_task(state.scheduler.watch()))
+        if config.prunes:
+            watching.append(loop.create_task(keep_tidy(state.catalog.store)))
         _tell_start(config, listener)
 
     async def shut_down() -> None:

@@ -98,7 +98,8 @@ VARIABLES = (
     Variable(
         name="OLLAMA_NOPRUNE",
         default="`no`",
-        meaning="Keep what only the former version of a pulled model used.",
+        meaning="Keep what only the former version of a pulled model used, and sent blobs that no model uses after "
+        "a day.",
     ),
     Variable(
         name="OLLAMA_MAX_TRANSFER_STREAMS",

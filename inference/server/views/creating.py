@@ -71,10 +71,10 @@ async def blob(request: HttpRequest, digest: str) -> HttpResponseBase:
     """Tell whether a blob is here, or take it: its body is on the disk already, see `BlobBody`."""
     store = get_state().catalog.store
     try:
-        path = store.blob_file(digest)
+        is_here = await asyncio.to_thread(store.renew_blob, digest)
     except BadManifest as exc:
         raise InvalidRequest(exc.detail) from exc
-    if await asyncio.to_thread(path.exists):
+    if is_here:
         return empty_response(200)
     writer: BlobWriter | None = cast(ASGIRequest, request).scope.get(SCOPE_KEY)
     if writer is None:
