@@ -510,13 +510,19 @@ class PullProgress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerSetting:
-    """A variable of the built-in server. `value` is what was given, empty where `default` holds."""
+    """A variable of the built-in server.
+
+    Attributes:
+        value: What was given; empty where `default` holds.
+        support: How it is regarded, in the server's words.
+    """
 
     name: str
     value: str
     default: str
     is_supported: bool
     meaning: str
+    support: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ def server_settings(body: JsonObject) -> ServerSettings:
                 default=text(entry.get("default")),
                 is_supported=entry.get("support") != "not supported",
                 meaning=text(entry.get("meaning")),
+                support=text(entry.get("support")),
             )
             for entry in map(mapping, items(body.get("settings")))
         ),

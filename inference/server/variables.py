@@ -204,7 +204,46 @@ VARIABLES = (
         meaning="There is one engine, llama.cpp.",
         support="not supported",
     ),
+    Variable(
+        name="OLLAMA_NOHISTORY",
+        default="`no`",
+        meaning="Does not keep the questions of `hearth run` for the arrow keys.",
+    ),
+    Variable(
+        name="OLLAMA_EDITOR",
+        default="",
+        meaning="`hearth run` opens no editor; its own prompt takes several lines.",
+        support="not supported",
+    ),
+    Variable(
+        name="OLLAMA_MAX_VRAM",
+        default="",
+        meaning="Of older versions: what fits is measured, and `num_gpu` says how much goes to a graphics card.",
+        support="not supported",
+    ),
+    Variable(
+        name="OLLAMA_INTEL_GPU",
+        default="",
+        meaning="Of older versions: which cards are used is decided when llama.cpp is built.",
+        support="not supported",
+    ),
+    Variable(
+        name="OLLAMA_RUNNERS_DIR",
+        default="",
+        meaning="Of older versions: the runner is a part of Hearth.",
+        support="not supported",
+    ),
+    Variable(
+        name="OLLAMA_TMPDIR",
+        default="",
+        meaning="Of older versions: nothing is unpacked at the start.",
+        support="not supported",
+    ),
 )
+
+UNKNOWN = "This server knows no such variable."
+_OF_OTHERS = ("OLLAMA_API_KEY", "OLLAMA_BASE_URL")
+"""How the names begin that the commands and the site read."""
 
 
 def in_effect(environ: Mapping[str, str]) -> list[VariableBody]:
@@ -217,7 +256,17 @@ def in_effect(environ: Mapping[str, str]) -> list[VariableBody]:
             "support": variable.support,
             "meaning": variable.meaning.replace("`", ""),
         }
-        for variable in VARIABLES
+        for variable in (*VARIABLES, *_unknown(environ))
+    ]
+
+
+def _unknown(environ: Mapping[str, str]) -> list[Variable]:
+    """Return the variables that look like Ollama's, are given, and mean nothing here; nobody knows what they hold."""
+    known = {variable.name for variable in VARIABLES}
+    return [
+        Variable(name=name, default="", meaning=UNKNOWN, support="not supported", is_secret=True)
+        for name in sorted(environ)
+        if name.startswith("OLLAMA_") and name not in known and not name.startswith(_OF_OTHERS)
     ]
 
 
@@ -225,7 +274,7 @@ def without_effect(environ: Mapping[str, str]) -> list[str]:
     """Return a sentence for each variable that is given and does nothing."""
     return [
         f"{variable.name} does nothing here: {variable.meaning.replace('`', '')}"
-        for variable in VARIABLES
+        for variable in (*VARIABLES, *_unknown(environ))
         if variable.support == "not supported" and environ.get(variable.name, "").strip()
     ]
 

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from inference.dialects.ollama import ModelDetails
 from inference.terminal.words import moment_in_words, size_in_words
-from inference.types import LoadedModel, ModelCard
+from inference.types import LoadedModel, ModelCard, ServerSetting
 
 GAP = "    "
 ID_LENGTH = 12
@@ -89,6 +89,14 @@ def shown(card: ModelCard, *, verbose: bool = False) -> str:
             *_section("License", [(line,) for line in _first_lines(card.license)]),
         ]
     ).rstrip()
+
+
+def variables(settings: Iterable[ServerSetting]) -> str:
+    """Return what a server was told by variables, and what each of them does."""
+    return table(
+        ("NAME", "GIVEN", "DEFAULT", "SUPPORT", "MEANING"),
+        ((entry.name, entry.value, entry.default, entry.support, entry.meaning) for entry in settings),
+    )
 
 
 def _section(title: str, rows: Sequence[Sequence[str]]) -> Iterator[str]:

@@ -44,6 +44,30 @@ def test_a_variable_without_effect_is_named_with_the_reason_when_it_is_given() -
     assert sentence in ServerConfig.from_environ(environ).notes
 
 
+def test_a_variable_that_nobody_knows_is_told_but_not_what_it_holds() -> None:
+    environ = {"OLLAMA_KEEP_ALIV": "a-secret", "OLLAMA_BASE_URLS": "http://x", "OLLAMA_API_KEY": "k", "PATH": "/bin"}
+
+    told = {entry["name"]: entry for entry in in_effect(environ)}
+
+    assert (told["OLLAMA_KEEP_ALIV"]["value"], told["OLLAMA_KEEP_ALIV"]["support"]) == ("given", "not supported")
+    assert not {"OLLAMA_BASE_URLS", "OLLAMA_API_KEY", "PATH"} & set(told)
+    (sentence,) = without_effect(environ)
+    assert sentence == "OLLAMA_KEEP_ALIV does nothing here: This server knows no such variable."
+
+
+# Source: ollama's envconfig/config.go, `AsMap`, and what features M054 to M064 name.
+OLLAMAS = """
+    DEBUG FLASH_ATTENTION KV_CACHE_TYPE GPU_OVERHEAD HOST KEEP_ALIVE LLM_LIBRARY LOAD_TIMEOUT MAX_LOADED_MODELS
+    MAX_QUEUE MODELS NO_CLOUD NOHISTORY NOPRUNE NUM_PARALLEL ORIGINS SCHED_SPREAD MULTIUSER_CACHE CONTEXT_LENGTH
+    EDITOR NEW_ENGINE REMOTES VULKAN PORT MAX_TRANSFER_STREAMS GO_TEMPLATE IGPU_ENABLE DEBUG_LOG_REQUESTS
+"""
+
+
+@pytest.mark.parametrize("name", OLLAMAS.split())
+def test_each_variable_of_ollama_s_is_listed(name: str) -> None:
+    assert f"OLLAMA_{name}" in {variable.name for variable in VARIABLES}
+
+
 @pytest.mark.parametrize(
     ("environ", "can_offload", "has_driver", "words"),
     [

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 
 from tests.contracts.conftest import built_in_url as built_in_url
 from tests.doubles.upstream import FakeModel, Upstream
@@ -74,6 +74,23 @@ def test_a_model_is_shown(run: Run) -> None:
     assert "    context length" in shown.stdout
     assert "  Capabilities\n    completion" in shown.stdout
     assert "\nFROM " in modelfile.stdout
+
+
+def test_the_variables_of_the_server_are_shown(run: Run) -> None:
+    head, *rows = run("show", "--variables").stdout.splitlines()
+
+    assert head.split() == ["NAME", "GIVEN", "DEFAULT", "SUPPORT", "MEANING"]
+    support = {row.split()[0]: row[head.index("SUPPORT") :] for row in rows}
+    assert re.match("honoured +How long a model stays loaded", support["OLLAMA_KEEP_ALIVE"])
+    assert support["OLLAMA_SCHED_SPREAD"].startswith("built in ")
+    assert support["OLLAMA_GPU_OVERHEAD"].startswith("not supported ")
+    assert next(row for row in rows if row.startswith("OLLAMA_HOST ")).split()[1].startswith("127.0.0.1:")
+
+
+@pytest.mark.parametrize("arguments", [(), ("tiny", "--variables")])
+def test_either_a_model_or_the_variables_are_shown(arguments: tuple[str, ...], run: Run) -> None:
+    with pytest.raises(CommandError, match="name a model, or ask for --variables"):
+        run("show", *arguments)
 
 
 @pytest.mark.parametrize("command", ["show", "stop", "rm"])
