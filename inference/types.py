@@ -223,6 +223,8 @@ class Runner:
     Attributes:
         rss_bytes: What it takes now; None before it has started.
         forecast_bytes: What it was expected to take.
+        cache_bytes: What its context takes of that.
+        card_bytes: What lies on graphics cards.
         n_active: Answers that it is writing; at most `n_slots` at once.
         expires_at: When it ends by itself, if nobody asks again; None for never.
     """
@@ -235,6 +237,8 @@ class Runner:
     n_slots: int
     n_active: int
     expires_at: datetime | None = None
+    cache_bytes: int = 0
+    card_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

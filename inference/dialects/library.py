@@ -47,6 +47,8 @@ def runners(body: JsonObject) -> list[Runner]:
             n_slots=count(entry.get("n_slots")) or 0,
             n_active=count(entry.get("n_active")) or 0,
             expires_at=_expiry(moment(entry.get("expires_at"))),
+            cache_bytes=size(entry.get("cache_bytes")) or 0,
+            card_bytes=size(entry.get("card_bytes")) or 0,
         )
         for entry in map(mapping, items(body.get("models")))
         if entry.get("state") in ("loading", "ready", "stopping")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, TypedDict, cast
 
@@ -36,8 +37,19 @@ class FoundDevices(TypedDict):
 
 def find() -> FoundDevices:
     """Load llama.cpp with all its back-ends and ask it."""
-    import llama_cpp
     from llama_cpp import llama_cpp as native
+
+    return {"devices": found_devices(), "can_offload": bool(native.llama_supports_gpu_offload())}
+
+
+def free_card_bytes(devices: Sequence[Device]) -> int:
+    """Return the free memory of all graphics cards together; what shares the machine's memory is none."""
+    return sum(device["free_bytes"] for device in devices if device["type"] == "gpu")
+
+
+def found_devices() -> list[Device]:
+    """Ask llama.cpp, in this process."""
+    import llama_cpp
 
     name = _LIBRARIES.get(sys.platform, "libggml.so")
     ggml = ctypes.CDLL(str(Path(llama_cpp.__file__).parent / "lib" / name))
@@ -48,8 +60,7 @@ def find() -> FoundDevices:
         function.restype, function.argtypes = ctypes.c_char_p, [ctypes.c_void_p]
     ggml.ggml_backend_dev_type.argtypes = [ctypes.c_void_p]
     ggml.ggml_backend_dev_memory.argtypes = [ctypes.c_void_p, *[ctypes.POINTER(ctypes.c_size_t)] * 2]
-    devices = [_device(ggml, ggml.ggml_backend_dev_get(index)) for index in range(ggml.ggml_backend_dev_count())]
-    return {"devices": devices, "can_offload": bool(native.llama_supports_gpu_offload())}
+    return [_device(ggml, ggml.ggml_backend_dev_get(index)) for index in range(ggml.ggml_backend_dev_count())]
 
 
 def _device(ggml: ctypes.CDLL, handle: int) -> Device:

@@ -11,6 +11,7 @@ from llama_cpp import __version__ as llama_cpp_version
 
 from inference.library.adapters import check_adapter
 from inference.library.gguf import GgufHeader
+from inference.runner.devices import found_devices, free_card_bytes
 from inference.runner.native import Adapters, Context, ContextShape, Model, NativeLog
 from inference.runner.parked import ParkedPrefixes
 from inference.runner.protocol import WireFacts, WireSpec
@@ -28,6 +29,8 @@ class LoadedModel:
     model: Model
     adapters: Adapters | None
     log: NativeLog
+    free_card_bytes: int
+    """Before it was loaded."""
 
     @property
     def n_threads(self) -> int:
@@ -48,6 +51,7 @@ class LoadedModel:
         return ParkedPrefixes(Path(folder) / hashlib.sha256(key.encode()).hexdigest()[:32], self.spec["parked_bytes"])
 
     def facts(self, *, n_ctx: int, n_slots: int) -> WireFacts:
+        """Call it when all that is made at once is there, so that what graphics cards hold of it counts."""
         return WireFacts(
             architecture=self.header.architecture,
             n_ctx=n_ctx,
@@ -60,6 +64,7 @@ class LoadedModel:
             has_chat_template=self.header.chat_template is not None,
             is_embedding=False,
             max_text_tokens=0,
+            card_bytes=max(0, self.free_card_bytes - free_card_bytes(found_devices())),
         )
 
 
@@ -69,6 +74,7 @@ def load_model(spec: WireSpec, header: GgufHeader) -> LoadedModel:
     for adapter in adapters:
         check_adapter(spec["model"], adapter, path)
     log = NativeLog()
+    free_before = free_card_bytes(found_devices())
     maps_file = spec["maps_file"] and header.quantization in NEVER_REARRANGED
     model = Model(
         spec["model"],
@@ -79,4 +85,4 @@ def load_model(spec: WireSpec, header: GgufHeader) -> LoadedModel:
         maps_file=maps_file,
     )
     loaded = Adapters(model, adapters, log) if adapters else None
-    return LoadedModel(spec=spec, header=header, model=model, adapters=loaded, log=log)
+    return LoadedModel(spec=spec, header=header, model=model, adapters=loaded, log=log, free_card_bytes=free_before)

@@ -75,7 +75,6 @@ class ChatWorker:
             kv_type=spec["kv_type"],
             flash_attention=spec["flash_attention"],
         )
-        self.facts = loaded.facts(n_ctx=n_ctx, n_slots=n_slots)
         self._model = model
         self._vision = _vision(loaded)
         tokenizer = self._vision.tokenizer if self._vision is not None else model
@@ -88,6 +87,7 @@ class ChatWorker:
         self._embedding = EmbedderBesideChats(loaded)
         context = loaded.context(shape)
         context.warm_up()
+        self.facts = loaded.facts(n_ctx=n_ctx, n_slots=n_slots)
         self._engine = Engine(
             model,
             context,

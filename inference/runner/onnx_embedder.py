@@ -111,4 +111,5 @@ def _facts(folder: Path) -> WireFacts:
         has_chat_template=False,
         is_embedding=True,
         max_text_tokens=minilm.MAX_TOKENS,
+        card_bytes=0,
     )

@@ -162,6 +162,7 @@ class WireFacts(TypedDict):
     has_chat_template: bool
     is_embedding: bool
     max_text_tokens: int
+    card_bytes: int
 
 
 class ReadyReply(TypedDict):

@@ -212,6 +212,7 @@ class RunnerFacts:
         n_ctx_train: Context window the model was trained for.
         n_dims: Size of a hidden state, and so of an embedding.
         max_text_tokens: Longest text that is embedded or ranked whole; 0 for chat models.
+        card_bytes: By how much the free memory of the graphics cards shrank while it was loaded.
     """
 
     architecture: str
@@ -225,3 +226,4 @@ class RunnerFacts:
     has_chat_template: bool
     is_embedding: bool
     max_text_tokens: int = 0
+    card_bytes: int = 0

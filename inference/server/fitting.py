@@ -9,10 +9,10 @@ from inference.errors import ModelLoadFailed
 from inference.library.models import LibraryModel
 from inference.quantizations import best_quantization
 from inference.runner.types import RunnerSpec
-from inference.server.forecast import Forecast, forecast
+from inference.server.forecast import Forecast
 from inference.server.memory import human_bytes
 from inference.server.offload import Offload, offload, weights_of
-from inference.server.sizing import Sizing, Window
+from inference.server.sizing import Sizing, Window, forecast_of
 from inference.types import LoadSettings
 
 SMALLER_WINDOWS = (65536, 32768, 16384, 8192, 4096, 2048, 1024, 512)
@@ -144,5 +144,4 @@ def _quantization(model: LibraryModel, spec: RunnerSpec, free_bytes: int) -> str
 
 
 def _setting(model: LibraryModel, spec: RunnerSpec) -> Setting:
-    needs = forecast(model, n_ctx=spec.n_ctx, n_slots=spec.n_slots, kv_type=spec.kv_type)
-    return Setting(n_ctx=spec.n_ctx, n_slots=spec.n_slots, needs=needs)
+    return Setting(n_ctx=spec.n_ctx, n_slots=spec.n_slots, needs=forecast_of(model, spec))

@@ -95,6 +95,8 @@ class _Now(Collector):
         limit.add_metric((), self._max_queue)
         memory = _per_model("hearth_model_memory_bytes", "Resident memory of a model's process.")
         forecast = _per_model("hearth_model_forecast_bytes", "Memory that was forecast for it.")
+        cache = _per_model("hearth_model_cache_bytes", "Memory for the keys and values of its context, in all slots.")
+        cards = _per_model("hearth_model_card_bytes", "Memory that it takes on graphics cards.")
         slots = _per_model("hearth_model_slots", "Answers that it can give at the same time.")
         busy = _per_model("hearth_model_busy_slots", "Answers that it gives now.")
         context = _per_model("hearth_model_context_tokens", "Context window of each slot.")
@@ -102,10 +104,12 @@ class _Now(Collector):
             labels = (seat.model.name.short,)
             memory.add_metric(labels, seat.runner.rss_bytes if seat.runner is not None else 0)
             forecast.add_metric(labels, seat.needs_bytes)
+            cache.add_metric(labels, seat.cache_bytes)
+            cards.add_metric(labels, seat.card_bytes)
             slots.add_metric(labels, seat.spec.n_slots)
             busy.add_metric(labels, seat.n_active)
             context.add_metric(labels, seat.spec.n_ctx)
-        return waiting, limit, memory, forecast, slots, busy, context
+        return waiting, limit, memory, forecast, cache, cards, slots, busy, context
 
 
 def _per_model(name: str, meaning: str) -> GaugeMetricFamily:

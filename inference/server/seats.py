@@ -10,7 +10,7 @@ from inference.library.models import LibraryModel
 from inference.runner.mailbox import OnPause
 from inference.runner.types import Embedded, GenerateRequest, Ranked, RunnerEvent, RunnerFacts, RunnerSpec
 from inference.server.durations import FOREVER
-from inference.server.sizing import Window
+from inference.server.sizing import Window, forecast_of
 from inference.types import Priority
 
 
@@ -84,6 +84,16 @@ class Seat:
     @property
     def is_idle(self) -> bool:
         return self.state == "ready" and self.n_active == 0
+
+    @property
+    def cache_bytes(self) -> int:
+        """What its context takes, with a place for every token of every slot from the beginning."""
+        return forecast_of(self.model, self.spec).cache
+
+    @property
+    def card_bytes(self) -> int:
+        """What lies on graphics cards of it; 0 before it is loaded."""
+        return self.runner.facts.card_bytes if self.runner is not None else 0
 
     def has_room_for(self, priority: Priority) -> bool:
         """Return whether a request gets a slot now: the runner lets paused answers rest, and idle work for a person."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from inference.library.models import LibraryModel
 from inference.runner.types import KvType, RunnerSpec
-from inference.server.forecast import forecast
+from inference.server.forecast import Forecast, forecast
 from inference.server.kept import KeptSettings, baked_settings
 from inference.server.loading import AS_IT_IS, Loading
 from inference.server.options import MAX_CONTEXT
@@ -88,7 +88,7 @@ class Sizing:
             settings: Take the place of those that are kept for the model.
         """
         if window.spec is not None:
-            return window.spec, forecast_of(model, window.spec)
+            return window.spec, forecast_of(model, window.spec).total
         baked = baked_settings(model.baked.options)
         given = self.kept.of(model.name) if settings is None else settings
         loading = window.loading.over(Loading.kept(given)).over(Loading.kept(baked))
@@ -120,8 +120,8 @@ class Sizing:
         return loading.applied_to(spec), size.total
 
 
-def forecast_of(model: LibraryModel, spec: RunnerSpec) -> int:
-    return forecast(model, n_ctx=spec.n_ctx, n_slots=spec.n_slots, kv_type=spec.kv_type).total
+def forecast_of(model: LibraryModel, spec: RunnerSpec) -> Forecast:
+    return forecast(model, n_ctx=spec.n_ctx, n_slots=spec.n_slots, kv_type=spec.kv_type)
 
 
 def _choices(

@@ -390,3 +390,15 @@ def test_progress_never_goes_back() -> None:
         download._take(PullProgress(status="pulling a", total_bytes=100, completed_bytes=done))
         assert download.completed_bytes >= min(done or 0, 100)
     assert download.percent == 100
+
+
+def test_the_context_s_share_is_told_beside_the_memory_and_a_card_s_where_there_is_one(
+    root_client: Client, upstream: Upstream
+) -> None:
+    upstream.loaded.add("tiny:latest")
+
+    assert "476.8\xa0MB of it for the context" in text(root_client, f"{PAGE}memory/")
+    assert "graphics card" not in text(root_client, f"{PAGE}memory/")
+
+    upstream.card_bytes = 3 * GB
+    assert "2.8\xa0GB on the graphics card" in text(root_client, f"{PAGE}memory/")

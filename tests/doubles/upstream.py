@@ -77,6 +77,7 @@ class Upstream:
     create_steps: list[JsonObject] = field(default_factory=list)
     kept: dict[str, JsonObject] = field(default_factory=dict)
     no_gpu_reason: str = "none is there"
+    card_bytes: int = 0
     stores: list[JsonObject] = field(default_factory=list)
     broken_files: list[JsonObject] = field(default_factory=list)
     uploads: list[JsonObject] = field(default_factory=list)

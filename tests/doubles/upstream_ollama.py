@@ -222,6 +222,8 @@ class OllamaRoutes:
                 "state": "ready",
                 "rss_bytes": model.size_bytes,
                 "forecast_bytes": model.size_bytes,
+                "cache_bytes": model.size_bytes // 8,
+                "card_bytes": self.upstream.card_bytes,
                 "context_length": model.context_length,
                 "n_slots": 4,
                 "n_active": 0,

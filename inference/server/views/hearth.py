@@ -80,5 +80,7 @@ def _seat(state: ServerState, seat: Seat) -> dict[str, Any]:
         "context_length": seat.spec.n_ctx,
         "load_s": round(seat.load_s, 3),
         "forecast_bytes": seat.needs_bytes,
+        "cache_bytes": seat.cache_bytes,
+        "card_bytes": seat.card_bytes,
         "expires_at": expiry(state.scheduler.seconds_left(seat)),
     }

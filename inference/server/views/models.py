@@ -81,6 +81,10 @@ def _loaded(state: ServerState, seat: Seat) -> dict[str, Any]:
         "digest": seat.model.digest,
         "details": details(seat.model),
         "expires_at": expiry(state.scheduler.seconds_left(seat)),
-        "size_vram": 0,
+        "size_vram": seat.card_bytes,
         "context_length": seat.spec.n_ctx,
+        "hearth": {
+            "rss_bytes": seat.runner.rss_bytes if seat.runner is not None else 0,
+            "cache_bytes": seat.cache_bytes,
+        },
     }

@@ -54,11 +54,12 @@ def test_an_empty_answer_is_an_empty_library() -> None:
 def test_runners_are_read_and_for_ever_is_no_date() -> None:
     soon = datetime.now(UTC) + timedelta(minutes=5)
     facts = {"forecast_bytes": 9, "context_length": 4096, "n_slots": 4, "n_active": 1}
+    sizes = {"cache_bytes": 3, "card_bytes": 2}
 
     read = runners(
         {
             "models": [
-                {"name": "a", "state": "ready", "rss_bytes": 8, "expires_at": soon.isoformat(), **facts},
+                {"name": "a", "state": "ready", "rss_bytes": 8, "expires_at": soon.isoformat(), **facts, **sizes},
                 {"name": "b", "state": "loading", "rss_bytes": None, "expires_at": "2318-01-01T00:00:00Z", **facts},
                 {"name": "c", "state": "on fire"},
             ]
@@ -75,6 +76,8 @@ def test_runners_are_read_and_for_ever_is_no_date() -> None:
             n_slots=4,
             n_active=1,
             expires_at=soon,
+            cache_bytes=3,
+            card_bytes=2,
         ),
         Runner(name="b", state="loading", rss_bytes=None, forecast_bytes=9, context_length=4096, n_slots=4, n_active=1),
     ]

@@ -26,6 +26,8 @@ async def test_the_status_puts_the_forecast_beside_what_is_taken(server: Server)
     (runner,) = (await server.http.get("/hearth/status")).json()["models"]
 
     assert runner["forecast_bytes"] == server.state.scheduler.seats()[0].needs_bytes
+    assert 0 < runner["cache_bytes"] < runner["forecast_bytes"]
+    assert runner["card_bytes"] == 0
     assert runner["expires_at"].endswith("Z")
 
 

@@ -67,6 +67,7 @@ async def test_ps_lists_loaded_models_only(server: Server) -> None:
     (model,) = (await server.http.get("/api/ps")).json()["models"]
 
     assert (model["name"], model["context_length"], model["size_vram"]) == ("tiny:latest", 2048, 0)
+    assert model["hearth"] == {"rss_bytes": 123_456_789, "cache_bytes": 2048 * 256}
     assert model["expires_at"].endswith("Z")
 
 
