@@ -20,6 +20,8 @@ InferenceError
         ├── GatedRepository  the Hub wants to know who asks, and that they agreed to the model's conditions
         ├── RemoteChanged    the file was replaced while it was downloaded
         ├── ForeignRealm     the registry wants us to identify ourselves to another host
+        ├── SignInRefused    the registry does not let the key of this installation in
+        ├── KeyFailed        that key cannot be read or made
         ├── InsecureRegistry plain http to a host other than this machine
         ├── PrivateAddress   a redirect into a network that the first host is not in
         ├── DigestMismatch   what came is not what the manifest promised
@@ -165,6 +167,20 @@ class ForeignRealm(PullFailed):
         super().__init__(host, realm)
         self.host = host
         self.realm = realm
+
+
+class SignInRefused(PullFailed):
+    def __init__(self, host: str, key_path: str) -> None:
+        super().__init__(host, key_path)
+        self.host = host
+        self.key_path = key_path
+
+
+class KeyFailed(PullFailed):
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(path, reason)
+        self.path = path
+        self.reason = reason
 
 
 class InsecureRegistry(PullFailed):

@@ -14,6 +14,7 @@ from inference.library.hub_names import HubReference
 from inference.library.hub_settings import HubSettings
 from inference.library.manifests import Layer, Manifest, Store
 from inference.library.names import ModelName
+from inference.library.registry_key import RegistryKey
 
 if TYPE_CHECKING:
     from inference.library.offers import Offer, Source
@@ -38,6 +39,7 @@ class Puller:
     Args:
         prunes: Delete the layers of a model that its new version no longer has.
         hub: Where Hugging Face is, and who we are there; None for itself and nobody.
+        key: Who we are at registries; None for nobody.
         max_streams: Connections that one file may use; None goes by its size.
         manner: How files are fetched; None for what suits the world outside.
     """
@@ -48,6 +50,7 @@ class Puller:
         *,
         prunes: bool = True,
         hub: HubSettings | None = None,
+        key: RegistryKey | None = None,
         max_streams: int | None = None,
         manner: Manner | None = None,
         free_bytes: Callable[[Path], int] = lambda folder: shutil.disk_usage(folder).free,
@@ -55,6 +58,7 @@ class Puller:
         self._store = store
         self._prunes = prunes
         self._hub = hub or HubSettings()
+        self._key = key
         self._max_streams = max_streams
         self._manner = manner
         self._free_bytes = free_bytes
@@ -101,7 +105,7 @@ class Puller:
         reference = HubReference.parse(text, {self._hub.host})
         if reference is not None:
             return HubSource(self._hub, reference, stall_s=stall_s)
-        return Registry(ModelName.parse(text), insecure=insecure, stall_s=stall_s)
+        return Registry(ModelName.parse(text), insecure=insecure, key=self._key, stall_s=stall_s)
 
     async def _bring(self, offer: Offer, layer: Layer) -> AsyncGenerator[PullLine, None]:
         blob = self._store.blob_file(layer.digest)

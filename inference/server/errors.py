@@ -24,6 +24,7 @@ from inference.library.errors import (
     HubFailed,
     InsecureRegistry,
     InvalidName,
+    KeyFailed,
     LibraryError,
     NameTaken,
     NoSuchFile,
@@ -34,6 +35,7 @@ from inference.library.errors import (
     ReadOnlyModel,
     RegistryFailed,
     RemoteChanged,
+    SignInRefused,
     SizeMismatch,
     StoreFailed,
     UploadNotFound,
@@ -152,6 +154,14 @@ def _answer_for_library(error: InferenceError) -> Answer:
             return Answer(502, f"pull model: {error.host}: {error.detail}")
         case ForeignRealm():
             return Answer(502, f"pull model: {error.host} wants a log-in at another host, which is refused")
+        case SignInRefused():
+            return Answer(
+                403,
+                f"pull model: {error.host} does not let this installation in; tell your account there the key in "
+                f"{error.key_path}.pub",
+            )
+        case KeyFailed():
+            return Answer(500, f"pull model: the key for registries cannot be used: {error.path}: {error.reason}")
         case InsecureRegistry():
             return Answer(400, f"pull model: {error.host} is not reached over https; set insecure to allow that")
         case PrivateAddress():

@@ -13,6 +13,7 @@ from inference.library.catalog import Catalog
 from inference.library.models import LibraryModel
 from inference.library.names import ModelName
 from inference.library.pull import Puller
+from inference.library.registry_key import RegistryKey
 from inference.library.uploads import Receiver
 from inference.server.conf import ServerConfig
 from inference.server.devices import DeviceProbe
@@ -74,7 +75,13 @@ def make_state(config: ServerConfig, start_runner: StartRunner) -> ServerState:
         scheduler=scheduler,
         measured=measured,
         kept=kept,
-        puller=Puller(catalog.store, prunes=config.prunes, hub=config.hub, max_streams=config.max_streams),
+        puller=Puller(
+            catalog.store,
+            prunes=config.prunes,
+            hub=config.hub,
+            key=RegistryKey(config.data),
+            max_streams=config.max_streams,
+        ),
         receiver=Receiver(config.models_folder),
         hosts=HostCheck(config.host),
         origins=OriginCheck(config.origins),

@@ -241,7 +241,7 @@ async def test_a_token_is_fetched_from_the_registry_itself(puller: Puller, regis
     await pull(puller, tiny(registry))
 
     assert weights_in(store, tiny(registry)) == WEIGHTS
-    assert registry.requests[1][0] == "/token?service=registry&scope=pull"
+    assert registry.requests[1][0] == "/token?scope=pull&service=registry"
 
 
 async def test_a_token_that_expires_meanwhile_is_fetched_again(registry: Registry, store: Store) -> None:

@@ -58,6 +58,20 @@ def completed(lines: list[dict[str, Any]]) -> list[int]:
     return [line["completed"] for line in lines if line.get("total") == PADDED_BYTES]
 
 
+def test_a_private_model_is_pulled_once_the_account_knows_the_server_s_key(tmp_path: Path, registry: Registry) -> None:
+    registry.realm, registry.scope = f"http://{registry.host}/token", "repository:library/tiny:pull other:pull"
+    registry.accounts = []
+    with ModelServer(tmp_path) as server:
+        refused = server.http.post("/api/pull", json={"model": model(registry), "stream": False})
+        registry.accounts = [(tmp_path / "id_ed25519.pub").read_text().strip()]
+        steps = pulled(server, registry)
+
+    assert refused.status_code == 403
+    assert str(tmp_path / "id_ed25519.pub") in refused.json()["error"]
+    assert steps[-1] == {"status": "success"}
+    assert (tmp_path / "id_ed25519").stat().st_mode & 0o777 == 0o600
+
+
 def test_a_pull_goes_on_after_the_server_was_killed(tmp_path: Path, registry: Registry) -> None:
     registry.bytes_per_s = 12 * MB
     with ModelServer(tmp_path) as server, pulling(server, registry) as lines:
