@@ -180,14 +180,19 @@ async def _loaded_of(spec: ConnectionSpec) -> list[LoadedModel]:
         return []
 
 
-async def load_model(model_id: str, *, num_ctx: int | None = None) -> None:
+async def load_model(model_id: str, *, num_ctx: int | None = None, num_parallel: int | None = None) -> None:
     """Load a model into its server's memory; returns once it is there.
 
     Args:
         num_ctx: The context window; None lets the server choose.
+        num_parallel: So many windows of that size, in the place of what is kept for a model of the built-in server.
     """
     backend, model = await _ollama_offering(model_id)
-    await backend.load_model(model, num_ctx)
+    if num_parallel is None or backend.spec.kind != "builtin":
+        await backend.load_model(model, num_ctx)
+        return
+    kept = (await backend.model_contents(model.name)).kept
+    await backend.load_with(model.name, replace(kept, num_ctx=num_ctx, num_parallel=num_parallel))
 
 
 async def unload_model(model_id: str) -> None:

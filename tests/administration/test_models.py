@@ -110,6 +110,7 @@ def test_the_verdict_stands_beside_each_model(root_client: Client, upstream: Ups
     assert "Does not fit: needs 8.9\xa0GB of memory, 7.5\xa0GB are free" in middle
     assert "It fits with a context of 4k; 1 answer at once." in middle
     assert 'name="context" value="4096"' in middle
+    assert 'name="slots" value="1"' in middle
     assert "The best version of it that fits is Q3_K_M." in large
     assert "No common quantization of it fits." in giant
     for out_of_reach in (large, giant):
@@ -170,7 +171,17 @@ def test_the_memory_of_a_dead_server_is_simply_not_there(root_client: Client, se
     assert "In memory" not in text(root_client, f"{PAGE}memory/")
 
 
-def test_a_model_is_loaded_with_the_context_that_fits(root_client: Client, upstream: Upstream) -> None:
+def test_a_model_is_loaded_with_the_setting_that_fits(root_client: Client, upstream: Upstream) -> None:
+    """In the place of what is kept for it that does not; the rest of that stays."""
+    upstream.kept["tiny:latest"] = {"num_ctx": 32768, "num_parallel": 9, "kv_cache_type": "q8_0"}
+
+    text(root_client, f"{PAGE}load/", {"model": "tiny:latest", "context": "2048", "slots": "1"})
+
+    settings = upstream.last("/hearth/load").body["settings"]
+    assert (settings["num_ctx"], settings["num_parallel"], settings["kv_cache_type"]) == (2048, 1, "q8_0")
+
+
+def test_a_model_of_another_server_is_loaded_with_a_context(root_client: Client, upstream: Upstream) -> None:
     text(root_client, f"{PAGE}load/", {"model": "tiny:latest", "context": "2048"})
 
     assert upstream.last("/api/generate").body["options"] == {"num_ctx": 2048}

@@ -61,5 +61,18 @@ def test_the_link_of_the_page_that_is_shown_is_marked() -> None:
     assert "Start" in html
 
 
+def test_the_link_above_the_page_that_is_shown_is_marked_too() -> None:
+    request = RequestFactory().get("/administration/models/model/?model=a")
+    request.resolver_match = resolve("/administration/models/model/")
+
+    above, room = (
+        render(f'{{% navigation_link "administration:{name}" "home" "Start" %}}', request=request)
+        for name in ("models", "home")
+    )
+
+    assert 'aria-current="true"' in above
+    assert "aria-current" not in room
+
+
 def test_a_link_to_a_page_that_does_not_exist_is_left_out() -> None:
     assert render('{% navigation_link "no:such" "home" "Nowhere" %}').strip() == ""

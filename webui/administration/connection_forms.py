@@ -102,9 +102,10 @@ class ModelForm(forms.Form):
 
 
 class LoadForm(ModelForm):
-    """`context` is the window to load it with; without one the server chooses."""
+    """`context` is the window to load it with, `slots` how many of them; without them the server chooses."""
 
     context = forms.IntegerField(required=False, min_value=1, max_value=2**24)
+    slots = forms.IntegerField(required=False, min_value=1, max_value=256)
 
 
 class UploadForm(forms.Form):

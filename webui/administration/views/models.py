@@ -60,7 +60,8 @@ def load_model(request: MemberRequest) -> HttpResponse:
     form = LoadForm(request.POST)
     if not form.is_valid():
         return _list(request, problem=Problem(title=_("No model was named.")))
-    return _order(request, partial(client.load_model, num_ctx=form.cleaned_data["context"]))
+    context, slots = form.cleaned_data["context"], form.cleaned_data["slots"]
+    return _order(request, partial(client.load_model, num_ctx=context, num_parallel=slots))
 
 
 @admin_required

@@ -67,11 +67,17 @@ def decimal_size(n_bytes: int) -> str:
 
 @register.inclusion_tag("components/_navigation_link.html", takes_context=True)
 def navigation_link(context: Context, view_name: str, icon: str, label: str, *args: Any) -> dict[str, Any]:
-    """A link of a left navigation, marked when its page is shown; nothing when no such page exists."""
+    """A link of a left navigation, marked while its page or one below it is shown; nothing when no such page exists.
+
+    The first page of a room has all others below its address and is marked for itself alone.
+    """
     try:
         url = reverse(view_name, args=args)
     except NoReverseMatch:
         url = ""
     request: HttpRequest | None = context.get("request")
     match = request.resolver_match if request else None
-    return {"url": url, "icon": icon, "label": label, "is_current": bool(match and match.view_name == view_name)}
+    is_current = bool(match and match.view_name == view_name)
+    is_room = url.count("/") <= 2
+    is_above = bool(request and url and not is_current and not is_room and request.path.startswith(url))
+    return {"url": url, "icon": icon, "label": label, "is_current": is_current, "is_above": is_above}
