@@ -33,6 +33,8 @@ JPEG_FRAMES_READ = frozenset({0xC0, 0xC1, 0xC2})
 JPEG_FRAMES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
 JPEG_WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, 0xD8)})
 JPEG_END_OF_HEADER = frozenset({0xD9, 0xDA})
+JPEG_APP1 = 0xE1
+EXIF_SIGNATURE = b"Exif\0\0"
 
 
 def check_images(images: Sequence[bytes]) -> None:
@@ -65,7 +67,7 @@ def check_packed_size(data: bytes) -> None:
     """
     if not data.startswith(PNG_SIGNATURE):
         return
-    packed = [data[start:end] for start, end in _png_data(data)]
+    packed = [data[start:end] for kind, start, end in _png_chunks(data) if kind == b"IDAT"]
     if sum(map(len, packed)) * MAX_DEFLATE_RATIO <= HARMLESS_BYTES:
         return
     width, height, depth, colour = struct.unpack_from(">IIBB", data, 16)
@@ -108,32 +110,52 @@ def _bmp_size(data: bytes) -> tuple[int, int]:
 
 def _jpeg_size(data: bytes) -> tuple[int, int]:
     """Return width and height as the first frame header gives them."""
+    for marker, at in _jpeg_segments(data):
+        if marker in JPEG_FRAMES:
+            if marker not in JPEG_FRAMES_READ:
+                raise InvalidRequest("an image is a kind of JPEG that cannot be read (lossless or arithmetic)")
+            height, width = struct.unpack_from(">HH", data, at + 5)
+            return width, height
+    raise InvalidRequest("an image is damaged and cannot be decoded")
+
+
+def exif_of(data: bytes) -> bytes:
+    """Return what a camera or a program noted in a file that passed `check_image`; empty when there is nothing."""
+    if data.startswith(PNG_SIGNATURE):
+        return next((data[start:end] for kind, start, end in _png_chunks(data) if kind == b"eXIf"), b"")
+    if not data.startswith(b"\xff\xd8\xff"):
+        return b""
+    for marker, at in _jpeg_segments(data):
+        if marker in JPEG_FRAMES:
+            return b""
+        if marker == JPEG_APP1 and data[at + 4 : at + 10] == EXIF_SIGNATURE:
+            (length,) = struct.unpack_from(">H", data, at + 2)
+            return data[at + 10 : at + 2 + length]
+    return b""
+
+
+def _jpeg_segments(data: bytes) -> Iterator[tuple[int, int]]:
+    """Yield the segments of a JPEG's header, each with its marker and where that stands."""
     at = 2
     for _ in range(MAX_JPEG_MARKERS):
         (fill, marker) = struct.unpack_from(">BB", data, at)
         if fill != 0xFF or marker in JPEG_END_OF_HEADER:
-            raise InvalidRequest("an image is damaged and cannot be decoded")
+            return
         if marker == 0xFF:  # Any number of these may stand before a marker.
             at += 1
             continue
         if marker in JPEG_WITHOUT_LENGTH:
             at += 2
             continue
-        if marker in JPEG_FRAMES:
-            if marker not in JPEG_FRAMES_READ:
-                raise InvalidRequest("an image is a kind of JPEG that cannot be read (lossless or arithmetic)")
-            height, width = struct.unpack_from(">HH", data, at + 5)
-            return width, height
+        yield marker, at
         (length,) = struct.unpack_from(">H", data, at + 2)
         at += 2 + length
-    raise InvalidRequest("an image is damaged and cannot be decoded")
 
 
-def _png_data(data: bytes) -> Iterator[tuple[int, int]]:
-    """Yield where the packed data of a PNG lies."""
+def _png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Yield the kind of each chunk of a PNG, and where its data lies."""
     at = len(PNG_SIGNATURE)
     while at + 12 <= len(data):
         length, kind = struct.unpack_from(">I4s", data, at)
-        if kind == b"IDAT":
-            yield at + 8, min(at + 8 + length, len(data))
+        yield kind, at + 8, min(at + 8 + length, len(data))
         at += 12 + length

@@ -18,6 +18,7 @@ from llama_cpp import llama_cpp, mtmd_cpp
 
 from inference.errors import InvalidRequest, ModelLoadFailed
 from inference.runner.native import FLASH_ATTENTION, Context, Model, NativeLog
+from inference.runner.orientation import UPRIGHT, orientation_of, turned
 
 Rows = npt.NDArray[np.float32]
 """Shape (n_rows, n_dims): what an image is to a chat model."""
@@ -123,7 +124,8 @@ class Projector:
         loaded = mtmd_cpp.mtmd_helper_bitmap_init_from_buf_wrapper(self._pointer, buffer, len(data), False, options)
         if not loaded.bitmap:
             raise InvalidRequest("an image is damaged and cannot be decoded")
-        return loaded.bitmap
+        orientation = orientation_of(data)
+        return loaded.bitmap if orientation == UPRIGHT else _turned_bitmap(loaded.bitmap, orientation)
 
     def _part(self, chunk: Any) -> list[int] | ImagePart:
         if mtmd_cpp.mtmd_input_chunk_get_type(chunk) == mtmd_cpp.MTMD_INPUT_CHUNK_TYPE_TEXT:
@@ -139,6 +141,17 @@ class Projector:
         )
         weakref.finalize(part, mtmd_cpp.mtmd_input_chunk_free, pointer).atexit = False
         return part
+
+
+def _turned_bitmap(bitmap: Any, orientation: int) -> Any:
+    """Put a bitmap in the place of another, which is freed."""
+    width, height = mtmd_cpp.mtmd_bitmap_get_nx(bitmap), mtmd_cpp.mtmd_bitmap_get_ny(bitmap)
+    try:
+        pixels = turned(np.ctypeslib.as_array(mtmd_cpp.mtmd_bitmap_get_data(bitmap), (height, width, 3)), orientation)
+        height, width, _ = pixels.shape
+        return mtmd_cpp.mtmd_bitmap_init(width, height, pixels.ctypes.data_as(ctypes.POINTER(ctypes.c_uint8)))
+    finally:
+        mtmd_cpp.mtmd_bitmap_free(bitmap)
 
 
 class ImageBatch:

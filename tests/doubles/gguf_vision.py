@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import struct
 import zlib
 from pathlib import Path
@@ -9,8 +10,12 @@ from typing import Literal
 
 import gguf
 import numpy as np
+import numpy.typing as npt
 
 from tests.doubles.gguf_files import TINY
+
+Pixels = npt.NDArray[np.uint8]
+"""Shape (height, width, 3)."""
 
 PATCH = 8
 MERGED = 2
@@ -97,13 +102,73 @@ def build_projector(
 
 
 def png(width: int = 32, height: int = 32, *, seed: int = 0) -> bytes:
+    return png_of(picture(width, height, seed=seed))
+
+
+def picture(width: int = 32, height: int = 32, *, seed: int = 0) -> Pixels:
     """Return a picture of coarse random blocks, so that it stays another picture when it is made smaller."""
     rng = np.random.default_rng(seed)
     blocks = rng.integers(0, 256, (4, 4, 3), dtype=np.uint8)
-    rows = blocks[np.arange(height) * 4 // height][:, np.arange(width) * 4 // width]
-    data = b"".join(b"\0" + row.tobytes() for row in rows)
-    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", head) + _chunk(b"IDAT", zlib.compress(data)) + _chunk(b"IEND", b"")
+    rows: Pixels = blocks[np.arange(height) * 4 // height][:, np.arange(width) * 4 // width]
+    return rows
+
+
+def png_of(pixels: Pixels, *, exif: bytes = b"") -> bytes:
+    height, width, _ = pixels.shape
+    data = b"".join(b"\0" + row.tobytes() for row in pixels)
+    head = _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+    noted = _chunk(b"eXIf", exif) if exif else b""
+    return b"\x89PNG\r\n\x1a\n" + head + noted + _chunk(b"IDAT", zlib.compress(data)) + _chunk(b"IEND", b"")
+
+
+def bmp_of(pixels: Pixels) -> bytes:
+    height, width, _ = pixels.shape
+    padding = b"\0" * (-3 * width % 4)
+    data = b"".join(row[:, ::-1].tobytes() + padding for row in pixels[::-1])
+    head = struct.pack("<IiiHHIIiiII", 40, width, height, 1, 24, 0, len(data), 0, 0, 0, 0)
+    return b"BM" + struct.pack("<IHHI", 14 + len(head) + len(data), 0, 0, 14 + len(head)) + head + data
+
+
+def gif_of(pixels: Pixels) -> bytes:
+    """Return a GIF of at most 128 colours, its codes written without any packing."""
+    height, width, _ = pixels.shape
+    colours, codes = np.unique(pixels.reshape(-1, 3), axis=0, return_inverse=True)
+    table = colours.tobytes().ljust(3 * 128, b"\0")
+    # Codes of 8 bits: with a table that is cleared before it has grown, none becomes longer.
+    clear, end = 128, 129
+    written = bytearray()
+    for number, code in enumerate(codes.reshape(-1).tolist()):
+        written += bytes([clear, code]) if number % 100 == 0 else bytes([code])
+    written.append(end)
+    blocks = b"".join(
+        bytes([len(part)]) + part for part in (bytes(written[at : at + 255]) for at in range(0, len(written), 255))
+    )
+    head = b"GIF89a" + struct.pack("<HHBBB", width, height, 0xF6, 0, 0) + table
+    return head + b"," + struct.pack("<HHHHB", 0, 0, width, height, 0) + bytes([7]) + blocks + b"\0;"
+
+
+def exif(orientation: int, *, order: Literal["<", ">"] = "<") -> bytes:
+    tags = (0x0100, 7), (0x0112, orientation)
+    mark = b"II*\0" if order == "<" else b"MM\0*"
+    entries = b"".join(struct.pack(f"{order}HHIHH", tag, 3, 1, value, 0) for tag, value in tags)
+    return mark + struct.pack(f"{order}IH", 8, 2) + entries + bytes(4)
+
+
+JPEG = base64.b64decode(
+    "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAA0JCgsKCA0LCgsODg0PEyAVExISEyccHhcgLikxMC4pLSwzOko+MzZGNywtQFdBRkxOUlNSMj5a"
+    "YVpQYEpRUk//2wBDAQ4ODhMREyYVFSZPNS01T09PT09PT09PT09PT09PT09PT09PT09PT09PT09PT09PT09PT09PT09PT09PT09PT0//wAAR"
+    "CAAQABgDASIAAhEBAxEB/8QAFgABAQEAAAAAAAAAAAAAAAAAAAQG/8QAGBABAAMBAAAAAAAAAAAAAAAAAAVDgcH/xAAVAQEBAAAAAAAAAAAA"
+    "AAAAAAAGBf/EACARAAECBgMBAAAAAAAAAAAAABEAAQIDBAUTFCExUQb/2gAMAwEAAhEDEQA/AM+hk6t4gCS3/PadRDPyEHgDtnb1VK6+7UiK"
+    "TjBHJPTnxACVH1//2Q=="
+)
+"""24 x 16 pixels, blue but for a red quarter at the upper left."""
+
+
+def jpeg(orientation: int | None = None) -> bytes:
+    if orientation is None:
+        return JPEG
+    noted = b"Exif\0\0" + exif(orientation)
+    return JPEG[:2] + b"\xff\xe1" + struct.pack(">H", 2 + len(noted)) + noted + JPEG[2:]
 
 
 def _chunk(kind: bytes, data: bytes) -> bytes:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import orjson
 import pytest
 import pytest_asyncio
@@ -21,7 +22,7 @@ from inference.runner.environment import child_environment
 from inference.runner.handle import GenerateRequest, RunnerHandle, TextDelta
 from inference.types import ChatMessage, Options
 from tests.doubles import gguf_files
-from tests.doubles.gguf_vision import build_projector, png
+from tests.doubles.gguf_vision import bmp_of, build_projector, exif, gif_of, jpeg, picture, png, png_of
 from tests.inference.runner.asking import answer, question, started
 
 pytestmark = [pytest.mark.model, pytest.mark.asyncio(loop_scope="module")]
@@ -66,6 +67,34 @@ def shown(*seeds: int, **options: Any) -> GenerateRequest:
     """Return the question `what?` about some images, answered with the same arithmetic each time."""
     images = [png(64, 48, seed=seed) for seed in seeds]
     return question("what?", images=images, seed=1, **options)
+
+
+async def told(seeing: RunnerHandle, *images: bytes) -> str:
+    return (await answer(seeing, question("what?", images=images, seed=1, temperature=0, num_predict=12)))[0]
+
+
+async def test_every_format_is_seen_alike(seeing: RunnerHandle) -> None:
+    pixels = picture(64, 48, seed=5)
+
+    seen = [await told(seeing, file) for file in (png_of(pixels), bmp_of(pixels), gif_of(pixels))]
+
+    assert len(set(seen)) == 1
+    assert seen[0] != await told(seeing, png(64, 48, seed=6))
+
+
+@pytest.mark.parametrize(("orientation", "k"), [(3, 2), (6, 1), (8, -1)])
+async def test_a_photo_is_seen_upright(seeing: RunnerHandle, orientation: int, k: int) -> None:
+    upright = picture(64, 48, seed=5)
+
+    lying = png_of(np.rot90(upright, k), exif=exif(orientation))
+
+    assert await told(seeing, lying) == await told(seeing, png_of(upright))
+    assert await told(seeing, lying) != await told(seeing, png_of(np.rot90(upright, k)))
+
+
+async def test_a_jpeg_is_seen_as_its_camera_held_it(seeing: RunnerHandle) -> None:
+    assert await told(seeing, jpeg()) == await told(seeing, jpeg(1))
+    assert await told(seeing, jpeg(3)) != await told(seeing, jpeg(1))
 
 
 @pytest.mark.parametrize("seeds", [(0,), (1,), (2, 3), (3, 2), (4, 4)])
