@@ -44,6 +44,8 @@ MAX_LAYERS = 65_536
 MAX_ARRAY_BYTES = 32 * 1024 * 1024
 """Of all lists that `read_arrays` returns; a vocabulary of 256 000 tokens takes a quarter of it."""
 
+MAX_HEAD_CHARACTERS = 2000
+
 ARRAY_HEAD_BYTES = 12
 """The type of the items, and their count."""
 
@@ -173,7 +175,10 @@ class ArrayHead:
 
 
 def read_array_heads(path: Path, n_items: int) -> Mapping[str, ArrayHead]:
-    """Return the beginning of every list that a header holds. Raises BadModelFile as `read_header` does."""
+    """Return the beginning of every list that a header holds, and of texts in it the first `MAX_HEAD_CHARACTERS`.
+
+    Raises BadModelFile as `read_header` does.
+    """
     with _opened(path) as file:
         source = FileSource(file)
         cursor = Cursor(source)
@@ -192,7 +197,7 @@ def read_array_heads(path: Path, n_items: int) -> Mapping[str, ArrayHead]:
 def _first_items(cursor: Cursor, array: _Array, n_items: int) -> list[Scalar]:
     count = min(n_items, array.count)
     if array.item_type == STRING:
-        return [cursor.string() for _ in range(count)]
+        return [cursor.string()[:MAX_HEAD_CHARACTERS] for _ in range(count)]
     return [cursor.unpack(SCALARS[array.item_type]) for _ in range(count)]
 
 

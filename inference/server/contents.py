@@ -18,6 +18,9 @@ from inference.server.showing import manifest_of
 from inference.server.wire import timestamp
 from inference.types import LoadSettings
 
+MAX_KEYS_TOLD = 2000
+"""A file that is not hostile has some dozens."""
+
 MAX_ITEMS = 8
 """Of a list: a vocabulary has hundreds of thousands."""
 
@@ -106,7 +109,7 @@ def _projector_keys(path: Path) -> list[dict[str, Any]]:
 def _keys(header: GgufHeader, path: Path) -> list[dict[str, Any]]:
     scalars = [_scalar(key, value) for key, value in header.metadata.items()]
     lists = [_list(key, head.items, head.count) for key, head in read_array_heads(path, MAX_ITEMS).items()]
-    return sorted([*scalars, *lists], key=lambda entry: str(entry["key"]))
+    return sorted([*scalars, *lists], key=lambda entry: str(entry["key"]))[:MAX_KEYS_TOLD]
 
 
 def _scalar(key: str, value: Scalar) -> dict[str, Any]:
@@ -116,7 +119,7 @@ def _scalar(key: str, value: Scalar) -> dict[str, Any]:
 
 
 def _list(key: str, items: Sequence[Scalar], count: int) -> dict[str, Any]:
-    return {"key": key, "value": ", ".join(_text(item)[:MAX_CHARACTERS] for item in items), "n_items": count}
+    return {"key": key, "value": ", ".join(_text(item) for item in items), "n_items": count}
 
 
 def _text(value: Scalar) -> str:

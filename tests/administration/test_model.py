@@ -193,6 +193,33 @@ def test_what_the_server_refuses_stands_beside_its_field(
     assert "Typed for an hour." in page
 
 
+def test_a_page_that_stays_gets_its_form_again_or_is_sent_on(root_client: Client, upstream: Upstream) -> None:
+    headers = {"HX-Request": "true"}
+    refused = root_client.post(SAVE, TEXTS | {"name": "other", "system": "Typed for an hour."}, headers=headers)
+    saved = root_client.post(SAVE, TEXTS, headers=headers)
+
+    assert refused.content.decode().lstrip().startswith('<form class="card card--roomy" id="texts"')
+    assert "Typed for an hour." in refused.content.decode()
+    assert saved.headers["HX-Redirect"] == f"{PAGE}?model=tiny%3Alatest"
+
+
+def test_what_somebody_else_has_saved_meanwhile_is_not_overwritten_unseen(
+    root_client: Client, upstream: Upstream
+) -> None:
+    seen = {"digest": "1" * 64}
+    upstream.models = [FakeModel(name="tiny:latest", contents=CONTENTS | {"digest": "2" * 64})]
+
+    response = root_client.post(SAVE, TEXTS | seen | {"system": "Typed for an hour."})
+    page = response.content.decode()
+
+    assert response.status_code == 422
+    assert "Somebody has changed this model meanwhile." in page
+    assert "Typed for an hour." in page
+    assert "/api/create" not in upstream.paths()
+    assert f'name="digest" value="{"2" * 64}"' in page
+    assert root_client.post(SAVE, TEXTS | {"digest": "2" * 64}).status_code == 302
+
+
 @pytest.mark.parametrize(
     ("field", "typed", "words"),
     [

@@ -108,6 +108,13 @@ class ModelTextsForm(forms.Form):
             raise ValidationError(_("There is a model of this name already."))
         return name
 
+    def clean(self) -> dict[str, Any]:
+        if self.data.get("digest", self._base.digest) != self._base.digest:
+            raise ValidationError(
+                _("Somebody has changed this model meanwhile. Save again to put what stands here in its place.")
+            )
+        return self.cleaned_data
+
     def clean_stop(self) -> list[str]:
         lines = _lines(self.cleaned_data["stop"])
         return [_ESCAPE.sub(lambda found: _ESCAPES[found.group()], line) for line in lines]

@@ -303,3 +303,19 @@ def test_llama_cpp_is_loaded_as_the_settings_say(model_server: ModelServer) -> N
     assert (runner["context_length"], runner["n_slots"]) == (512, 3)
     assert answer["message"]["content"]
     model_server.http.post("/api/generate", json={"model": "scripted", "keep_alive": 0})
+
+
+@pytest.mark.model
+def test_a_server_that_was_started_again_still_loads_as_kept(tmp_path: Path, scripted_gguf: Path) -> None:
+    (tmp_path / "models").mkdir()
+    shutil.copy(scripted_gguf, tmp_path / "models" / "tiny.gguf")
+    settings = {"num_ctx": 512, "num_parallel": 3, "kv_cache_type": "q8_0", "num_thread": 1}
+    with ModelServer(tmp_path) as server:
+        server.http.post("/hearth/kept", json={"model": "tiny", "settings": settings}).raise_for_status()
+
+    with ModelServer(tmp_path) as server:
+        question = {"model": "tiny", "messages": HI, "max_tokens": 2}
+        server.http.post("/v1/chat/completions", json=question).raise_for_status()
+        (runner,) = server.status()["models"]
+
+    assert (runner["context_length"], runner["n_slots"]) == (512, 3)

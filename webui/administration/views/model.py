@@ -42,7 +42,10 @@ def page(request: MemberRequest) -> HttpResponse:
 @admin_required
 @require_POST
 def save_texts(request: MemberRequest) -> HttpResponseBase:
-    """Make the model anew, or another one of it. What was typed stays where it was when that is refused."""
+    """Make the model anew, or another one of it. What was typed stays where it was when that is refused.
+
+    A page that stays where it is gets its form again: making a model of a large file reads that file once.
+    """
     name = named_model(request.POST)
     try:
         found = async_to_sync(one_model)(name)
@@ -57,10 +60,15 @@ def save_texts(request: MemberRequest) -> HttpResponseBase:
             async_to_sync(client.change_model)(form.change())
         except InferenceError as exc:
             form.tell(exc)
+    is_in_place = request.headers.get("HX-Request") == "true"
+    if form.errors and is_in_place:
+        context = {"model": found.contents, "page": found, "form": form}
+        return render(request, "administration/_model_texts.html", context)
     if form.errors:
         return render(request, "administration/model.html", _context(found, form), status=422)
     messages.success(request, _("%(model)s is saved.") % {"model": form.cleaned_data["name"]})
-    return redirect(model_url(form.cleaned_data["name"]))
+    url = model_url(form.cleaned_data["name"])
+    return HttpResponse(headers={"HX-Redirect": url}) if is_in_place else redirect(url)
 
 
 def model_url(name: str) -> str:
