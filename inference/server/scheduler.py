@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,13 +25,13 @@ from inference.server.kept import KeptSettings
 from inference.server.loading import AS_IT_IS, Loading
 from inference.server.measured import MeasuredMemory
 from inference.server.seats import Runner, Seat, StartRunner
+from inference.server.setbacks import Setbacks
 from inference.server.sizing import Sizing, Window
+from inference.server.tickets import Ticket
 from inference.types import Priority, Progress
 
 logger = logging.getLogger(__name__)
 
-FIRST_BACKOFF_S = 1.0
-LONGEST_BACKOFF_S = 30.0
 WATCH_EVERY_S = 5.0
 """How often a runner that died while nobody used it is noticed."""
 
@@ -50,93 +50,6 @@ class Limits:
     parked_folder: Path | None = None
     parked_bytes: int = 0
     flash_attention: bool | None = None
-
-
-@dataclass(slots=True)
-class _Backoff:
-    n_failures: int
-    until: float
-    error: InferenceError
-    digest: str
-    n_tokens: int
-    """What the cache was to hold, in all slots."""
-
-
-class Ticket:
-    """One request's place in the queue, and then its slot. Whoever took it calls `close`, whatever happened."""
-
-    def __init__(
-        self,
-        scheduler: Scheduler,
-        model: LibraryModel,
-        window: Window,
-        keep_alive_s: float,
-        *,
-        asked_by: str,
-        priority: Priority,
-    ) -> None:
-        self.model = model
-        self.window = window
-        self.keep_alive_s = keep_alive_s
-        self.asked_by = asked_by
-        self.priority = priority
-        self.taken_at = scheduler.clock()
-        self.granted_at = 0.0
-        self.load_s = 0.0
-        self.queue_s = 0.0
-        self.is_paused = False
-        self._scheduler = scheduler
-        self._seat: Seat | None = None
-        self._granted: asyncio.Future[Runner] = asyncio.get_running_loop().create_future()
-
-    async def runner(self) -> Runner:
-        """Wait for the slot and return the runner.
-
-        Raises:
-            ModelLoadFailed, BadModelFile: The model cannot be loaded.
-            GenerationStopped: The server is shutting down.
-        """
-        return await asyncio.shield(self._granted)
-
-    async def progress(self, every_s: float = 0.5) -> AsyncGenerator[Progress, None]:
-        """Yield why nothing happens yet, first after `every_s`, and end when the slot is there or was refused."""
-        while not self._granted.done():
-            await asyncio.wait([self._granted], timeout=every_s)
-            if not self._granted.done():
-                yield self._scheduler.progress_of(self, self._scheduler.clock() - self.taken_at)
-
-    def fits(self, seat: Seat) -> bool:
-        """Return whether that runner can answer this request, now or later."""
-        return self.model.name.key == seat.key and seat.suits(self.model, self.window)
-
-    def grant(self, seat: Seat, runner: Runner) -> None:
-        self._seat = seat
-        self.granted_at = self._scheduler.clock()
-        waited_s = self.granted_at - self.taken_at
-        # A model that was there when the request came cost it nothing.
-        self.load_s = min(seat.load_s, waited_s) if seat.ready_at > self.taken_at else 0.0
-        self.queue_s = waited_s - self.load_s
-        self._granted.set_result(runner)
-
-    def refuse(self, error: InferenceError) -> None:
-        if not self._granted.done():
-            self._granted.set_exception(error)
-            self._granted.exception()  # Whoever gave up waiting must not leave a warning behind.
-
-    def pause(self, is_paused: bool) -> None:  # noqa: FBT001 - the shape of OnPause
-        """The client does not read its answer, or does again: meanwhile its slot is for others."""
-        self.is_paused = is_paused
-        self._scheduler.dispatch()
-
-    def answered(self) -> None:
-        """The request ended by itself: how long it took tells how long others will wait."""
-        self._scheduler.learn(self)
-
-    def close(self) -> None:
-        """Give the slot back, or leave the queue. May be called more than once."""
-        seat, self._seat = self._seat, None
-        self._granted.cancel()
-        self._scheduler.give_back(self, seat)
 
 
 class Scheduler:
@@ -181,7 +94,7 @@ class Scheduler:
         self._answer_times = AnswerTimes()
         self._load_times: dict[str, float] = {}
         """Seconds of the last load, by the model's digest."""
-        self._backoffs: dict[str, _Backoff] = {}
+        self._setbacks = Setbacks(clock)
         self._tasks: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()
         self._is_closing = False
@@ -377,11 +290,10 @@ class Scheduler:
 
     def _failure_of(self, ticket: Ticket) -> InferenceError | None:
         """Return why the model could not be loaded a moment ago, unless this request takes less memory."""
-        before = self._backoffs.get(ticket.model.name.key)
-        if before is None or before.digest != ticket.model.digest or before.until <= self.clock():
+        if not self._setbacks.is_waiting(ticket.model):
             return None
         spec, _needs = self.sizing.plan(ticket.model, ticket.window, self._free_bytes())
-        return before.error if spec.n_ctx * spec.n_slots >= before.n_tokens else None
+        return self._setbacks.error_for(ticket.model, spec)
 
     def _must_replace(self, ticket: Ticket) -> bool:
         if ticket.model.kind == "onnx":  # Small, and needed between the messages of every chat over documents.
@@ -462,7 +374,7 @@ class Scheduler:
             seat.ready_at = self.clock()
             seat.load_s = self._load_times[seat.model.digest] = seat.ready_at - began
             seat.state = "ready"
-            self._backoffs.pop(seat.key, None)
+            self._setbacks.loaded(seat.model)
             self._mark_used(seat)
             logger.info("loaded %s in %.1f s (process %d)", seat.spec.model, seat.load_s, runner.pid)
         finally:
@@ -470,11 +382,7 @@ class Scheduler:
 
     def _load_failed(self, seat: Seat, error: InferenceError) -> None:
         """Tell everybody whose request would fail alike, and do not try again for a while."""
-        before = self._backoffs.get(seat.key)
-        n_failures = before.n_failures + 1 if before is not None and before.digest == seat.model.digest else 1
-        wait_s = min(LONGEST_BACKOFF_S, FIRST_BACKOFF_S * 2 ** (n_failures - 1))
-        n_tokens = seat.spec.n_ctx * seat.spec.n_slots
-        self._backoffs[seat.key] = _Backoff(n_failures, self.clock() + wait_s, error, seat.model.digest, n_tokens)
+        self._setbacks.failed(seat.model, seat.spec, error)
         logger.warning("cannot load %s: %s", seat.spec.model, getattr(error, "detail", type(error).__name__))
         for ticket in [ticket for ticket in self._waiting if ticket.model.name.key == seat.key]:
             if self._failure_of(ticket) is not None:

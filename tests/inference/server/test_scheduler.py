@@ -12,7 +12,9 @@ from inference.errors import GenerationStopped, ModelLoadFailed, OutOfMemory, Qu
 from inference.library.models import LibraryModel
 from inference.server.durations import FOREVER
 from inference.server.measured import MeasuredMemory
-from inference.server.scheduler import FIRST_BACKOFF_S, Limits, Scheduler, Ticket
+from inference.server.scheduler import Limits, Scheduler
+from inference.server.setbacks import FIRST_BACKOFF_S
+from inference.server.tickets import Ticket
 from inference.types import Progress
 from tests.inference.server.fakes import GIGABYTE, Clock, FakeStarter, make_model, settle
 
