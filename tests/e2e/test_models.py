@@ -368,6 +368,7 @@ async def test_a_models_texts_are_changed_and_what_is_refused_stays_typed(page: 
 
     await expect(page.locator("#texts-temperature_error")).to_contain_text("must be between 0 and 100")
     await expect(page.get_by_label("System prompt")).to_have_value("You are a librarian.")
+    await expect(page.get_by_label("Temperature")).to_be_focused()
     await page.get_by_label("Temperature").fill("0.5")
     await page.get_by_role("button", name="Save as a new model").click()
 
@@ -402,6 +403,7 @@ async def test_a_model_is_loaded_as_typed_while_the_forecast_follows(page: Page,
     await card.get_by_role("button", name="Load", exact=True).click()
 
     await expect(card).to_contain_text("context 1k, 2 answers at once", timeout=FIRST_USE_MS)
+    await expect(card.get_by_role("button", name="Load anew")).to_be_focused()
     await card.get_by_role("button", name="Unload").click()
     await expect(card.get_by_role("button", name="Load", exact=True)).to_be_visible()
     await expect(card).not_to_contain_text("In memory")

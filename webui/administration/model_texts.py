@@ -147,6 +147,11 @@ class ModelTextsForm(forms.Form):
             removed=(*emptied, *(name for name in base.parameters if name not in parameters)),
         )
 
+    def focus_first_error(self) -> None:
+        wrong = next((field for name, field in self.fields.items() if name in self.errors), None)
+        if wrong is not None:
+            wrong.widget.attrs["autofocus"] = True
+
     def tell(self, error: InferenceError) -> None:
         """Put what the server refuses beside the field that it is about."""
         words = problem_of(error).title

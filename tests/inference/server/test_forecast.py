@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +10,7 @@ import pytest
 
 from inference.library.gguf import read_header
 from inference.runner.handle import GenerateRequest, RunnerHandle, RunnerSpec
+from inference.runner.types import KvType
 from inference.server.forecast import forecast
 from tests.doubles import gguf_files
 from tests.doubles.gguf_files import Shape
@@ -106,3 +109,31 @@ async def bytes_taken(path: Path, n_ctx: int, n_slots: int) -> int:
         return runner.rss_bytes
     finally:
         await runner.stop()
+
+
+ALLOCATED = """
+import ctypes, re, sys
+from pathlib import Path
+from inference.runner.native import Context, ContextShape, Model, NativeLog
+from llama_cpp import llama_cpp
+
+log, lines = NativeLog(), []
+callback = llama_cpp.llama_log_callback(lambda level, text, data: lines.append(text.decode("utf-8", "replace")))
+llama_cpp.llama_log_set(callback, ctypes.c_void_p(0))
+shape = ContextShape(n_ctx=8192, n_sequences=4, n_batch=512, n_threads=1, kv_type=sys.argv[2])
+Context(Model("noise", Path(sys.argv[1]), log), shape, log)
+print(sum(float(size) for size in re.findall(r"KV buffer size = *([0-9.]+) MiB", "".join(lines))))
+"""
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("kv_type", ["f16", "q8_0", "q4_0"])
+def test_the_cache_is_what_llama_cpp_allocates_for_it(tmp_path: Path, kv_type: KvType) -> None:
+    shape = Shape(layers=3, hidden=256, heads=4, heads_kv=2, feed_forward=64)
+    path = gguf_files.build_noise(tmp_path / "noise.gguf", shape)
+    model = replace(make_model(), header=read_header(path), size_bytes=path.stat().st_size)
+
+    command = [sys.executable, "-c", ALLOCATED, str(path), kv_type]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout  # noqa: S603 - our own code
+
+    assert forecast(model, n_ctx=2048, n_slots=4, kv_type=kv_type).cache / 2**20 == pytest.approx(float(said), abs=0.01)

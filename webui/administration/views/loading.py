@@ -111,7 +111,7 @@ def _form(
     problem: Problem | None = None,
     told: str = "",
 ) -> HttpResponse:
-    context = {"page": found, "model": found.contents, "form": form, "verdict": verdict}
+    context = {"page": found, "model": found.contents, "form": form, "verdict": verdict, "is_answer": True}
     return render(request, "administration/_load_form.html", context | {"problem": problem, "told": told})
 
 

@@ -62,6 +62,7 @@ def save_texts(request: MemberRequest) -> HttpResponseBase:
             form.tell(exc)
     is_in_place = request.headers.get("HX-Request") == "true"
     if form.errors and is_in_place:
+        form.focus_first_error()
         context = {"model": found.contents, "page": found, "form": form}
         return render(request, "administration/_model_texts.html", context)
     if form.errors:
