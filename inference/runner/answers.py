@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from inference.dialects.thinking import THINK, Tags, ThinkingSplitter, overlap
-from inference.runner.notations import NotACall, Notation, Spelling, arguments_of, marks_of
+from inference.runner.call_cursor import NotACall
+from inference.runner.notations import Notation, Spelling, marks_of
 from inference.runner.tool_calls import MAX_CALL_CHARACTERS, ToolCallReader, make_id
 from inference.runner.types import TextDelta
+from inference.runner.written_calls import arguments_of
 from inference.types import Tool, ToolCall
 
 MAX_HEADER_CHARACTERS = 400

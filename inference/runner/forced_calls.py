@@ -8,10 +8,10 @@ import orjson
 
 from inference.errors import InvalidRequest
 from inference.runner.answers import AnswerShape
+from inference.runner.call_cursor import NAME
 from inference.runner.gbnf_text import literal
 from inference.runner.grammar import Grammar
 from inference.runner.json_schema import grammar_around
-from inference.runner.notations import NAME
 from inference.types import Tool
 
 

@@ -6,137 +6,14 @@ Source: the chat templates that the model families publish.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn, Protocol
+from typing import Protocol
 
-import orjson
-
+from inference.runner.call_cursor import MAX_HEAD_CHARACTERS, Cursor, NotACall
+from inference.runner.written_calls import Written, arguments_of, calls_of, typed
 from inference.types import Tool
-
-MAX_HEAD_CHARACTERS = 400
-"""How far behind its mark the name of a tool may end."""
-
-NAME = re.compile(r"[\w.:/-]{1,200}")
-
-_OUTSIDE, _INSIDE = re.compile(r'["{}\[\]]'), re.compile(r'["\\]')
-_DEPTH = {"{": 1, "[": 1, "}": -1, "]": -1}
-_SPACE = re.compile(r"\s*")
-
-
-class NotACall(Exception):
-    """What looked like a call is text."""
-
-
-class NeedMore(Exception):
-    """The text ends before it is clear what it is."""
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """A call as the model wrote it; `id` is empty where the notation has none."""
-
-    name: str
-    arguments: Mapping[str, object]
-    id: str = ""
-
-
-class JsonScan:
-    """How far the search for the end of an object or a list came, so that more text does not begin it anew."""
-
-    def __init__(self, at: int) -> None:
-        self._at = at
-        self._depth = 0
-        self._in_string = False
-
-    def end(self, text: str) -> int | None:
-        """Return where the value ends, or None when it goes on behind this text."""
-        while (mark := (_INSIDE if self._in_string else _OUTSIDE).search(text, self._at)) is not None:
-            if mark[0] == "\\":
-                if mark.end() == len(text):
-                    self._at = mark.start()
-                    return None
-                self._at = mark.end() + 1
-                continue
-            self._at = mark.end()
-            if mark[0] == '"':
-                self._in_string = not self._in_string
-                continue
-            self._depth += _DEPTH[mark[0]]
-            if self._depth <= 0:
-                return self._at
-        self._at = len(text)
-        return None
-
-
-class Cursor:
-    """A place in a text that may go on (NeedMore) or may not (`is_whole`: NotACall).
-
-    Pass the same `scans` for the same text with more behind it.
-    """
-
-    def __init__(self, text: str, at: int, *, is_whole: bool, scans: dict[int, JsonScan] | None = None) -> None:
-        self.text = text
-        self.at = at
-        self.is_whole = is_whole
-        self._scans = scans if scans is not None else {}
-
-    @property
-    def is_at_end(self) -> bool:
-        return self.at >= len(self.text)
-
-    def skip_space(self) -> None:
-        found = _SPACE.match(self.text, self.at)
-        self.at = found.end() if found is not None else self.at
-
-    def next_character(self) -> str:
-        return self.text[self.at] if not self.is_at_end else self._end()
-
-    def accept(self, literal: str) -> bool:
-        """Step over a literal if it comes next."""
-        if self.text.startswith(literal, self.at):
-            self.at += len(literal)
-            return True
-        if not self.is_whole and literal.startswith(self.text[self.at : self.at + len(literal)]):
-            raise NeedMore
-        return False
-
-    def expect(self, literal: str) -> None:
-        if not self.accept(literal):
-            raise NotACall
-
-    def until(self, literal: str, *, within: int | None = None) -> str:
-        """Return the text up to a literal, and step over both."""
-        end = self.text.find(literal, self.at)
-        if end < 0 and within is not None and len(self.text) - self.at > within:
-            raise NotACall
-        if end < 0:
-            self._end()
-        found = self.text[self.at : end]
-        self.at = end + len(literal)
-        return found
-
-    def name(self, literal: str) -> str:
-        """Return the name of a tool or argument up to a literal, and step over both."""
-        found = self.until(literal, within=MAX_HEAD_CHARACTERS).strip(" \n\"'")
-        if not NAME.fullmatch(found):
-            raise NotACall
-        return found
-
-    def json(self) -> Any:
-        """Return the object or list that begins here, and step over it."""
-        end = self._scans.setdefault(self.at, JsonScan(self.at)).end(self.text)
-        if end is None:
-            self._end()
-        start, self.at = self.at, end
-        # Another notation, or a second look, finds the end again.
-        self._scans.pop(start)
-        return _parsed(self.text[start:end])
-
-    def _end(self) -> NoReturn:
-        raise NotACall if self.is_whole else NeedMore
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,8 +139,7 @@ class HeadedCall:
         cursor.at -= 1
         arguments = arguments_of(cursor.json())
         for mark in filter(None, (self.fence, self.closer)):
-            cursor.skip_space()
-            cursor.accept(mark)
+            cursor.accept_behind_space(mark)
         return [Written(found["name"], arguments, found.groupdict().get("id") or "")]
 
 
@@ -295,8 +171,7 @@ class FunctionTag:
         cursor.skip_space()
         if cursor.next_character() == "{":
             arguments = arguments_of(cursor.json())
-            cursor.skip_space()
-            cursor.accept("</function>")
+            cursor.accept_behind_space("</function>")
             return [Written(name, arguments)]
         arguments = {}
         while not cursor.accept("</function>"):
@@ -322,8 +197,7 @@ class ToolCallTag:
             return JsonCalls(self.opener, "</tool_call>").read(cursor, tools)
         if cursor.accept("<function="):
             calls = FunctionTag().read(cursor, tools)
-            cursor.skip_space()
-            cursor.accept("</tool_call>")
+            cursor.accept_behind_space("</tool_call>")
             return calls
         return [self._named(cursor, tools)]
 
@@ -432,61 +306,3 @@ def marks_of(notations: Sequence[Notation]) -> set[str]:
         if isinstance(notation, JsonCalls | HeadedCall):
             marks.add(notation.closer)
     return marks | {"</tool_call>", "[ARGS]", "[CALL_ID]", "<｜tool▁sep｜>", "<|tool_call_argument_begin|>"}
-
-
-def calls_of(value: Any) -> list[Written]:
-    """Return the calls that JSON holds. Raises NotACall when any of it is none."""
-    entries = value if isinstance(value, list) else [value]
-    return [_call(entry) for entry in entries]
-
-
-def _call(entry: Any) -> Written:
-    if isinstance(entry, dict) and isinstance(entry.get("function"), dict):
-        entry = {"id": entry.get("id"), **entry["function"]}
-    if not isinstance(entry, dict):
-        raise NotACall
-    name = next((entry[key] for key in ("name", "tool_name", "function") if key in entry), None)
-    if not isinstance(name, str) or not name.strip():
-        raise NotACall
-    arguments = next((entry[key] for key in ("arguments", "parameters", "args") if key in entry), None)
-    identity = entry.get("id", entry.get("tool_call_id"))
-    return Written(name, arguments_of(arguments), identity if isinstance(identity, str) else "")
-
-
-def arguments_of(value: Any) -> dict[str, object]:
-    """Return a call's arguments; some models write them as a text that holds JSON."""
-    if isinstance(value, str) and value.strip():
-        value = _parsed(value)
-    if value is None or value == "":
-        return {}
-    if not isinstance(value, dict):
-        raise NotACall
-    return value
-
-
-def typed(value: str, tool: Tool | None, key: str) -> object:
-    """Return an argument that was written without quotes, as what the tool's schema says it is."""
-    properties = tool.parameters.get("properties") if tool is not None else None
-    schema = properties.get(key) if isinstance(properties, dict) else None
-    wanted = schema.get("type") if isinstance(schema, dict) else "string"
-    if wanted == "string":
-        return value
-    try:
-        return _parsed(value)
-    except NotACall:
-        return {"true": True, "false": False, "none": None}.get(value.strip().lower(), value)
-
-
-def _parsed(data: str) -> Any:
-    """Return what JSON says. Raises NotACall when it is none, or none that can be sent on."""
-    try:
-        return orjson.loads(data)
-    except orjson.JSONDecodeError:
-        pass
-    # Models write line breaks into their strings.
-    try:
-        value = json.loads(data, strict=False)
-        orjson.dumps(value)
-    except (ValueError, TypeError, RecursionError) as exc:
-        raise NotACall from exc
-    return value

@@ -8,7 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from inference.dialects.thinking import overlap
-from inference.runner.notations import Cursor, JsonScan, NeedMore, NotACall, Notation, Written
+from inference.runner.call_cursor import Cursor, JsonScan, NeedMore, NotACall
+from inference.runner.notations import Notation
+from inference.runner.written_calls import Written
 from inference.types import Tool, ToolCall
 
 MAX_CALL_CHARACTERS = 256 * 1024

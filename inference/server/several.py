@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import replace
 
 from inference.server.answers import AnswerEvent, answer_events
@@ -26,6 +27,11 @@ async def numbered_events(
     Raises:
         InferenceError: As `answer_events`.
     """
+    if n == 1:  # As most are: without a task for each of its pieces.
+        async with aclosing(answer_events(state, body, kind, asker)) as events:
+            async for event in events:
+                yield 0, event
+        return
     bodies = [replace(body, seed_offset=number) for number in range(n)]
     answers = [answer_events(state, body, kind, asker) for body in bodies]
     pending = {_next(answer): number for number, answer in enumerate(answers)}
@@ -34,9 +40,9 @@ async def numbered_events(
             done, _ = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 number = pending.pop(task)
-                event = task.result()
-                if event is not None:
-                    yield number, event
+                told = task.result()
+                if told is not None:
+                    yield number, told
                     pending[_next(answers[number])] = number
     finally:
         for task in pending:

@@ -6,7 +6,6 @@ thinking, `reasoning_content` what DeepSeek and llama.cpp do.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -14,13 +13,15 @@ from inference.runner.types import TextDelta, TokenProbability
 from inference.server.answers import Answered
 from inference.server.gathering import Gathered
 from inference.server.openai.bodies import Asked
-from inference.server.openai.choices import FINGERPRINT, ChoiceBody, ChoicesStream
-from inference.server.openai.shapes import finish_reason, new_id, tool_call, usage
+from inference.server.openai.choices import ChoiceBody, ChoicesStream, frame
+from inference.server.openai.shapes import finish_reason, tool_call, usage
 from inference.server.probabilities import logprobs
+
+PREFIX = "chatcmpl-"
 
 
 def whole_chat(asked: Asked, answers: Sequence[Gathered]) -> dict[str, Any]:
-    return _frame(asked, "chat.completion") | {
+    return frame(asked, "chat.completion", PREFIX) | {
         "choices": [_whole_choice(asked, index, answer) for index, answer in enumerate(answers)],
         "usage": usage([answer.answered for answer in answers]),
     }
@@ -43,7 +44,7 @@ def _whole_choice(asked: Asked, index: int, answer: Gathered) -> ChoiceBody:
 
 class ChatStream(ChoicesStream):
     def __init__(self, asked: Asked) -> None:
-        super().__init__(asked, _frame(asked, "chat.completion.chunk"), _ChatChoice)
+        super().__init__(asked, frame(asked, "chat.completion.chunk", PREFIX), _ChatChoice)
 
 
 class _ChatChoice:
@@ -75,16 +76,6 @@ class _ChatChoice:
 
     def _choice(self, delta: dict[str, Any], *, probabilities: object = None, reason: str | None = None) -> ChoiceBody:
         return {"index": self._index, "delta": delta, "logprobs": probabilities, "finish_reason": reason}
-
-
-def _frame(asked: Asked, kind: str) -> dict[str, Any]:
-    return {
-        "id": new_id("chatcmpl-"),
-        "object": kind,
-        "created": int(time.time()),
-        "model": asked.answer.model,
-        "system_fingerprint": FINGERPRINT,
-    }
 
 
 def _thinking(text: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
@@ -10,7 +11,7 @@ from inference.runner.types import TextDelta
 from inference.server.answers import Answered
 from inference.server.openai.bodies import Asked
 from inference.server.openai.errors import openai_body
-from inference.server.openai.shapes import usage
+from inference.server.openai.shapes import new_id, usage
 from inference.server.several import Numbered
 from inference.server.sse import sse
 
@@ -26,6 +27,17 @@ class Choice(Protocol):
     def feed(self, event: TextDelta | Answered) -> Iterable[ChoiceBody]:
         """Return what is told of this choice, each in a chunk of its own."""
         ...
+
+
+def frame(asked: Asked, kind: str, prefix: str) -> dict[str, Any]:
+    """Return what an answer and each chunk of it begin with."""
+    return {
+        "id": new_id(prefix),
+        "object": kind,
+        "created": int(time.time()),
+        "model": asked.answer.model,
+        "system_fingerprint": FINGERPRINT,
+    }
 
 
 class ChoicesStream:

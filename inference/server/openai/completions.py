@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -10,8 +9,10 @@ from inference.runner.types import TextDelta, TokenProbability
 from inference.server.answers import Answered
 from inference.server.gathering import Gathered
 from inference.server.openai.bodies import Asked
-from inference.server.openai.choices import FINGERPRINT, ChoiceBody, ChoicesStream
-from inference.server.openai.shapes import finish_reason, new_id, usage
+from inference.server.openai.choices import ChoiceBody, ChoicesStream, frame
+from inference.server.openai.shapes import finish_reason, usage
+
+FRAME = ("text_completion", "cmpl-")
 
 
 def whole_completion(asked: Asked, answers: Sequence[Gathered]) -> dict[str, Any]:
@@ -19,12 +20,12 @@ def whole_completion(asked: Asked, answers: Sequence[Gathered]) -> dict[str, Any
     for index, answer in enumerate(answers):
         reason = finish_reason(answer.answered, has_calls=False)
         choices.append(_choice(asked, index, answer.content, answer.logprobs, 0, reason))
-    return _frame(asked) | {"choices": choices, "usage": usage([answer.answered for answer in answers])}
+    return frame(asked, *FRAME) | {"choices": choices, "usage": usage([answer.answered for answer in answers])}
 
 
 class CompletionStream(ChoicesStream):
     def __init__(self, asked: Asked) -> None:
-        super().__init__(asked, _frame(asked), _CompletionChoice)
+        super().__init__(asked, frame(asked, *FRAME), _CompletionChoice)
 
 
 class _CompletionChoice:
@@ -40,16 +41,6 @@ class _CompletionChoice:
         elif event.content or event.logprobs:
             yield _choice(self._asked, self._index, event.content, event.logprobs, self._n_characters, None)
             self._n_characters += len(event.content)
-
-
-def _frame(asked: Asked) -> dict[str, Any]:
-    return {
-        "id": new_id("cmpl-"),
-        "object": "text_completion",
-        "created": int(time.time()),
-        "model": asked.answer.model,
-        "system_fingerprint": FINGERPRINT,
-    }
 
 
 def _choice(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.http import HttpRequest
@@ -13,9 +14,10 @@ from inference.server.answers import answer_events
 from inference.server.askers import asker_of
 from inference.server.bodies import LARGE_BODY, read_json
 from inference.server.endpoints import endpoint, json_response
-from inference.server.gathering import gather, gather_each
-from inference.server.openai.bodies import parse_chat, parse_completion, parse_embeddings
+from inference.server.gathering import Gathered, gather, gather_each
+from inference.server.openai.bodies import Asked, parse_chat, parse_completion, parse_embeddings
 from inference.server.openai.chat import ChatStream, whole_chat
+from inference.server.openai.choices import ChoicesStream
 from inference.server.openai.completions import CompletionStream, whole_completion
 from inference.server.openai.embeddings import embeddings as embeddings_body
 from inference.server.openai.response_bodies import parse_response
@@ -24,24 +26,31 @@ from inference.server.several import numbered_events
 from inference.server.sse import sse_response
 from inference.server.state import get_state
 from inference.server.views.embeddings import embed_texts, shortened
+from inference.server.wire import Kind
 
 
 @endpoint("POST")
 async def chat_completions(request: HttpRequest) -> HttpResponseBase:
-    asked = parse_chat(read_json(request, LARGE_BODY))
-    events = numbered_events(get_state(), asked.answer, "chat", asker_of(request), n=asked.n)
-    if asked.stream:
-        return await sse_response(events, ChatStream(asked))
-    return json_response(whole_chat(asked, await gather_each(events)))
+    return await _choices(request, parse_chat(read_json(request, LARGE_BODY)), "chat", ChatStream, whole_chat)
 
 
 @endpoint("POST")
 async def completions(request: HttpRequest) -> HttpResponseBase:
     asked = parse_completion(read_json(request, LARGE_BODY))
-    events = numbered_events(get_state(), asked.answer, "generate", asker_of(request), n=asked.n)
+    return await _choices(request, asked, "generate", CompletionStream, whole_completion)
+
+
+async def _choices(
+    request: HttpRequest,
+    asked: Asked,
+    kind: Kind,
+    stream_of: Callable[[Asked], ChoicesStream],
+    whole: Callable[[Asked, Sequence[Gathered]], dict[str, Any]],
+) -> HttpResponseBase:
+    events = numbered_events(get_state(), asked.answer, kind, asker_of(request), n=asked.n)
     if asked.stream:
-        return await sse_response(events, CompletionStream(asked))
-    return json_response(whole_completion(asked, await gather_each(events)))
+        return await sse_response(events, stream_of(asked))
+    return json_response(whole(asked, await gather_each(events)))
 
 
 @endpoint("POST")
