@@ -111,6 +111,38 @@ def test_a_chat_streams_the_role_the_pieces_the_reason_and_the_end(wants_usage: 
         assert counted["usage"]["total_tokens"] > 1
 
 
+def test_several_choices_are_given_and_the_prompt_is_counted_once(client: OpenAI) -> None:
+    one = client.chat.completions.create(model="tiny", messages=MESSAGES, seed=1)
+    three = client.chat.completions.create(model="tiny", messages=MESSAGES, seed=1, n=3)
+
+    assert [choice.index for choice in three.choices] == [0, 1, 2]
+    assert all(choice.message.content and choice.finish_reason == "stop" for choice in three.choices)
+    assert one.usage is not None
+    assert three.usage is not None
+    assert three.usage.prompt_tokens == one.usage.prompt_tokens
+    assert three.usage.completion_tokens == 3 * one.usage.completion_tokens
+
+
+@pytest.mark.parametrize(
+    ("path", "extra"), [("/v1/chat/completions", {"messages": MESSAGES}), ("/v1/completions", {"prompt": "Hi"})]
+)
+def test_several_choices_stream(path: str, extra: dict[str, Any], server: httpx.Client) -> None:
+    asked = {"model": "tiny", "n": 2, "stream": True, "stream_options": {"include_usage": True}} | extra
+
+    *events, counted, done = events_of(server.post(path, json=asked))
+
+    assert done == "[DONE]"
+    texts = ["", ""]
+    reasons: list[list[str]] = [[], []]
+    for event in events:
+        (choice,) = json.loads(event)["choices"]
+        texts[choice["index"]] += choice["delta"].get("content") or "" if "delta" in choice else choice["text"]
+        reasons[choice["index"]] += [choice["finish_reason"]] if choice["finish_reason"] else []
+    assert all(texts)
+    assert reasons == [["stop"], ["stop"]]
+    assert json.loads(counted)["choices"] == []
+
+
 def test_a_prompt_is_completed(client: OpenAI) -> None:
     answer = client.completions.create(model="tiny", prompt="Say hello.")
 
@@ -325,6 +357,9 @@ def test_a_body_that_is_no_json_object_is_a_bad_request(path: str, body: bytes, 
         ("/v1/chat/completions", {"messages": MESSAGES, "stream": "yes"}),
         ("/v1/chat/completions", {"messages": MESSAGES, "temperature": "hot"}),
         ("/v1/chat/completions", {"messages": MESSAGES, "max_tokens": "many"}),
+        ("/v1/chat/completions", {"messages": MESSAGES, "n": 0}),
+        ("/v1/chat/completions", {"messages": MESSAGES, "n": 17}),
+        ("/v1/chat/completions", {"messages": MESSAGES, "n": "2"}),
         ("/v1/completions", {"prompt": {}}),
         ("/v1/completions", {}),
         ("/v1/embeddings", {"input": 7}),

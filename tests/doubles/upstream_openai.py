@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from tests.doubles.upstream import Upstream
 
 CREATED = 1_767_225_600
+MAX_CHOICES = 16
 
 
 class OpenAIRoutes:
@@ -77,12 +78,15 @@ class OpenAIRoutes:
         if self.upstream.refuses_stream_options and "stream_options" in body:
             return error_response("Unrecognized request argument supplied: stream_options", 400, "openai")
 
+        n = 1 if body.get("n") is None else body["n"]
+        if not 1 <= n <= MAX_CHOICES:
+            return error_response(f"n must be between 1 and {MAX_CHOICES}", 400, "openai")
         wishes = wishes_of(body)
         behaviour = self.upstream.behaviour.steered_by(wishes.prompt)
         n_prompt_tokens = max(1, len(wishes.prompt.split()))
         if body.get("stream"):
             wants_usage = bool((body.get("stream_options") or {}).get("include_usage"))
-            wire = openai_wire(name, is_chat=is_chat, wants_usage=wants_usage, n_prompt_tokens=n_prompt_tokens)
+            wire = openai_wire(name, is_chat=is_chat, wants_usage=wants_usage, n_prompt_tokens=n_prompt_tokens, n=n)
             return await self.upstream.stream(request, behaviour, wire, model, wishes)
 
         await asyncio.sleep(behaviour.delay / 1000)
@@ -91,8 +95,8 @@ class OpenAIRoutes:
         return web.json_response(
             frame(name, is_chat=is_chat)
             | {
-                "choices": [{"index": 0, "finish_reason": reason, "logprobs": None} | told],
-                "usage": openai_usage(n_prompt_tokens, len(pieces)),
+                "choices": [{"index": index, "finish_reason": reason, "logprobs": None} | told for index in range(n)],
+                "usage": openai_usage(n_prompt_tokens, n * len(pieces)),
             }
         )
 
@@ -176,13 +180,15 @@ def frame(model: str, *, is_chat: bool, is_chunk: bool = False) -> JsonObject:
     return {"id": "chatcmpl-fake" if is_chat else "cmpl-fake", "object": kind, "created": CREATED, "model": model}
 
 
-def openai_wire(model: str, *, is_chat: bool, wants_usage: bool, n_prompt_tokens: int) -> Wire:
+def openai_wire(model: str, *, is_chat: bool, wants_usage: bool, n_prompt_tokens: int, n: int = 1) -> Wire:
+    """Write `n` choices that grow side by side."""
+
     def event(values: JsonObject) -> bytes:
         return b"data: " + json.dumps(frame(model, is_chat=is_chat, is_chunk=True) | values).encode() + b"\n\n"
 
     def choice(told: JsonObject, reason: str | None = None) -> bytes:
         held = {"delta": told} if is_chat else {"text": told.get("content", "")}
-        return event({"choices": [{"index": 0, "finish_reason": reason} | held]})
+        return b"".join(event({"choices": [{"index": index, "finish_reason": reason} | held]}) for index in range(n))
 
     def piece(piece: Piece) -> bytes:
         if piece.call is not None:
@@ -190,7 +196,7 @@ def openai_wire(model: str, *, is_chat: bool, wants_usage: bool, n_prompt_tokens
         return choice({"reasoning_content" if piece.is_thinking else "content": piece.render()})
 
     def end(n_pieces: int, reason: Reason, sign: int = 1) -> bytes:
-        usage = {"choices": [], "usage": openai_usage(sign * n_prompt_tokens, sign * n_pieces)}
+        usage = {"choices": [], "usage": openai_usage(sign * n_prompt_tokens, sign * n * n_pieces)}
         return choice({}, reason) + (event(usage) if wants_usage else b"") + b"data: [DONE]\n\n"
 
     return Wire(

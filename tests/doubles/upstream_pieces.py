@@ -240,6 +240,7 @@ FIELD_TYPES: dict[str, tuple[type, ...]] = {
     "tools": (list,),
     "temperature": (int, float),
     "max_tokens": (int,),
+    "n": (int,),
     "prompt": (str, list),
     "input": (str, list),
 }
