@@ -95,8 +95,12 @@ class ChatSidebar extends HTMLElement {
 
   #moved = () => {
     for (const link of this.querySelectorAll("a.sidebar-chat__link, a.navigation__link")) {
-      if (link.getAttribute("href") === location.pathname) link.setAttribute("aria-current", "page");
-      else link.removeAttribute("aria-current");
+      const path = link.getAttribute("href") ?? "";
+      if (path === location.pathname) link.setAttribute("aria-current", "page");
+      // "true" marks the link above the page that is shown.
+      else if (link.getAttribute("aria-current") !== "true" || !location.pathname.startsWith(path)) {
+        link.removeAttribute("aria-current");
+      }
     }
   };
 
