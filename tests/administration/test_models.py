@@ -7,6 +7,7 @@ import pytest
 from django.test import Client
 from pytest_django import Settings
 
+from inference import catalog
 from inference.types import PullProgress
 from tests.doubles.upstream import Behaviour, FakeModel, Upstream
 from webui.administration import problems
@@ -39,7 +40,7 @@ def ended(download: Download) -> Download:
 def test_only_administrators_see_and_change_models(alice_client: Client, upstream: Upstream) -> None:
     for path in ("", "list/", "memory/", "stores/", "downloads/", "uploads/", "calculator/"):
         assert alice_client.get(PAGE + path).status_code == 404
-    for path in ("load/", "unload/", "delete/", "attach/", "pull/"):
+    for path in ("load/", "unload/", "runner/unload/", "delete/", "attach/", "pull/"):
         assert alice_client.post(PAGE + path, {"model": "tiny:latest", "path": "/x", "name": "x"}).status_code == 404
 
     assert upstream.requests == []
@@ -205,6 +206,22 @@ def test_a_model_is_loaded_and_unloaded(root_client: Client, upstream: Upstream)
 
     assert "In memory" not in text(root_client, f"{PAGE}unload/", {"model": "tiny:latest"})
     assert upstream.loaded == set()
+
+
+def test_a_model_that_two_connections_offer_is_unloaded_from_its_process(
+    root_client: Client, upstream: Upstream, settings: Settings
+) -> None:
+    upstream.loaded.add("tiny:latest")
+    with Upstream() as other:
+        other.loaded.add("tiny:latest")
+        settings.OLLAMA_BASE_URLS = [other.url]
+        catalog.forget()
+        assert 'hx-post="/administration/models/runner/unload/"' in text(root_client, f"{PAGE}memory/")
+
+        listed = text(root_client, f"{PAGE}runner/unload/", {"model": "tiny:latest"})
+
+        assert 'role="alert"' not in listed
+        assert (upstream.loaded, other.loaded) == (set(), {"tiny:latest"})
 
 
 def test_a_model_is_deleted(root_client: Client) -> None:

@@ -45,6 +45,7 @@ urlpatterns = [
     path("models/memory/", models.memory, name="memory"),
     path("models/calculator/", calculator.page, name="calculator"),
     path("models/load/", models.load_model, name="load_model"),
+    path("models/runner/unload/", models.unload_runner, name="unload_runner"),
     path("models/unload/", models.unload_model, name="unload_model"),
     path("models/delete/", models.delete_model, name="delete_model"),
     path("models/stores/", models.found_stores, name="found_stores"),

@@ -72,6 +72,13 @@ def unload_model(request: MemberRequest) -> HttpResponse:
 
 @admin_required
 @require_POST
+def unload_runner(request: MemberRequest) -> HttpResponse:
+    """Take a model out of the built-in server's memory, by its own name there: another connection may have it too."""
+    return _order(request, client.unload)
+
+
+@admin_required
+@require_POST
 def delete_model(request: MemberRequest) -> HttpResponse:
     return _order(request, client.delete_model)
 
