@@ -62,6 +62,14 @@ class BodyTooLarge(InferenceError):
         self.limit_bytes = limit_bytes
 
 
+class NotKept(InferenceError):
+    """How a model is to be loaded could not be written down."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
 _MAX_OFFERED = 30
 
 
@@ -82,6 +90,7 @@ _CODES: dict[type[InferenceError], str] = {
     BadModelFile: "bad_model_file",
     ModelLoadFailed: "model_load_failed",
     RunnerDied: "runner_died",
+    NotKept: "not_kept",
     LibraryError: "library_error",
 }
 
@@ -114,6 +123,8 @@ def answer_for(error: InferenceError) -> Answer:
             return Answer(503, "the server is shutting down")
         case ModelLoadFailed():
             return Answer(500, f"unable to load model '{error.model}': {error.detail}")
+        case NotKept():
+            return Answer(500, f"the settings cannot be kept: {error.reason}")
         case RunnerDied():
             return Answer(500, f"model runner has unexpectedly stopped{_exit(error)}; the next request starts it again")
         case _:

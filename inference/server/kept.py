@@ -19,6 +19,7 @@ import orjson
 from inference.errors import InvalidRequest
 from inference.library.names import ModelName
 from inference.runner.types import KV_TYPES, KvType
+from inference.server.errors import NotKept
 from inference.server.options import MAX_CONTEXT
 from inference.types import LoadSettings
 
@@ -44,11 +45,14 @@ class KeptSettings:
         return self._kept.get(name.key, LoadSettings())
 
     def keep(self, name: ModelName, settings: LoadSettings) -> None:
-        """Take the place of what was kept; settings that say nothing are not kept. Raises OSError."""
+        """Take the place of what was kept; settings that say nothing are not kept. Raises NotKept."""
         kept = {key: known for key, known in self._kept.items() if key != name.key}
         kept |= {name.key: settings} if settings != LoadSettings() else {}
         if kept != self._kept:
-            self._write(kept)
+            try:
+                self._write(kept)
+            except OSError as exc:
+                raise NotKept(exc.strerror or type(exc).__name__) from exc
             self._kept = kept
 
     def _write(self, kept: Mapping[str, LoadSettings]) -> None:

@@ -17,6 +17,7 @@ from inference.library.names import ModelName
 from inference.runner.types import RunnerSpec
 from inference.server.kept import KeptSettings, baked_settings, parse_settings, settings_body
 from inference.server.sizing import Sizing, Window
+from inference.server.state import set_state
 from inference.types import LoadSettings
 from tests.doubles.gguf_files import build_tiny
 from tests.doubles.model_server import ModelServer
@@ -258,6 +259,19 @@ def test_settings_that_say_nothing_are_forgotten(tmp_path: Path) -> None:
     kept.keep(TINY, LoadSettings())
 
     assert json.loads((tmp_path / "kept.json").read_text()) == {}
+
+
+async def test_what_cannot_be_written_down_is_told_and_not_used(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    kept = KeptSettings(tmp_path / "file" / "kept.json")
+    server.state = replace(server.state, kept=kept)
+    set_state(server.state)
+
+    response = await server.post("/hearth/kept", model="tiny", settings=SETTINGS)
+
+    assert response.status_code == 500
+    assert response.json()["error"].startswith("the settings cannot be kept: ")
+    assert kept.of(TINY) == LoadSettings()
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"tiny:latest": 7}', '{"tiny:latest": {"num_ctx": "x"}}'])
