@@ -15,7 +15,7 @@ import secrets
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -37,7 +37,10 @@ if TYPE_CHECKING:  # A model without eyes needs no library for them.
 STEP_AIM_S = 0.5
 """How long a step with prompt rows may take while answers are running. Shorter steps cost throughput."""
 
-MIN_PROMPT_ROWS = 64
+MIN_PROMPT_ROWS = 65
+"""Fewer rows of a prompt go through llama.cpp's attention several times slower: it takes tiles of 64, and one row goes
+with those of the answers that are running."""
+
 LOOK_WAIT_S = 0.02
 """How long a step without rows waits for an image to be looked at; a request that arrives waits as long."""
 
@@ -207,23 +210,36 @@ class Engine:
 
     def _fill_batch(self) -> list[Share]:
         """Put rows into the batch: one per generating request, then as many of prompts as there is time for."""
-        batch = self._context.batch
-        batch.clear()
         awake = self._awake
+        if not self._moves_keys:
+            self._slots.gather([running.slot for running in awake])
+        self._context.batch.clear()
+        # In the order of their sequences, rows of several requests go through the weights together.
+        wanted = sorted(self._wanted_rows(awake), key=lambda pair: pair[0].slot.index)
+        return [self._add_rows(running, n_rows) for running, n_rows in wanted]
+
+    def _wanted_rows(self, awake: Sequence[Running]) -> Iterator[tuple[Running, int]]:
         generating = [running for running in awake if running.n_rows_wanted == 1]
         prefilling = [running for running in awake if running.n_rows_wanted > 1 and running.image is None]
         now = time.perf_counter()
         if not all(running.request.gives_way(now) for running in awake):
             prefilling = [running for running in prefilling if not running.request.gives_way(now)]
+        for running in generating:
+            yield running, 1
+        room = self._context.batch.capacity - len(generating)
         n_prompt_rows = self._prompt_rows(len(generating))
-        shares = [self._add_rows(running, 1) for running in generating]
-        for running in prefilling:
-            n_rows = min(running.n_rows_at_once, n_prompt_rows)
-            if not n_rows:
-                break
-            shares.append(self._add_rows(running, n_rows))
-            n_prompt_rows -= n_rows
-        return shares
+        for place, running in enumerate(prefilling):
+            if not n_prompt_rows:
+                return
+            n_rows = running.n_rows_at_once
+            # A short rest is taken along, and a short beginning is left for the next step.
+            if n_rows >= n_prompt_rows + MIN_PROMPT_ROWS or n_rows > room:
+                n_rows = min(n_prompt_rows, room)
+                if place and n_rows < MIN_PROMPT_ROWS:
+                    return
+            yield running, n_rows
+            n_prompt_rows = max(0, n_prompt_rows - n_rows)
+            room -= n_rows
 
     def _prompt_rows(self, n_generating: int) -> int:
         room = self._context.batch.capacity - n_generating

@@ -72,6 +72,7 @@ class ChatWorker:
             n_sequences=n_slots,
             n_batch=max(min(spec["n_batch"] or CHAT_BATCH_ROWS, n_ctx * n_slots), n_slots),
             n_threads=loaded.n_threads,
+            is_divided=True,
             kv_type=spec["kv_type"],
             flash_attention=spec["flash_attention"],
         )

@@ -235,6 +235,9 @@ class ContextShape:
 
     Attributes:
         n_ctx: Tokens of all sequences together.
+        is_divided: Each sequence has an equal part of the cache for itself, so that none reads past what others have
+            there. Rows of sequences whose numbers follow each other then go through the weights together, in the order
+            of these numbers; others go one after the other.
         n_batch: Most rows of one decode.
         pooling: How a sequence becomes one embedding or score; None for contexts that predict tokens.
         kv_type, flash_attention: See `RunnerSpec`.
@@ -244,6 +247,7 @@ class ContextShape:
     n_sequences: int
     n_batch: int
     n_threads: int
+    is_divided: bool = False
     pooling: PoolingName | None = None
     kv_type: KvType = "f16"
     flash_attention: bool | None = None
@@ -267,7 +271,7 @@ class Context:
         params.n_threads = params.n_threads_batch = shape.n_threads
         params.type_k = params.type_v = KV_TYPES[shape.kv_type]
         params.flash_attn_type = FLASH_ATTENTION[shape.flash_attention]
-        params.kv_unified = True
+        params.kv_unified = not shape.is_divided
         params.swa_full = True
         params.no_perf = True
         self._log = log
@@ -347,10 +351,6 @@ class Context:
         if self._memory:
             llama_cpp.llama_memory_clear(self._memory, False)
 
-    def copy(self, source: int, target: int, length: int) -> None:
-        """Let an empty sequence share the first positions of another."""
-        llama_cpp.llama_memory_seq_cp(self._memory, source, target, 0, length)
-
     @property
     def can_shift(self) -> bool:
         return bool(llama_cpp.llama_memory_can_shift(self._memory))
@@ -358,7 +358,7 @@ class Context:
     def shift(self, sequence: int, start: int, count: int) -> None:
         """Forget some positions of a sequence, and let those after them move up.
 
-        No other sequence may share what moves. The next decode must not be interrupted: it moves the keys in place.
+        The next decode does it: it must not be interrupted, and until then `state` tells something else.
         """
         llama_cpp.llama_memory_seq_rm(self._memory, sequence, start, start + count)
         llama_cpp.llama_memory_seq_add(self._memory, sequence, start + count, -1, -count)
@@ -373,9 +373,9 @@ class Context:
         written = llama_cpp.llama_state_seq_get_data(self.pointer, buffer, size, sequence)
         return memoryview(buffer)[:written]
 
-    def restore(self, sequence: int, state: bytes) -> bool:
+    def restore(self, sequence: int, state: memoryview | bytes) -> bool:
         """Put a state into an empty sequence; False when the cache has no room for it or it is of another model."""
-        buffer = (ctypes.c_uint8 * len(state)).from_buffer_copy(state)
+        buffer = np.frombuffer(state, np.uint8).ctypes.data_as(ctypes.POINTER(ctypes.c_uint8))
         return bool(llama_cpp.llama_state_seq_set_data(self.pointer, buffer, len(state), sequence))
 
     def pooled(self, sequence: int, n_dims: int) -> npt.NDArray[np.float32]:

@@ -14,6 +14,12 @@ from inference.runner.parked import MIN_TOKENS, Parked, ParkedPrefixes
 
 Tokens = npt.NDArray[np.int32]
 
+MIN_SHARED = 16
+"""Tokens: a shorter common beginning is decoded as quickly as it is copied."""
+
+LEAST_SHARE = 0.01
+"""Of another slot's cache, which is copied as a whole before it is cut to what is common."""
+
 MOST_PARKED_BETWEEN_STEPS = 128 * 1024 * 1024
 """More takes so long to copy that running answers would wait for it."""
 
@@ -28,11 +34,10 @@ class Cache(Protocol):
     def can_shift(self) -> bool: ...
     def cut(self, sequence: int, length: int) -> bool: ...
     def forget(self, sequence: int) -> None: ...
-    def copy(self, source: int, target: int, length: int) -> None: ...
     def shift(self, sequence: int, start: int, count: int) -> None: ...
     def state_bytes(self, sequence: int) -> int: ...
     def state(self, sequence: int) -> memoryview: ...
-    def restore(self, sequence: int, state: bytes) -> bool: ...
+    def restore(self, sequence: int, state: memoryview | bytes) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,17 +57,17 @@ class Span:
         return self.start + self.n_rows
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Slot:
-    """One sequence of the context.
+    """A place for one request.
 
     Attributes:
+        index: The sequence of the context that holds its cache.
         spans: The images among the tokens.
         n_seen: Rows that the native cache holds already of the image at `n_cached`.
         tokens: shape (n_ctx,); the prompt and the answer of the current or last request.
         n_tokens: How many of them are known; the last ones may not be decoded yet.
         n_cached: How many of them the native cache holds.
-        n_shared: How many of the first ones may lie in cells of the cache that other slots have too.
         n_pristine: How many of the first ones are in the cache as a prompt would put them there.
         used_at: Rises with every use; tells the longest idle slot.
     """
@@ -71,7 +76,6 @@ class Slot:
     tokens: Tokens
     n_tokens: int = 0
     n_cached: int = 0
-    n_shared: int = 0
     n_pristine: int = 0
     is_busy: bool = False
     spans: Sequence[Span] = ()
@@ -203,13 +207,11 @@ class Slots:
     def shift(self, slot: Slot, n_keep: int, n_drop: int) -> None:
         """Forget tokens after the first `n_keep`; what follows them moves up."""
         kept_until, n_tokens = n_keep + n_drop, slot.n_tokens - n_drop
-        if self._cache.can_shift and slot.n_shared <= kept_until:
+        if self._cache.can_shift:
             self._cache.shift(slot.index, n_keep, n_drop)
             slot.n_cached -= n_drop
             slot.n_pristine = min(slot.n_pristine, n_keep)
-            slot.n_shared = min(slot.n_shared, n_keep)
         else:
-            # A cell that moves would move in other slots too: what follows is decoded again instead.
             slot.n_cached = self._cut(slot, min(n_keep, slot.n_cached))
         slot.tokens[n_keep:n_tokens] = slot.tokens[kept_until : slot.n_tokens]
         slot.n_tokens = n_tokens
@@ -226,24 +228,64 @@ class Slots:
             self._forget(slot)
         return bool(idle)
 
+    def gather(self, slots: Sequence[Slot]) -> None:
+        """Make neighbours of the sequences of some slots, so that their rows go through the weights together.
+
+        Other slots get the sequences that they leave. No key may wait for being moved.
+        """
+        indices = [slot.index for slot in slots]
+        if not self._can_share or not slots or max(indices) - min(indices) < len(slots):
+            return
+        if any(slot.n_seen for slot in slots):  # Half an image has no place in the count of what is cached.
+            return
+        firsts = range(len(self.all) - len(slots) + 1)
+        leaving, giving = min((self._moves(slots, first) for first in firsts), key=_n_moved)
+        for one, other in zip(leaving, giving, strict=True):
+            self._swap(one, other)
+
+    def _moves(self, slots: Sequence[Slot], first: int) -> tuple[list[Slot], list[Slot]]:
+        """Return which of the slots have to leave so that they all lie from `first` on, and who gives them room."""
+        window = range(first, first + len(slots))
+        leaving = [slot for slot in slots if slot.index not in window]
+        giving = [slot for slot in self.all if slot.index in window and slot not in slots]
+        return leaving, giving
+
+    def _swap(self, one: Slot, other: Slot) -> None:
+        states = [(slot, state) for slot in (one, other) if (state := self._state(slot)) is not None]
+        for slot in (one, other):
+            self._cache.forget(slot.index)
+        one.index, other.index = other.index, one.index
+        for slot, state in states:
+            if not self._cache.restore(slot.index, state):
+                self._forget(slot)
+
+    def _state(self, slot: Slot) -> memoryview | None:
+        return self._cache.state(slot.index) if slot.n_cached else None
+
     def _cut(self, slot: Slot, length: int) -> int:
         """Shorten a slot's cache; return what is left, which is nothing when the model's past cannot be cut."""
         if self._cache.cut(slot.index, slot.position(length)):
-            slot.n_shared = min(slot.n_shared, length)
             return length
         self._forget(slot)
         return 0
 
     def _copy(self, source: Slot, target: Slot, length: int) -> int:
-        if not length or not self._can_share:
+        """Give an empty slot the beginning of another one's cache; return its length, 0 where that is not worth it."""
+        if not self._can_share or length < max(MIN_SHARED, source.n_cached * LEAST_SHARE):
             return 0
-        self._cache.copy(source.index, target.index, source.position(length))
-        source.n_shared, target.n_shared = max(source.n_shared, length), length
-        return length
+        if not self._cache.restore(target.index, self._cache.state(source.index)):
+            self._forget(target)
+            return 0
+        target.spans = source.spans
+        return self._cut(target, length)
 
     def _forget(self, slot: Slot) -> None:
         self._cache.forget(slot.index)
-        slot.n_cached = slot.n_shared = 0
+        slot.n_cached = 0
+
+
+def _n_moved(moves: tuple[list[Slot], list[Slot]]) -> int:
+    return sum(slot.n_cached for slots in moves for slot in slots)
 
 
 def _without_half_images(length: int, spans: Sequence[Span]) -> int:

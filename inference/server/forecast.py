@@ -48,12 +48,11 @@ def forecast(model: LibraryModel, *, n_ctx: int, n_slots: int, kv_type: KvType =
     header = model.header
     if header is None:  # The embedded embedder: its weights shrink to a quarter when it is built.
         return Forecast(weights=EMBEDDER_BYTES, cache=0, work=0)
-    n_tokens = n_ctx * n_slots if model.can_chat else 0
     cache = sum(cache_by_layer(header, n_ctx=n_ctx, n_slots=n_slots, kv_type=kv_type)) if model.can_chat else 0
     return Forecast(
         weights=model.size_bytes,
         cache=cache,
-        work=PROCESS_BYTES + _vocabulary_bytes(header, n_slots) + batch_bytes(header, n_tokens),
+        work=PROCESS_BYTES + _vocabulary_bytes(header, n_slots) + batch_bytes(header, n_ctx if model.can_chat else 0),
     )
 
 
@@ -86,16 +85,15 @@ def _vocabulary_bytes(header: GgufHeader, n_slots: int) -> int:
     return (header.vocabulary_size or 0) * (BYTES_PER_TOKEN + 4 * n_slots) + header.merge_count * BYTES_PER_MERGE
 
 
-def batch_bytes(header: GgufHeader, n_tokens: int) -> int:
+def batch_bytes(header: GgufHeader, n_ctx: int) -> int:
     """Return the bytes that one full batch needs on its way through a layer.
 
     Three tensors as wide as the feed-forward part and four as wide as the model, as 32-bit floats, and a mask of 16-bit
-    floats over the cache. With the whole mask that is llama.cpp's "compute buffer size", to the byte for Qwen 2.5; but
-    the mask is used only as far as the cache is, and that is rarely full in all slots: a quarter of it counts.
+    floats over the cache of one slot. With the whole mask that is llama.cpp's "compute buffer size", to the byte for
+    Qwen 2.5; but the mask is used only as far as the cache is, so half of it counts.
     """
-    n_rows = min(CHAT_BATCH_ROWS, n_tokens) or CHAT_BATCH_ROWS
     wide, width = _feed_forward(header), header.embedding_length or 0
-    return n_rows * (4 * (3 * wide + 4 * width) + n_tokens // 2)
+    return CHAT_BATCH_ROWS * (4 * (3 * wide + 4 * width) + n_ctx)
 
 
 def _feed_forward(header: GgufHeader) -> int:

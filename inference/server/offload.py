@@ -53,7 +53,7 @@ def offload(header: GgufHeader, weights: Weights, spec: RunnerSpec, free_bytes: 
     cache = cache_by_layer(header, n_ctx=spec.n_ctx, n_slots=spec.n_slots, kv_type=spec.kv_type)
     layers = [own + share for own, share in zip(weights.layers, cache, strict=True)]
     room = sum(max(0, free - CARD_MARGIN_BYTES) for free in free_bytes)
-    taken = batch_bytes(header, spec.n_ctx * spec.n_slots)
+    taken = batch_bytes(header, spec.n_ctx)
     n_layers = 0
     for size in (weights.output, *reversed(layers)):
         if taken + size > room:

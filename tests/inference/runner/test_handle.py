@@ -421,14 +421,12 @@ async def test_every_option_in_range_is_survived(noise: RunnerHandle, options: d
 
 
 async def test_a_seed_repeats_an_answer_also_when_the_second_prompt_is_in_the_cache(
-    start: Start, tiny_gguf: Path
+    noise: RunnerHandle,
 ) -> None:
-    # With more slots the cells of others lie between its own, which rounds the sums of the attention otherwise.
-    handle = await start(tiny_gguf, n_slots=1)
     for seed in range(40):
         question = f"Question {seed}? " + "word " * seed
         (first, first_end), (second, second_end), (other, _) = [
-            await answer(handle, ask(question, seed=number, temperature=2.0, num_predict=30))
+            await answer(noise, ask(question, seed=number, temperature=2.0, num_predict=30))
             for number in (seed, seed, seed + 1)
         ]
 

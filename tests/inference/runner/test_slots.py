@@ -17,7 +17,6 @@ class RecordingCache:
         self.can_shift = can_shift
         self.shifts: list[tuple[int, int, int]] = []
         self.cuts: list[tuple[int, int]] = []
-        self.copies: list[tuple[int, int, int]] = []
         self.forgotten: list[int] = []
         self.restored: list[tuple[int, bytes]] = []
         self.can_restore = True
@@ -35,12 +34,9 @@ class RecordingCache:
     def state(self, sequence: int) -> memoryview:
         return memoryview(b"%04d" % sequence)
 
-    def restore(self, sequence: int, state: bytes) -> bool:
-        self.restored.append((sequence, state))
+    def restore(self, sequence: int, state: memoryview | bytes) -> bool:
+        self.restored.append((sequence, bytes(state)))
         return self.can_restore
-
-    def copy(self, source: int, target: int, length: int) -> None:
-        self.copies.append((source, target, length))
 
     def shift(self, sequence: int, start: int, count: int) -> None:
         self.shifts.append((sequence, start, count))
@@ -83,25 +79,91 @@ def test_one_token_at_least_is_left_to_decode(slots: Slots) -> None:
     assert slots.take(prompt("same prompt")).n_cached == len("same prompt") - 1
 
 
-def test_a_busy_slot_shares_its_beginning(slots: Slots, cache: RecordingCache) -> None:
-    busy = used(slots, "system: one")
+SYSTEM = "system: be kind and brief. "
 
-    other = slots.take(prompt("system: two"))
+
+def test_a_busy_slot_shares_its_beginning(slots: Slots, cache: RecordingCache) -> None:
+    busy = used(slots, SYSTEM + "one")
+
+    other = slots.take(prompt(SYSTEM + "two"))
 
     assert other is not busy
-    assert cache.copies == [(busy.index, other.index, len("system: "))]
-    assert other.n_cached == len("system: ")
+    assert cache.restored == [(other.index, b"%04d" % busy.index)]
+    assert cache.cuts[-1] == (other.index, len(SYSTEM))
+    assert other.n_cached == len(SYSTEM)
 
 
-def test_a_short_common_beginning_costs_nobody_the_history(slots: Slots, cache: RecordingCache) -> None:
-    history = used(slots, "sys: a long chat with many turns")
+def test_what_cannot_be_copied_is_decoded(slots: Slots, cache: RecordingCache) -> None:
+    used(slots, SYSTEM + "one")
+    cache.can_restore = False
+
+    assert slots.take(prompt(SYSTEM + "two")).n_cached == 0
+
+
+def test_a_few_tokens_are_not_worth_a_copy(slots: Slots, cache: RecordingCache) -> None:
+    used(slots, "system: one")
+
+    assert slots.take(prompt("system: two")).n_cached == 0
+    assert not cache.restored
+
+
+def test_a_short_common_beginning_costs_nobody_the_history(slots: Slots) -> None:
+    long_chat = SYSTEM + "and then a chat with many turns follow"[:37]
+    history = used(slots, long_chat)
     slots.give_back(history)
 
-    other = slots.take(prompt("sys: another"))
+    other = slots.take(prompt(SYSTEM + "A second"))
 
     assert other is not history
-    assert other.n_cached == len("sys: a")
-    assert history.n_cached == len("sys: a long chat with many turns")
+    assert other.n_cached == len(SYSTEM)
+    assert history.n_cached == len(long_chat)
+
+
+# ---- neighbours
+
+
+def sequences(*slots: Slot) -> list[int]:
+    return sorted(slot.index for slot in slots)
+
+
+def test_slots_that_work_at_the_same_time_become_neighbours(slots: Slots, cache: RecordingCache) -> None:
+    first, second, third = used(slots, "aaaa"), used(slots, "bbbbbb"), used(slots, "cc")
+    slots.give_back(second)
+
+    slots.gather([first, third])
+
+    assert sequences(first, third) in ([0, 1], [1, 2])
+    assert sequences(*slots.all) == [0, 1, 2]
+    assert cache.restored == [(third.index, b"0002"), (second.index, b"0001")]
+    assert [slot.n_cached for slot in (first, second, third)] == [4, 6, 2]
+
+
+def test_neighbours_stay_where_they_are(slots: Slots, cache: RecordingCache) -> None:
+    first, second, _ = used(slots, "aaaa"), used(slots, "bbbb"), used(slots, "cccc")
+
+    slots.gather([second, first])
+    slots.gather([])
+
+    assert not cache.restored
+
+
+def test_what_is_lost_on_the_way_is_decoded_again(slots: Slots, cache: RecordingCache) -> None:
+    first, _, third = used(slots, "aaaa"), used(slots, "bbbbbb"), used(slots, "cc")
+    cache.can_restore = False
+
+    slots.gather([first, third])
+
+    assert third.n_cached == 0
+    assert third.n_tokens == 2
+
+
+def test_half_an_image_is_not_moved(slots: Slots, cache: RecordingCache) -> None:
+    first, _, third = used(slots, "aaaa"), used(slots, "bbbb"), used(slots, "cccc")
+    third.n_seen = 3
+
+    slots.gather([first, third])
+
+    assert not cache.restored
 
 
 def test_an_unused_slot_is_taken_before_an_old_one(slots: Slots) -> None:
@@ -161,18 +223,14 @@ def test_what_was_shifted_serves_no_other_prompt(cache: RecordingCache, slots: S
     assert again.n_cached <= 2
 
 
-def test_cells_that_another_slot_shares_are_not_moved_but_decoded_again(cache: RecordingCache, slots: Slots) -> None:
-    first = slots.take(prompt("0123456789"))
-    first.n_cached = 10
-    second = slots.take(prompt("01234567xy"))
-    second.n_cached = 10
+def test_keys_that_cannot_be_moved_are_decoded_again() -> None:
+    slots = Slots(RecordingCache(can_shift=False), n_slots=1, n_ctx=64)
+    slot = slots.take(prompt("0123456789"))
+    slot.n_cached = 10
 
-    slots.shift(first, 2, 4)
-    slots.shift(second, 1, 8)
+    slots.shift(slot, 2, 4)
 
-    assert (first.n_cached, first.n_tokens) == (2, 6)
-    assert (second.n_cached, second.n_tokens) == (2, 2)
-    assert cache.shifts == [(second.index, 1, 8)]
+    assert (slot.n_cached, slot.n_tokens) == (2, 6)
 
 
 IMAGE = Span(start=4, n_rows=6, n_positions=2)
