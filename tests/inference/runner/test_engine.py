@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,12 @@ pytestmark = pytest.mark.model
 
 N_SLOTS = 4
 N_CTX = 2048
+
+
+@cache
+def log() -> NativeLog:
+    """The one of this process: llama.cpp keeps calling it, whoever loads something here later."""
+    return NativeLog()
 
 
 class Watched:
@@ -61,10 +68,9 @@ class Watched:
 
 @pytest.fixture
 def watched(tiny_gguf: Path) -> Iterator[Watched]:
-    log = NativeLog()
-    model = Model("tiny", tiny_gguf, log)
+    model = Model("tiny", tiny_gguf, log())
     shape = ContextShape(n_ctx=N_SLOTS * N_CTX, n_sequences=N_SLOTS, n_batch=512, n_threads=1, is_divided=True)
-    context = Context(model, shape, log)
+    context = Context(model, shape, log())
     yield Watched(context, model)
     context.close()
 
@@ -125,10 +131,9 @@ def test_a_prompt_alone_fills_the_batch(watched: Watched) -> None:
 
 
 def test_a_small_batch_is_no_reason_to_wait_for_ever(tiny_gguf: Path) -> None:
-    log = NativeLog()
-    model = Model("tiny", tiny_gguf, log)
+    model = Model("tiny", tiny_gguf, log())
     shape = ContextShape(n_ctx=N_SLOTS * N_CTX, n_sequences=N_SLOTS, n_batch=8, n_threads=1, is_divided=True)
-    watched = Watched(Context(model, shape, log), model)
+    watched = Watched(Context(model, shape, log()), model)
     for first in (0, 1000, 2000):
         watched.ask(40, first=first, n_answer=5)
 
