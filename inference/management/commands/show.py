@@ -14,7 +14,7 @@ PARTS = ("license", "modelfile", "parameters", "system", "template")
 
 
 class Command(ModelCommand):
-    help = "Show what a model is: its shape, what it can do, and the options it comes with; or how the server runs."
+    help = "Show what a model is, what it can do and the options it comes with; or how the server runs."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("model", nargs="?")
