@@ -90,9 +90,8 @@ class Engine:
     @property
     def has_work(self) -> bool:
         # A step lets nobody wait while paused ones have all the slots.
-        return any(not running.request.is_paused for running in (*self._running, *self._suspended)) or bool(
-            self._waiting
-        )
+        begun = (*self._running, *self._suspended)
+        return bool(self._waiting) or any(not running.request.is_paused for running in begun)
 
     def submit(self, request: Request) -> list[WireEvent]:
         """Take a request; return its refusal when the queue is full."""

@@ -133,7 +133,8 @@ def test_a_prompt_alone_fills_the_batch(watched: Watched) -> None:
 def test_a_small_batch_is_no_reason_to_wait_for_ever(tiny_gguf: Path) -> None:
     model = Model("tiny", tiny_gguf, log())
     shape = ContextShape(n_ctx=N_SLOTS * N_CTX, n_sequences=N_SLOTS, n_batch=8, n_threads=1, is_divided=True)
-    watched = Watched(Context(model, shape, log()), model)
+    context = Context(model, shape, log())
+    watched = Watched(context, model)
     for first in (0, 1000, 2000):
         watched.ask(40, first=first, n_answer=5)
 
@@ -141,3 +142,4 @@ def test_a_small_batch_is_no_reason_to_wait_for_ever(tiny_gguf: Path) -> None:
 
     assert max(sum(rows for _, rows in batch) for batch in watched.batches) <= 8
     assert not watched.engine.has_work
+    context.close()

@@ -108,7 +108,7 @@ def test_a_few_tokens_are_not_worth_a_copy(slots: Slots, cache: RecordingCache) 
 
 
 def test_a_short_common_beginning_costs_nobody_the_history(slots: Slots) -> None:
-    long_chat = SYSTEM + "and then a chat with many turns follow"[:37]
+    long_chat = SYSTEM + "and then a chat of very many turns"
     history = used(slots, long_chat)
     slots.give_back(history)
 
