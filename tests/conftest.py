@@ -13,6 +13,7 @@ from django.db.models.signals import post_migrate
 from django.test import Client
 
 from inference import catalog
+from inference.connections import ollama
 from tests.doubles.upstream_fixtures import upstream as upstream
 from tests.factories import make_user
 from tests.rag.fixtures import data_folder as data_folder
@@ -63,8 +64,9 @@ def django_db_setup(django_db_setup: None) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _forget_models() -> Iterator[None]:
-    """Keep nothing that connections answered in another test."""
+def _forget_models(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Keep nothing that connections answered in another test: a port may be given out twice."""
+    monkeypatch.setattr(ollama, "_shown", {})
     yield
     catalog.forget()
 

@@ -60,7 +60,7 @@ MAX_SHOWN_KEPT = 5000
 RUNNER_DIED_WORDS = ("model runner has unexpectedly stopped", "llama runner process has terminated")
 LOAD_FAILED_WORDS = ("unable to load model", "model requires more system memory", "error loading model")
 
-_shown: dict[tuple[str, str, str | None], ShownModel] = {}
+_shown: dict[tuple[str, str, str], ShownModel] = {}
 """What `/api/show` said about a model, by address, name and digest: it cannot change without the digest."""
 
 
@@ -103,17 +103,21 @@ class OllamaConnection:
 
     async def _show(self, details: ModelDetails, gate: asyncio.Semaphore) -> ShownModel:
         """Ask what a model can do; a model that the server cannot show counts as one that chats."""
-        key = (self.spec.url, details["name"], details["digest"])
-        if key not in _shown:
-            try:
-                async with gate:
-                    body = await self._http.post("/api/show", {"model": details["name"]}, timeout_s=LIST_TIMEOUT_S)
-            except UpstreamRefused:
-                return ShownModel(capabilities=frozenset({"completion"}), context_length=None)
+        name, digest = details["name"], details["digest"]
+        kept = _shown.get((self.spec.url, name, digest)) if digest else None
+        if kept is not None:
+            return kept
+        try:
+            async with gate:
+                body = await self._http.post("/api/show", {"model": name}, timeout_s=LIST_TIMEOUT_S)
+        except UpstreamRefused:
+            return ShownModel(capabilities=frozenset({"completion"}), context_length=None)
+        shown = ollama.shown_model(body)
+        if digest:
             if len(_shown) >= MAX_SHOWN_KEPT:
                 _shown.clear()
-            _shown[key] = ollama.shown_model(body)
-        return _shown[key]
+            _shown[self.spec.url, name, digest] = shown
+        return shown
 
     async def stream_chat(self, request: ChatRequest, model: ModelInfo) -> AsyncGenerator[ChatEvent, None]:
         is_builtin = self.spec.kind == "builtin"

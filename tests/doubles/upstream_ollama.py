@@ -327,7 +327,7 @@ class OllamaRoutes:
             "model": model.name,
             "modified_at": CREATED_AT,
             "size": model.size_bytes,
-            "digest": hashlib.sha256(model.name.encode()).hexdigest(),
+            "digest": hashlib.sha256(model.name.encode()).hexdigest() if model.has_digest else "",
             "details": {
                 "parent_model": "",
                 "format": "gguf",

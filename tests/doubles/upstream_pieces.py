@@ -82,6 +82,8 @@ class FakeModel:
     quantization: str = "Q4_K_M"
     context_length: int = 8192
     capabilities: tuple[str, ...] = ("completion",)
+    has_digest: bool = True
+    """Some services that speak Ollama's protocol list their models without digests."""
     source: str = "pulled"
     verdict: JsonObject = field(default_factory=dict)
     contents: JsonObject = field(default_factory=dict)

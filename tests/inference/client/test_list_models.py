@@ -177,6 +177,19 @@ async def test_what_a_model_can_do_is_asked_once(
     assert upstream.paths().count("/api/show") == 3
 
 
+async def test_what_a_model_without_a_digest_can_do_is_asked_each_time(
+    upstream: Upstream, ollama_spec: ConnectionSpec, use_connections: UseConnections
+) -> None:
+    use_connections(ollama_spec)
+    upstream.models[:] = [FakeModel(name="tiny:latest", has_digest=False)]
+    assert "tools" not in (await client.find_model("tiny")).capabilities
+
+    upstream.models[0] = FakeModel(name="tiny:latest", has_digest=False, capabilities=("completion", "tools"))
+    catalog.forget()
+
+    assert "tools" in (await client.find_model("tiny")).capabilities
+
+
 async def test_an_unknown_model_is_not_found(
     upstream: Upstream, ollama_spec: ConnectionSpec, use_connections: UseConnections
 ) -> None:
