@@ -47,6 +47,10 @@ def free_card_bytes(devices: Sequence[Device]) -> int:
     return sum(device["free_bytes"] for device in devices if device["type"] == "gpu")
 
 
+def has_cards(devices: Sequence[Device]) -> bool:
+    return any(device["type"] in ("gpu", "integrated") for device in devices)
+
+
 def found_devices() -> list[Device]:
     """Ask llama.cpp, in this process."""
     import llama_cpp

@@ -10,6 +10,7 @@ import numpy as np
 from inference.errors import ModelLoadFailed
 from inference.library.gguf import read_tensors
 from inference.library.names import all_parts
+from inference.runner.attention import Attention
 from inference.runner.embedding import EmbeddingWorker, EmbedJob, Vectors
 from inference.runner.llama_loading import LoadedModel
 from inference.runner.native import POOLING, Context, ContextShape
@@ -61,7 +62,7 @@ class LlamaEmbedder:
                 n_batch=self._rows_per_step if self._cuts else self.max_tokens,
                 n_threads=self._loaded.n_threads,
                 pooling=self._pooling,
-                flash_attention=self._loaded.spec["flash_attention"],
+                attention=Attention(flash=self._loaded.spec["flash_attention"]),
             )
             self._context = self._loaded.context(shape)
             self._context.warm_up()

@@ -11,7 +11,8 @@ from llama_cpp import __version__ as llama_cpp_version
 
 from inference.library.adapters import check_adapter
 from inference.library.gguf import GgufHeader
-from inference.runner.devices import found_devices, free_card_bytes
+from inference.runner.attention import Attention
+from inference.runner.devices import found_devices, free_card_bytes, has_cards
 from inference.runner.native import Adapters, Context, ContextShape, Model, NativeLog
 from inference.runner.parked import ParkedPrefixes
 from inference.runner.protocol import WireFacts, WireSpec
@@ -31,6 +32,8 @@ class LoadedModel:
     log: NativeLog
     free_card_bytes: int
     """Before it was loaded."""
+    is_on_cards: bool
+    """Whether layers of it may be on a graphics card."""
 
     @property
     def n_threads(self) -> int:
@@ -40,14 +43,14 @@ class LoadedModel:
         """Raises ModelLoadFailed when there is not enough memory for it."""
         return Context(self.model, shape, self.log, adapters=self.adapters)
 
-    def parked_prefixes(self) -> ParkedPrefixes | None:
+    def parked_prefixes(self, attention: Attention) -> ParkedPrefixes | None:
         """Return the decoded prompts on disk that this model can use, as it is loaded now."""
         folder = self.spec["parked_folder"]
         if folder is None or not self.spec["parked_bytes"]:
             return None
         files = [Path(path) for path in (self.spec["path"], *self.spec["adapters"])]
         facts = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
-        key = f"{facts} {self.spec['kv_type']} {self.spec['flash_attention']} {llama_cpp_version}"
+        key = f"{facts} {self.spec['kv_type']} {attention.flash} {llama_cpp_version}"
         return ParkedPrefixes(Path(folder) / hashlib.sha256(key.encode()).hexdigest()[:32], self.spec["parked_bytes"])
 
     def facts(self, *, n_ctx: int, n_slots: int) -> WireFacts:
@@ -74,7 +77,7 @@ def load_model(spec: WireSpec, header: GgufHeader) -> LoadedModel:
     for adapter in adapters:
         check_adapter(spec["model"], adapter, path)
     log = NativeLog()
-    free_before = free_card_bytes(found_devices())
+    devices = found_devices()
     maps_file = spec["maps_file"] and header.quantization in NEVER_REARRANGED
     model = Model(
         spec["model"],
@@ -85,4 +88,12 @@ def load_model(spec: WireSpec, header: GgufHeader) -> LoadedModel:
         maps_file=maps_file,
     )
     loaded = Adapters(model, adapters, log) if adapters else None
-    return LoadedModel(spec=spec, header=header, model=model, adapters=loaded, log=log, free_card_bytes=free_before)
+    return LoadedModel(
+        spec=spec,
+        header=header,
+        model=model,
+        adapters=loaded,
+        log=log,
+        free_card_bytes=free_card_bytes(devices),
+        is_on_cards=spec["n_gpu_layers"] != 0 and has_cards(devices),
+    )

@@ -16,6 +16,7 @@ from inference.library.chat_templates import DEFAULT, chat_templates
 from inference.library.gguf import read_header
 from inference.library.projectors import check_projector
 from inference.runner.answers import AnswerShape
+from inference.runner.attention import attention
 from inference.runner.constraint import Constraint, Constraints, free_start_of
 from inference.runner.engine import Engine
 from inference.runner.flat_schema import as_json
@@ -67,6 +68,14 @@ class ChatWorker:
             raise ModelLoadFailed(spec["model"], "models with an encoder and a decoder are not supported")
         n_ctx = min(spec["n_ctx"], model.n_ctx_train)
         n_slots = spec["n_slots"]
+        self._vision = _vision(loaded)
+        way = attention(
+            spec["flash_attention"],
+            spec["kv_type"],
+            n_ctx,
+            on_cards=loaded.is_on_cards,
+            sees_whole=self._vision is not None and self._vision.projector.sees_whole,
+        )
         shape = ContextShape(
             n_ctx=n_ctx * n_slots,
             n_sequences=n_slots,
@@ -74,10 +83,9 @@ class ChatWorker:
             n_threads=loaded.n_threads,
             is_divided=True,
             kv_type=spec["kv_type"],
-            flash_attention=spec["flash_attention"],
+            attention=way,
         )
         self._model = model
-        self._vision = _vision(loaded)
         tokenizer = self._vision.tokenizer if self._vision is not None else model
         variants = chat_templates(loaded.header)
         self._template = ChatTemplate(
@@ -96,7 +104,7 @@ class ChatWorker:
             n_ctx=n_ctx,
             max_queue=spec["max_queue"],
             reader=self._vision.reader(context) if self._vision is not None else None,
-            parked=loaded.parked_prefixes(),
+            parked=loaded.parked_prefixes(way),
         )
         templates.render("", {})  # the first question must not wait for that process to be up
 

@@ -19,6 +19,7 @@ from llama_cpp import llama_cpp
 
 from inference.errors import ModelLoadFailed, OutOfMemory
 from inference.library.gguf_format import PoolingName
+from inference.runner.attention import Attention
 from inference.runner.grammar import Vocabulary
 from inference.runner.literals import VocabularyMarks
 from inference.runner.types import KvType
@@ -239,8 +240,9 @@ class ContextShape:
             there. Rows of sequences whose numbers follow each other then go through the weights together, in the order
             of these numbers; others go one after the other.
         n_batch: Most rows of one decode.
+        attention: The rows that go through the layers together are as many as one decode has, unless it says less.
         pooling: How a sequence becomes one embedding or score; None for contexts that predict tokens.
-        kv_type, flash_attention: See `RunnerSpec`.
+        kv_type: See `RunnerSpec`.
     """
 
     n_ctx: int
@@ -250,7 +252,7 @@ class ContextShape:
     is_divided: bool = False
     pooling: PoolingName | None = None
     kv_type: KvType = "f16"
-    flash_attention: bool | None = None
+    attention: Attention = Attention()
 
 
 class Context:
@@ -261,16 +263,17 @@ class Context:
 
     def __init__(self, model: Model, shape: ContextShape, log: NativeLog, *, adapters: Adapters | None = None) -> None:
         """Make a context. Adapters must be loaded before it, because its buffers have to hold their work too."""
-        if shape.kv_type != "f16" and shape.flash_attention is False:
+        if shape.kv_type != "f16" and shape.attention.flash is False:
             detail = f"a cache of type {shape.kv_type} needs flash attention, which is switched off"
             raise ModelLoadFailed(model.name, detail)
         params = llama_cpp.llama_context_default_params()
         params.n_ctx = shape.n_ctx
-        params.n_batch = params.n_ubatch = shape.n_batch
+        params.n_batch = shape.n_batch
+        params.n_ubatch = shape.attention.n_rows or shape.n_batch
         params.n_seq_max = shape.n_sequences
         params.n_threads = params.n_threads_batch = shape.n_threads
         params.type_k = params.type_v = KV_TYPES[shape.kv_type]
-        params.flash_attn_type = FLASH_ATTENTION[shape.flash_attention]
+        params.flash_attn_type = FLASH_ATTENTION[shape.attention.flash]
         params.kv_unified = not shape.is_divided
         params.swa_full = True
         params.no_perf = True

@@ -52,6 +52,9 @@ class Projector:
     """The part of a model that sees: it belongs to one chat model.
 
     `cut_up` is called by one thread and `encode` by another.
+
+    Attributes:
+        sees_whole: All rows of an image see each other, so that they are decoded together.
     """
 
     def __init__(
@@ -71,6 +74,7 @@ class Projector:
             raise ModelLoadFailed(model.name, f"its projector {path.name} does not read images")
         self.n_dims: int = llama_cpp.llama_model_n_embd_inp(model.pointer)
         self.n_axes = 4 if mtmd_cpp.mtmd_decode_use_mrope(pointer) else 1
+        self.sees_whole: bool = mtmd_cpp.mtmd_decode_use_non_causal(pointer, None)
         self._pointer = pointer
         self._marker: bytes = mtmd_cpp.mtmd_default_marker()
         self._encoding = threading.Lock()

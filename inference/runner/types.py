@@ -45,7 +45,7 @@ class RunnerSpec:
         main_gpu: The card for a model that is not spread over several; None leaves the choice to llama.cpp.
         maps_file: False reads the weights into memory of the process's own.
         kv_type: What one value of the KV cache is stored as.
-        flash_attention: None leaves the choice to llama.cpp.
+        flash_attention: None takes what is fastest. See `inference.runner.attention`.
         parked_folder: Where decoded prompts of idle chats are kept; None keeps none.
         parked_bytes: What those of all models may take together.
         template: Takes the place of the file's own chat template; Go, or Jinja.

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TypedDict
 
-from inference.runner.devices import Device, FoundDevices, parse
+from inference.runner.devices import Device, FoundDevices, has_cards, parse
 from inference.runner.environment import child_environment
 
 logger = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ class DeviceProbe:
     def _told(self, found: FoundDevices | None) -> DevicesBody:
         if found is None:
             return {"devices": [], "no_gpu_reason": "llama.cpp could not be asked for its devices"}
-        has_gpu = any(device["type"] in ("gpu", "integrated") for device in found["devices"])
+        has_gpu = has_cards(found["devices"])
         return {
             "devices": found["devices"],
             "no_gpu_reason": "" if has_gpu else no_gpu_reason(self._environ, can_offload=found["can_offload"]),

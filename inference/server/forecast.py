@@ -1,7 +1,7 @@
 """Forecast what a model takes of the memory before it is loaded, from the header of its file alone.
 
 The figures are what llama.cpp allocates for a runner as `inference.runner` sets it up: all weights once, a cache with a
-place for every token of every slot, and the tensors of one batch in flight.
+place for every token of every slot, and the tensors of the rows in flight.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from inference.library.gguf import GgufHeader
 from inference.library.models import LibraryModel
+from inference.runner.attention import may_be_plain, rows_together
 from inference.runner.types import CHAT_BATCH_ROWS, KvType
 
 KV_BYTES_PER_VALUE = {"f16": 2.0, "q8_0": 34 / 32, "q4_0": 18 / 32}
@@ -43,16 +44,27 @@ class Forecast:
         return self.weights + self.cache + self.work
 
 
-def forecast(model: LibraryModel, *, n_ctx: int, n_slots: int, kv_type: KvType = "f16") -> Forecast:
-    """Estimate the memory of a model with a context window of `n_ctx` tokens in each of `n_slots` slots."""
+def forecast(
+    model: LibraryModel, *, n_ctx: int, n_slots: int, kv_type: KvType = "f16", flash: bool | None = None
+) -> Forecast:
+    """Estimate the memory of a model with a context window of `n_ctx` tokens in each slot, once one window is full.
+
+    Args:
+        flash: As `RunnerSpec.flash_attention`.
+    """
     header = model.header
     if header is None:  # The embedded embedder: its weights shrink to a quarter when it is built.
         return Forecast(weights=EMBEDDER_BYTES, cache=0, work=0)
-    cache = sum(cache_by_layer(header, n_ctx=n_ctx, n_slots=n_slots, kv_type=kv_type)) if model.can_chat else 0
+    cache, batch = 0, CHAT_BATCH_ROWS * _row_bytes(header)
+    if model.can_chat:
+        cache = sum(cache_by_layer(header, n_ctx=n_ctx, n_slots=n_slots, kv_type=kv_type))
+        is_plain = may_be_plain(flash, kv_type)
+        n_rows = rows_together(n_ctx) if is_plain else CHAT_BATCH_ROWS
+        batch = batch_bytes(header, n_ctx, is_plain=is_plain, n_rows=n_rows)
     return Forecast(
         weights=model.size_bytes,
         cache=cache,
-        work=PROCESS_BYTES + _vocabulary_bytes(header, n_slots) + batch_bytes(header, n_ctx if model.can_chat else 0),
+        work=PROCESS_BYTES + _vocabulary_bytes(header, n_slots) + batch,
     )
 
 
@@ -85,15 +97,25 @@ def _vocabulary_bytes(header: GgufHeader, n_slots: int) -> int:
     return (header.vocabulary_size or 0) * (BYTES_PER_TOKEN + 4 * n_slots) + header.merge_count * BYTES_PER_MERGE
 
 
-def batch_bytes(header: GgufHeader, n_ctx: int) -> int:
-    """Return the bytes that one full batch needs on its way through a layer.
+def batch_bytes(header: GgufHeader, n_ctx: int, *, is_plain: bool, n_rows: int) -> int:
+    """Return the bytes that rows need on their way through a layer.
 
-    Three tensors as wide as the feed-forward part and four as wide as the model, as 32-bit floats, and a mask of 16-bit
-    floats over the cache of one slot. With the whole mask that is llama.cpp's "compute buffer size", to the byte for
-    Qwen 2.5; but the mask is used only as far as the cache is, so half of it counts.
+    Plain attention holds the queries, keys, values and results of its rows, the scores of all heads and their mask, as
+    32-bit floats; the feed-forward part comes after it and reuses that memory. Flash attention has a mask of 16-bit
+    floats and nothing else that lasts. That is llama.cpp's "compute buffer size", within 1 % for Qwen 2.5 and shapes
+    like it. Beside it, plain attention has the scores once more, as 16-bit floats, when they meet the values.
     """
-    wide, width = _feed_forward(header), header.embedding_length or 0
-    return CHAT_BATCH_ROWS * (4 * (3 * wide + 4 * width) + n_ctx)
+    if not is_plain:
+        return n_rows * (_row_bytes(header) + 2 * n_ctx)
+    n_heads = max(header.head_counts, default=0)
+    keys_and_values = max((heads * (key + value) for heads, key, value in _heads(header)), default=0)
+    attending = 4 * (5 * (header.embedding_length or 0) + keys_and_values + (n_heads + 1) * n_ctx)
+    return n_rows * (max(attending, _row_bytes(header)) + 2 * n_heads * n_ctx)
+
+
+def _row_bytes(header: GgufHeader) -> int:
+    """Return the bytes of one row in the feed-forward part: three tensors as wide as it is and four as the model."""
+    return 4 * (3 * _feed_forward(header) + 4 * (header.embedding_length or 0))
 
 
 def _feed_forward(header: GgufHeader) -> int:

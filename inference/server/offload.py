@@ -16,7 +16,7 @@ from inference.errors import BadModelFile
 from inference.library.gguf import GgufHeader, Tensor, read_tensors
 from inference.library.gguf_format import BLOCKS
 from inference.library.names import all_parts
-from inference.runner.types import RunnerSpec
+from inference.runner.types import CHAT_BATCH_ROWS, RunnerSpec
 from inference.server.forecast import batch_bytes, cache_by_layer
 
 CARD_MARGIN_BYTES = 1024**3
@@ -53,7 +53,7 @@ def offload(header: GgufHeader, weights: Weights, spec: RunnerSpec, free_bytes: 
     cache = cache_by_layer(header, n_ctx=spec.n_ctx, n_slots=spec.n_slots, kv_type=spec.kv_type)
     layers = [own + share for own, share in zip(weights.layers, cache, strict=True)]
     room = sum(max(0, free - CARD_MARGIN_BYTES) for free in free_bytes)
-    taken = batch_bytes(header, spec.n_ctx)
+    taken = batch_bytes(header, spec.n_ctx, is_plain=spec.flash_attention is False, n_rows=CHAT_BATCH_ROWS)
     n_layers = 0
     for size in (weights.output, *reversed(layers)):
         if taken + size > room:

@@ -97,7 +97,7 @@ class Sizing:
         kv_type = (loading.kv_type or self.kv_type) if model.can_chat else "f16"
         fixed_ctx = given.num_ctx or baked.num_ctx or self.context_length
         for n_ctx, n_slots in _choices(model, window, fixed_ctx, loading.n_slots or self.num_parallel):
-            size = forecast(model, n_ctx=n_ctx, n_slots=n_slots, kv_type=kv_type)
+            size = forecast(model, n_ctx=n_ctx, n_slots=n_slots, kv_type=kv_type, flash=self.flash_attention)
             if size.total <= free_bytes * COMFORTABLE_SHARE and size.cache <= free_bytes * COMFORTABLE_CACHE_SHARE:
                 break
             if window.is_wish and n_slots == 1 and size.total <= free_bytes * TIGHT_SHARE:
@@ -121,7 +121,7 @@ class Sizing:
 
 
 def forecast_of(model: LibraryModel, spec: RunnerSpec) -> Forecast:
-    return forecast(model, n_ctx=spec.n_ctx, n_slots=spec.n_slots, kv_type=spec.kv_type)
+    return forecast(model, n_ctx=spec.n_ctx, n_slots=spec.n_slots, kv_type=spec.kv_type, flash=spec.flash_attention)
 
 
 def _choices(

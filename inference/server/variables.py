@@ -129,8 +129,9 @@ VARIABLES = (
     ),
     Variable(
         name="OLLAMA_FLASH_ATTENTION",
-        default="by model",
-        meaning="`1` or `0` switches flash attention on or off for all models.",
+        default="what is fastest",
+        meaning="`1` or `0` switches flash attention on or off for all models. Left alone, it is on where a model runs "
+        "on a graphics card or keeps its context in less than `f16`.",
     ),
     Variable(
         name="CUDA_VISIBLE_DEVICES",

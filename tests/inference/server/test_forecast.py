@@ -10,14 +10,13 @@ import pytest
 
 from inference.library.gguf import read_header
 from inference.runner.handle import GenerateRequest, RunnerHandle, RunnerSpec
-from inference.runner.types import KvType
+from inference.runner.types import KvType, RunnerFinished
 from inference.server.forecast import forecast
 from tests.doubles import gguf_files
 from tests.doubles.gguf_files import Shape
 from tests.inference.server.fakes import GIGABYTE, make_header, make_model
 
 MOST_ERROR = 0.10
-ONE_BATCH = "x " * 300
 
 
 def test_the_cache_grows_with_window_and_slots() -> None:
@@ -89,7 +88,7 @@ async def test_the_forecast_is_what_a_runner_takes(
     if is_quantised:
         path = gguf_files.quantised(path)
     model = replace(make_model(), header=read_header(path), size_bytes=path.stat().st_size)
-    sizes = [(1024, 1), (4096, 4), (16384, 2)]
+    sizes = [(1024, 1), (2048, 4), (4096, 2)]
 
     taken = await asyncio.gather(*(bytes_taken(path, n_ctx, n_slots) for n_ctx, n_slots in sizes))
 
@@ -99,13 +98,14 @@ async def test_the_forecast_is_what_a_runner_takes(
 
 
 async def bytes_taken(path: Path, n_ctx: int, n_slots: int) -> int:
-    """Return the memory of a runner that has decoded a full batch."""
-    spec = RunnerSpec(kind="llama", model="noise", path=path, n_ctx=n_ctx, n_slots=n_slots, n_threads=1)
+    """Return the memory of a runner whose window was full once."""
+    spec = RunnerSpec(kind="llama", model="noise", path=path, n_ctx=n_ctx, n_slots=n_slots, n_threads=2)
     runner = await RunnerHandle.start(spec, timeout_s=120)
     try:
-        request = GenerateRequest(prompt=ONE_BATCH, raw=True, options={"num_predict": 1, "num_ctx": n_ctx})
-        async for _ in runner.generate(request):
-            pass
+        request = GenerateRequest(prompt="x", context=[5] * (n_ctx - 40), options={"num_predict": 1})
+        *_, finished = [event async for event in runner.generate(request)]
+        assert isinstance(finished, RunnerFinished)
+        assert finished.prompt_tokens > n_ctx - 40
         return runner.rss_bytes
     finally:
         await runner.stop()

@@ -22,7 +22,7 @@ HEADER = make_header()
 WEIGHTS = Weights((100 * MB,) * 32, output=200 * MB)
 SPEC = RunnerSpec(kind="llama", model="tiny", path=Path("/models/tiny.gguf"), n_ctx=4096, n_slots=2)
 N_TOKENS = SPEC.n_ctx * SPEC.n_slots
-WORK = batch_bytes(HEADER, SPEC.n_ctx)
+WORK = batch_bytes(HEADER, SPEC.n_ctx, is_plain=False, n_rows=512)
 LAYER = 100 * MB + 1024 * N_TOKENS
 CARD = {"id": "card", "name": "CUDA0", "description": "A card", "memory_bytes": 8 * 10**9}
 
