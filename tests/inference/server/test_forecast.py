@@ -88,7 +88,7 @@ async def test_the_forecast_is_what_a_runner_takes(
     if is_quantised:
         path = gguf_files.quantised(path)
     model = replace(make_model(), header=read_header(path), size_bytes=path.stat().st_size)
-    sizes = [(1024, 1), (2048, 4), (4096, 2)]
+    sizes = [(512, 1), (1024, 4), (2048, 2)]
 
     taken = await asyncio.gather(*(bytes_taken(path, n_ctx, n_slots) for n_ctx, n_slots in sizes))
 
