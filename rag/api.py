@@ -12,6 +12,7 @@ from rag import conf
 from rag.access import document_read, document_write
 from rag.citations import cited_numbers, cited_passages
 from rag.errors import StoreOwnedElsewhere, StoreUnavailable
+from rag.extraction.detect import READABLE_NAMES
 from rag.models import Document
 from rag.queries import readable_documents
 from rag.quotes import quote
@@ -25,6 +26,7 @@ from rag.types import IndexState
 
 __all__ = [
     "PAGE_WIDTHS",
+    "READABLE_NAMES",
     "Document",
     "DocumentText",
     "cited_numbers",

@@ -27,7 +27,7 @@ _SENTENCE = re.compile("[^\n。！？；.!?;]*(?:[。！？；]+[”’」』）
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A chunk's place: offsets into the text, and its page from 1, or None."""
+    """A chunk's place: offsets into the text, and its page or section from 1, or None."""
 
     start: int
     end: int

@@ -7,6 +7,7 @@ RagError
 │   ├── UploadBroken       its content contradicts its name
 │   ├── UploadUnsupported  no extractor reads this kind
 │   └── UploadNotStored    the disk is full or does not take files
+├── Unreadable             a file gives no text; raised inside the bounded process
 ├── IngestionFailed        one document could not be made searchable
 ├── StoreUnavailable       the vector store cannot be opened or used
 │   └── StoreOwnedElsewhere  another process holds the vector folder
@@ -60,6 +61,12 @@ class UploadUnsupported(UploadRefused):
 class UploadNotStored(UploadRefused):
     problem = Problem.NOT_STORED
     permanent = False
+
+
+class Unreadable(RagError):
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.value)
+        self.problem = problem
 
 
 class IngestionFailed(RagError):

@@ -9,6 +9,8 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from rag.types import PageKind, page_kind
+
 
 def stored_name(document: Document, filename: str) -> str:
     """Name the stored file after the document alone: what a person calls a file is never part of a path."""
@@ -86,6 +88,10 @@ class Document(models.Model):
         return self.state in self.UNFINISHED_STATES
 
     @property
+    def page_kind(self) -> PageKind:
+        return page_kind(self.media_type)
+
+    @property
     def is_pdf(self) -> bool:
         return self.media_type == "application/pdf"
 
@@ -95,8 +101,10 @@ class ExtractedText(models.Model):
 
     document = models.OneToOneField(Document, on_delete=models.CASCADE, primary_key=True, related_name="extracted")
     text = models.TextField()
-    # [[start, end], ...], one pair a page, in order; empty for files without pages.
+    # [[start, end], ...], one pair a page, slide, sheet or section, in order; empty for files without.
     page_spans = models.JSONField(default=list)
+    # ["Budget", ...], one each; empty when they have numbers only.
+    page_names = models.JSONField(default=list)
 
     def __str__(self) -> str:
         return f"text of document {self.document_id}"
@@ -111,6 +119,8 @@ class Chunk(models.Model):
     end = models.PositiveIntegerField()
     # 1-based; None for files without pages.
     page = models.PositiveIntegerField(null=True)
+    # Of its sheet; for files without pages the headings above it.
+    page_name = models.CharField(max_length=200, blank=True)
     text = models.TextField()
 
     class Meta:

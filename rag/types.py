@@ -35,8 +35,38 @@ class Problem(StrEnum):
 
 
 PDF = "application/pdf"
+DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+PPTX = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 PLAIN = "text/plain"
 MARKDOWN = "text/markdown"
+CSV = "text/csv"
+TSV = "text/tab-separated-values"
+JSON = "application/json"
+CODE = "text/x-code"
+
+
+class PageKind(StrEnum):
+    """What people call a page of a file, and so what a citation names."""
+
+    PAGE = "page"
+    SLIDE = "slide"
+    SHEET = "sheet"
+    SECTION = "section"
+    """What stands under one heading. Named by it and the headings above; such files have no pages to count."""
+
+
+_PAGE_KINDS = {PPTX: PageKind.SLIDE, XLSX: PageKind.SHEET, DOCX: PageKind.SECTION}
+
+
+def page_kind(media_type: str) -> PageKind:
+    return _PAGE_KINDS.get(media_type, PageKind.PAGE)
+
+
+def place_of(kind: PageKind | str, page: int | None, name: str) -> str:
+    """Return how a model is told a place: "page 3", "sheet Budget"; empty for files without pages."""
+    label = name or page
+    return f"{kind} {label}" if label else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,12 +74,14 @@ class Extraction:
     """What came out of a file: text with its pages, or the problem that kept it in.
 
     Attributes:
-        page_spans: (start, end) offsets into `text`, one pair a page; empty for files without pages.
+        page_spans: (start, end) offsets into `text`, one pair a page, slide, sheet or section; empty for others.
+        page_names: Names of those, one each, "" for one without; empty when none has a name.
     """
 
     media_type: str
     text: str = ""
     page_spans: tuple[tuple[int, int], ...] = ()
+    page_names: tuple[str, ...] = ()
     problem: Problem | None = None
 
 
@@ -59,6 +91,7 @@ class Passage:
 
     Attributes:
         page: 1-based; None for files without pages.
+        page_name: Of a sheet or a section; empty for what only has a number.
         start, end: Offsets into the document's text; `text` is what stands there.
         score: Fused score, higher is better, at most about 1.
     """
@@ -71,6 +104,12 @@ class Passage:
     end: int
     text: str
     score: float
+    page_kind: PageKind = PageKind.PAGE
+    page_name: str = ""
+
+    @property
+    def place(self) -> str:
+        return place_of(self.page_kind, self.page, self.page_name)
 
 
 Outcome = Literal["kept", "beyond limit", "near-duplicate", "below cut-off"]
@@ -96,6 +135,8 @@ class Candidate:
     dense: float | None
     fused: float
     outcome: Outcome
+    page_kind: PageKind = PageKind.PAGE
+    page_name: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import IO, Any
 
+from rag.errors import Unreadable
 from rag.extraction import limits
 
 
@@ -21,6 +22,8 @@ def main(arguments: list[str]) -> None:
     try:
         with open(0, "rb", closefd=False) as file:
             header, body = JOBS[job](file, *rest)
+    except Unreadable as exc:
+        header, body = {"problem": exc.problem}, b""
     except MemoryError:
         header, body = {"problem": "too_large"}, b""
     with os.fdopen(1, "wb") as out:
@@ -29,22 +32,21 @@ def main(arguments: list[str]) -> None:
 
 def text(file: IO[bytes], name: str) -> tuple[dict[str, Any], bytes]:
     from rag.extraction import detect
-    from rag.types import PDF, Problem
+    from rag.extraction.reading import read
+    from rag.types import Problem
 
     media_type = detect.media_type(file.read(detect.SAMPLE_BYTES), name)
     file.seek(0)
     if media_type == detect.BINARY:
-        problem = Problem.BROKEN if name.lower().endswith((".pdf", ".txt", ".md")) else Problem.UNSUPPORTED
+        problem = Problem.BROKEN if detect.claims_to_be_readable(name) else Problem.UNSUPPORTED
         return {"media_type": media_type, "problem": problem}, b""
-    if media_type == PDF:
-        from rag.extraction import pdf
-
-        extraction = pdf.extract(file)
-    else:
-        from rag.extraction import plain
-
-        extraction = plain.extract(file.read(), media_type)
-    header = {"media_type": media_type, "problem": extraction.problem, "page_spans": extraction.page_spans}
+    extraction = read(file, media_type, name)
+    header = {
+        "media_type": extraction.media_type,
+        "problem": extraction.problem,
+        "page_spans": extraction.page_spans,
+        "page_names": extraction.page_names,
+    }
     return header, extraction.text.encode("utf-8", errors="replace")
 
 

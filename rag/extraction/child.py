@@ -40,7 +40,8 @@ def extract_text(file: IO[bytes], name: str, *, wall_s: float = limits.WALL_S) -
     if problem:
         return Extraction(media_type=header.get("media_type", ""), problem=Problem(problem))
     spans = tuple((start, end) for start, end in header["page_spans"])
-    return Extraction(media_type=header["media_type"], text=body.decode(), page_spans=spans)
+    names = tuple(header["page_names"])
+    return Extraction(media_type=header["media_type"], text=body.decode(), page_spans=spans, page_names=names)
 
 
 def render_page(file: IO[bytes], number: int, width_px: int) -> bytes:

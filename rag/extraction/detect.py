@@ -5,11 +5,35 @@ from __future__ import annotations
 import codecs
 import re
 
-from rag.types import MARKDOWN, PDF, PLAIN
+from rag.types import CODE, CSV, JSON, MARKDOWN, PDF, PLAIN, TSV
 
 SAMPLE_BYTES = 64 * 1024
 
 BINARY = "application/octet-stream"
+ARCHIVE = "application/zip"
+"""An archive that may be a document; which one, its list of entries tells, and that stands at its end."""
+OLE = "application/x-ole-storage"
+"""The container of Office's old formats, and of its new ones with a password."""
+
+_CODE_NAMES = (
+    ".c", ".cc", ".cfg", ".conf", ".cpp", ".cs", ".css", ".go", ".h", ".hpp", ".ini", ".java", ".js", ".jsx", ".kt",
+    ".lua", ".php", ".pl", ".ps1", ".py", ".r", ".rb", ".rs", ".rst", ".scala", ".scss", ".sh", ".sql", ".swift",
+    ".tex", ".toml", ".ts", ".tsx", ".vue", ".xml", ".yaml", ".yml",
+)  # fmt: skip
+_TEXT_TYPES = {
+    ".md": MARKDOWN, ".markdown": MARKDOWN, ".csv": CSV, ".tsv": TSV, ".json": JSON, ".jsonl": JSON,
+    **dict.fromkeys(_CODE_NAMES, CODE),
+}  # fmt: skip
+_OTHER_NAMES = (".pdf", ".docx", ".docm", ".pptx", ".pptm", ".xlsx", ".xlsm", ".txt")
+READABLE_NAMES = (*_OTHER_NAMES, *_TEXT_TYPES)
+"""How names of files end that can be read: for a file picker, and to tell a damaged file from one of another kind."""
+
+_ARCHIVE_MARK = b"PK\x03\x04"
+_OLE_MARK = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+# The header of an entry that every Office file has, one of them at its beginning.
+_OFFICE_ENTRY = re.compile(
+    rb"PK\x03\x04.{26}(?:\[Content_Types\]\.xml|_rels/|docProps/|customXml/|word/|ppt/|xl/)", re.S
+)
 
 _BYTE_ORDER_MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 # Bytes that no text holds: controls other than tab, line feed, form feed, carriage return and escape.
@@ -23,9 +47,21 @@ def media_type(sample: bytes, name: str) -> str:
     """
     if b"%PDF-" in sample[:1024]:
         return PDF
+    if sample.startswith(_ARCHIVE_MARK):
+        return ARCHIVE if _OFFICE_ENTRY.search(sample) else BINARY
+    if sample.startswith(_OLE_MARK):
+        return OLE
     if not is_text(sample):
         return BINARY
-    return MARKDOWN if name.lower().endswith((".md", ".markdown")) else PLAIN
+    return _TEXT_TYPES.get(_ending(name), PLAIN)
+
+
+def claims_to_be_readable(name: str) -> bool:
+    return _ending(name) in READABLE_NAMES
+
+
+def _ending(name: str) -> str:
+    return "." + name.lower().rpartition(".")[2]
 
 
 def is_text(sample: bytes) -> bool:

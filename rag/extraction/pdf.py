@@ -10,6 +10,7 @@ import pypdfium2 as pdfium
 import pypdfium2.raw as pdfium_c
 
 from rag.extraction import layout, limits
+from rag.extraction.pages import join_pages
 from rag.extraction.png import encode_png
 from rag.types import PDF, Box, Extraction, PageMarks, Problem
 
@@ -17,12 +18,8 @@ from rag.types import PDF, Box, Extraction, PageMarks, Problem
 _PAGES_SEARCHED_FOR_IMAGES = 20
 
 
-class TooLarge(Exception):
-    pass
-
-
 def extract(file: IO[bytes]) -> Extraction:
-    """Return the text of a PDF, its pages joined by a line feed that belongs to none of them."""
+    """Return the text of a PDF with its pages. Raises Unreadable for one with too much text."""
     try:
         pdf = pdfium.PdfDocument(file)
     except pdfium.PdfiumError as exc:
@@ -31,10 +28,7 @@ def extract(file: IO[bytes]) -> Extraction:
         return _second_try(file)
     if len(pdf) > limits.MAX_PAGES:
         return _problem(Problem.TOO_LARGE)
-    try:
-        extraction = _joined(_raw_pages(pdf))
-    except TooLarge:
-        return _problem(Problem.TOO_LARGE)
+    extraction = _joined(_raw_pages(pdf))
     if extraction.text.strip():
         return extraction
     return _problem(Problem.SCANNED if _shows_pictures(pdf) else Problem.EMPTY)
@@ -97,17 +91,7 @@ def _raw_pages(pdf: pdfium.PdfDocument) -> Iterator[str]:
 
 
 def _joined(raw_pages: Iterator[str]) -> Extraction:
-    texts: list[str] = []
-    spans: list[tuple[int, int]] = []
-    position = 0
-    for raw in raw_pages:
-        text = layout.join_lines(raw).text
-        texts.append(text)
-        spans.append((position, position + len(text)))
-        position += len(text) + 1
-        if position > limits.MAX_CHARACTERS:
-            raise TooLarge
-    return Extraction(media_type=PDF, text="\n".join(texts), page_spans=tuple(spans))
+    return join_pages(PDF, (("", layout.join_lines(raw).text) for raw in raw_pages))
 
 
 def _shows_pictures(pdf: pdfium.PdfDocument) -> bool:
@@ -129,8 +113,6 @@ def _second_try(file: IO[bytes]) -> Extraction:
             return _problem(Problem.PASSWORD)
         pages = (page.extract_text() for page in islice(reader.pages, limits.MAX_PAGES))
         extraction = _joined(pages)
-    except TooLarge:
-        return _problem(Problem.TOO_LARGE)
     except (PyPdfError, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError, OSError):
         # pypdf meets broken files with whatever its parser trips over.
         return _problem(Problem.BROKEN)

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 NAME_MAX_LENGTH = 255
-_CLAIMS_TO_BE_READABLE = (".pdf", ".txt", ".md", ".markdown")
 
 
 def create_document(owner: AbstractBaseUser, upload: File[bytes]) -> Document:
@@ -105,7 +104,7 @@ def _check_upload(upload: File[bytes], name: str) -> str:
     media_type = detect.media_type(upload.read(detect.SAMPLE_BYTES), name)
     if media_type != detect.BINARY:
         return media_type
-    raise UploadBroken if name.lower().endswith(_CLAIMS_TO_BE_READABLE) else UploadUnsupported
+    raise UploadBroken if detect.claims_to_be_readable(name) else UploadUnsupported
 
 
 def _digest(upload: File[bytes]) -> str:

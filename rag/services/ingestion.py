@@ -22,7 +22,7 @@ from rag.extraction import child
 from rag.models import Chunk, Document, ExtractedText, IndexVersion
 from rag.queries import due_documents
 from rag.store import vector_store
-from rag.types import Extraction, Problem
+from rag.types import Extraction, PageKind, Problem, page_kind
 
 if TYPE_CHECKING:
     import numpy as np
@@ -86,9 +86,11 @@ def store_text(document: Document, extraction: Extraction) -> None:
     spans = chunking.chunk_spans(extraction.text, extraction.page_spans)
     if not spans:
         raise IngestionFailed(Problem.EMPTY)
+    has_pages = page_kind(extraction.media_type) != PageKind.SECTION
     chunks = [
         Chunk(
-            document=document, position=position, start=span.start, end=span.end, page=span.page,
+            document=document, position=position, start=span.start, end=span.end,
+            page=span.page if has_pages else None, page_name=_page_name(extraction, span.page),
             text=extraction.text[span.start : span.end],
         )
         for position, span in enumerate(spans)
@@ -96,16 +98,23 @@ def store_text(document: Document, extraction: Extraction) -> None:
     with transaction.atomic():
         _still_there(
             document, state=Document.State.EMBEDDING, media_type=extraction.media_type,
-            n_pages=len(extraction.page_spans), n_chunks=len(chunks), n_chunks_done=0,
+            n_pages=len(extraction.page_spans) if has_pages else 0, n_chunks=len(chunks), n_chunks_done=0,
         )  # fmt: skip
         lexical.remove(document.pk)
         document.chunks.all().delete()
         ExtractedText.objects.update_or_create(
-            document=document, defaults={"text": extraction.text, "page_spans": extraction.page_spans}
-        )
+            document=document,
+            defaults={
+                "text": extraction.text, "page_spans": extraction.page_spans, "page_names": extraction.page_names,
+            },
+        )  # fmt: skip
         for stored in _inserted(chunks):
             lexical.add((chunk.pk, chunk.text) for chunk in stored)
     document.refresh_from_db()
+
+
+def _page_name(extraction: Extraction, page: int | None) -> str:
+    return extraction.page_names[page - 1] if page and extraction.page_names else ""
 
 
 def _inserted(chunks: Sequence[Chunk]) -> list[list[Chunk]]:

@@ -20,10 +20,11 @@ PAGE_WIDTHS = (900, 1600)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentText:
-    """The text of a document with its pages; `page_spans` is empty for files without pages."""
+    """The text of a document with its pages, slides, sheets or sections; `page_spans` is empty for files without."""
 
     text: str
-    page_spans: tuple[tuple[int, int], ...]
+    page_spans: tuple[tuple[int, int], ...] = ()
+    page_names: tuple[str, ...] = ()
 
     def page_of(self, offset: int) -> int | None:
         """Return the page, from 1, that holds an offset."""
@@ -37,8 +38,9 @@ def document_text(document: Document) -> DocumentText:
     """Return the extracted text; empty while there is none."""
     extracted = ExtractedText.objects.filter(document=document).first()
     if extracted is None:
-        return DocumentText(text="", page_spans=())
-    return DocumentText(text=extracted.text, page_spans=tuple((start, end) for start, end in extracted.page_spans))
+        return DocumentText(text="")
+    spans = tuple((start, end) for start, end in extracted.page_spans)
+    return DocumentText(text=extracted.text, page_spans=spans, page_names=tuple(extracted.page_names))
 
 
 def page_image(document: Document, number: int, width_px: int) -> Path:

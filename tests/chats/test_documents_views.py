@@ -6,6 +6,7 @@ import errno
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.files.storage import FileSystemStorage
@@ -16,6 +17,7 @@ from pytest_django import DjangoAssertNumQueries
 from pytest_django.fixtures import Settings
 
 from rag.models import Document, ExtractedText
+from tests.doubles.office_files import OLE_HEADER, docx_file, xlsx_file
 from tests.doubles.pdf_files import scanned_pdf, text_pdf
 from tests.factories import make_document
 from webui.accounts.models import User
@@ -45,7 +47,8 @@ def test_an_upload_is_stored_and_queued(alice: User, alice_client: Client) -> No
     [
         (b"", "empty.txt", 422, "empty"),
         (b"\x00\x01\x02\x03" * 100, "really.pdf", 422, "broken"),
-        (b"PK\x03\x04" + b"\x00" * 100, "letter.docx", 415, "unsupported"),
+        (b"PK\x03\x04" + b"\x00" * 100, "letter.docx", 422, "broken"),
+        (b"PK\x03\x04" + b"\x00" * 100, "letters.zip", 415, "unsupported"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_refused_in_words(
@@ -219,6 +222,41 @@ def test_a_long_text_is_shown_in_parts(ingested: Upload, alice: User, alice_clie
 
     assert '<mark id="passage">Paragraph 1500</mark>' in page
     assert "Paragraph 1 " not in page
+
+
+def test_the_reader_shows_a_sheet_under_its_name(ingested: Upload, alice: User, alice_client: Client) -> None:
+    sheets = {"Crew": [["Name", "Post"], ["Berg", "keeper"]], "Budget": [["Item", "Cost"], ["Lamp oil", 96]]}
+    document = ingested(alice, xlsx_file(sheets), "books.xlsx")
+    start = ExtractedText.objects.get(document=document).text.index("Cost: 96")
+
+    page = alice_client.get(passage_page_url(document.uuid, page=2, start=start, end=start + 8)).content.decode()
+    rows = alice_client.get(reverse("documents:list")).content.decode()
+
+    assert 'Item: Lamp oil | <mark id="passage">Cost: 96</mark>' in page
+    assert ">Sheet</label>" in page
+    assert ">Budget</span>" in page
+    assert "Berg" not in page
+    assert "2 sheets" in rows
+
+
+def test_the_reader_shows_sections_in_one_text(ingested: Upload, alice: User, alice_client: Client) -> None:
+    def write(document: Any) -> None:
+        for n in range(1, 4):
+            document.add_heading(f"Section {n}", 1)
+            document.add_paragraph(f"Text {n}.")
+
+    document = ingested(alice, docx_file(write), "report.docx")
+    start = ExtractedText.objects.get(document=document).text.index("Text 3.")
+
+    page = alice_client.get(passage_page_url(document.uuid, page=None, start=start, end=start + 7)).content.decode()
+
+    assert 'Text 2.\nSection 3\n<mark id="passage">Text 3.</mark>' in page
+
+
+def test_an_old_word_file_says_what_to_do(ingested: Upload, alice: User, alice_client: Client) -> None:
+    ingested(alice, OLE_HEADER + "WordDocument".encode("utf-16-le"), "letter.doc")
+
+    assert "once they are saved as .docx" in alice_client.get(reverse("documents:list")).content.decode()
 
 
 def test_a_text_in_the_reader_stays_text(ingested: Upload, alice: User, alice_client: Client) -> None:

@@ -129,8 +129,27 @@ def test_citations_lead_to_the_passage(alice: User, alice_client: Client, model_
     kept, orphan = page_in(alice_client.get(reverse("chats:chat", args=[chat.uuid]))).messages[-1].citations
 
     assert str(document.uuid) in kept.url
-    assert (kept.document_name, kept.page) == ("report.pdf", 3)
-    assert orphan.url == ""
+    assert (kept.document_name, kept.place) == ("report.pdf", "page 3")
+    assert (orphan.url, orphan.place) == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("kind", "page", "name", "words"),
+    [("slide", 3, "", "slide 3"), ("sheet", 2, "Budget", "sheet Budget"), ("section", None, "A › B", "section A › B")],
+)
+def test_a_citation_says_where_in_the_file_it_stands(
+    alice: User, alice_client: Client, model_server: Upstream, kind: str, page: int | None, name: str, words: str
+) -> None:
+    chat = make_chat(owner=alice, messages=1)
+    make_answer(chat, content="The lighthouse [1].")
+    Citation.objects.create(
+        message=chat.current_message, number=1, document=make_document(owner=alice), document_name="report", page=page,
+        page_kind=kind, page_name=name, start=4, end=14, text="lighthouse",
+    )  # fmt: skip
+
+    html = alice_client.get(reverse("chats:chat", args=[chat.uuid])).content.decode()
+
+    assert f"data-source-page>{words}</span>" in html
 
 
 def test_hostile_text_is_no_markup(alice: User, alice_client: Client, model_server: Upstream) -> None:

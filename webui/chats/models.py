@@ -163,6 +163,9 @@ class Citation(models.Model):
     document = models.ForeignKey("rag.Document", on_delete=models.SET_NULL, null=True, related_name="+")
     document_name = models.CharField(max_length=255)
     page = models.PositiveIntegerField(null=True)
+    # A `rag.types.PageKind`, and the name of what has one: a sheet, or the headings above the passage.
+    page_kind = models.CharField(max_length=10, default="page")
+    page_name = models.CharField(max_length=200, blank=True)
     # Offsets into the document's text.
     start = models.PositiveIntegerField()
     end = models.PositiveIntegerField()

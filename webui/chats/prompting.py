@@ -91,7 +91,7 @@ def _delimited(passages: Sequence[Passage]) -> list[str]:
 
 
 def _place(passage: Passage) -> str:
-    return passage.document_name if passage.page is None else f"{passage.document_name}, page {passage.page}"
+    return f"{passage.document_name}, {passage.place}" if passage.place else passage.document_name
 
 
 def _one_line(name: str) -> str:
@@ -160,6 +160,7 @@ def _passage_entry(number: int, passage: Passage) -> dict[str, Any]:
         "document": str(passage.document_uuid),
         "name": passage.document_name,
         "page": passage.page,
+        "place": passage.place,
         "start": passage.start,
         "end": passage.end,
         "score": passage.score,

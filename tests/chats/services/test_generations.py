@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 from inference.types import Usage
-from rag.types import Passage
+from rag.types import PageKind, Passage
 from tests.factories import make_answer, make_chat, make_document, make_message
 from webui.accounts.models import User
 from webui.chats.errors import Failure
@@ -115,8 +115,8 @@ def test_the_journal_comes_too_late_for_an_answer_that_has_ended(task: Task) -> 
 def test_an_end_stores_everything(task: Task, alice: User) -> None:
     document = make_document(owner=alice)
     passage = Passage(
-        document_id=document.pk, document_uuid=document.uuid, document_name="notes.txt", page=None, start=4, end=9,
-        text="light", score=0.75,
+        document_id=document.pk, document_uuid=document.uuid, document_name="notes.txt", page=2, start=4, end=9,
+        text="light", score=0.75, page_kind=PageKind.SHEET, page_name="Budget",
     )  # fmt: skip
     usage = Usage(prompt_tokens=10, answer_tokens=4, answer_s=0.5)
 
@@ -136,6 +136,7 @@ def test_an_end_stores_everything(task: Task, alice: User) -> None:
     assert (generation.message.content, generation.message.thinking) == ("In 1902 [1].", "hm")
     citation = Citation.objects.get()
     assert (citation.number, citation.document, citation.start, citation.end) == (1, document, 4, 9)
+    assert (citation.page_kind, citation.page, citation.page_name) == ("sheet", 2, "Budget")
 
 
 def test_a_citation_outlives_its_document(task: Task, alice: User) -> None:

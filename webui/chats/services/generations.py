@@ -227,6 +227,8 @@ def _store_citations(task: Task, passages: Mapping[int, Passage]) -> list[Citati
             document=documents.get(passage.document_id),
             document_name=passage.document_name,
             page=passage.page,
+            page_kind=passage.page_kind,
+            page_name=passage.page_name,
             start=passage.start,
             end=passage.end,
             text=passage.text,

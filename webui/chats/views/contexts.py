@@ -13,6 +13,7 @@ from typing import Literal
 
 from django.utils.safestring import SafeString
 
+from rag.api import READABLE_NAMES
 from webui.chats.errors import Explanation
 
 
@@ -21,14 +22,14 @@ class CitationView:
     """A passage the answer rests on.
 
     Attributes:
-        page: 1-based; None for files without pages.
+        place: The page, slide, sheet or section in words; empty for files without any.
         url: The document's page with the passage marked; empty when the document was deleted.
         passage_url: The passage with what stands around it, for the side panel; empty like `url`.
     """
 
     number: int
     document_name: str
-    page: int | None
+    place: str
     text: str
     url: str
     passage_url: str = ""
@@ -157,6 +158,7 @@ class ChatPage:
         has_chat_model: False while only Quotes can answer: the page offers the ways to get a model.
         may_manage_models: The reader is an administrator and may go to those ways.
         message_max_chars: For the composer's limit.
+        accepted_files: Endings of names, for the file picker.
     """
 
     chat: ChatHead | None
@@ -168,3 +170,4 @@ class ChatPage:
     problems: Sequence[ConnectionTrouble]
     may_manage_models: bool
     message_max_chars: int
+    accepted_files: str = ",".join(READABLE_NAMES)

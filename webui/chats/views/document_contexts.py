@@ -72,6 +72,7 @@ class DocumentListPage:
     next_cursor: str | None
     before: str
     max_upload_bytes: int
+    accepted_files: str = ",".join(rag.READABLE_NAMES)
     sidebar: None = None
 
     @property
@@ -114,14 +115,17 @@ class ReaderPage:
     """One page, or one part, of a document.
 
     Attributes:
-        number: From 1; of `n_pages` pages of a PDF, or of as many parts of another file.
+        number: From 1; of `n_pages` pages, slides or sheets, or of as many parts of another file.
+        noun: What one of these is called.
+        name: Of a sheet; empty for what only has a number.
         image: None for files without pages, and for pages that could not be drawn.
     """
 
     document: DocumentRow
     number: int
     n_pages: int
-    is_paged: bool
+    noun: str
+    name: str
     text: MarkedText
     image: ImagePage | None
     sidebar: None = None

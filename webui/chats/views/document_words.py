@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from rag.api import Document
 from rag.errors import UploadRefused, UploadTooLarge
-from rag.types import Problem
+from rag.types import PageKind, Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ PROBLEMS: dict[Problem, ProblemWords] = {
         gettext_lazy("Run it through text recognition (OCR) and upload the result."),
     ),
     Problem.PASSWORD: ProblemWords(
-        gettext_lazy("This PDF is protected by a password."),
+        gettext_lazy("This file is protected by a password."),
         gettext_lazy("Save it without the password and upload that copy."),
     ),
     Problem.BROKEN: ProblemWords(
@@ -38,7 +38,10 @@ PROBLEMS: dict[Problem, ProblemWords] = {
     ),
     Problem.UNSUPPORTED: ProblemWords(
         gettext_lazy("This kind of file cannot be read yet."),
-        gettext_lazy("PDF, plain text and Markdown files can."),
+        gettext_lazy(
+            "PDF, Word, PowerPoint, Excel, CSV and text files can; old .doc, .ppt and .xls files once they are saved"
+            " as .docx, .pptx and .xlsx."
+        ),
     ),
     Problem.TOO_LARGE: ProblemWords(
         gettext_lazy("This file holds more than can be read at once."),
@@ -106,7 +109,39 @@ def refusal_in_words(error: UploadRefused) -> str:
     return f"{words.sentence} {words.advice}"
 
 
+def place_in_words(kind: str, page: int | None, name: str) -> str:
+    """Return where in a document something stands, as "page 3" or "sheet Budget"; empty for one without pages."""
+    label = name or page
+    return _PLACES[PageKind(kind)] % {"label": label} if label else ""
+
+
+_PLACES: dict[PageKind, str | Promise] = {
+    PageKind.PAGE: gettext_lazy("page %(label)s"),
+    PageKind.SLIDE: gettext_lazy("slide %(label)s"),
+    PageKind.SHEET: gettext_lazy("sheet %(label)s"),
+    PageKind.SECTION: gettext_lazy("section %(label)s"),
+}
+
+
+def page_noun(kind: PageKind) -> str:
+    match kind:
+        case PageKind.SLIDE:
+            return _("Slide")
+        case PageKind.SHEET:
+            return _("Sheet")
+        case _:
+            return _("Page")
+
+
 def _pages_in_words(document: Document) -> str:
-    if not document.n_pages:
+    n = document.n_pages
+    if not n:
         return _("Ready")
-    return ngettext("%(n)d page", "%(n)d pages", document.n_pages) % {"n": document.n_pages}
+    match document.page_kind:
+        case PageKind.SLIDE:
+            words = ngettext("%(n)d slide", "%(n)d slides", n)
+        case PageKind.SHEET:
+            words = ngettext("%(n)d sheet", "%(n)d sheets", n)
+        case _:
+            words = ngettext("%(n)d page", "%(n)d pages", n)
+    return words % {"n": n}

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from rag import api as rag
 from rag.errors import RenderingFailed, UploadRefused
-from rag.types import PageMarks, Problem
+from rag.types import PageKind, PageMarks, Problem
 from webui.accounts.decorators import member_required
 from webui.accounts.http import MemberRequest, wants_json
 from webui.chats.views import document_words
@@ -137,10 +137,8 @@ def document(request: MemberRequest, uuid: UUID) -> HttpResponse:
     found = rag.document_read(request.user, uuid)
     page, start, end = _place(request)
     content = rag.document_text(found)
-    if content.page_spans:
-        reader = _paged(found, content, page, start, end)
-    else:
-        reader = _in_parts(found, content, page, start, end)
+    is_paged = content.page_spans and found.page_kind != PageKind.SECTION
+    reader = (_paged if is_paged else _in_parts)(found, content, page, start, end)
     return render(request, "documents/document.html", {"page": reader})
 
 
@@ -160,7 +158,8 @@ def _paged(found: rag.Document, content: rag.DocumentText, page: int | None, sta
         document=document_row(found),
         number=number,
         n_pages=len(content.page_spans),
-        is_paged=True,
+        noun=document_words.page_noun(found.page_kind),
+        name=content.page_names[number - 1] if content.page_names else "",
         text=marked_text(content.text, first, last, start, end),
         image=_image(found, number, start, end),
     )
@@ -176,7 +175,8 @@ def _in_parts(found: rag.Document, content: rag.DocumentText, part: int | None, 
         document=document_row(found),
         number=number,
         n_pages=n_parts,
-        is_paged=False,
+        noun=_("Part"),
+        name="",
         text=marked_text(content.text, first, min(last, len(content.text)), start, end),
         image=None,
     )

@@ -31,7 +31,7 @@ from webui.chats.views.contexts import (
     SidebarPage,
 )
 from webui.chats.views.document_links import passage_page_url, passage_url
-from webui.chats.views.document_words import PROBLEMS
+from webui.chats.views.document_words import PROBLEMS, place_in_words
 from webui.rendering import render_markdown, render_plain
 
 
@@ -116,7 +116,7 @@ def _citation_view(citation: Citation) -> CitationView:
     return CitationView(
         number=citation.number,
         document_name=citation.document_name,
-        page=citation.page,
+        place=place_in_words(citation.page_kind, citation.page, citation.page_name),
         text=citation.text,
         url=url,
         passage_url=panel_url,

@@ -1,0 +1,45 @@
+"""CSV and TSV files."""
+
+from __future__ import annotations
+
+import csv
+import io
+from itertools import islice
+
+from rag.errors import Unreadable
+from rag.extraction import limits, plain
+from rag.extraction.rows import one_line, row_lines
+from rag.types import TSV, Extraction, Problem
+
+_DELIMITERS = ",;\t|"
+_LINES_LOOKED_AT = 20
+
+
+def extract(data: bytes, media_type: str) -> Extraction:
+    """Return the rows of a file as lines. Raises Unreadable."""
+    if len(data) > 4 * limits.MAX_CHARACTERS:
+        raise Unreadable(Problem.TOO_LARGE)
+    raw = plain.decode(data).replace("\0", "")
+    csv.field_size_limit(limits.MAX_CHARACTERS)
+    reader = csv.reader(io.StringIO(raw, newline=""), delimiter="\t" if media_type == TSV else _delimiter(raw))
+    lines: list[str] = []
+    n_characters = 0
+    for line in row_lines([one_line(cell) for cell in row] for row in reader):
+        lines.append(line)
+        n_characters += len(line) + 1
+        if n_characters > limits.MAX_CHARACTERS:
+            raise Unreadable(Problem.TOO_LARGE)
+    if not lines:
+        raise Unreadable(Problem.EMPTY)
+    return Extraction(media_type=media_type, text="\n".join(lines))
+
+
+def _delimiter(text: str) -> str:
+    """Return the character that stands in most of the first lines, the most times in the line that has fewest."""
+    lines = [line for line in islice(io.StringIO(text), _LINES_LOOKED_AT) if line.strip()]
+
+    def regularity(delimiter: str) -> tuple[int, int]:
+        counts = sorted(line.count(delimiter) for line in lines)
+        return sum(map(bool, counts)), counts[0] if counts else 0
+
+    return max(_DELIMITERS, key=regularity)

@@ -1,0 +1,55 @@
+"""Which module reads a file. Each is imported for its own files only: a child waits for none that it does not need."""
+
+from __future__ import annotations
+
+from typing import IO
+
+from rag.errors import Unreadable
+from rag.extraction import detect
+from rag.types import CSV, DOCX, PDF, PPTX, TSV, XLSX, Extraction, Problem
+
+
+def read(file: IO[bytes], media_type: str, name: str) -> Extraction:
+    """Return the text of a file that `detect` knows. Raises Unreadable."""
+    if media_type == detect.OLE:
+        raise Unreadable(_problem_of_ole(file))
+    if media_type == detect.ARCHIVE:
+        return _read_archive(file, name)
+    if media_type == PDF:
+        from rag.extraction import pdf
+
+        return pdf.extract(file)
+    if media_type in (CSV, TSV):
+        from rag.extraction import delimited
+
+        return delimited.extract(file.read(), media_type)
+    from rag.extraction import plain
+
+    return plain.extract(file.read(), media_type)
+
+
+def _read_archive(file: IO[bytes], name: str) -> Extraction:
+    from rag.extraction import archives
+
+    kind = archives.check(file)
+    if kind == DOCX:
+        from rag.extraction import word
+
+        return word.extract(file)
+    if kind == PPTX:
+        from rag.extraction import slides
+
+        return slides.extract(file)
+    if kind == XLSX:
+        from rag.extraction import sheets
+
+        return sheets.extract(file)
+    raise Unreadable(Problem.BROKEN if detect.claims_to_be_readable(name) else Problem.UNSUPPORTED)
+
+
+def _problem_of_ole(file: IO[bytes]) -> Problem:
+    """Office keeps a file with a password in the container of its old formats, under a name of its own.
+
+    Source: MS-OFFCRYPTO, 2.3.4 (the streams EncryptionInfo and EncryptedPackage).
+    """
+    return Problem.PASSWORD if "EncryptedPackage".encode("utf-16-le") in file.read() else Problem.UNSUPPORTED
