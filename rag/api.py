@@ -22,6 +22,7 @@ from rag.services.pages import PAGE_WIDTHS, DocumentText, document_text, page_im
 from rag.store import ownership
 from rag.tasks import ingestion_loop
 from rag.threads import in_thread
+from rag.traces import readable_trace
 from rag.types import IndexState
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "page_marks",
     "quote",
     "readable_documents",
+    "readable_trace",
     "retrieve",
     "retry_document",
     "wait_until_ready",

@@ -261,6 +261,6 @@ def _candidate(item: _Weighed, outcome: Outcome) -> Candidate:
 
 def _empty_trace(question: str, embedder: str, total_s: float) -> RetrievalTrace:
     return RetrievalTrace(
-        question=question, terms=(), embedder=embedder, dense_trust=0.0, dense_problem="", candidates=(),
+        question=question, terms=(), embedder=embedder, dense_trust=0.0, dense_problem="no documents", candidates=(),
         lexical_s=0.0, embed_s=0.0, vector_s=0.0, total_s=total_s,
     )  # fmt: skip

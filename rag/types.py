@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any, Literal
 from uuid import UUID
@@ -112,6 +112,10 @@ class Passage:
         return place_of(self.page_kind, self.page, self.page_name)
 
 
+# A stored trace takes some 12 kB at most: every answer that drew on documents has one.
+TRACE_MAX_CANDIDATES = 40
+TRACE_MAX_TERMS = 100
+
 Outcome = Literal["kept", "beyond limit", "near-duplicate", "below cut-off"]
 
 
@@ -155,7 +159,53 @@ class RetrievalTrace:
     total_s: float
 
     def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        """Return it as it is stored, bounded: what was kept and the best of the others, still by falling score."""
+        kept = [candidate for candidate in self.candidates if candidate.outcome == "kept"]
+        others = [candidate for candidate in self.candidates if candidate.outcome != "kept"]
+        stored = {*kept, *others[: max(TRACE_MAX_CANDIDATES - len(kept), 0)]}
+        candidates = tuple(candidate for candidate in self.candidates if candidate in stored)
+        return asdict(replace(self, candidates=candidates, terms=self.terms[:TRACE_MAX_TERMS]))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenCandidate:
+    """A candidate of a stored trace as one person may see it.
+
+    Attributes:
+        opening: Its first words; empty when the document was read anew since.
+        rank: From 1 among all that were kept, which is its number in the prompt; None when it was not kept.
+    """
+
+    document_uuid: UUID
+    document_name: str
+    page: int | None
+    start: int
+    end: int
+    opening: str
+    lexical: float
+    coverage: float
+    dense: float | None
+    fused: float
+    outcome: Outcome
+    rank: int | None
+    page_kind: PageKind | str
+    page_name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenTrace:
+    """A stored trace as one person may see it; `candidates` by falling fused score, times in seconds."""
+
+    question: str
+    terms: tuple[str, ...]
+    embedder: str
+    dense_trust: float
+    dense_problem: str
+    candidates: tuple[SeenCandidate, ...]
+    lexical_s: float
+    embed_s: float
+    vector_s: float
+    total_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

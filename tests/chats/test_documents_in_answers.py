@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import pytest
 from channels.db import database_sync_to_async
+from django.test import Client
+from django.urls import reverse
 
 from inference import catalog, client
 from inference.types import ModelInfo
@@ -90,6 +92,36 @@ async def test_a_model_gets_numbered_passages_and_its_citations_are_kept(
     ledger = (await the_answer()).generation.ledger
     assert ledger["passages"][0]["name"] == "harbour.txt"
     assert ledger["retrieval"]["question"] == "When was the lighthouse built?"
+
+
+async def test_an_answer_leads_to_how_its_passages_were_found(
+    site: Upstream, document: Document, alice_page: Page, alice_client: Client
+) -> None:
+    async with alice_page as page:
+        await page.send("When was the lighthouse built?", model="quotes", documents=[str(document.uuid)])
+        ended = await page.until("generation.ended")
+
+    address = reverse("chats:trace_json", args=[ended["chat"], ended["message"]])
+    told = (await database_sync_to_async(alice_client.get)(address)).json()
+    assert reverse("chats:trace", args=[ended["chat"], ended["message"]]) in ended["html"]
+    assert told["question"] == "When was the lighthouse built?"
+    (best,) = told["candidates"]
+    assert (best["name"], best["outcome"], best["citation"]) == ("harbour.txt", "kept", 1)
+    assert best["opening"].startswith("The lighthouse of Sandhagen")
+    assert told["seconds"]["total"] > 0
+
+
+async def test_an_answer_that_found_nothing_leads_to_why(
+    site: Upstream, document: Document, alice_page: Page, alice_client: Client
+) -> None:
+    async with alice_page as page:
+        await page.send("What does a quantum computer cost?", model="quotes", documents=[str(document.uuid)])
+        ended = await page.until("generation.ended")
+
+    address = reverse("chats:trace", args=[ended["chat"], ended["message"]])
+    shown = (await database_sync_to_async(alice_client.get)(address)).content.decode()
+    assert "How the documents were searched" in ended["html"]
+    assert "Nothing in your documents matches" in shown
 
 
 async def test_a_later_question_still_draws_on_the_branchs_documents(

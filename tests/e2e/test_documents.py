@@ -83,6 +83,48 @@ async def test_an_answer_cites_the_page_and_the_citation_opens_the_passage(page:
     await expect(page.locator("mark").first).to_be_in_viewport()
 
 
+@pytest.mark.parametrize("page", [DESKTOP, PHONE], ids=["desktop", "phone"], indirect=True)
+async def test_how_passages_were_found_is_told_beside_the_answer(page: Page, house: Path) -> None:
+    await page.locator("[data-files]").set_input_files(house)
+    await ask(page, "Who replaced the boiler, and for how much?")
+    opener = answers(page).get_by_role("button", name="How these passages were found")
+    await expect(opener).to_be_visible(timeout=EMBEDDER_START_MS)
+    await answer_is_finished(page)
+
+    await opener.focus()
+    await page.keyboard.press("Enter")
+
+    panel = page.get_by_role("complementary", name="How these passages were found")
+    await expect(panel).to_contain_text("Who replaced the boiler, and for how much?")
+    best = panel.get_by_role("listitem").first
+    for shown in ("house.pdf", "page 2", "Cited as 1", "old boiler was replaced", "Meaning"):
+        await expect(best).to_contain_text(shown)
+    await expect(panel).to_contain_text("All together")
+    assert await overflow(page) <= 0
+    assert await panel.locator("[data-panel-body]").evaluate("body => body.scrollWidth - body.clientWidth") <= 0
+
+    await page.keyboard.press("Escape")
+    await expect(panel).to_be_hidden()
+    await expect(opener).to_be_focused()
+
+
+async def test_a_trace_that_does_not_come_can_be_asked_for_again(page: Page, house: Path) -> None:
+    await page.locator("[data-files]").set_input_files(house)
+    await ask(page, "Who replaced the boiler, and for how much?")
+    opener = answers(page).get_by_role("button", name="How these passages were found")
+    await expect(opener).to_be_visible(timeout=EMBEDDER_START_MS)
+    await answer_is_finished(page)
+    await page.route("**/trace/", lambda route: route.abort())
+
+    await opener.click()
+    panel = page.locator("chat-panel")
+    await expect(panel.get_by_role("alert")).to_contain_text("This could not be loaded.")
+    await page.unroute("**/trace/")
+    await panel.get_by_role("button", name="Try again").click()
+
+    await expect(panel).to_contain_text("house.pdf")
+
+
 async def test_without_a_chat_model_the_page_says_how_to_get_one(page: Page) -> None:
     await expect(page.get_by_text("No chat model is here yet")).to_be_visible()
 

@@ -58,6 +58,15 @@ def generation_write(user: User, chat_uuid: UUID | str, uuid: UUID | str) -> Gen
     return generation
 
 
+def retrieval_read(user: User, chat_uuid: UUID | str, message_uuid: UUID | str) -> Generation:
+    """Return the generation of an answer that documents were searched for, with what it has on record of that."""
+    message = message_read(chat_read(user, chat_uuid), message_uuid)
+    generation = message.its_generation
+    if generation is None or not generation.has_retrieval:
+        raise Http404
+    return generation
+
+
 def documents_read(user: User, uuids: Iterable[UUID | str]) -> list[rag.Document]:
     """Return documents the person may read; one that is not is enough for Http404."""
     wanted = {str(uuid) for uuid in uuids}

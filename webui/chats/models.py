@@ -153,6 +153,11 @@ class Generation(models.Model):
     def is_active(self) -> bool:
         return self.state in self.ACTIVE_STATES
 
+    @property
+    def has_retrieval(self) -> bool:
+        """Whether documents were searched for it; what was found out is `ledger["retrieval"]`, a trace."""
+        return "retrieval" in self.ledger
+
 
 class Citation(models.Model):
     """The link from an answer to the passage it rests on. Outlives the document it names."""

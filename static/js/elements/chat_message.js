@@ -5,7 +5,7 @@ import { copyOf } from "../render.js";
 
 const CONFIRMED_MS = 1600;
 
-/** One message: copy it, edit it, ask for another answer, walk to its siblings, open what it cites. */
+/** One message: copy it, edit it, ask for another answer, walk to its siblings, open what it cites and how that was found. */
 class ChatMessage extends HTMLElement {
   connectedCallback() {
     this.addEventListener("click", this.#clicked);
@@ -88,6 +88,8 @@ class ChatMessage extends HTMLElement {
       if (source) this.#tell("citation-opened", { source, opener: citation });
       return;
     }
+    const search = event.target.closest("[data-trace]");
+    if (search instanceof HTMLElement) this.#tell("trace-wanted", { url: search.dataset.trace, opener: search });
     const button = event.target.closest("button[data-action]");
     if (!(button instanceof HTMLButtonElement)) return;
     const action = button.dataset.action;

@@ -38,6 +38,7 @@ class ChatPage extends HTMLElement {
     "sibling-wanted": (detail) => this.#showSibling(detail),
     "stop-wanted": () => this.#stop(),
     "citation-opened": (detail) => this.#panel.open(detail.source, detail.opener),
+    "trace-wanted": (detail) => this.#panel.openTrace(detail.url, detail.opener),
   };
 
   connectedCallback() {

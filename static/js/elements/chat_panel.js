@@ -1,11 +1,13 @@
 import { get } from "../lib/requests.js";
-import { fragment } from "../render.js";
+import { copyOf, fragment } from "../render.js";
 
-/** The panel beside the chat (a sheet on phones) that shows what a citation rests on. */
+/** The panel beside the chat (a sheet on phones): what a citation rests on, and how passages were found. */
 class ChatPanel extends HTMLElement {
   /** @type {Element | null} */
   #opener = null;
   #asked = 0;
+  /** Address of the trace being shown; empty for a passage. */
+  #trace = "";
 
   connectedCallback() {
     this.addEventListener("click", this.#clicked);
@@ -24,18 +26,11 @@ class ChatPanel extends HTMLElement {
    * @param {Element} opener gets the focus back
    */
   async open(source, opener) {
-    this.#opener = opener;
-    this.#asked += 1;
+    this.#trace = "";
+    this.#show(source, opener);
     const asked = this.#asked;
-    this.#find("[data-panel-name]").textContent = source.name;
-    this.#find("[data-panel-page]").textContent = source.page;
-    const link = /** @type {HTMLAnchorElement} */ (this.#find("[data-panel-open]"));
-    link.hidden = !source.url;
-    if (source.url) link.href = source.url;
     const body = this.#find("[data-panel-body]");
     body.replaceChildren(this.#quote(source.text));
-    this.hidden = false;
-    this.#find("[data-panel-close]").focus({ preventScroll: true });
     if (!source.passageUrl) return;
     const answer = await get(source.passageUrl).catch(() => null);
     const html = await answer?.text().catch(() => "");
@@ -43,6 +38,45 @@ class ChatPanel extends HTMLElement {
     if (!html || asked !== this.#asked) return;
     body.replaceChildren(fragment(html));
     body.querySelector("mark")?.scrollIntoView({ block: "center" });
+  }
+
+  /**
+   * Show how the passages of an answer were found.
+   *
+   * @param {string} url
+   * @param {Element} opener gets the focus back; its words are the title
+   */
+  async openTrace(url, opener) {
+    this.#trace = url;
+    this.#show({ name: opener.textContent?.trim() ?? "", page: "", url: "" }, opener);
+    await this.#loadTrace();
+  }
+
+  async #loadTrace() {
+    const asked = this.#asked;
+    const body = this.#find("[data-panel-body]");
+    body.replaceChildren(this.#copy("[data-panel-loading]"));
+    const answer = await get(this.#trace).catch(() => null);
+    const html = await answer?.text().catch(() => "");
+    if (asked !== this.#asked) return;
+    body.replaceChildren(html ? fragment(html) : this.#copy("[data-panel-failure]"));
+    body.scrollTop = 0;
+  }
+
+  /**
+   * @param {{name: string, page: string, url: string}} head
+   * @param {Element} opener
+   */
+  #show(head, opener) {
+    this.#opener = opener;
+    this.#asked += 1;
+    this.#find("[data-panel-name]").textContent = head.name;
+    this.#find("[data-panel-page]").textContent = head.page;
+    const link = /** @type {HTMLAnchorElement} */ (this.#find("[data-panel-open]"));
+    link.hidden = !head.url;
+    if (head.url) link.href = head.url;
+    this.hidden = false;
+    this.#find("[data-panel-close]").focus({ preventScroll: true });
   }
 
   close() {
@@ -60,6 +94,11 @@ class ChatPanel extends HTMLElement {
     return quote;
   }
 
+  /** @param {string} selector names a <template> */
+  #copy(selector) {
+    return copyOf(/** @type {HTMLTemplateElement} */ (this.querySelector(selector)));
+  }
+
   /** @param {string} selector */
   #find(selector) {
     return /** @type {HTMLElement} */ (this.querySelector(selector));
@@ -67,7 +106,12 @@ class ChatPanel extends HTMLElement {
 
   /** @param {Event} event */
   #clicked = (event) => {
-    if (event.target instanceof Element && event.target.closest("[data-panel-close]")) this.close();
+    if (!(event.target instanceof Element)) return;
+    if (event.target.closest("[data-panel-close]")) this.close();
+    if (!event.target.closest("[data-panel-retry]")) return;
+    // The button goes away with the notice it stands in.
+    this.#find("[data-panel-close]").focus({ preventScroll: true });
+    this.#loadTrace();
   };
 
   /** @param {KeyboardEvent} event */

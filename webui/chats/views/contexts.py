@@ -61,6 +61,7 @@ class MessageView:
         is_active: The answer is queued or running.
         error: What went wrong and what to do; also set for an interrupted answer.
         facts: Short sentences for the info line ("212 tokens", "24 tokens a second", "Stopped").
+        trace_url: How the documents were searched, for the side panel; empty when none were.
     """
 
     uuid: str
@@ -82,6 +83,7 @@ class MessageView:
     citations: Sequence[CitationView]
     documents: Sequence[DocumentView]
     facts: Sequence[str]
+    trace_url: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -83,6 +83,7 @@ def _message_view(chat: Chat, message: Message, branch: Branch, html: SafeString
         citations=[_citation_view(citation) for citation in citations],
         documents=[_document_view(document) for document in branch.documents.get(message.pk, ())],
         facts=list(_facts(message, generation)) if generation and not is_active else [],
+        trace_url=_trace_url(chat, message) if generation and generation.has_retrieval and not is_active else "",
     )
 
 
@@ -121,6 +122,10 @@ def _citation_view(citation: Citation) -> CitationView:
         url=url,
         passage_url=panel_url,
     )
+
+
+def _trace_url(chat: Chat, message: Message) -> str:
+    return reverse("chats:trace", args=[chat.uuid, message.uuid])
 
 
 def _document_url(uuid: UUID) -> str:

@@ -1,0 +1,82 @@
+"""What of a stored trace a person may see: the candidates whose documents they may read at this moment."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING, Any
+
+from django.db.models.functions import Left
+
+from rag.models import Chunk, Document
+from rag.queries import readable_documents
+from rag.types import PageKind, SeenCandidate, SeenTrace
+
+if TYPE_CHECKING:
+    from django.contrib.auth.base_user import AbstractBaseUser
+    from django.contrib.auth.models import AnonymousUser
+
+OPENING_CHARACTERS = 180
+
+
+def readable_trace(user: AbstractBaseUser | AnonymousUser, stored: Mapping[str, Any]) -> SeenTrace:
+    """Return a trace that `RetrievalTrace.as_dict` made, for the eyes of one person; two queries.
+
+    A document that they may not read, or that is gone, leaves neither name nor number nor count. Names are those of
+    now, and the words are read from the document: a trace keeps none of them.
+    """
+    candidates: list[dict[str, Any]] = stored["candidates"]
+    ranks = _ranks(candidates)
+    documents = readable_documents(user).in_bulk({candidate["document_id"] for candidate in candidates})
+    readable = [(rank, item) for rank, item in zip(ranks, candidates, strict=True) if item["document_id"] in documents]
+    openings = _openings(documents, {item["start"] for _, item in readable})
+    return SeenTrace(
+        question=stored["question"],
+        terms=tuple(stored["terms"]),
+        embedder=stored["embedder"],
+        dense_trust=stored["dense_trust"],
+        dense_problem=stored["dense_problem"],
+        candidates=tuple(_seen(rank, item, documents[item["document_id"]], openings) for rank, item in readable),
+        lexical_s=stored["lexical_s"],
+        embed_s=stored["embed_s"],
+        vector_s=stored["vector_s"],
+        total_s=stored["total_s"],
+    )
+
+
+def _ranks(candidates: Collection[Mapping[str, Any]]) -> list[int | None]:
+    ranks: list[int | None] = []
+    n_kept = 0
+    for candidate in candidates:
+        is_kept = candidate["outcome"] == "kept"
+        n_kept += is_kept
+        ranks.append(n_kept if is_kept else None)
+    return ranks
+
+
+def _openings(documents: Collection[int], starts: Collection[int]) -> dict[tuple[int, int], str]:
+    """Return the first words of chunks by (document id, offset)."""
+    chunks = Chunk.objects.filter(document__in=documents, start__in=starts).order_by()
+    rows = chunks.annotate(opening=Left("text", OPENING_CHARACTERS)).values_list("document_id", "start", "opening")
+    return {(document_id, start): " ".join(opening.split()) for document_id, start, opening in rows}
+
+
+def _seen(
+    rank: int | None, item: Mapping[str, Any], document: Document, openings: Mapping[tuple[int, int], str]
+) -> SeenCandidate:
+    return SeenCandidate(
+        document_uuid=document.uuid,
+        document_name=document.name,
+        page=item["page"],
+        start=item["start"],
+        end=item["end"],
+        opening=openings.get((document.pk, item["start"]), ""),
+        lexical=item["lexical"],
+        coverage=item["coverage"],
+        dense=item["dense"],
+        fused=item["fused"],
+        outcome=item["outcome"],
+        rank=rank,
+        # Traces of before files other than PDF had pages name neither.
+        page_kind=item.get("page_kind", PageKind.PAGE),
+        page_name=item.get("page_name", ""),
+    )

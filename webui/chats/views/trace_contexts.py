@@ -1,0 +1,267 @@
+"""What the panel of a trace is given: scores as people read them, and what was decided in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypedDict
+from uuid import UUID
+
+from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from rag.types import SeenCandidate, SeenTrace
+from webui.chats.models import Generation
+from webui.chats.views.document_links import passage_page_url
+from webui.chats.views.document_words import place_in_words
+
+NO_ROOM = "no room"
+"""Kept by the search, then left out of the prompt: the model's context window was too small."""
+
+_VERDICTS: dict[str, str | Promise] = {
+    "kept": gettext_lazy("Used"),
+    NO_ROOM: gettext_lazy("No room left"),
+    "below cut-off": gettext_lazy("Too weak"),
+    "near-duplicate": gettext_lazy("Near duplicate"),
+    "beyond limit": gettext_lazy("Beyond the limit"),
+}
+_REASONS: dict[str, str | Promise] = {
+    "kept": "",
+    NO_ROOM: gettext_lazy("It was found, but did not fit into what the model can read at once."),
+    "below cut-off": gettext_lazy("Too far in meaning, and too few of the words stand in it."),
+    "near-duplicate": gettext_lazy("It says almost the same as a better passage."),
+    "beyond limit": gettext_lazy("Enough better passages were found."),
+}
+
+_EMBEDDER_SILENT = gettext_lazy("The embedding model did not answer, so passages were found by their words alone.")
+_EMBEDDER_MISSING = gettext_lazy("The embedding model is not there, so passages were found by their words alone.")
+_PROBLEMS: dict[str, str | Promise] = {
+    "no documents": gettext_lazy(
+        "None of the documents could be searched: they are gone, or were not read to the end."
+    ),
+    "no index": gettext_lazy("There is no index of meanings yet, so passages were found by their words alone."),
+    "embedder changed": gettext_lazy(
+        "The documents were indexed with another embedding model, so passages were found by their words alone."
+    ),
+    "ModelNotFound": _EMBEDDER_MISSING,
+    "ModelLoadFailed": _EMBEDDER_MISSING,
+    "BadModelFile": _EMBEDDER_MISSING,
+    "OutOfMemory": gettext_lazy("There was no memory for the embedding model, so passages were found by words alone."),
+    "TimeoutError": _EMBEDDER_SILENT,
+    "UpstreamTimeout": _EMBEDDER_SILENT,
+    "ConnectionRefused": _EMBEDDER_SILENT,
+    "ConnectionLost": _EMBEDDER_SILENT,
+    "QueueFull": _EMBEDDER_SILENT,
+    "StoreOwnedElsewhere": gettext_lazy(
+        "Another process holds the index of meanings, so passages were found by their words alone."
+    ),
+}
+_OTHER_PROBLEM = gettext_lazy("The meanings could not be compared, so passages were found by their words alone.")
+
+
+class CandidateDict(TypedDict):
+    document: str
+    name: str
+    place: str
+    page: int | None
+    start: int
+    end: int
+    opening: str
+    lexical: float
+    coverage: float
+    dense: float | None
+    fused: float
+    outcome: str
+    reason: str
+    citation: int | None
+
+
+class TraceDict(TypedDict):
+    question: str
+    terms: list[str]
+    embedder: str
+    dense_trust: float
+    dense_problem: str
+    shortcomings: list[str]
+    candidates: list[CandidateDict]
+    seconds: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CandidateView:
+    """One passage that was weighed.
+
+    Attributes:
+        outcome: A `rag.types.Outcome`, or NO_ROOM.
+        citation: Its number in the answer; None when the answer does not cite it.
+    """
+
+    seen: SeenCandidate
+    outcome: str
+    citation: int | None
+    place: str
+
+    @property
+    def is_used(self) -> bool:
+        return self.outcome == "kept"
+
+    @property
+    def verdict(self) -> str:
+        if self.citation is not None:
+            return _("Cited as %(number)d") % {"number": self.citation}
+        return str(_VERDICTS[self.outcome])
+
+    @property
+    def reason(self) -> str:
+        return str(_REASONS[self.outcome])
+
+    @property
+    def url(self) -> str:
+        seen = self.seen
+        return passage_page_url(seen.document_uuid, page=seen.page, start=seen.start, end=seen.end)
+
+    @property
+    def coverage_percent(self) -> int:
+        return round(100 * self.seen.coverage)
+
+    def as_json(self) -> CandidateDict:
+        seen = self.seen
+        return {
+            "document": str(seen.document_uuid),
+            "name": seen.document_name,
+            "place": self.place,
+            "page": seen.page,
+            "start": seen.start,
+            "end": seen.end,
+            "opening": seen.opening,
+            "lexical": seen.lexical,
+            "coverage": seen.coverage,
+            "dense": seen.dense,
+            "fused": seen.fused,
+            "outcome": self.outcome,
+            "reason": self.reason,
+            "citation": self.citation,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepView:
+    name: str
+    duration: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TracePanel:
+    """All that `chats/_trace.html` shows.
+
+    Attributes:
+        used, left_out: Together all candidates, each by falling score.
+        shortcomings: What the search had to do without, a sentence each.
+    """
+
+    seen: SeenTrace
+    used: Sequence[CandidateView]
+    left_out: Sequence[CandidateView]
+    shortcomings: Sequence[str]
+    json_url: str
+
+    @property
+    def why_nothing(self) -> str:
+        """Why no passage was used; only of use when that is so."""
+        n = len(self.left_out)
+        if not n:
+            if _has_compared_meanings(self.seen):
+                return _("No passage holds a word of the question or is near to it in meaning.")
+            return _("No passage holds a word of the question.")
+        if all(candidate.outcome == "below cut-off" for candidate in self.left_out):
+            words = ngettext(
+                "%(n)d passage was weighed: it was too weak.", "%(n)d passages were weighed: all were too weak.", n
+            )
+        else:
+            words = ngettext(
+                "%(n)d passage was weighed, and left out.", "%(n)d passages were weighed, and all left out.", n
+            )
+        return words % {"n": n}
+
+    @property
+    def steps(self) -> list[StepView]:
+        seen = self.seen
+        not_done = _("not done")
+        compared = _has_compared_meanings(seen)
+        return [
+            StepView(name=_("Words looked up"), duration=_duration(seen.lexical_s)),
+            StepView(name=_("Meaning of the question"), duration=_duration(seen.embed_s) if seen.embed_s else not_done),
+            StepView(name=_("Meanings compared"), duration=_duration(seen.vector_s) if compared else not_done),
+            StepView(name=_("All together"), duration=_duration(seen.total_s)),
+        ]
+
+    def as_json(self) -> TraceDict:
+        seen = self.seen
+        candidates = sorted([*self.used, *self.left_out], key=lambda candidate: -candidate.seen.fused)
+        return {
+            "question": seen.question,
+            "terms": list(seen.terms),
+            "embedder": seen.embedder,
+            "dense_trust": seen.dense_trust,
+            "dense_problem": seen.dense_problem,
+            "shortcomings": list(self.shortcomings),
+            "candidates": [candidate.as_json() for candidate in candidates],
+            "seconds": {
+                "lexical": seen.lexical_s,
+                "embedding": seen.embed_s,
+                "vectors": seen.vector_s,
+                "total": seen.total_s,
+            },
+        }
+
+
+def trace_panel(seen: SeenTrace, generation: Generation, *, chat_uuid: UUID) -> TracePanel:
+    """Return what the panel shows; one query, for the numbers that the answer cites."""
+    cited = set(generation.message.citations.values_list("number", flat=True))
+    # Quotes reads all passages; a model those that its context window had room for.
+    n_read = len(generation.ledger["passages"]) if "passages" in generation.ledger else None
+    views = [_candidate_view(candidate, cited, n_read) for candidate in seen.candidates]
+    return TracePanel(
+        seen=seen,
+        used=[view for view in views if view.is_used],
+        left_out=[view for view in views if not view.is_used],
+        shortcomings=list(_shortcomings(seen)),
+        json_url=reverse("chats:trace_json", args=[chat_uuid, generation.message.uuid]),
+    )
+
+
+def _candidate_view(seen: SeenCandidate, cited: set[int], n_read: int | None) -> CandidateView:
+    had_no_room = seen.rank is not None and n_read is not None and seen.rank > n_read
+    return CandidateView(
+        seen=seen,
+        outcome=NO_ROOM if had_no_room else seen.outcome,
+        # A number that the answer does not show would tell how many passages stood before it.
+        citation=seen.rank if seen.rank in cited else None,
+        place=place_in_words(seen.page_kind, seen.page, seen.page_name),
+    )
+
+
+def _shortcomings(seen: SeenTrace) -> Iterator[str]:
+    if seen.dense_problem:
+        yield str(_PROBLEMS.get(seen.dense_problem, _OTHER_PROBLEM))
+    elif seen.dense_trust == 0:
+        yield _("The embedding model does not know the language of the question: passages were found by words alone.")
+    elif seen.dense_trust < 1:
+        yield _(
+            "Part of the question is in a language that the embedding model does not know: meaning counted "
+            "%(percent)d %% of what it usually does."
+        ) % {"percent": round(100 * seen.dense_trust)}
+
+
+def _has_compared_meanings(seen: SeenTrace) -> bool:
+    return not seen.dense_problem and seen.dense_trust > 0
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 0.001:
+        return _("under 1 ms")
+    if seconds < 1:
+        return _("%(n)d ms") % {"n": round(1000 * seconds)}
+    return _("%(seconds).1f s") % {"seconds": seconds}
