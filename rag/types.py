@@ -112,7 +112,7 @@ class Passage:
         return place_of(self.page_kind, self.page, self.page_name)
 
 
-# A stored trace takes some 12 kB at most: every answer that drew on documents has one.
+# Every answer that drew on documents has a trace: some 15 kB, and twice that with long names.
 TRACE_MAX_CANDIDATES = 40
 TRACE_MAX_TERMS = 100
 
