@@ -38,6 +38,8 @@ PDF = "application/pdf"
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 PPTX = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+EPUB = "application/epub+zip"
+HTML = "text/html"
 PLAIN = "text/plain"
 MARKDOWN = "text/markdown"
 CSV = "text/csv"
@@ -52,11 +54,19 @@ class PageKind(StrEnum):
     PAGE = "page"
     SLIDE = "slide"
     SHEET = "sheet"
+    CHAPTER = "chapter"
+    """A file of a book, under the title of its chapter; a chapter may have several."""
     SECTION = "section"
     """What stands under one heading. Named by it and the headings above; such files have no pages to count."""
 
 
-_PAGE_KINDS = {PPTX: PageKind.SLIDE, XLSX: PageKind.SHEET, DOCX: PageKind.SECTION}
+_PAGE_KINDS = {
+    PPTX: PageKind.SLIDE,
+    XLSX: PageKind.SHEET,
+    EPUB: PageKind.CHAPTER,
+    DOCX: PageKind.SECTION,
+    HTML: PageKind.SECTION,
+}
 
 
 def page_kind(media_type: str) -> PageKind:

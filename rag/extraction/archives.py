@@ -6,7 +6,7 @@ import zipfile
 from typing import IO
 
 from rag.errors import Unreadable
-from rag.types import DOCX, PPTX, XLSX, Problem
+from rag.types import DOCX, EPUB, PPTX, XLSX, Problem
 
 MAX_ENTRIES = 20_000
 MAX_UNPACKED_BYTES = 400_000_000
@@ -35,7 +35,7 @@ def check(file: IO[bytes]) -> str | None:
     if any(entry.flag_bits & _ENCRYPTED for entry in entries):
         raise Unreadable(Problem.PASSWORD)
     file.seek(0)
-    return _office_type({entry.filename for entry in entries})
+    return _document_type({entry.filename for entry in entries})
 
 
 def _refuse_bombs(entries: list[zipfile.ZipInfo]) -> None:
@@ -46,9 +46,9 @@ def _refuse_bombs(entries: list[zipfile.ZipInfo]) -> None:
         raise Unreadable(Problem.TOO_LARGE)
 
 
-def _office_type(names: set[str]) -> str | None:
+def _document_type(names: set[str]) -> str | None:
     if "[Content_Types].xml" not in names:
-        return None
+        return EPUB if "META-INF/container.xml" in names else None
     for folder, media_type in _OFFICE_FOLDERS:
         if any(name.startswith(folder) for name in names):
             return media_type

@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 
-from rag.types import CODE, CSV, JSON, MARKDOWN, PDF, PLAIN, TSV
+from rag.types import CODE, CSV, HTML, JSON, MARKDOWN, PDF, PLAIN, TSV
 
 SAMPLE_BYTES = 64 * 1024
 
@@ -22,17 +22,22 @@ _CODE_NAMES = (
 )  # fmt: skip
 _TEXT_TYPES = {
     ".md": MARKDOWN, ".markdown": MARKDOWN, ".csv": CSV, ".tsv": TSV, ".json": JSON, ".jsonl": JSON,
+    ".html": HTML, ".htm": HTML, ".xhtml": HTML,
     **dict.fromkeys(_CODE_NAMES, CODE),
 }  # fmt: skip
-_OTHER_NAMES = (".pdf", ".docx", ".docm", ".pptx", ".pptm", ".xlsx", ".xlsm", ".txt")
+_OTHER_NAMES = (".pdf", ".docx", ".docm", ".pptx", ".pptm", ".xlsx", ".xlsm", ".epub", ".txt")
 READABLE_NAMES = (*_OTHER_NAMES, *_TEXT_TYPES)
 """How names of files end that can be read: for a file picker, and to tell a damaged file from one of another kind."""
 
+_HTML_START = re.compile(
+    rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html)\b", re.I | re.S
+)
+
 _ARCHIVE_MARK = b"PK\x03\x04"
 _OLE_MARK = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-# The header of an entry that every Office file has, one of them at its beginning.
-_OFFICE_ENTRY = re.compile(
-    rb"PK\x03\x04.{26}(?:\[Content_Types\]\.xml|_rels/|docProps/|customXml/|word/|ppt/|xl/)", re.S
+# The header of an entry that Office files and books have, one of them at the beginning.
+_DOCUMENT_ENTRY = re.compile(
+    rb"PK\x03\x04.{26}(?:\[Content_Types\]\.xml|_rels/|docProps/|customXml/|word/|ppt/|xl/|mimetype|META-INF/)", re.S
 )
 
 _BYTE_ORDER_MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -48,12 +53,13 @@ def media_type(sample: bytes, name: str) -> str:
     if b"%PDF-" in sample[:1024]:
         return PDF
     if sample.startswith(_ARCHIVE_MARK):
-        return ARCHIVE if _OFFICE_ENTRY.search(sample) else BINARY
+        return ARCHIVE if _DOCUMENT_ENTRY.search(sample) else BINARY
     if sample.startswith(_OLE_MARK):
         return OLE
     if not is_text(sample):
         return BINARY
-    return _TEXT_TYPES.get(_ending(name), PLAIN)
+    named = _TEXT_TYPES.get(_ending(name), PLAIN)
+    return HTML if named == PLAIN and _HTML_START.match(sample) else named
 
 
 def claims_to_be_readable(name: str) -> bool:

@@ -6,7 +6,7 @@ from typing import IO
 
 from rag.errors import Unreadable
 from rag.extraction import detect
-from rag.types import CSV, DOCX, PDF, PPTX, TSV, XLSX, Extraction, Problem
+from rag.types import CSV, DOCX, EPUB, HTML, PDF, PPTX, TSV, XLSX, Extraction, Problem
 
 
 def read(file: IO[bytes], media_type: str, name: str) -> Extraction:
@@ -23,6 +23,10 @@ def read(file: IO[bytes], media_type: str, name: str) -> Extraction:
         from rag.extraction import delimited
 
         return delimited.extract(file.read(), media_type)
+    if media_type == HTML:
+        from rag.extraction import web
+
+        return web.extract(file.read())
     from rag.extraction import plain
 
     return plain.extract(file.read(), media_type)
@@ -44,6 +48,10 @@ def _read_archive(file: IO[bytes], name: str) -> Extraction:
         from rag.extraction import sheets
 
         return sheets.extract(file)
+    if kind == EPUB:
+        from rag.extraction import book
+
+        return book.extract(file)
     raise Unreadable(Problem.BROKEN if detect.claims_to_be_readable(name) else Problem.UNSUPPORTED)
 
 

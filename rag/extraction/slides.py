@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from typing import IO, Any
 
@@ -29,7 +30,8 @@ def extract(file: IO[bytes]) -> Extraction:
             raise Unreadable(Problem.BROKEN)
         extraction = join_pages(PPTX, (("", _slide_text(slide)) for slide in part.presentation.slides))
     except (
-        PythonPptxError, etree.LxmlError, zipfile.BadZipFile, KeyError, ValueError, AttributeError, TypeError, OSError,
+        PythonPptxError, etree.LxmlError, zipfile.BadZipFile, zlib.error, KeyError, ValueError, AttributeError,
+        TypeError, OSError,
     ) as exc:  # fmt: skip
         # python-pptx meets broken files with whatever it trips over.
         raise Unreadable(Problem.BROKEN) from exc

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator
 from typing import IO, Any, cast
 
@@ -51,8 +52,8 @@ def extract(file: IO[bytes]) -> Extraction:
             raise Unreadable(Problem.BROKEN)
         extraction = join_pages(DOCX, _sections(part).finished())
     except (
-        OpcError, PythonDocxError, etree.LxmlError, zipfile.BadZipFile, KeyError, ValueError, AttributeError, TypeError,
-        NotImplementedError, OSError,
+        OpcError, PythonDocxError, etree.LxmlError, zipfile.BadZipFile, zlib.error, KeyError, ValueError,
+        AttributeError, TypeError, NotImplementedError, OSError,
     ) as exc:  # fmt: skip
         # python-docx meets broken files with whatever it trips over.
         raise Unreadable(Problem.BROKEN) from exc

@@ -14,6 +14,7 @@ from inference.types import ModelInfo
 from rag.models import Document
 from tests.chats.pages import Page
 from tests.doubles.embedder import FakeEmbedder
+from tests.doubles.office_files import pptx_file, xlsx_file
 from tests.doubles.upstream import Behaviour, Upstream
 from tests.factories import make_document
 from webui.accounts.models import User
@@ -92,6 +93,33 @@ async def test_a_model_gets_numbered_passages_and_its_citations_are_kept(
     ledger = (await the_answer()).generation.ledger
     assert ledger["passages"][0]["name"] == "harbour.txt"
     assert ledger["retrieval"]["question"] == "When was the lighthouse built?"
+
+
+async def test_a_citation_names_the_slide_it_rests_on(
+    site: Upstream, ingested: Ingest, alice: User, alice_page: Page
+) -> None:
+    slides = [("Tower", "It is 38 metres high.", ""), ("Keeper", "The keeper was Ole Brandt.", "")]
+    plan = await database_sync_to_async(ingested)(alice, pptx_file(slides), "harbour.pptx")
+    async with alice_page as page:
+        await page.send("Who was the keeper?", model="quotes", documents=[str(plan.uuid)])
+        ended = await page.until("generation.ended")
+
+    (citation,) = await citations()
+    assert (citation.document_name, citation.page_kind, citation.page) == ("harbour.pptx", "slide", 2)
+    assert "slide 2</span>" in ended["html"]
+
+
+async def test_a_citation_names_the_sheet_it_rests_on(
+    site: Upstream, ingested: Ingest, alice: User, alice_page: Page
+) -> None:
+    sheets = {"Crew": [["Name", "Post"], ["Ole Brandt", "keeper"]], "Budget": [["Item", "Cost"], ["Lamp oil", 96]]}
+    books = await database_sync_to_async(ingested)(alice, xlsx_file(sheets), "harbour.xlsx")
+    async with alice_page as page:
+        await page.send("What does the lamp oil cost?", model="quotes", documents=[str(books.uuid)])
+        ended = await page.until("generation.ended")
+
+    assert "Item: Lamp oil | Cost: 96" in (await the_answer()).content.replace("\\", "")
+    assert "sheet Budget</span>" in ended["html"]
 
 
 async def test_an_answer_leads_to_how_its_passages_were_found(

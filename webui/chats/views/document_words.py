@@ -39,8 +39,8 @@ PROBLEMS: dict[Problem, ProblemWords] = {
     Problem.UNSUPPORTED: ProblemWords(
         gettext_lazy("This kind of file cannot be read yet."),
         gettext_lazy(
-            "PDF, Word, PowerPoint, Excel, CSV and text files can; old .doc, .ppt and .xls files once they are saved"
-            " as .docx, .pptx and .xlsx."
+            "PDF, Word, PowerPoint, Excel, CSV, HTML, EPUB and text files can; old .doc, .ppt and .xls files once they"
+            " are saved as .docx, .pptx and .xlsx."
         ),
     ),
     Problem.TOO_LARGE: ProblemWords(
@@ -119,6 +119,7 @@ _PLACES: dict[PageKind, str | Promise] = {
     PageKind.PAGE: gettext_lazy("page %(label)s"),
     PageKind.SLIDE: gettext_lazy("slide %(label)s"),
     PageKind.SHEET: gettext_lazy("sheet %(label)s"),
+    PageKind.CHAPTER: gettext_lazy("chapter %(label)s"),
     PageKind.SECTION: gettext_lazy("section %(label)s"),
 }
 
@@ -129,6 +130,8 @@ def page_noun(kind: PageKind) -> str:
             return _("Slide")
         case PageKind.SHEET:
             return _("Sheet")
+        case PageKind.CHAPTER:
+            return _("Part")
         case _:
             return _("Page")
 
@@ -142,6 +145,9 @@ def _pages_in_words(document: Document) -> str:
             words = ngettext("%(n)d slide", "%(n)d slides", n)
         case PageKind.SHEET:
             words = ngettext("%(n)d sheet", "%(n)d sheets", n)
+        case PageKind.CHAPTER:
+            # A chapter may have several files.
+            words = ngettext("%(n)d part", "%(n)d parts", n)
         case _:
             words = ngettext("%(n)d page", "%(n)d pages", n)
     return words % {"n": n}

@@ -1,0 +1,51 @@
+"""HTML files."""
+
+from __future__ import annotations
+
+import codecs
+import re
+
+from lxml import etree
+
+from rag.errors import Unreadable
+from rag.extraction import limits, plain
+from rag.extraction.markup import sections_of
+from rag.extraction.pages import join_pages
+from rag.types import HTML, Extraction, Problem
+
+# Source: HTML Living Standard, "prescan a byte stream to determine its encoding", looks at 1024 bytes; some need more.
+_DECLARED_WITHIN_BYTES = 4096
+_CHARSET = re.compile(rb"""<meta[^>]+charset\s*=\s*["']?\s*([\w.:-]+)""", re.I)
+_CHINESE = ("gb2312", "gbk", "hz")
+
+
+def extract(data: bytes) -> Extraction:
+    """Return a page's text, a section under each heading. Raises Unreadable."""
+    if len(data) > 4 * limits.MAX_CHARACTERS:
+        raise Unreadable(Problem.TOO_LARGE)
+    # Nothing is fetched, and HTML knows no entities that a file could define itself.
+    parser = etree.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True, no_network=True, huge_tree=True)
+    text = _decode(data).replace("\0", "")
+    root = etree.fromstring(text.encode("utf-8", errors="replace"), parser) if text.strip() else None
+    if root is None:
+        raise Unreadable(Problem.EMPTY)
+    extraction = join_pages(HTML, sections_of(root).finished())
+    if not extraction.text.strip():
+        raise Unreadable(Problem.EMPTY)
+    return extraction
+
+
+def _decode(data: bytes) -> str:
+    """Return the text of a page: in UTF-8 where it is that, else as it says itself, else as `plain` finds out."""
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        pass
+    declared = _CHARSET.search(data[:_DECLARED_WITHIN_BYTES])
+    if declared is None or data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return plain.decode(data)
+    name = declared[1].decode().lower()
+    try:
+        return data.decode("gb18030" if name in _CHINESE else name, errors="replace")
+    except LookupError:
+        return plain.decode(data)
