@@ -99,7 +99,7 @@ def test_what_was_left_out_says_why(alice: User, alice_client: Client, outcome: 
     assert "1 passage that was left out" in html
 
 
-def test_a_passage_without_room_in_the_prompt_was_not_used(alice: User, alice_client: Client) -> None:
+def test_a_passage_without_room_in_the_prompt_was_left_out(alice: User, alice_client: Client) -> None:
     first, second = a_document(alice, "a.txt"), a_document(alice, "b.txt")
     message = an_answer(alice, a_candidate(first), a_candidate(second, fused=0.5), ledger={"passages": [{"number": 1}]})
 

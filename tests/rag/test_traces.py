@@ -95,12 +95,14 @@ def test_without_a_readable_document_the_trace_says_so(alice: User, bob: User, i
 
 def test_a_stored_trace_is_bounded() -> None:
     terms = tuple(f"word{n}" for n in range(1000))
-    long = replace(TRACE, terms=terms, candidates=tuple(candidate(n) for n in range(200)))
+    names = {"document_name": "n" * 255, "page_name": "p" * 200}
+    long = replace(TRACE, question="q" * 2000, terms=terms, candidates=tuple(candidate(n, **names) for n in range(200)))
 
     kept = long.as_dict()
 
     assert [item["start"] for item in kept["candidates"]] == [n * 10 for n in range(TRACE_MAX_CANDIDATES)]
     assert len(kept["terms"]) == TRACE_MAX_TERMS
+    assert len(json.dumps(kept)) < 40_000
 
 
 @pytest.mark.parametrize("place", [0, 39, 40, 199])

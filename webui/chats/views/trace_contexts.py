@@ -21,7 +21,7 @@ NO_ROOM = "no room"
 """Kept by the search, then left out of the prompt: the model's context window was too small."""
 
 _VERDICTS: dict[str, str | Promise] = {
-    "kept": gettext_lazy("Used"),
+    "kept": gettext_lazy("Kept"),
     NO_ROOM: gettext_lazy("No room left"),
     "below cut-off": gettext_lazy("Too weak"),
     "near-duplicate": gettext_lazy("Near duplicate"),
@@ -104,7 +104,7 @@ class CandidateView:
     place: str
 
     @property
-    def is_used(self) -> bool:
+    def is_kept(self) -> bool:
         return self.outcome == "kept"
 
     @property
@@ -157,19 +157,19 @@ class TracePanel:
     """All that `chats/_trace.html` shows.
 
     Attributes:
-        used, left_out: Together all candidates, each by falling score.
+        kept, left_out: Together all candidates, each by falling score.
         shortcomings: What the search had to do without, a sentence each.
     """
 
     seen: SeenTrace
-    used: Sequence[CandidateView]
+    kept: Sequence[CandidateView]
     left_out: Sequence[CandidateView]
     shortcomings: Sequence[str]
     json_url: str
 
     @property
     def why_nothing(self) -> str:
-        """Why no passage was used; only of use when that is so."""
+        """Why no passage was kept; only of use when that is so."""
         n = len(self.left_out)
         if not n:
             if _has_compared_meanings(self.seen):
@@ -199,7 +199,7 @@ class TracePanel:
 
     def as_json(self) -> TraceDict:
         seen = self.seen
-        candidates = sorted([*self.used, *self.left_out], key=lambda candidate: -candidate.seen.fused)
+        candidates = sorted([*self.kept, *self.left_out], key=lambda candidate: -candidate.seen.fused)
         return {
             "question": seen.question,
             "terms": list(seen.terms),
@@ -225,8 +225,8 @@ def trace_panel(seen: SeenTrace, generation: Generation, *, chat_uuid: UUID) -> 
     views = [_candidate_view(candidate, cited, n_read) for candidate in seen.candidates]
     return TracePanel(
         seen=seen,
-        used=[view for view in views if view.is_used],
-        left_out=[view for view in views if not view.is_used],
+        kept=[view for view in views if view.is_kept],
+        left_out=[view for view in views if not view.is_kept],
         shortcomings=list(_shortcomings(seen)),
         json_url=reverse("chats:trace_json", args=[chat_uuid, generation.message.uuid]),
     )
