@@ -87,6 +87,7 @@ class Migration(migrations.Migration):
                 ),
                 ("text", models.TextField()),
                 ("page_spans", models.JSONField(default=list)),
+                ("page_names", models.JSONField(default=list)),
             ],
         ),
         migrations.CreateModel(
@@ -97,6 +98,7 @@ class Migration(migrations.Migration):
                 ("start", models.PositiveIntegerField()),
                 ("end", models.PositiveIntegerField()),
                 ("page", models.PositiveIntegerField(null=True)),
+                ("page_name", models.CharField(blank=True, max_length=200)),
                 ("text", models.TextField()),
                 (
                     "document",

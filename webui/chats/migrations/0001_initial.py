@@ -125,6 +125,8 @@ class Migration(migrations.Migration):
                 ("number", models.PositiveIntegerField()),
                 ("document_name", models.CharField(max_length=255)),
                 ("page", models.PositiveIntegerField(null=True)),
+                ("page_kind", models.CharField(default="page", max_length=10)),
+                ("page_name", models.CharField(blank=True, max_length=200)),
                 ("start", models.PositiveIntegerField()),
                 ("end", models.PositiveIntegerField()),
                 ("text", models.TextField()),
