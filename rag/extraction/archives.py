@@ -29,7 +29,7 @@ def check(file: IO[bytes]) -> str | None:
     try:
         with zipfile.ZipFile(file) as archive:
             entries = archive.infolist()
-    except (zipfile.BadZipFile, ValueError, OSError) as exc:
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError) as exc:
         raise Unreadable(Problem.BROKEN) from exc
     _refuse_bombs(entries)
     if any(entry.flag_bits & _ENCRYPTED for entry in entries):

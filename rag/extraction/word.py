@@ -6,8 +6,9 @@ import re
 import zipfile
 import zlib
 from collections.abc import Iterator
-from typing import IO, Any, cast
+from typing import IO, Any
 
+from docx.enum.style import WD_STYLE_TYPE
 from docx.exceptions import PythonDocxError
 from docx.opc.constants import CONTENT_TYPE
 from docx.opc.exceptions import OpcError
@@ -15,8 +16,6 @@ from docx.opc.part import PartFactory
 from docx.oxml.ns import qn
 from docx.package import Package
 from docx.parts.document import DocumentPart
-from docx.styles.style import ParagraphStyle
-from docx.text.paragraph import Paragraph
 from lxml import etree
 
 from rag.errors import Unreadable
@@ -64,6 +63,7 @@ def extract(file: IO[bytes]) -> Extraction:
 
 def _sections(part: DocumentPart) -> Sections:
     sections = Sections()
+    styles = _Styles(part)
     for block in _blocks(part.element.body):
         if block.tag == _TABLE:
             for line in row_lines(_rows(block)):
@@ -72,12 +72,10 @@ def _sections(part: DocumentPart) -> Sections:
         text = _text(block)
         if not text:
             continue
-        paragraph = Paragraph(cast(Any, block), part.document._body)
-        level = _heading_level(paragraph)
-        if level:
+        if level := styles.heading_level(block):
             sections.add_heading(level, one_line(text))
         else:
-            sections.add_line(f"- {text}" if _is_item(paragraph) else text)
+            sections.add_line(f"- {text}" if styles.is_item(block) else text)
     return sections
 
 
@@ -118,32 +116,46 @@ def _rows(table: Any) -> Iterator[list[str]]:
         yield [one_line(_text(cell)) for cell in row.iterchildren(_CELL)]
 
 
-def _heading_level(paragraph: Paragraph) -> int:
-    """Return 1 to 9, or 0 for text. The level counts, whatever a style is called in the writer's language."""
-    properties = paragraph._p.pPr
-    if properties is not None and properties.outlineLvl is not None:
-        return _level(properties.outlineLvl)
-    style: Any = paragraph.style
+class _Styles:
+    """What paragraphs of each style are. Looked up once a style: python-docx searches all of them each time."""
+
+    def __init__(self, part: DocumentPart) -> None:
+        self._part = part
+        self._known: dict[str | None, tuple[int, bool]] = {}
+
+    def heading_level(self, paragraph: Any) -> int:
+        """Return 1 to 9, or 0 for text. The level counts, whatever a style is called in the writer's language."""
+        own = _outline_level(paragraph.pPr)
+        return self._of(paragraph.style)[0] if own is None else own
+
+    def is_item(self, paragraph: Any) -> bool:
+        is_numbered = paragraph.pPr is not None and paragraph.pPr.numPr is not None
+        return is_numbered or self._of(paragraph.style)[1]
+
+    def _of(self, style_id: str | None) -> tuple[int, bool]:
+        if style_id not in self._known:
+            style: Any = self._part.get_style(style_id, WD_STYLE_TYPE.PARAGRAPH)
+            self._known[style_id] = (_level_of(style), (style.name or "").startswith("List "))
+        return self._known[style_id]
+
+
+def _level_of(style: Any) -> int:
     for _ in range(_STYLES_FOLLOWED):
-        if not isinstance(style, ParagraphStyle):
+        if style is None:
             break
-        name = style.name or ""
-        if name == "Title":
+        if style.name == "Title":
             return 1
-        if found := _HEADING.match(name):
+        if found := _HEADING.match(style.name or ""):
             return int(found[1])
-        properties = style.element.pPr
-        if properties is not None and properties.outlineLvl is not None:
-            return _level(properties.outlineLvl)
+        level = _outline_level(style.element.pPr)
+        if level is not None:
+            return level
         style = style.base_style
     return 0
 
 
-def _level(outline_level: Any) -> int:
-    return outline_level.val + 1 if outline_level.val < _BODY_LEVEL else 0
-
-
-def _is_item(paragraph: Paragraph) -> bool:
-    properties = paragraph._p.pPr
-    is_numbered = properties is not None and properties.numPr is not None
-    return is_numbered or (paragraph.style is not None and (paragraph.style.name or "").startswith("List "))
+def _outline_level(properties: Any) -> int | None:
+    if properties is None or properties.outlineLvl is None:
+        return None
+    level = int(properties.outlineLvl.val)
+    return level + 1 if level < _BODY_LEVEL else 0

@@ -171,6 +171,13 @@ def encrypted_archive() -> bytes:
     return bytes(data)
 
 
+def understated() -> bytes:
+    """A document whose text is larger than its archive says, in the hope that nobody counts while unpacking."""
+    text = b"<w/>" + b" " * 60_000_000
+    data = repacked(docx_file(handbook), {"word/document.xml": text})
+    return data.replace(len(text).to_bytes(4, "little"), (1000).to_bytes(4, "little"))
+
+
 OLE = OLE_HEADER + "Root Entry".encode("utf-16-le")
 
 
@@ -179,6 +186,7 @@ OLE = OLE_HEADER + "Root Entry".encode("utf-16-le")
     [
         (bomb("ratio"), "a.docx", Problem.TOO_LARGE),
         (bomb("entries"), "a.docx", Problem.TOO_LARGE),
+        (understated(), "a.docx", Problem.BROKEN),
         (nested(), "a.zip", Problem.UNSUPPORTED),
         (nested(), "a.docx", Problem.BROKEN),
         (encrypted_archive(), "a.docx", Problem.PASSWORD),
