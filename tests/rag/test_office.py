@@ -129,6 +129,8 @@ def test_a_workbook_gives_each_row_with_its_headers() -> None:
         ("项目,金额\n石料,十二\n".encode("gb18030"), "a.csv", "项目: 石料 | 金额: 十二"),
         ("\ufeff项目,金额\r\n石料,12\r\n".encode(), "a.csv", "项目: 石料 | 金额: 12"),
         (b"1,2\n3,4\n", "a.csv", "1 | 2\n3 | 4"),
+        (b"Item,2019,2020\nStone,12,13\n", "a.csv", "Item: Stone | 2019: 12 | 2020: 13"),
+        (b"Stone,1902\nOak,1903\n", "a.csv", "Stone | 1902\nOak | 1903"),
         (b"Name,Born\n", "a.csv", "Name | Born"),
         (b"Only\nOne\nColumn\n", "a.csv", "Only\nOne\nColumn"),
     ],
