@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from rag.errors import Unreadable
@@ -9,6 +10,8 @@ from rag.extraction import limits
 from rag.types import Extraction, Problem
 
 NAME_MAX_LENGTH = 200
+# Excel has a way to write them, and PostgreSQL stores no text with a zero in it.
+_CONTROLS = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f]")
 
 
 def join_pages(media_type: str, pages: Iterable[tuple[str, str]]) -> Extraction:
@@ -21,7 +24,8 @@ def join_pages(media_type: str, pages: Iterable[tuple[str, str]]) -> Extraction:
     texts: list[str] = []
     spans: list[tuple[int, int]] = []
     position = 0
-    for name, text in pages:
+    for raw_name, raw_text in pages:
+        name, text = _CONTROLS.sub("", raw_name), _CONTROLS.sub("", raw_text)
         names.append(name if len(name) <= NAME_MAX_LENGTH else name[: NAME_MAX_LENGTH - 1] + "…")
         texts.append(text)
         spans.append((position, position + len(text)))

@@ -141,6 +141,16 @@ def test_rows_of_delimited_files_carry_their_headers(data: bytes, name: str, tex
     assert (found.problem, found.text) == (None, text)
 
 
+def test_control_characters_are_left_out() -> None:
+    strings = (
+        '<sst xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">'
+        "<si><t>a_x0000_b</t></si><si><t>c_x0001_d</t></si></sst>"
+    )
+    data = repacked(xlsx_file({"A": [["x", "y"]]}), {"xl/sharedStrings.xml": strings.encode()})
+
+    assert extract(data, "a.xlsx").text == "ab | cd"
+
+
 def test_code_and_json_keep_their_lines() -> None:
     code = (
         "def answer() -> int:\n    # a comment that is long enough to look like one that was wrapped\n    return 42\n"
