@@ -9,15 +9,45 @@ from collections.abc import AsyncIterator, Collection
 from django.db.models import Count, Q
 
 from rag import conf
-from rag.access import document_read, document_write
+from rag.access import (
+    document_read,
+    document_write,
+    folder_in,
+    grant_of,
+    knowledge_own,
+    knowledge_read,
+    knowledge_write,
+    membership_in,
+)
 from rag.citations import cited_numbers, cited_passages
 from rag.errors import StoreOwnedElsewhere, StoreUnavailable
 from rag.extraction.detect import READABLE_NAMES
-from rag.models import Document
-from rag.queries import readable_documents
+from rag.models import Document, Knowledge, KnowledgeFolder, KnowledgeGrant, Membership
+from rag.queries import (
+    documents_of,
+    memberships_of,
+    readable_documents,
+    readable_knowledge,
+    searchable_documents,
+    with_totals,
+    writable_knowledge,
+)
 from rag.quotes import quote
 from rag.retrieval import retrieve
 from rag.services.documents import create_document, delete_document, display_name, retry_document
+from rag.services.knowledge import (
+    add_document,
+    create_folder,
+    create_knowledge,
+    delete_folder,
+    delete_knowledge,
+    describe_knowledge,
+    grant,
+    move_documents,
+    remove_documents,
+    rename_folder,
+    revoke,
+)
 from rag.services.pages import PAGE_WIDTHS, DocumentText, document_text, page_image, page_marks
 from rag.store import ownership
 from rag.tasks import ingestion_loop
@@ -30,25 +60,52 @@ __all__ = [
     "READABLE_NAMES",
     "Document",
     "DocumentText",
+    "Knowledge",
+    "KnowledgeFolder",
+    "KnowledgeGrant",
+    "Membership",
+    "add_document",
     "cited_numbers",
     "cited_passages",
     "create_document",
+    "create_folder",
+    "create_knowledge",
     "delete_document",
+    "delete_folder",
+    "delete_knowledge",
+    "describe_knowledge",
     "display_name",
     "document_read",
     "document_text",
     "document_write",
+    "documents_of",
+    "folder_in",
+    "grant",
+    "grant_of",
     "index_state",
     "ingestion_loop",
+    "knowledge_own",
+    "knowledge_read",
+    "knowledge_write",
     "max_upload_bytes",
+    "membership_in",
+    "memberships_of",
+    "move_documents",
     "page_image",
     "page_marks",
     "quote",
     "readable_documents",
+    "readable_knowledge",
     "readable_trace",
+    "remove_documents",
+    "rename_folder",
     "retrieve",
     "retry_document",
+    "revoke",
+    "searchable_documents",
     "wait_until_ready",
+    "with_totals",
+    "writable_knowledge",
 ]
 
 max_upload_bytes = conf.max_upload_bytes

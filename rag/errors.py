@@ -7,6 +7,7 @@ RagError
 │   ├── UploadBroken       its content contradicts its name
 │   ├── UploadUnsupported  no extractor reads this kind
 │   └── UploadNotStored    the disk is full or does not take files
+├── FolderRefused          a folder of a knowledge cannot be made or renamed so
 ├── Unreadable             a file gives no text; raised inside the bounded process
 ├── IngestionFailed        one document could not be made searchable
 ├── StoreUnavailable       the vector store cannot be opened or used
@@ -61,6 +62,20 @@ class UploadUnsupported(UploadRefused):
 class UploadNotStored(UploadRefused):
     problem = Problem.NOT_STORED
     permanent = False
+
+
+class FolderRefused(RagError):
+    """Attributes: reason: one of those below."""
+
+    EMPTY = "empty"
+    TOO_DEEP = "too_deep"
+    TOO_MANY = "too_many"
+    TAKEN = "taken"
+    INSIDE_ITSELF = "inside_itself"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 class Unreadable(RagError):

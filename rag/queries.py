@@ -3,32 +3,135 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from django.db.models import Case, IntegerField, Q, QuerySet, Value, When
+from django.apps import apps
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.db.models import (
+    BigIntegerField,
+    Case,
+    Count,
+    Exists,
+    IntegerField,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Sum,
+    Value,
+    When,
+)
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from rag.models import Document
+from rag.models import Document, Knowledge, KnowledgeGrant, Membership
 
 if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
     from django.contrib.auth.models import AnonymousUser
 
 
+# ---- documents -----------------------------------------------------------------------------------
+
+
 def readable_documents(user: AbstractBaseUser | AnonymousUser) -> QuerySet[Document]:
-    """Return the documents this person may read, newest first."""
+    """Return the documents this person may read: their own, and those in knowledge that they may read."""
     return documents_readable_by(user.pk)
 
 
 def documents_readable_by(user_id: int | None) -> QuerySet[Document]:
+    """Return the same as `readable_documents`, as it is at the moment when the rows are read."""
     if user_id is None:
         return Document.objects.none()
-    return Document.objects.filter(owner_id=user_id)
+    granted = Membership.objects.filter(knowledge__in=_granted(user_id)).values("document")
+    own_knowledge = Membership.objects.filter(knowledge__owner=user_id).values("document")
+    # Two lists of ids rather than one join, so that every part is read from an index and no document comes twice.
+    readable = Q(owner=user_id) | Q(pk__in=granted) | Q(pk__in=own_knowledge)
+    return Document.objects.filter(readable, _is_member(user_id))
 
 
-def searchable_documents(user_id: int, document_ids: Collection[int]) -> QuerySet[Document]:
-    """Return those of the given documents that this person may read and that are indexed whole."""
-    return documents_readable_by(user_id).filter(pk__in=document_ids, state=Document.State.READY)
+def documents_of(user: AbstractBaseUser | AnonymousUser) -> QuerySet[Document]:
+    """Return the documents that belong to this person, newest first."""
+    return Document.objects.none() if user.pk is None else Document.objects.filter(owner=user.pk)
+
+
+def searchable_documents(
+    user_id: int, document_ids: Collection[int], knowledge_ids: Collection[int] = ()
+) -> QuerySet[Document]:
+    """Return the given documents and those of the given knowledge that this person may read and that are indexed whole.
+
+    Knowledge that they may not read counts as not given.
+    """
+    chosen = Q(pk__in=document_ids)
+    if knowledge_ids:
+        knowledge = knowledge_readable_by(user_id).filter(pk__in=knowledge_ids)
+        chosen |= Q(
+            pk__in=Membership.objects.filter(knowledge__in=knowledge.order_by().values("pk")).values("document")
+        )
+    return documents_readable_by(user_id).filter(chosen, state=Document.State.READY)
+
+
+# ---- knowledge -----------------------------------------------------------------------------------
+
+
+def readable_knowledge(user: AbstractBaseUser | AnonymousUser) -> QuerySet[Knowledge]:
+    """Return the knowledge this person may read: their own, and what is shared with them."""
+    return knowledge_readable_by(user.pk)
+
+
+def knowledge_readable_by(user_id: int | None) -> QuerySet[Knowledge]:
+    if user_id is None:
+        return Knowledge.objects.none()
+    return Knowledge.objects.filter(Q(owner=user_id) | Q(pk__in=_granted(user_id)), _is_member(user_id))
+
+
+def writable_knowledge(user: AbstractBaseUser | AnonymousUser) -> QuerySet[Knowledge]:
+    """Return the knowledge whose documents and folders this person may add, move and take out."""
+    if user.pk is None:
+        return Knowledge.objects.none()
+    granted = _granted(user.pk, may_write=True)
+    return Knowledge.objects.filter(Q(owner=user.pk) | Q(pk__in=granted), _is_member(user.pk))
+
+
+def memberships_of(knowledge: Knowledge) -> QuerySet[Membership]:
+    """Return what is in a knowledge, each with its document and its folder."""
+    return knowledge.memberships.select_related("document", "folder")
+
+
+def with_totals(knowledge: QuerySet[Knowledge]) -> QuerySet[Knowledge]:
+    """Add `n_documents`, `n_chunks`, `size_bytes` and `n_unfinished` to each, and its owner."""
+    members = Membership.objects.filter(knowledge=OuterRef("pk")).values("knowledge")
+    totals = {
+        "n_documents": Count("pk"),
+        "n_chunks": Sum("document__n_chunks"),
+        "size_bytes": Sum("document__size_bytes"),
+        "n_unfinished": Count("pk", filter=Q(document__state__in=Document.UNFINISHED_STATES)),
+    }
+    return knowledge.select_related("owner").annotate(
+        **{
+            name: Coalesce(Subquery(members.annotate(total=total).values("total")), 0, output_field=BigIntegerField())
+            for name, total in totals.items()
+        }
+    )
+
+
+def _granted(user_id: int, *, may_write: bool = False) -> QuerySet[KnowledgeGrant, Any]:
+    """Return the ids of knowledge granted to a person, to a group of theirs, or to everybody."""
+    groups = apps.get_model(settings.HEARTH_GROUP_MODEL)._default_manager.filter(members=user_id).values("pk")
+    grants = KnowledgeGrant.objects.filter(Q(user=user_id) | Q(group__in=groups) | Q(user=None, group=None))
+    if may_write:
+        grants = grants.filter(may_write=True)
+    return grants.order_by().values("knowledge")
+
+
+def _is_member(user_id: int) -> Exists:
+    """Whether the site lets this person in at all, now: who is suspended or waits reads nothing, in no process."""
+    people = get_user_model()._default_manager.filter(pk=user_id, **settings.HEARTH_MEMBERS)
+    return Exists(people)
+
+
+# ---- ingestion -----------------------------------------------------------------------------------
 
 
 def due_documents(busy_owners: Collection[int], excluded: Collection[int]) -> QuerySet[Document]:

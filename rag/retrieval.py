@@ -66,15 +66,22 @@ class _Weighed:
     fused: float
 
 
-async def retrieve(*, user_id: int, question: str, document_ids: Collection[int], limit: int = LIMIT) -> Retrieval:
-    """Return the passages of these documents that best answer a question, best first; none if nothing matches.
+async def retrieve(
+    *,
+    user_id: int,
+    question: str,
+    document_ids: Collection[int],
+    knowledge_ids: Collection[int] = (),
+    limit: int = LIMIT,
+) -> Retrieval:
+    """Return the passages of these documents, and of what is in this knowledge, that best answer a question.
 
-    Documents that the asker may not read, or that are not indexed whole, are left out. Without an embedder the words
-    alone decide, and the trace says so.
+    Best first; none if nothing matches. What the asker may not read, or what is not indexed whole, is left out. Without
+    an embedder the words alone decide, and the trace says so.
     """
     started = time.perf_counter()
     question = question[:QUESTION_MAX_CHARACTERS]
-    scope = await in_thread(_scope, user_id, document_ids)
+    scope = await in_thread(_scope, user_id, document_ids, knowledge_ids)
     if not scope.document_ids:
         return Retrieval(passages=(), trace=_empty_trace(question, scope.embedder, time.perf_counter() - started))
     terms = words.query_terms(question)
@@ -103,8 +110,8 @@ async def retrieve(*, user_id: int, question: str, document_ids: Collection[int]
     return Retrieval(passages=tuple(_passage(item) for item, outcome in selected if outcome == "kept"), trace=trace)
 
 
-def _scope(user_id: int, document_ids: Collection[int]) -> _Scope:
-    readable = searchable_documents(user_id, document_ids).order_by().values_list("pk", flat=True)
+def _scope(user_id: int, document_ids: Collection[int], knowledge_ids: Collection[int]) -> _Scope:
+    readable = searchable_documents(user_id, document_ids, knowledge_ids).order_by().values_list("pk", flat=True)
     return _Scope(tuple(readable), IndexVersion.objects.filter(is_current=True).first())
 
 
@@ -147,9 +154,10 @@ def _gather(
             problem = str(exc) or type(exc).__name__
     vector_s = time.perf_counter() - started
     # Read through what this person may read *now*: the indexes only propose.
-    readable = documents_readable_by(user_id).filter(state=Document.State.READY, pk__in=scope.document_ids)
+    readable = documents_readable_by(user_id).filter(state=Document.State.READY).order_by().values("pk")
     chunks = Chunk.objects.filter(pk__in={*lexical_scores, *dense}, document__in=readable).select_related("document")
-    return list(chunks), dense, problem, vector_s
+    chosen = frozenset(scope.document_ids)
+    return [chunk for chunk in chunks if chunk.document_id in chosen], dense, problem, vector_s
 
 
 def _similarities(

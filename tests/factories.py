@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable
 from typing import Any
 
 from django.core.files.base import ContentFile
 
-from rag.models import Document, ExtractedText
-from webui.accounts.models import Role, User
+from rag.models import Document, ExtractedText, Knowledge
+from rag.services import knowledge as knowledge_service
+from webui.accounts.models import Group, Role, User
 from webui.chats.models import Chat, Generation, Message
 
 PASSWORD = "a long enough password"
@@ -81,3 +83,27 @@ def make_document(
     document = Document.objects.create(owner=owner, name=name, state=state, **values)
     ExtractedText.objects.create(document=document, text=text)
     return document
+
+
+def make_group(*members: User, name: str | None = None) -> Group:
+    group = Group.objects.create(name=name or f"Group {next(_numbers)}")
+    group.members.add(*members)
+    return group
+
+
+def make_knowledge(
+    *documents: Document,
+    owner: User,
+    name: str = "Handbook",
+    readers: Iterable[User] = (),
+    writers: Iterable[User] = (),
+) -> Knowledge:
+    """Create a knowledge with these documents at its top, shared with these people."""
+    knowledge = knowledge_service.create_knowledge(owner, name)
+    for document in documents:
+        knowledge_service.add_document(knowledge, document)
+    for reader in readers:
+        knowledge_service.grant(knowledge, user=reader)
+    for writer in writers:
+        knowledge_service.grant(knowledge, user=writer, may_write=True)
+    return knowledge

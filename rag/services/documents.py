@@ -84,14 +84,18 @@ def delete_document(document: Document) -> None:
 
 def display_name(name: str) -> str:
     """Return a file's name for people: without folders, controls and characters that reorder text."""
-    base = name.replace("\\", "/").rsplit("/", 1)[-1]
-    visible = "".join(c for c in base if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
-    name = " ".join(visible.split())
+    name = clean_name(name.replace("\\", "/").rsplit("/", 1)[-1])
     if len(name) > NAME_MAX_LENGTH:
         stem, dot, extension = name.rpartition(".")
         room = NAME_MAX_LENGTH - len(extension) - 2
         name = f"{stem[:room]}…{dot}{extension}" if stem and room > 0 else name[:NAME_MAX_LENGTH]
     return name or "document"
+
+
+def clean_name(name: str) -> str:
+    """Return a name on one line, without controls and characters that reorder text."""
+    visible = "".join(c for c in name if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
+    return " ".join(visible.split())
 
 
 def _check_upload(upload: File[bytes], name: str) -> str:

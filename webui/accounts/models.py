@@ -1,4 +1,4 @@
-"""People."""
+"""People, and groups of them."""
 
 from __future__ import annotations
 
@@ -73,6 +73,24 @@ class User(AbstractBaseUser):
     def may_chat(self) -> bool:
         """Whether this person may use anything beyond the waiting page."""
         return self.is_active and self.role in (Role.USER, Role.ADMIN)
+
+
+class Group(models.Model):
+    """People who are given rights together; administrators say who they are."""
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    name = models.CharField(_("name"), max_length=100, unique=True)
+    description = models.CharField(_("description"), max_length=500, blank=True)
+    members = models.ManyToManyField(User, blank=True, related_name="groups")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        # Lower packages point to groups through this setting, as to people through AUTH_USER_MODEL.
+        swappable = "HEARTH_GROUP_MODEL"
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class Roster(models.Model):

@@ -225,6 +225,9 @@ CACHES: dict[str, dict[str, Any]] = {
 # ---- people --------------------------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "accounts.User"
+HEARTH_GROUP_MODEL = "accounts.Group"
+# Who may read anything at all, for packages that know no roles: a condition on AUTH_USER_MODEL.
+HEARTH_MEMBERS = {"is_active": True, "role__in": ("user", "admin")}
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",

@@ -61,7 +61,7 @@ class UploadForm(forms.Form):
 def document_list(request: MemberRequest) -> HttpResponse:
     before = request.GET.get("before", "")
     try:
-        page = newest_first(rag.readable_documents(request.user), field="created_at", before=before, limit=ROWS_A_PAGE)
+        page = newest_first(rag.documents_of(request.user), field="created_at", before=before, limit=ROWS_A_PAGE)
     except BadCursor as exc:
         raise Http404 from exc
     context = DocumentListPage(
