@@ -25,6 +25,8 @@ from rag.extraction.detect import READABLE_NAMES
 from rag.models import Document, Knowledge, KnowledgeFolder, KnowledgeGrant, Membership
 from rag.queries import (
     documents_of,
+    documents_readable_by,
+    knowledge_readable_by,
     memberships_of,
     readable_documents,
     readable_knowledge,
@@ -79,6 +81,7 @@ __all__ = [
     "document_text",
     "document_write",
     "documents_of",
+    "documents_readable_by",
     "folder_in",
     "grant",
     "grant_of",
@@ -86,6 +89,7 @@ __all__ = [
     "ingestion_loop",
     "knowledge_own",
     "knowledge_read",
+    "knowledge_readable_by",
     "knowledge_write",
     "max_upload_bytes",
     "membership_in",

@@ -17,8 +17,8 @@ def test_a_branch_costs_the_same_however_long_it_is(alice: User, django_assert_n
         make_answer(chat, content=f"a{number} [1]")
     make_answer(chat, content="a29b", parent=chat.messages.get(content="q29"))
 
-    # Tree, messages, documents, citations.
-    with django_assert_num_queries(4):
+    # Tree, messages, documents, knowledge, citations.
+    with django_assert_num_queries(5):
         views = list(message_views(chat, branch_messages(chat)))
 
     assert len(views) == 60
@@ -47,7 +47,7 @@ def test_an_empty_chat_has_an_empty_branch(alice: User) -> None:
 
 
 def new_of(asked: Asked) -> Branch:
-    return new_messages(asked.new_messages, asked.documents, have_siblings=asked.has_siblings)
+    return new_messages(asked.new_messages, asked.attached, have_siblings=asked.has_siblings)
 
 
 def test_a_new_chat_is_shown_without_a_query(alice: User, django_assert_num_queries: Callable[..., Any]) -> None:
@@ -93,7 +93,7 @@ def test_one_message_reads_its_siblings_and_nothing_else_of_the_tree(
     chat = make_chat(owner=alice, messages=6)
     second = make_message(chat, content="other", parent=chat.messages.get(content="answer 1"))
 
-    with django_assert_num_queries(2):  # siblings, documents
+    with django_assert_num_queries(3):  # siblings, documents, knowledge
         branch = one_message(second)
 
     assert (branch.positions[second.pk].number, branch.positions[second.pk].count) == (2, 2)

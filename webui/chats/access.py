@@ -76,3 +76,14 @@ def documents_read(user: User, uuids: Iterable[UUID | str]) -> list[rag.Document
     if len(found) != len(wanted):
         raise Http404
     return found
+
+
+def knowledge_read(user: User, uuids: Iterable[UUID | str]) -> list[rag.Knowledge]:
+    """Return knowledge the person may read; one that is not is enough for Http404."""
+    wanted = {str(uuid) for uuid in uuids}
+    if not wanted:
+        return []
+    found = list(rag.readable_knowledge(user).filter(uuid__in=wanted))
+    if len(found) != len(wanted):
+        raise Http404
+    return found

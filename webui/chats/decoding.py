@@ -118,6 +118,7 @@ _EVENTS: Final[Mapping[str, Mapping[str, _Field]]] = {
         "model": _MODEL,
         "chat": _Field(_uuid, is_required=False),
         "documents": _Field(_uuids, is_required=False),
+        "knowledge": _Field(_uuids, is_required=False),
     },
     "message.edited": {"ref": _REF, "chat": _ID, "message": _ID, "content": _CONTENT, "model": _MODEL},
     "answer.requested": {"ref": _REF, "chat": _ID, "message": _ID, "model": _MODEL},

@@ -90,6 +90,7 @@ def send(user: User, event: MessageSent) -> Question:
             model=event["model"],
             chat_uuid=event.get("chat"),
             documents=event.get("documents", ()),
+            knowledge=event.get("knowledge", ()),
             ref=event["ref"],
         )
     )
@@ -119,7 +120,7 @@ def regenerate(user: User, event: AnswerRequested) -> Question:
 def _started(asked: Asked) -> Question:
     if asked.is_repeat:
         return Question(task=None, chat=asked.chat, after=None, new=branch_messages(asked.chat))
-    new = new_messages(asked.new_messages, asked.documents, have_siblings=asked.has_siblings)
+    new = new_messages(asked.new_messages, asked.attached, have_siblings=asked.has_siblings)
     task = generations.task_of(asked.generation, new)
     return Question(task=task, chat=asked.chat, after=asked.after, new=new)
 

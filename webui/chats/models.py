@@ -63,6 +63,7 @@ class Message(models.Model):
     # Catalog id of the model that answered, empty for people's messages.
     model = models.CharField(max_length=255, blank=True)
     documents = models.ManyToManyField("rag.Document", blank=True, related_name="+")
+    knowledge = models.ManyToManyField("rag.Knowledge", blank=True, related_name="+")
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -160,13 +161,15 @@ class Generation(models.Model):
 
 
 class Citation(models.Model):
-    """The link from an answer to the passage it rests on. Outlives the document it names."""
+    """The link from an answer to the passage it rests on. Outlives the document it names, if that was the asker's."""
 
     message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="citations")
     # As written in the answer: [1], [2] ...
     number = models.PositiveIntegerField()
     document = models.ForeignKey("rag.Document", on_delete=models.SET_NULL, null=True, related_name="+")
     document_name = models.CharField(max_length=255)
+    # Whether the document was the asker's own. What somebody shared is quoted only as long as it may be read.
+    is_of_own_document = models.BooleanField(default=True)
     page = models.PositiveIntegerField(null=True)
     # A `rag.types.PageKind`, and the name of what has one: a sheet, or the headings above the passage.
     page_kind = models.CharField(max_length=10, default="page")

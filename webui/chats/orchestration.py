@@ -150,18 +150,23 @@ def _options_for(info: ModelInfo, prompt: Prompt) -> Options:
 
 
 async def _find_passages(answer: LiveAnswer) -> Sequence[Passage]:
-    """Return the passages for the question: from the branch's documents, or for Quotes from all of them."""
+    """Return the passages for the question: from the branch's documents and knowledge, or for Quotes from all."""
     task = answer.task
     document_ids = task.document_ids
     if task.question_document_ids:
         await _wait_for_documents(answer)
-    if not document_ids and task.model == QUOTES:
+    if not document_ids and not task.knowledge_ids and task.model == QUOTES:
         document_ids = await in_database(generations.all_documents, task.user_id)
-    answer.has_documents = bool(document_ids)
-    if not document_ids or not task.question.strip():
+    answer.has_documents = bool(document_ids or task.knowledge_ids)
+    if not answer.has_documents or not task.question.strip():
         return ()
     try:
-        found = await rag.retrieve(user_id=task.user_id, question=task.question, document_ids=document_ids)
+        found = await rag.retrieve(
+            user_id=task.user_id,
+            question=task.question,
+            document_ids=document_ids,
+            knowledge_ids=task.knowledge_ids,
+        )
     except (RagError, InferenceError) as exc:
         raise RetrievalFailed from exc
     answer.ledger["retrieval"] = found.trace.as_dict()
@@ -174,9 +179,9 @@ async def _wait_for_documents(answer: LiveAnswer) -> None:
         for document in unfinished:
             if document.error == Problem.EMBEDDER_MISSING:
                 # Only a person can bring it.
-                raise DocumentsUnreadable(document.name, document.error)
+                raise DocumentsUnreadable(generations.lasting_name(document, task.user_id), document.error)
         _say(answer, _reading_text, unfinished[0])
-    attached = await in_database(generations.attached_documents, task.question_document_ids)
+    attached = await in_database(generations.attached_documents, task.question_document_ids, task.user_id)
     for name, state, problem in attached:
         if state == rag.Document.State.FAILED:
             raise DocumentsUnreadable(name, problem)

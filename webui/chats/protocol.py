@@ -34,6 +34,7 @@ class MessageSent(TypedDict):
     model: str
     chat: NotRequired[str]
     documents: NotRequired[list[str]]
+    knowledge: NotRequired[list[str]]
 
 
 class MessageEdited(TypedDict):

@@ -6,29 +6,38 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from django.db.models import Prefetch, Q, prefetch_related_objects
+from django.db.models import Exists, OuterRef, Prefetch, Q, prefetch_related_objects
 
-from rag.api import Document
+import rag.api as rag
 from webui.chats import branches
 from webui.chats.branches import Position
 from webui.chats.models import Chat, Citation, Message
 
 
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """What goes with a question."""
+
+    documents: Sequence[rag.Document] = ()
+    knowledge: Sequence[rag.Knowledge] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Branch:
-    """Messages from the root towards the leaf.
+    """Messages from the root towards the leaf, with what the chat's owner may read of documents at this moment.
 
     Attributes:
         positions: Where each message stands among its siblings.
         uuids: Of the siblings that a position names.
-        documents: What is attached to a question; a message without any may be missing.
-        citations: What a finished answer cites, by number; a message without any may be missing.
+        attached: What goes with a question; a message without any may be missing.
+        citations: What a finished answer cites, by number; a message without any may be missing. One whose document may
+            not be read any more has neither document nor name nor text.
     """
 
     messages: Sequence[Message] = ()
     positions: Mapping[int, Position] = field(default_factory=dict)
     uuids: Mapping[int, UUID] = field(default_factory=dict)
-    documents: Mapping[int, Sequence[Document]] = field(default_factory=dict)
+    attached: Mapping[int, Attached] = field(default_factory=dict)
     citations: Mapping[int, Sequence[Citation]] = field(default_factory=dict)
 
 
@@ -42,31 +51,31 @@ class Node:
 
 
 def branch_messages(chat: Chat) -> Branch:
-    """Return the branch that ends in the chat's leaf; at most four queries, however long it is."""
+    """Return the branch that ends in the chat's leaf; at most five queries, however long it is."""
     tree = [Node(*row) for row in chat.messages.values_list("id", "parent_id", "uuid")]
     parents = {node.id: node.parent_id for node in tree}
     leaf = chat.current_message_id or branches.newest_leaf(parents)
     if leaf is None:
         return Branch()
     shown = chat.messages.filter(id__in=branches.branch_of(parents, leaf))
-    return _branch(list(shown.select_related("generation").order_by("id")), tree)
+    return _branch(list(shown.select_related("generation").order_by("id")), tree, chat.owner_id)
 
 
 def one_message(message: Message) -> Branch:
     """Return a single message as `branch_messages` does. Reads its chat and generation if not selected."""
-    return _branch([message], _family_of([message]))
+    return _branch([message], _family_of([message]), message.chat.owner_id)
 
 
-def new_messages(messages: Sequence[Message], documents: Sequence[Document], *, have_siblings: bool) -> Branch:
+def new_messages(messages: Sequence[Message], attached: Attached, *, have_siblings: bool) -> Branch:
     """Return what was just stored: an empty answer, below its question unless that is an old one.
 
     One query when they have siblings, else none.
 
     Args:
-        documents: Attached to the question, if that is among the messages.
+        attached: To the question, if that is among the messages.
     """
     tree = _family_of(messages) if have_siblings else [Node(m.pk, m.parent_id, m.uuid) for m in messages]
-    return _placed(messages, tree, documents={messages[0].pk: documents}, citations={})
+    return _placed(messages, tree, attached={messages[0].pk: attached}, citations={})
 
 
 def _family_of(messages: Sequence[Message]) -> list[Node]:
@@ -79,15 +88,16 @@ def _family_of(messages: Sequence[Message]) -> list[Node]:
     return [Node(*row) for row in family.values_list("id", "parent_id", "uuid")]
 
 
-def _branch(messages: Sequence[Message], tree: Iterable[Node]) -> Branch:
-    return _placed(messages, tree, documents=_documents_of(messages), citations=_citations_of(messages))
+def _branch(messages: Sequence[Message], tree: Iterable[Node], reader_id: int) -> Branch:
+    attached, citations = _attached_to(messages, reader_id), _citations_of(messages, reader_id)
+    return _placed(messages, tree, attached=attached, citations=citations)
 
 
 def _placed(
     messages: Sequence[Message],
     tree: Iterable[Node],
     *,
-    documents: Mapping[int, Sequence[Document]],
+    attached: Mapping[int, Attached],
     citations: Mapping[int, Sequence[Citation]],
 ) -> Branch:
     nodes = [*tree]
@@ -95,19 +105,32 @@ def _placed(
         messages=messages,
         positions=branches.positions_of({node.id: node.parent_id for node in nodes}, [m.pk for m in messages]),
         uuids={node.id: node.uuid for node in nodes},
-        documents=documents,
+        attached=attached,
         citations=citations,
     )
 
 
-def _documents_of(messages: Iterable[Message]) -> dict[int, Sequence[Document]]:
+def _attached_to(messages: Iterable[Message], reader_id: int) -> dict[int, Attached]:
     questions = [message for message in messages if message.role == Message.Role.USER]
-    prefetch_related_objects(questions, "documents")
-    return {question.pk: list(question.documents.all()) for question in questions}
+    prefetch_related_objects(
+        questions,
+        Prefetch("documents", rag.documents_readable_by(reader_id)),
+        Prefetch("knowledge", rag.knowledge_readable_by(reader_id)),
+    )
+    return {q.pk: Attached(list(q.documents.all()), list(q.knowledge.all())) for q in questions}
 
 
-def _citations_of(messages: Iterable[Message]) -> dict[int, Sequence[Citation]]:
+def _citations_of(messages: Iterable[Message], reader_id: int) -> dict[int, Sequence[Citation]]:
     # A citation stands in the text as [1]: most answers have none, and are not asked for any.
     answers = [m for m in messages if m.is_answer and "[" in m.content and not m.is_unfinished]
-    prefetch_related_objects(answers, Prefetch("citations", Citation.objects.select_related("document")))
-    return {answer.pk: list(answer.citations.all()) for answer in answers}
+    readable = Exists(rag.documents_readable_by(reader_id).filter(pk=OuterRef("document")).order_by())
+    citations = Citation.objects.select_related("document").annotate(is_readable=readable)
+    prefetch_related_objects(answers, Prefetch("citations", citations))
+    return {answer.pk: [seen(c, is_readable=c.is_readable) for c in answer.citations.all()] for answer in answers}  # type: ignore[attr-defined]
+
+
+def seen(citation: Citation, *, is_readable: bool) -> Citation:
+    """Return a citation as its reader may see it; without document, name, place and text if they may not read it."""
+    if is_readable or (citation.document_id is None and citation.is_of_own_document):
+        return citation
+    return Citation(message_id=citation.message_id, number=citation.number, start=0, end=0)

@@ -27,7 +27,7 @@ from webui.chats.shown_branch import new_messages
 
 
 def begun(asked: Asked) -> Task:
-    new = new_messages(asked.new_messages, asked.documents, have_siblings=asked.has_siblings)
+    new = new_messages(asked.new_messages, asked.attached, have_siblings=asked.has_siblings)
     return task_of(asked.generation, new)
 
 

@@ -10,16 +10,17 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 
-from django.apps import apps
 from django.db import connection, transaction
-from django.db.models import QuerySet
+from django.db.models import QuerySet, Value
 from django.utils import timezone
+from django.utils.translation import gettext
 
+import rag.api as rag
 from inference.types import Usage
 from rag.types import Passage
 from webui.chats.errors import Failure
 from webui.chats.models import Citation, Generation, Message
-from webui.chats.shown_branch import Branch
+from webui.chats.shown_branch import Branch, seen
 
 EndState = Literal["finished", "stopped", "failed", "interrupted"]
 
@@ -39,8 +40,9 @@ class Task:
 
     Attributes:
         turns: The branch from its root to the question; answers without text are left out.
-        document_ids: Documents attached anywhere on the branch that the person still owns.
+        document_ids: Documents attached anywhere on the branch that the person may still read.
         question_document_ids: Those attached to the question itself.
+        knowledge_ids: Knowledge attached anywhere on the branch that the person may still read.
         shown: The empty answer as it was stored, and its question if that was new, with their places in the tree.
     """
 
@@ -55,6 +57,7 @@ class Task:
     turns: Sequence[Turn]
     document_ids: Sequence[int]
     question_document_ids: Sequence[int]
+    knowledge_ids: Sequence[int] = ()
     shown: Branch = field(default_factory=Branch)
 
     @property
@@ -66,14 +69,14 @@ def task_of(generation: Generation, shown: Branch) -> Task:
     """Return what a generation has to do.
 
     Reads its message, chat, owner and question, a query each if they are not there yet, the branch above, and the
-    documents attached to it; at most two queries, none for the first question of a chat.
+    documents and knowledge attached to it; at most two queries, none for the first question of a chat.
 
     Args:
-        shown: What was just stored, its documents among it.
+        shown: What was just stored, with what is attached to it.
     """
     answer = generation.message
     branch = _branch_before(answer)
-    documents = _documents_on(branch, shown, answer.chat.owner_id)
+    documents, knowledge = _attached_on(branch, shown, answer.chat.owner_id)
     return Task(
         generation_id=generation.pk,
         generation_uuid=str(generation.uuid),
@@ -90,6 +93,7 @@ def task_of(generation: Generation, shown: Branch) -> Task:
         ],
         document_ids=sorted({document for _, document in documents}),
         question_document_ids=sorted(document for message, document in documents if message == answer.parent_id),
+        knowledge_ids=sorted({knowledge_id for _, knowledge_id in knowledge}),
         shown=shown,
     )
 
@@ -112,26 +116,49 @@ def _branch_before(answer: Message) -> list[Message]:
     return list(Message.objects.raw(path, [question.pk]))
 
 
-def _documents_on(branch: Sequence[Message], shown: Branch, owner_id: int) -> list[tuple[int, int]]:
-    """Return (message id, document id) of what is attached on a branch and still the person's."""
-    known = [(message, d.pk) for message, docs in shown.documents.items() for d in docs if d.owner_id == owner_id]
-    others = [message.pk for message in branch if message.pk not in shown.documents]
-    if not others:
-        return known
-    attached = Message.documents.through.objects.filter(message_id__in=others, document__owner_id=owner_id)
-    return [*known, *attached.values_list("message_id", "document_id")]
+Link = tuple[int, int]
+"""Ids of a message and of what is attached to it."""
 
 
-def attached_documents(document_ids: Sequence[int]) -> list[tuple[str, str, str]]:
-    """Return name and state of documents, and what is wrong with each."""
-    documents = apps.get_model("rag", "Document").objects.filter(pk__in=document_ids)
-    return list(documents.values_list("name", "state", "error"))
+def _attached_on(branch: Sequence[Message], shown: Branch, reader_id: int) -> tuple[list[Link], list[Link]]:
+    """Return the documents and the knowledge that are attached on a branch and that the person may read now."""
+    documents = [(message, row.pk) for message, attached in shown.attached.items() for row in attached.documents]
+    knowledge = [(message, row.pk) for message, attached in shown.attached.items() for row in attached.knowledge]
+    others = [message.pk for message in branch if message.pk not in shown.attached]
+    if others:
+        for kind, message, row in _stored_links(others, reader_id):
+            (documents if kind == "document" else knowledge).append((message, row))
+    return documents, knowledge
+
+
+def _stored_links(messages: Sequence[int], reader_id: int) -> Any:
+    """Return (kind, message id, id of what is attached), both kinds in one query."""
+    documents: Any = Message.documents.through.objects.filter(
+        message_id__in=messages, document__in=rag.documents_readable_by(reader_id).order_by().values("pk")
+    ).annotate(kind=Value("document"))
+    knowledge: Any = Message.knowledge.through.objects.filter(
+        message_id__in=messages, knowledge__in=rag.knowledge_readable_by(reader_id).values("pk")
+    ).annotate(kind=Value("knowledge"))
+    return documents.values_list("kind", "message_id", "document_id").union(
+        knowledge.values_list("kind", "message_id", "knowledge_id"), all=True
+    )
+
+
+def attached_documents(document_ids: Sequence[int], reader_id: int) -> list[tuple[str, str, str]]:
+    """Return documents by what may be said of them later: a name, the state, and what is wrong with each."""
+    documents = rag.documents_readable_by(reader_id).filter(pk__in=document_ids)
+    return [(lasting_name(document, reader_id), document.state, document.error) for document in documents]
+
+
+def lasting_name(document: rag.Document, reader_id: int) -> str:
+    """Return how a document is called in what is stored with an answer, where rights are not asked again."""
+    return document.name if document.owner_id == reader_id else gettext("A shared document")
 
 
 def all_documents(user_id: int) -> list[int]:
-    """Return all documents of a person that can be searched."""
-    documents = apps.get_model("rag", "Document").objects.filter(owner_id=user_id, state="ready")
-    return list(documents.values_list("pk", flat=True))
+    """Return all documents that a person may read and that can be searched."""
+    documents = rag.documents_readable_by(user_id).filter(state=rag.Document.State.READY)
+    return list(documents.order_by().values_list("pk", flat=True))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,14 +245,19 @@ def end_generation(task: Task, ending: Ending) -> Branch | None:
 def _store_citations(task: Task, passages: Mapping[int, Passage]) -> list[Citation]:
     if not passages:
         return []
-    # A document may have been deleted while the answer was written; the citation outlives it.
-    documents = apps.get_model("rag", "Document").objects.in_bulk({p.document_id for p in passages.values()})
-    return Citation.objects.bulk_create(
+    # A document may have been deleted, or taken back, while the answer was written; the citation outlives it.
+    cited = {passage.document_id for passage in passages.values()}
+    documents = rag.Document.objects.in_bulk(cited)
+    own = {pk for pk, document in documents.items() if document.owner_id == task.user_id}
+    shared = rag.documents_readable_by(task.user_id).filter(pk__in=documents.keys() - own)
+    readable = own | set(shared.order_by().values_list("pk", flat=True) if documents.keys() - own else ())
+    citations = Citation.objects.bulk_create(
         Citation(
             message_id=task.message_id,
             number=number,
             document=documents.get(passage.document_id),
             document_name=passage.document_name,
+            is_of_own_document=passage.document_id in own,
             page=passage.page,
             page_kind=passage.page_kind,
             page_name=passage.page_name,
@@ -236,6 +268,7 @@ def _store_citations(task: Task, passages: Mapping[int, Passage]) -> list[Citati
         )
         for number, passage in sorted(passages.items())
     )
+    return [seen(citation, is_readable=citation.document_id in readable) for citation in citations]
 
 
 def interrupt_abandoned(silent_since: datetime, among: QuerySet[Generation] | None = None) -> int:

@@ -15,7 +15,7 @@ from django.db import IntegrityError, transaction
 from django.http import Http404
 from django.utils import timezone
 
-from rag.api import Document
+import rag.api as rag
 from webui.accounts.models import User
 from webui.chats import access, conf
 from webui.chats.errors import AnswerRunning, ChatError, MessageEmpty, MessageTooLong, WrongRole
@@ -23,6 +23,7 @@ from webui.chats.models import Chat, Generation, Message
 from webui.chats.queries import active_generations
 from webui.chats.services import chats, generations
 from webui.chats.services.titles import first_words
+from webui.chats.shown_branch import Attached
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +32,7 @@ class Asked:
 
     Attributes:
         after: The message below which the shown branch is new; None when it is new from the start.
-        documents: Attached to the question, if that is new.
+        attached: To the question, if that is new.
         has_siblings: The first of the new messages is one of several with the same parent.
         is_repeat: The request was carried out before; nothing has changed now.
     """
@@ -40,7 +41,7 @@ class Asked:
     after: Message | None
     answer: Message
     generation: Generation
-    documents: Sequence[Document] = ()
+    attached: Attached = Attached()
     has_siblings: bool = False
     is_repeat: bool = False
 
@@ -58,20 +59,21 @@ def send_message(
     model: str,
     chat_uuid: UUID | str | None = None,
     documents: Sequence[UUID | str] = (),
+    knowledge: Sequence[UUID | str] = (),
     ref: str = "",
 ) -> Asked:
     """Add a question at the end of the shown branch, or in a new chat."""
 
     def send() -> Asked:
         _check_content(content)
-        attached = access.documents_read(user, documents)
+        attached = Attached(access.documents_read(user, documents), access.knowledge_read(user, knowledge))
         if chat_uuid is None:
             chat = chats.create_chat(user, title=first_words(content), model=model)
             question = _store_question(chat, None, content, attached)
-            return _ask(chat, question, model, after=None, ref=ref, documents=attached)
+            return _ask(chat, question, model, after=None, ref=ref, attached=attached)
         chat = _idle_chat(user, chat_uuid)
         question = _store_question(chat, chat.current_message, content, attached)
-        return _ask(chat, question, model, after=chat.current_message, ref=ref, documents=attached)
+        return _ask(chat, question, model, after=chat.current_message, ref=ref, attached=attached)
 
     return _once(user, ref, send)
 
@@ -87,10 +89,12 @@ def edit_message(
         old = access.message_read(chat, message_uuid)
         if old.role != Message.Role.USER:
             raise WrongRole
-        # Documents that the person has deleted since are gone from the relation as well.
-        attached = list(old.documents.all())
+        # What was deleted since is gone from the relation as well, what may not be read any more is left behind.
+        documents = rag.readable_documents(user).filter(pk__in=old.documents.all())
+        knowledge = rag.readable_knowledge(user).filter(pk__in=old.knowledge.all())
+        attached = Attached(list(documents), list(knowledge))
         question = _store_question(chat, old.parent, content, attached)
-        return _ask(chat, question, model, after=old.parent, ref=ref, documents=attached, has_siblings=True)
+        return _ask(chat, question, model, after=old.parent, ref=ref, attached=attached, has_siblings=True)
 
     return _once(user, ref, edit)
 
@@ -163,10 +167,12 @@ def _idle_chat(user: User, uuid: UUID | str) -> Chat:
     return chat
 
 
-def _store_question(chat: Chat, parent: Message | None, content: str, documents: Sequence[Document]) -> Message:
+def _store_question(chat: Chat, parent: Message | None, content: str, attached: Attached) -> Message:
     question = Message.objects.create(chat=chat, parent=parent, role=Message.Role.USER, content=content)
-    if documents:
-        question.documents.add(*documents)
+    if attached.documents:
+        question.documents.add(*attached.documents)
+    if attached.knowledge:
+        question.knowledge.add(*attached.knowledge)
     return question
 
 
@@ -177,7 +183,7 @@ def _ask(
     *,
     after: Message | None,
     ref: str,
-    documents: Sequence[Document] = (),
+    attached: Attached = Attached(),  # noqa: B008  (frozen)
     has_siblings: bool = False,
 ) -> Asked:
     answer = Message.objects.create(chat=chat, parent=question, role=Message.Role.ASSISTANT, model=model)
@@ -193,6 +199,6 @@ def _ask(
         after=after,
         answer=answer,
         generation=generation,
-        documents=documents,
+        attached=attached,
         has_siblings=has_siblings,
     )

@@ -22,6 +22,7 @@ class CitationView:
     """A passage the answer rests on.
 
     Attributes:
+        document_name: Empty when the reader may not read the document any more; then so is all else.
         place: The page, slide, sheet or section in words; empty for files without any.
         url: The document's page with the passage marked; empty when the document was deleted.
         passage_url: The passage with what stands around it, for the side panel; empty like `url`.
@@ -42,6 +43,15 @@ class DocumentView:
     uuid: str
     name: str
     state: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnowledgeView:
+    """Knowledge that a message asks."""
+
+    uuid: str
+    name: str
     url: str
 
 
@@ -82,6 +92,7 @@ class MessageView:
     error: Explanation | None
     citations: Sequence[CitationView]
     documents: Sequence[DocumentView]
+    knowledge: Sequence[KnowledgeView]
     facts: Sequence[str]
     trace_url: str
 

@@ -25,6 +25,7 @@ class DocumentRow:
         state_text: Where it stands, in words.
         advice: What to do about a problem; empty without one.
         progress: 0 to 100 while it is indexed, else None.
+        is_own: It belongs to the reader, who may delete it.
     """
 
     uuid: str
@@ -40,11 +41,12 @@ class DocumentRow:
     has_failed: bool
     is_unfinished: bool
     can_retry: bool
+    is_own: bool
 
     dom_noun = "document"
 
 
-def document_row(document: rag.Document) -> DocumentRow:
+def document_row(document: rag.Document, reader_id: int) -> DocumentRow:
     words = document_words.problem_words(document.error)
     is_indexing = document.state == rag.Document.State.EMBEDDING and document.n_chunks and not words
     return DocumentRow(
@@ -61,6 +63,7 @@ def document_row(document: rag.Document) -> DocumentRow:
         has_failed=document.has_failed,
         is_unfinished=document.is_unfinished,
         can_retry=bool(words and words.can_retry),
+        is_own=document.owner_id == reader_id,
     )
 
 

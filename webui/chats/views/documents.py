@@ -22,6 +22,7 @@ from webui.chats.views.document_contexts import (
     CONTEXT_CHARACTERS,
     PART_CHARACTERS,
     DocumentListPage,
+    DocumentRow,
     ImagePage,
     PassagePanel,
     ReaderPage,
@@ -65,7 +66,7 @@ def document_list(request: MemberRequest) -> HttpResponse:
     except BadCursor as exc:
         raise Http404 from exc
     context = DocumentListPage(
-        rows=[document_row(document) for document in page.rows],
+        rows=[document_row(document, request.user.pk) for document in page.rows],
         next_cursor=page.next_cursor,
         before=before,
         max_upload_bytes=rag.max_upload_bytes(),
@@ -88,7 +89,7 @@ def upload(request: MemberRequest) -> HttpResponse:
         status = _REFUSAL_STATUS.get(exc.problem, 422)
         return _refused(request, document_words.refusal_in_words(exc), code=exc.problem, status=status)
     if wants_json(request):
-        return JsonResponse(_as_json(document), status=201)
+        return JsonResponse(_as_json(document, request.user.pk), status=201)
     return redirect("documents:list")
 
 
@@ -99,8 +100,8 @@ def _refused(request: MemberRequest, sentence: str, *, code: str, status: int) -
     return redirect("documents:list")
 
 
-def _as_json(document: rag.Document) -> dict[str, object]:
-    row = document_row(document)
+def _as_json(document: rag.Document, reader_id: int) -> dict[str, object]:
+    row = document_row(document, reader_id)
     return {
         "uuid": row.uuid,
         "name": row.name,
@@ -118,7 +119,9 @@ def search(request: MemberRequest) -> JsonResponse:
     form = SearchForm(request.GET)
     query = form.cleaned_data["q"] if form.is_valid() else ""
     found = rag.readable_documents(request.user).exclude(state=rag.Document.State.FAILED)
-    return JsonResponse({"documents": [_as_json(d) for d in found.filter(name__icontains=query)[:SEARCH_LIMIT]]})
+    return JsonResponse(
+        {"documents": [_as_json(d, request.user.pk) for d in found.filter(name__icontains=query)[:SEARCH_LIMIT]]}
+    )
 
 
 @require_GET
@@ -126,8 +129,8 @@ def search(request: MemberRequest) -> JsonResponse:
 def status(request: MemberRequest, uuid: UUID) -> HttpResponse:
     document = rag.document_read(request.user, uuid)
     if wants_json(request):
-        return JsonResponse(_as_json(document))
-    return render(request, "documents/_row.html", {"document": document_row(document)})
+        return JsonResponse(_as_json(document, request.user.pk))
+    return render(request, "documents/_row.html", {"document": document_row(document, request.user.pk)})
 
 
 @require_GET
@@ -138,7 +141,8 @@ def document(request: MemberRequest, uuid: UUID) -> HttpResponse:
     page, start, end = _place(request)
     content = rag.document_text(found)
     is_paged = content.page_spans and found.page_kind != PageKind.SECTION
-    reader = (_paged if is_paged else _in_parts)(found, content, page, start, end)
+    row = document_row(found, request.user.pk)
+    reader = (_paged if is_paged else _in_parts)(row, found, content, page, start, end)
     return render(request, "documents/document.html", {"page": reader})
 
 
@@ -150,12 +154,14 @@ def _place(request: MemberRequest) -> tuple[int | None, int, int]:
     return page, start or 0, max(end or 0, start or 0)
 
 
-def _paged(found: rag.Document, content: rag.DocumentText, page: int | None, start: int, end: int) -> ReaderPage:
+def _paged(
+    row: DocumentRow, found: rag.Document, content: rag.DocumentText, page: int | None, start: int, end: int
+) -> ReaderPage:
     has_passage = start < end
     number = min(page or (has_passage and content.page_of(start)) or 1, len(content.page_spans))
     first, last = content.page_spans[number - 1]
     return ReaderPage(
-        document=document_row(found),
+        document=row,
         number=number,
         n_pages=len(content.page_spans),
         noun=document_words.page_noun(found.page_kind),
@@ -165,14 +171,16 @@ def _paged(found: rag.Document, content: rag.DocumentText, page: int | None, sta
     )
 
 
-def _in_parts(found: rag.Document, content: rag.DocumentText, part: int | None, start: int, end: int) -> ReaderPage:
+def _in_parts(
+    row: DocumentRow, found: rag.Document, content: rag.DocumentText, part: int | None, start: int, end: int
+) -> ReaderPage:
     n_parts = max(1, -(-len(content.text) // PART_CHARACTERS))
     number = min(part or start // PART_CHARACTERS + 1, n_parts)
     first = (number - 1) * PART_CHARACTERS
     # A passage is not cut where a part ends.
     last = max(first + PART_CHARACTERS, end if start < first + PART_CHARACTERS else 0)
     return ReaderPage(
-        document=document_row(found),
+        document=row,
         number=number,
         n_pages=n_parts,
         noun=_("Part"),
@@ -209,7 +217,7 @@ def passage(request: MemberRequest, uuid: UUID) -> HttpResponse:
     low, high = content.page_spans[number - 1] if number else (0, len(content.text))
     first, last = max(low, start - CONTEXT_CHARACTERS), min(high, end + CONTEXT_CHARACTERS)
     panel = PassagePanel(
-        document=document_row(found),
+        document=document_row(found, request.user.pk),
         page=number,
         text=marked_text(content.text, first, last, start, end),
         is_cut_before=first > low,
@@ -223,13 +231,20 @@ def passage(request: MemberRequest, uuid: UUID) -> HttpResponse:
 @member_required
 def page_image(request: MemberRequest, uuid: UUID, number: int, width: int) -> HttpResponseBase:
     found = rag.document_read(request.user, uuid)
+    etag = f'"{number}-{width}"'
+    if request.headers.get("If-None-Match") == etag:
+        return _asked_again_each_time(HttpResponse(status=304), etag)
     try:
         image = rag.page_image(found, number, width)
     except RenderingFailed as exc:
         raise Http404 from exc
-    response = FileResponse(image.open("rb"), content_type="image/png")
-    # A document's pages never change; its address is as secret as its session.
-    response["Cache-Control"] = "private, max-age=86400, immutable"
+    return _asked_again_each_time(FileResponse(image.open("rb"), content_type="image/png"), etag)
+
+
+def _asked_again_each_time(response: HttpResponseBase, etag: str) -> HttpResponseBase:
+    """Let browsers keep a page, which never changes, and ask before they show it: who may read it does change."""
+    response["ETag"] = etag
+    response["Cache-Control"] = "private, no-cache"
     return response
 
 
@@ -254,7 +269,7 @@ def file(request: MemberRequest, uuid: UUID) -> HttpResponseBase:
 def retry(request: MemberRequest, uuid: UUID) -> HttpResponse:
     found = rag.retry_document(rag.document_write(request.user, uuid))
     if request.headers.get("HX-Request") == "true":
-        return render(request, "documents/_row.html", {"document": document_row(found)})
+        return render(request, "documents/_row.html", {"document": document_row(found, request.user.pk)})
     return redirect("documents:list")
 
 

@@ -15,16 +15,17 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from rag.api import Document
+from rag.api import Document, Knowledge
 from webui.accounts.models import User
 from webui.chats import queries
 from webui.chats.answerers import QUOTES, model_label
 from webui.chats.errors import Explanation, explain
 from webui.chats.models import Chat, Citation, Generation, Message
-from webui.chats.shown_branch import Branch, one_message
+from webui.chats.shown_branch import Attached, Branch, one_message
 from webui.chats.views.contexts import (
     CitationView,
     DocumentView,
+    KnowledgeView,
     MessageView,
     SidebarChat,
     SidebarGroup,
@@ -63,6 +64,7 @@ def _message_view(chat: Chat, message: Message, branch: Branch, html: SafeString
     is_active = message.is_unfinished
     citations = branch.citations.get(message.pk, ())
     position = branch.positions[message.pk]
+    attached = branch.attached.get(message.pk, Attached())
     return MessageView(
         uuid=str(message.uuid),
         chat_uuid=str(chat.uuid),
@@ -81,7 +83,8 @@ def _message_view(chat: Chat, message: Message, branch: Branch, html: SafeString
         is_active=is_active,
         error=_explanation(generation) if generation and generation.error_code else None,
         citations=[_citation_view(citation) for citation in citations],
-        documents=[_document_view(document) for document in branch.documents.get(message.pk, ())],
+        documents=[_document_view(document) for document in attached.documents],
+        knowledge=[_knowledge_view(knowledge) for knowledge in attached.knowledge],
         facts=list(_facts(message, generation)) if generation and not is_active else [],
         trace_url=_trace_url(chat, message) if generation and generation.has_retrieval and not is_active else "",
     )
@@ -91,6 +94,10 @@ def _document_view(document: Document) -> DocumentView:
     return DocumentView(
         uuid=str(document.uuid), name=document.name, state=document.state, url=_document_url(document.uuid)
     )
+
+
+def _knowledge_view(knowledge: Knowledge) -> KnowledgeView:
+    return KnowledgeView(uuid=str(knowledge.uuid), name=knowledge.name, url="")
 
 
 def _html_of(message: Message, citations: Iterable[Citation]) -> SafeString:
