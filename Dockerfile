@@ -20,7 +20,7 @@ RUN /opt/venv/bin/pip install --no-deps --require-hashes -r /build/requirements.
 FROM python:3.12-slim
 
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends libgomp1 \
+    && apt-get install -y --no-install-recommends libgomp1 tesseract-ocr tesseract-ocr-chi-sim \
     && rm -rf /var/lib/apt/lists/* \
     && groupadd --gid 10001 hearth \
     && useradd --uid 10001 --gid hearth --no-create-home --home-dir /data --shell /usr/sbin/nologin hearth \

@@ -26,6 +26,11 @@ def max_upload_bytes() -> int:
     return int(getattr(settings, "HEARTH_MAX_UPLOAD_MB", 100)) * 1024 * 1024
 
 
+def ocr_languages() -> tuple[str, ...]:
+    """Languages that text recognition is to read, by tesseract's names; empty: those installed."""
+    return tuple(getattr(settings, "HEARTH_OCR_LANGUAGES", ()))
+
+
 def vectors_folder() -> Path:
     return Path(getattr(settings, "HEARTH_VECTORS", Path(settings.HEARTH_DATA) / "vectors"))
 

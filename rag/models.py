@@ -46,6 +46,9 @@ class Document(models.Model):
     # A `rag.types.Problem`, never a sentence. With a state that is not FAILED: why the last try did not succeed.
     error = models.CharField(max_length=40, blank=True)
     n_pages = models.PositiveIntegerField(default=0)
+    # Pages that are pictures of text, and how many of them text recognition has read.
+    n_scanned = models.PositiveIntegerField(default=0)
+    n_recognised = models.PositiveIntegerField(default=0)
     n_chunks = models.PositiveIntegerField(default=0)
     # Chunks, counted from the first, whose vectors are stored for certain.
     n_chunks_done = models.PositiveIntegerField(default=0)
@@ -93,6 +96,10 @@ class Document(models.Model):
         return self.state in self.UNFINISHED_STATES
 
     @property
+    def has_unread_scans(self) -> bool:
+        return self.is_ready and self.n_scanned > self.n_recognised
+
+    @property
     def page_kind(self) -> PageKind:
         return page_kind(self.media_type)
 
@@ -113,6 +120,23 @@ class ExtractedText(models.Model):
 
     def __str__(self) -> str:
         return f"text of document {self.document_id}"
+
+
+class RecognisedPage(models.Model):
+    """What text recognition read on a page that is a picture. Kept page by page: it takes seconds for each."""
+
+    document = models.ForeignKey(Document, on_delete=models.CASCADE, related_name="recognised_pages")
+    # From 1.
+    number = models.PositiveIntegerField()
+    text = models.TextField(blank=True)
+    # [[start, end, x, y, width, height], ...]: the span of each word in `text`, and its box on the page in points.
+    words = models.JSONField(default=list)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["document", "number"], name="rag_recognised_page_once")]
+
+    def __str__(self) -> str:
+        return f"page {self.number} of document {self.document_id}"
 
 
 class Chunk(models.Model):

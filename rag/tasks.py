@@ -17,7 +17,7 @@ from rag.errors import IngestionFailed, StoreOwnedElsewhere, StoreUnavailable
 from rag.extraction import child
 from rag.models import Document, IndexVersion
 from rag.services import ingestion, removals
-from rag.services.ingestion import DocumentGone
+from rag.services.in_work import DocumentGone
 from rag.store import ownership
 from rag.threads import in_thread
 from rag.types import Problem

@@ -86,12 +86,14 @@ class Extraction:
     Attributes:
         page_spans: (start, end) offsets into `text`, one pair a page, slide, sheet or section; empty for others.
         page_names: Names of those, one each, "" for one without; empty when none has a name.
+        scanned_pages: Numbers, from 1, of pages that are pictures of text: there is none of them in `text`.
     """
 
     media_type: str
     text: str = ""
     page_spans: tuple[tuple[int, int], ...] = ()
     page_names: tuple[str, ...] = ()
+    scanned_pages: tuple[int, ...] = ()
     problem: Problem | None = None
 
 
@@ -272,3 +274,22 @@ class PageMarks:
     width: float
     height: float
     boxes: tuple[Box, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageWord:
+    """Where the word at [start, end) of a page's text stands on it."""
+
+    start: int
+    end: int
+    box: Box
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecognisedText:
+    """What was read from the picture of a page; width and height in points."""
+
+    text: str
+    width: float
+    height: float
+    words: tuple[PageWord, ...]

@@ -1,6 +1,6 @@
 """The bounded child: reads the file on standard input, writes one JSON line and then its result to standard output.
 
-`text NAME`, `page NUMBER WIDTH`, `marks NUMBER START END`
+`text NAME`, `page NUMBER WIDTH`, `marks NUMBER START END`, `ocr NUMBER TESSERACT LANGUAGES`
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ def text(file: IO[bytes], name: str) -> tuple[dict[str, Any], bytes]:
         "problem": extraction.problem,
         "page_spans": extraction.page_spans,
         "page_names": extraction.page_names,
+        "scanned_pages": extraction.scanned_pages,
     }
     return header, extraction.text.encode("utf-8", errors="replace")
 
@@ -62,6 +63,14 @@ def marks(file: IO[bytes], number: str, start: str, end: str) -> tuple[dict[str,
     return {"problem": None, **asdict(pdf.find_marks(file, int(number), int(start), int(end)))}, b""
 
 
-JOBS: dict[str, Callable[..., tuple[dict[str, Any], bytes]]] = {"text": text, "page": page, "marks": marks}
+def ocr(file: IO[bytes], number: str, path: str, languages: str) -> tuple[dict[str, Any], bytes]:
+    from rag.extraction.ocr import recognise
+    from rag.extraction.tesseract import Tesseract
+
+    found = recognise(file, int(number), Tesseract(path, tuple(languages.split("+"))))
+    return {"problem": None, **asdict(found)}, b""
+
+
+JOBS: dict[str, Callable[..., tuple[dict[str, Any], bytes]]] = {"text": text, "page": page, "marks": marks, "ocr": ocr}
 
 main(sys.argv[1:])

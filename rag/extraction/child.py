@@ -21,7 +21,8 @@ from typing import IO, Any
 import rag
 from rag.errors import ChildCrashed, ChildFailed, ChildOutputTooLarge, ChildTimedOut, RenderingFailed
 from rag.extraction import limits
-from rag.types import Box, Extraction, PageMarks, Problem
+from rag.extraction.tesseract import Tesseract
+from rag.types import Box, Extraction, PageMarks, PageWord, Problem, RecognisedText
 
 logger = logging.getLogger(__name__)
 
@@ -37,11 +38,22 @@ def extract_text(file: IO[bytes], name: str, *, wall_s: float = limits.WALL_S) -
     except ChildFailed as exc:
         return Extraction(media_type="", problem=exc.problem)
     problem = header.get("problem")
-    if problem:
-        return Extraction(media_type=header.get("media_type", ""), problem=Problem(problem))
-    spans = tuple((start, end) for start, end in header["page_spans"])
-    names = tuple(header["page_names"])
-    return Extraction(media_type=header["media_type"], text=body.decode(), page_spans=spans, page_names=names)
+    return Extraction(
+        media_type=header.get("media_type", ""),
+        text=body.decode(),
+        page_spans=tuple((start, end) for start, end in header.get("page_spans", ())),
+        page_names=tuple(header.get("page_names", ())),
+        scanned_pages=tuple(header.get("scanned_pages", ())),
+        problem=Problem(problem) if problem else None,
+    )
+
+
+def recognise(file: IO[bytes], number: int, tesseract: Tesseract) -> RecognisedText:
+    """Return what tesseract reads on a page. Blocks for seconds; raises RenderingFailed."""
+    job = ["ocr", str(number), tesseract.path, "+".join(tesseract.languages)]
+    header, _ = _drawn(job, file, wall_s=limits.OCR_WALL_S + 20)
+    words = (PageWord(start=word["start"], end=word["end"], box=Box(**word["box"])) for word in header["words"])
+    return RecognisedText(text=header["text"], width=header["width"], height=header["height"], words=tuple(words))
 
 
 def render_page(file: IO[bytes], number: int, width_px: int) -> bytes:
@@ -55,9 +67,9 @@ def find_marks(file: IO[bytes], number: int, start: int, end: int) -> PageMarks:
     return PageMarks(width=header["width"], height=header["height"], boxes=tuple(Box(**box) for box in header["boxes"]))
 
 
-def _drawn(arguments: list[str], file: IO[bytes]) -> tuple[dict[str, Any], bytes]:
+def _drawn(arguments: list[str], file: IO[bytes], *, wall_s: float = 20) -> tuple[dict[str, Any], bytes]:
     try:
-        header, body = run(arguments, file, wall_s=20)
+        header, body = run(arguments, file, wall_s=wall_s)
     except ChildFailed as exc:
         raise RenderingFailed(exc.problem) from exc
     if header["problem"]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
 from typing import IO
 
@@ -14,8 +15,10 @@ from rag.extraction.pages import join_pages
 from rag.extraction.png import encode_png
 from rag.types import PDF, Box, Extraction, PageMarks, Problem
 
-# Scanned books have their picture on the first pages too.
-_PAGES_SEARCHED_FOR_IMAGES = 20
+# Scanners stamp pages with a number or a date; more characters than these are a page's own text.
+_STAMP_CHARACTERS = 60
+# A page without text that is drawn with as many lines has its letters among them.
+_OUTLINES = 100
 
 
 def extract(file: IO[bytes]) -> Extraction:
@@ -28,10 +31,11 @@ def extract(file: IO[bytes]) -> Extraction:
         return _second_try(file)
     if len(pdf) > limits.MAX_PAGES:
         return _problem(Problem.TOO_LARGE)
-    extraction = _joined(_raw_pages(pdf))
-    if extraction.text.strip():
-        return extraction
-    return _problem(Problem.SCANNED if _shows_pictures(pdf) else Problem.EMPTY)
+    scanned: list[int] = []
+    extraction = _joined(_raw_pages(pdf, scanned))
+    if not extraction.text.strip():
+        extraction = replace(extraction, problem=Problem.SCANNED if scanned else Problem.EMPTY)
+    return replace(extraction, scanned_pages=tuple(scanned))
 
 
 def render_page(file: IO[bytes], number: int, width_px: int) -> bytes:
@@ -76,30 +80,39 @@ def _wants_password(error: pdfium.PdfiumError) -> bool:
     return bool(getattr(error, "err_code", None) == pdfium_c.FPDF_ERR_PASSWORD)
 
 
-def _raw_pages(pdf: pdfium.PdfDocument) -> Iterator[str]:
+def _raw_pages(pdf: pdfium.PdfDocument, scanned: list[int]) -> Iterator[str]:
+    """Yield the text of each page, and add the numbers of those that are pictures to `scanned`."""
     for index in range(len(pdf)):
         try:
             page = pdf[index]
             text_page = page.get_textpage()
+            raw = text_page.get_text_range()
+            if _is_picture(page, raw):
+                scanned.append(index + 1)
         except pdfium.PdfiumError:
             # One damaged page does not cost the others.
             yield ""
             continue
-        yield text_page.get_text_range()
+        yield raw
         text_page.close()
         page.close()
 
 
+def _is_picture(page: pdfium.PdfPage, raw: str) -> bool:
+    n_characters = len("".join(raw.split()))
+    if n_characters > _STAMP_CHARACTERS:
+        return False
+    if not n_characters:
+        outlines = islice(page.get_objects(filter=[pdfium_c.FPDF_PAGEOBJ_PATH]), _OUTLINES)
+        images = page.get_objects(filter=[pdfium_c.FPDF_PAGEOBJ_IMAGE])
+        return next(iter(images), None) is not None or sum(1 for _ in outlines) == _OUTLINES
+    width, height = page.get_size()
+    bounds = (image.get_bounds() for image in page.get_objects(filter=[pdfium_c.FPDF_PAGEOBJ_IMAGE], max_depth=1))
+    return any((right - left) * (top - bottom) * 2 > width * height for left, bottom, right, top in bounds)
+
+
 def _joined(raw_pages: Iterator[str]) -> Extraction:
     return join_pages(PDF, (("", layout.join_lines(raw).text) for raw in raw_pages))
-
-
-def _shows_pictures(pdf: pdfium.PdfDocument) -> bool:
-    kinds = [pdfium_c.FPDF_PAGEOBJ_IMAGE]
-    return any(
-        next(iter(pdf[index].get_objects(filter=kinds)), None) is not None
-        for index in range(min(len(pdf), _PAGES_SEARCHED_FOR_IMAGES))
-    )
 
 
 def _second_try(file: IO[bytes]) -> Extraction:

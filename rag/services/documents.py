@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from django.core.files.base import File
 from django.db import IntegrityError, transaction
+from django.db.models import F, Q
 
 from rag import conf, tasks
 from rag.errors import UploadBroken, UploadEmpty, UploadNotStored, UploadTooLarge, UploadUnsupported
@@ -58,8 +59,9 @@ def create_document(owner: AbstractBaseUser, upload: File[bytes]) -> Document:
 
 
 def retry_document(document: Document) -> Document:
-    """Queue a failed or waiting document at once; one that is ready stays as it is."""
-    Document.objects.filter(pk=document.pk, state=Document.State.FAILED).update(
+    """Queue a failed or waiting document at once; one that is ready, with all that could be read, stays as it is."""
+    is_lacking = Q(state=Document.State.FAILED) | Q(state=Document.State.READY, n_scanned__gt=F("n_recognised"))
+    Document.objects.filter(is_lacking, pk=document.pk).update(
         state=Document.State.QUEUED, error="", n_attempts=0, n_chunks=0, n_chunks_done=0, retry_at=None
     )
     Document.objects.filter(pk=document.pk, state__in=Document.UNFINISHED_STATES).update(retry_at=None)

@@ -21,6 +21,8 @@ from rag.errors import IngestionFailed, StoreUnavailable
 from rag.extraction import child
 from rag.models import Chunk, Document, ExtractedText, IndexVersion
 from rag.queries import due_documents
+from rag.services.in_work import DocumentGone, change_in_work
+from rag.services.recognition import read_scanned_pages
 from rag.store import vector_store
 from rag.types import Extraction, PageKind, Problem, page_kind
 
@@ -64,16 +66,18 @@ def take_document(busy_owners: Collection[int], excluded: Collection[int]) -> Do
         return None
     Document.objects.filter(pk=document.pk).update(n_attempts=F("n_attempts") + 1)
     if document.state == Document.State.QUEUED:
-        _still_there(document, state=Document.State.EXTRACTING)
+        change_in_work(document, state=Document.State.EXTRACTING)
         document.state = Document.State.EXTRACTING
     return document
 
 
 def extract(document: Document) -> Extraction:
-    """Return the document's text from its file. Takes seconds, holds no transaction."""
+    """Return the document's text from its file. Takes seconds, minutes for many scanned pages; holds no transaction."""
     try:
         with document.file.open("rb") as file:
             extraction = child.extract_text(file, document.name)
+            if extraction.scanned_pages:
+                extraction = read_scanned_pages(document, file, extraction)
     except FileNotFoundError as exc:
         raise IngestionFailed(Problem.FILE_MISSING) from exc
     if extraction.problem:
@@ -96,7 +100,7 @@ def store_text(document: Document, extraction: Extraction) -> None:
         for position, span in enumerate(spans)
     ]  # fmt: skip
     with transaction.atomic():
-        _still_there(
+        change_in_work(
             document, state=Document.State.EMBEDDING, media_type=extraction.media_type,
             n_pages=len(extraction.page_spans) if has_pages else 0, n_chunks=len(chunks), n_chunks_done=0,
         )  # fmt: skip
@@ -188,7 +192,7 @@ def store_vectors(
     vector_store().add(version.collection, document.pk, [chunk.id for chunk in chunks], vectors)
     document.n_chunks_done += len(chunks)
     try:
-        _still_there(document, n_chunks_done=document.n_chunks_done, n_attempts=0, error="")
+        change_in_work(document, n_chunks_done=document.n_chunks_done, n_attempts=0, error="")
     except DocumentGone:
         vector_store().remove_document(document.pk)
         raise
@@ -200,13 +204,13 @@ def finish(document: Document, version: IndexVersion) -> bool:
     if n_stored != document.n_chunks:
         logger.warning("Document %d has %d of %d vectors", document.pk, n_stored, document.n_chunks)
         vector_store().remove_document(document.pk)
-        _still_there(document, n_chunks_done=0)
+        change_in_work(document, n_chunks_done=0)
         document.n_chunks_done = 0
         return False
     with transaction.atomic():
         is_current = IndexVersion.objects.select_for_update().filter(pk=version.pk, is_current=True).exists()
         if is_current:
-            _still_there(document, state=Document.State.READY, error="", n_attempts=0, retry_at=None)
+            change_in_work(document, state=Document.State.READY, error="", n_attempts=0, retry_at=None)
     return is_current
 
 
@@ -215,6 +219,7 @@ def fail(document: Document, problem: Problem) -> None:
     with transaction.atomic():
         lexical.remove(document.pk)
         document.chunks.all().delete()
+        document.recognised_pages.all().delete()
         ExtractedText.objects.filter(document=document).delete()
         Document.objects.filter(pk=document.pk).update(
             state=Document.State.FAILED, error=problem, retry_at=None, n_chunks=0, n_chunks_done=0
@@ -235,13 +240,3 @@ def postpone(document: Document, problem: Problem) -> None:
     Document.objects.filter(pk=document.pk, state__in=Document.UNFINISHED_STATES).update(
         error=problem, retry_at=timezone.now() + timedelta(seconds=delay_s)
     )
-
-
-class DocumentGone(Exception):
-    """The document was deleted while it was being worked on."""
-
-
-def _still_there(document: Document, **changes: Any) -> None:
-    """Change a document's row, or raise DocumentGone."""
-    if not Document.objects.filter(pk=document.pk).update(updated_at=timezone.now(), **changes):
-        raise DocumentGone

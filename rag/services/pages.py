@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, cast
 
@@ -12,7 +13,8 @@ from rag import conf
 from rag.errors import RenderingFailed
 from rag.extraction import child
 from rag.models import Document, ExtractedText
-from rag.types import PageMarks, Problem
+from rag.services.recognition import words_of
+from rag.types import Box, PageMarks, Problem
 
 PAGE_WIDTHS = (900, 1600)
 """Widths in pixels that pages are drawn in: a closed set, so that a cache cannot be filled by asking for others."""
@@ -72,7 +74,26 @@ def page_marks(document: Document, number: int, start: int, end: int) -> PageMar
     page_start, page_end = spans[number - 1]
     first, last = max(start, page_start) - page_start, min(end, page_end) - page_start
     with _opened(document) as file:
-        return child.find_marks(file, number, first, max(first, last))
+        marks = child.find_marks(file, number, first, max(first, last))
+    if words := words_of(document, number):
+        boxes = tuple(word.box for word in words if word.start < last and first < word.end)
+        return replace(marks, boxes=_joined_in_lines(boxes))
+    return marks
+
+
+def _joined_in_lines(boxes: Sequence[Box]) -> tuple[Box, ...]:
+    """Return one box for the words that stand side by side."""
+    joined: list[Box] = []
+    for box in boxes:
+        before = joined[-1] if joined else None
+        is_same_line = before and before.x <= box.x and box.y < before.y + before.height / 2 + box.height / 2
+        if before and is_same_line and before.y < box.y + box.height:
+            right = max(before.x + before.width, box.x + box.width)
+            top, bottom = min(before.y, box.y), max(before.y + before.height, box.y + box.height)
+            joined[-1] = Box(x=before.x, y=top, width=right - before.x, height=bottom - top)
+        else:
+            joined.append(box)
+    return tuple(joined)
 
 
 def _opened(document: Document) -> IO[bytes]:

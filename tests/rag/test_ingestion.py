@@ -13,7 +13,7 @@ from rag.services.documents import create_document, delete_document, retry_docum
 from rag.services.removals import finish_removals
 from rag.store import vector_store
 from tests.doubles.embedder import FakeEmbedder
-from tests.doubles.pdf_files import blank_pdf, scanned_pdf, text_pdf
+from tests.doubles.pdf_files import blank_pdf, text_pdf
 from tests.rag.fixtures import ingest_all
 from webui.accounts.models import User
 
@@ -48,7 +48,6 @@ def test_each_chunk_names_its_page_and_its_exact_place(ingested: Upload, alice: 
     ("content", "name", "problem"),
     [
         (text_pdf(["Secret."], password="geheim"), "locked.pdf", "password"),
-        (scanned_pdf(3), "scan.pdf", "scanned"),
         (blank_pdf(), "blank.pdf", "empty"),
         (b"%PDF-1.7 and then nothing of the kind", "half.pdf", "broken"),
         (b"   \n\n \t ", "blank.txt", "empty"),

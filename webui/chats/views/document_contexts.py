@@ -62,7 +62,7 @@ def document_row(document: rag.Document, reader_id: int) -> DocumentRow:
         is_ready=document.is_ready,
         has_failed=document.has_failed,
         is_unfinished=document.is_unfinished,
-        can_retry=bool(words and words.can_retry),
+        can_retry=bool(words and words.can_retry) or document.has_unread_scans,
         is_own=document.owner_id == reader_id,
     )
 

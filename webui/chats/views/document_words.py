@@ -26,7 +26,11 @@ PROBLEMS: dict[Problem, ProblemWords] = {
     ),
     Problem.SCANNED: ProblemWords(
         gettext_lazy("This PDF holds pictures of pages, but no text."),
-        gettext_lazy("Run it through text recognition (OCR) and upload the result."),
+        gettext_lazy(
+            "Ask your administrator to install text recognition (on Debian: apt-get install tesseract-ocr), then try"
+            " again."
+        ),
+        can_retry=True,
     ),
     Problem.PASSWORD: ProblemWords(
         gettext_lazy("This file is protected by a password."),
@@ -97,7 +101,12 @@ def state_in_words(document: Document) -> str:
     if document.state == Document.State.EMBEDDING and document.n_chunks:
         percent = 100 * document.n_chunks_done // document.n_chunks
         return _("Indexing, %(percent)d %%") % {"percent": percent}
-    return _("Reading") if document.state == Document.State.EXTRACTING else _("Waiting for its turn")
+    if document.state != Document.State.EXTRACTING:
+        return _("Waiting for its turn")
+    if document.n_scanned:
+        reached = {"n": min(document.n_recognised + 1, document.n_scanned), "total": document.n_scanned}
+        return _("Reading scanned page %(n)d of %(total)d") % reached
+    return _("Reading")
 
 
 def refusal_in_words(error: UploadRefused) -> str:
@@ -150,4 +159,12 @@ def _pages_in_words(document: Document) -> str:
             words = ngettext("%(n)d part", "%(n)d parts", n)
         case _:
             words = ngettext("%(n)d page", "%(n)d pages", n)
-    return words % {"n": n}
+    return ", ".join([words % {"n": n}, *_scans_in_words(document)])
+
+
+def _scans_in_words(document: Document) -> list[str]:
+    """Return how many pages are pictures, and were read or could not be."""
+    n_read, n_unread = document.n_recognised, document.n_scanned - document.n_recognised
+    read = ngettext("%(n)d read by text recognition", "%(n)d read by text recognition", n_read)
+    unread = ngettext("%(n)d scanned and not read", "%(n)d scanned and not read", n_unread)
+    return [words % {"n": n} for words, n in ((read, n_read), (unread, n_unread)) if n]
