@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from rag import words
-from rag.quotes import split_sentences
+from rag.sentences import sentence_spans, split_sentences
 from rag.types import Passage
 
 _CODE = re.compile(
@@ -47,7 +47,7 @@ def cited_passages(answer: str, passages: Sequence[Passage]) -> dict[int, Passag
 
 def _supporting(answer: str, number: int, passage: Passage) -> Passage:
     """Return the passage from its first to its last supporting sentence; all of it when none stands out."""
-    spans = list(_sentence_spans(passage.text))
+    spans = list(sentence_spans(passage.text))
     sentences = [words.term_set(passage.text[start:end]) for start, end in spans]
     chosen = {best for claim in _claims(answer, number) if (best := _best_sentence(claim, sentences)) is not None}
     if not chosen:
@@ -78,11 +78,3 @@ def _claims(answer: str, number: int) -> Iterator[frozenset[str]]:
 
 def _telling_terms(claim: str) -> frozenset[str]:
     return frozenset(words.query_terms(_MARKER.sub(" ", claim)))
-
-
-def _sentence_spans(text: str) -> Iterator[tuple[int, int]]:
-    end = 0
-    for sentence in split_sentences(text):
-        start = text.index(sentence, end)
-        end = start + len(sentence)
-        yield start, end

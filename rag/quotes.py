@@ -1,111 +1,250 @@
-"""The Quotes answerer: no model, only the documents' sentences that come closest to the question, word for word."""
+"""The Quotes answerer: no model, only the documents' sentences that come closest to the question, word for word.
+
+Sentences are weighed as passages are: by the question's words, rare ones counting more, and by meaning as far as the
+embedder can be trusted with the question's language.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.utils.translation import gettext, ngettext
 
-from rag import words
-from rag.types import Passage, QuotedAnswer
+from inference.errors import InferenceError
+from rag import asking, embedding, words
+from rag.sentences import Kind, Statement, statements
+from rag.types import Passage, QuotedAnswer, Retrieval
+
+logger = logging.getLogger(__name__)
 
 MODEL_ID = "quotes"
 MODEL_NAME = "Quotes"
 
 MAX_QUOTES = 4
-SENTENCE_MAX_CHARACTERS = 600
-# Weight of the whole passage against the sentence's own words.
-_PASSAGE_WEIGHT = 0.35
-# Another sentence is quoted too when it holds nearly as much of the question as the best one, or adds this much to it.
-_BESIDE_BEST = 0.95
-_ADDS = 0.2
+QUOTE_MAX_CHARACTERS = 600
+# Read by meaning; further ones are weighed by their words alone. These take the embedded embedder 0.1 s.
+MAX_EMBEDDED = 64
+EMBEDDED_MAX_CHARACTERS = 400
+EMBED_TIMEOUT_S = 5.0
 
-_SENTENCE_END = re.compile(r"(?<=[。！？；])[”’」』）]*|(?<=[.!?])[\"'”’)\]]*(?=\s+[^a-z\s])|\n+")
-# A full stop behind these does not end a sentence; the number of a heading or an item is one of them.
-_ABBREVIATION = re.compile(
-    r"(?:^\s*\d{1,4}|\b(?:Dr|Mr|Mrs|Ms|Prof|St|No|Nr|vs|etc|e\.g|i\.e|cf|Fig|al|Inc|Ltd|Jr|Sr)|\b[A-Z])\.$"
-)
+# Measured on tests/rag/quoted_questions.py.
+_WORDS_WEIGHT = 0.5
+_MEANING_WEIGHT = 0.5
+# The whole passage's score against the sentence's own.
+_PASSAGE_WEIGHT = 0.2
+# A word of the heading above or of the sentence before, which is quoted too, against one of the sentence itself.
+_NEARBY = 0.5
+# A heading seldom answers; what stands below it does.
+_HEADING = 0.6
+_GRANTS_WISH = 0.15
+_SPEAKS_OF_ITSELF = 0.5
+_TITLE = 0.3
+OPENING_CHARACTERS = 400
+_ABSENT_PAIR = 0.5
+_SINGLE = words.CJK_CHARACTER
+# Below both, nothing matches.
+_MIN_WORDS = 0.3
+_MIN_MEANING = 0.45
+# Another sentence is quoted too when it comes as close as this share of the best one, or adds so much to it.
+_BESIDE_BEST = 0.9
+_ADDS = 0.2
+_NOT_FAR_BEHIND = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Sentence:
-    text: str
-    passage_number: int
-    position: int
+class _Candidate:
+    """A statement of a passage. `nearby` are the words that stand around it."""
+
+    statement: Statement
+    passage: Passage
+    number: int
     terms: frozenset[str]
+    nearby: frozenset[str]
 
 
-def quote(question: str, passages: Sequence[Passage], *, has_documents: bool = True) -> QuotedAnswer:
-    """Answer with quotations from passages, numbered as given, or say why there are none.
+@dataclass(frozen=True, slots=True)
+class _Weighed:
+    candidate: _Candidate
+    score: float
+
+
+async def quote(question: str, retrieval: Retrieval | None) -> QuotedAnswer:
+    """Answer with quotations from the passages found, numbered as they are there, or say why there are none.
 
     Args:
-        has_documents: Whether the question has documents to draw on at all.
+        retrieval: None when the question has no documents to draw on at all.
     """
-    if not has_documents:
+    if retrieval is None:
         return QuotedAnswer(text=_introduction(), passages={}, found=False)
-    chosen = choose_sentences(question, passages)
+    passages = retrieval.passages
+    terms = words.query_terms(asking.telling_part(question))
+    candidates = await asyncio.to_thread(_candidates, question, terms, passages)
+    rarity = _rarity(terms, candidates)
+    candidates.sort(key=lambda candidate: -_overlap(candidate, rarity))
+    meanings = await _meanings(question, candidates, retrieval)
+    chosen = _choose(_weigh(question, candidates, meanings, rarity, passages), rarity)
     if not chosen:
         return QuotedAnswer(text=_nothing_matches(), passages={}, found=False)
-    missing = _missing_words(question, passages)
-    numbers = sorted({sentence.passage_number for sentence in chosen})
     lead = ngettext(
         "No model writes here: this is the sentence of your documents that comes closest to your question.",
         "No model writes here: these are the sentences of your documents that come closest to your question.",
         len(chosen),
     )
-    quotations = "\n\n".join(f"> {_verbatim(sentence.text)} [{sentence.passage_number}]" for sentence in chosen)
     return QuotedAnswer(
-        text="\n\n".join(filter(None, (lead, quotations, missing))),
-        passages={number: passages[number - 1] for number in numbers},
+        text="\n\n".join(filter(None, (lead, *map(_quotation, chosen), _shortcomings(question, chosen, passages)))),
+        passages={candidate.number: candidate.passage for candidate in sorted(chosen, key=lambda c: c.number)},
         found=True,
     )
 
 
-def choose_sentences(question: str, passages: Sequence[Passage]) -> list[Sentence]:
-    """Return the sentences that come closest to a question, best first, without repetitions."""
-    terms = words.query_terms(question)
-    sentences = [
-        sentence for number, passage in enumerate(passages, start=1) for sentence in _sentences(passage, number)
+def _candidates(question: str, terms: Sequence[str], passages: Sequence[Passage]) -> list[_Candidate]:
+    singles = frozenset(filter(_SINGLE.fullmatch, terms))
+
+    def terms_of(text: str) -> frozenset[str]:
+        return words.term_set(shown(text)) | singles.intersection(text)
+
+    # The name of a link is another document's.
+    shown = asking.without_links if asking.is_about_itself(question) else asking.without_addresses
+    return [
+        _Candidate(
+            statement=statement,
+            passage=passage,
+            number=number,
+            terms=terms_of(statement.text),
+            nearby=terms_of(" ".join((passage.page_name, *statement.headings, *statement.lines))),
+        )
+        for number, passage in enumerate(passages, start=1)
+        for statement in statements(passage.text)
     ]
-    if not terms or not sentences:
+
+
+def _rarity(terms: Sequence[str], candidates: Sequence[_Candidate]) -> dict[str, float]:
+    """Return the weight of each term, together 1: the fewer sentences hold it, the more it tells."""
+    n = len(candidates) + 1
+    counts = {term: sum(term in c.terms or term in c.nearby for c in candidates) for term in terms}
+    weights = {term: math.log(1 + n / (1 + counts[term])) for term in terms}
+    for term in terms:
+        # Pairs that span two words stand nowhere.
+        weights[term] *= _ABSENT_PAIR if not counts[term] and words.CJK_CHARACTER.match(term) else 1.0
+    total = sum(weights.values()) or 1.0
+    return {term: weight / total for term, weight in weights.items()}
+
+
+def _overlap(candidate: _Candidate, rarity: dict[str, float]) -> float:
+    own = sum(weight for term, weight in rarity.items() if term in candidate.terms)
+    nearby = sum(weight for term, weight in rarity.items() if term in candidate.nearby - candidate.terms)
+    return own + _NEARBY * nearby
+
+
+async def _meanings(question: str, candidates: Sequence[_Candidate], retrieval: Retrieval) -> list[float]:
+    """Return how near the first candidates are in meaning, 0 to 1; none when no embedder can tell."""
+    trace = retrieval.trace
+    if not candidates or not trace.dense_trust or trace.dense_problem:
         return []
-    rarity = _rarity(terms, sentences)
-    best_passage = max(passage.score for passage in passages) or 1.0
+    texts = [_embedded_text(candidate.statement) for candidate in candidates[:MAX_EMBEDDED]]
+    try:
+        async with asyncio.timeout(EMBED_TIMEOUT_S):
+            vectors = await embedding.embed_texts(trace.embedder, [question, *texts])
+    except (InferenceError, TimeoutError) as exc:
+        logger.info("Sentences were chosen by their words alone: %s", type(exc).__name__)
+        return []
+    return [max(float(similarity), 0.0) * trace.dense_trust for similarity in vectors[1:] @ vectors[0]]
 
-    def overlap(sentence: Sentence) -> float:
-        return sum(rarity[term] for term in terms if term in sentence.terms)
 
-    def score(sentence: Sentence) -> float:
-        prior = passages[sentence.passage_number - 1].score / best_passage
-        return (1 - _PASSAGE_WEIGHT) * overlap(sentence) + _PASSAGE_WEIGHT * prior
+def _embedded_text(statement: Statement) -> str:
+    return asking.without_addresses(statement.quoted)[:EMBEDDED_MAX_CHARACTERS]
 
-    ranked = sorted(sentences, key=lambda s: (-score(s), s.passage_number, s.position))
-    best = overlap(ranked[0])
-    if best == 0:
-        # Near in meaning without a word in common: the best passage's opening is all that can be said for certain.
-        return [sentence for sentence in ranked if sentence.passage_number == 1][:1]
-    chosen: list[Sentence] = []
+
+def _weigh(
+    question: str,
+    candidates: Sequence[_Candidate],
+    meanings: Sequence[float],
+    rarity: dict[str, float],
+    passages: Sequence[Passage],
+) -> list[_Weighed]:
+    """Return what matches the question, by falling score."""
+    wish = asking.wish_of(question)
+    is_about_itself = asking.is_about_itself(question)
+    best_passage = max((passage.score for passage in passages), default=0.0) or 1.0
+    weighed = []
+    for index, candidate in enumerate(candidates):
+        statement = candidate.statement
+        overlap = _overlap(candidate, rarity)
+        meaning = meanings[index] if index < len(meanings) else 0.0
+        grants_wish = wish is not None and asking.grants(wish, statement.quoted)
+        speaks_of_itself = is_about_itself and _stands_at_top(candidate) and (grants_wish or wish is None)
+        is_title = statement.kind is Kind.HEADING and speaks_of_itself
+        if statement.kind is Kind.HEADING and not is_title:
+            overlap, meaning = _HEADING * overlap, _HEADING * meaning
+        if overlap < _MIN_WORDS and meaning < _MIN_MEANING and not speaks_of_itself:
+            continue
+        score = _WORDS_WEIGHT * overlap + _MEANING_WEIGHT * meaning if meanings else overlap
+        score += _PASSAGE_WEIGHT * candidate.passage.score / best_passage
+        score += _GRANTS_WISH * grants_wish + _SPEAKS_OF_ITSELF * speaks_of_itself + _TITLE * is_title
+        shown = replace(candidate, statement=replace(statement, lines=(statement.text,))) if is_title else candidate
+        weighed.append(_Weighed(shown, score))
+    return sorted(weighed, key=lambda item: (-item.score, item.candidate.number, item.candidate.statement.start))
+
+
+def _stands_at_top(candidate: _Candidate) -> bool:
+    return candidate.passage.start + candidate.statement.start < OPENING_CHARACTERS
+
+
+def _choose(ranked: Sequence[_Weighed], rarity: dict[str, float]) -> list[_Candidate]:
+    """Return the best, and those beside it that say as much elsewhere, or more: best first, nothing twice."""
+    chosen: list[_Candidate] = []
     covered: set[str] = set()
-    for sentence in ranked:
-        adds = sum(rarity[term] for term in terms if term in sentence.terms and term not in covered)
-        if (adds >= _ADDS or overlap(sentence) >= _BESIDE_BEST * best) and _is_new(sentence, chosen):
-            chosen.append(sentence)
-            covered |= sentence.terms
+    for item in ranked:
+        candidate = item.candidate
+        adds = sum(weight for term, weight in rarity.items() if term in candidate.terms and term not in covered)
+        is_elsewhere = all(candidate.number != other.number for other in chosen)
+        is_as_close = is_elsewhere and item.score >= _BESIDE_BEST * ranked[0].score
+        is_more = adds >= _ADDS and item.score >= _NOT_FAR_BEHIND * ranked[0].score
+        if (not chosen or is_as_close or is_more) and _is_new(candidate, chosen):
+            chosen.append(candidate)
+            covered |= candidate.terms | candidate.nearby
         if len(chosen) == MAX_QUOTES:
             break
     return chosen
 
 
-def _is_new(sentence: Sentence, chosen: Sequence[Sentence]) -> bool:
-    """Whether a sentence is none of those chosen over again, word for word or nearly."""
-    return all(len(sentence.terms & other.terms) < 0.95 * len(sentence.terms | other.terms) for other in chosen)
+def _is_new(candidate: _Candidate, chosen: Sequence[_Candidate]) -> bool:
+    """Whether a sentence is none of those chosen over again: word for word, nearly, or as what was quoted with one."""
+    return all(
+        candidate.statement.text not in other.statement.quoted
+        and other.statement.text not in candidate.statement.quoted
+        and len(candidate.terms & other.terms) < 0.95 * len(candidate.terms | other.terms)
+        for other in chosen
+    )
+
+
+def _quotation(candidate: _Candidate) -> str:
+    """Return a block quote, a line for each line; two blanks break a line in Markdown."""
+    lines = "  \n> ".join(map(_verbatim, candidate.statement.lines))
+    return f"> {lines} [{candidate.number}]"
+
+
+def _shortcomings(question: str, chosen: Sequence[_Candidate], passages: Sequence[Passage]) -> str:
+    """Say what of the question the quotations leave open: a near miss must not pass for an answer."""
+    return " ".join(filter(None, (_missing_words(question, passages), _missing_figure(question, chosen))))
+
+
+def _missing_figure(question: str, chosen: Sequence[_Candidate]) -> str:
+    wish = asking.wish_of(question)
+    if wish is None or any(asking.grants(wish, candidate.statement.quoted) for candidate in chosen):
+        return ""
+    if wish is asking.Wish.AMOUNT:
+        return gettext("No number stands in these sentences.")
+    return gettext("No date stands in these sentences.")
 
 
 def _missing_words(question: str, passages: Sequence[Passage]) -> str:
-    """Say which names and numbers of the question stand in no passage: a near miss must not pass for an answer."""
+    """Say which names and numbers of the question stand in no passage."""
     held = frozenset().union(*(words.term_set(passage.text) for passage in passages))
     named = [found[0] for found in words.LATIN_WORD.finditer(question) if _is_name(found[0], found.start())]
     missing = [name for name in dict.fromkeys(named) if not words.term_set(name) & held]
@@ -120,37 +259,6 @@ def _is_name(word: str, position: int) -> bool:
     return has_digit or (position > 0 and word[0].isupper() and word.lower() not in words.STOP_WORDS)
 
 
-def split_sentences(text: str) -> list[str]:
-    """Return the sentences of a text, English or Chinese, without the blanks around them."""
-    sentences: list[str] = []
-    start = 0
-    for found in _SENTENCE_END.finditer(text):
-        piece = text[start : found.end()]
-        if "\n" not in found[0] and _ABBREVIATION.search(piece):
-            continue
-        sentences.append(piece.strip())
-        start = found.end()
-    sentences.append(text[start:].strip())
-    return [sentence for sentence in sentences if sentence]
-
-
-def _sentences(passage: Passage, number: int) -> list[Sentence]:
-    texts = split_sentences(passage.text)
-    whole = [text for text in texts if words.LATIN_WORD.search(text) or words.CJK_CHARACTER.search(text)]
-    return [
-        Sentence(text[:SENTENCE_MAX_CHARACTERS], number, position, words.term_set(text))
-        for position, text in enumerate(whole)
-    ]
-
-
-def _rarity(terms: Sequence[str], sentences: Sequence[Sentence]) -> dict[str, float]:
-    """Return the weight of each term, together 1. A term that stands nowhere weighs nothing: nobody can match it."""
-    counts = {term: sum(term in sentence.terms for sentence in sentences) for term in terms}
-    weights = {term: math.log(1 + len(sentences) / n) if n else 0.0 for term, n in counts.items()}
-    total = sum(weights.values()) or 1.0
-    return {term: weight / total for term, weight in weights.items()}
-
-
 _ACTIVE = re.compile(r"([\\`*_~$<>|&])")
 _MARKER_LIKE = re.compile(r"\[(?=\d+\])")
 _LINE_START = re.compile(r"^(\s*)([#+-]|\d+(?=[.)]))", re.M)
@@ -159,6 +267,8 @@ _LINE_START = re.compile(r"^(\s*)([#+-]|\d+(?=[.)]))", re.M)
 def _verbatim(sentence: str) -> str:
     """Return Markdown that shows a sentence as it stands: nothing in it formats, links or cites."""
     on_one_line = " ".join(sentence.split())
+    if len(on_one_line) > QUOTE_MAX_CHARACTERS:
+        on_one_line = f"{on_one_line[:QUOTE_MAX_CHARACTERS]} …"
     escaped = _ACTIVE.sub(r"\\\1", on_one_line)
     # An entity, because a backslash before a bracket opens a formula.
     return _MARKER_LIKE.sub("&#91;", _LINE_START.sub(lambda m: f"{m[1]}{_escaped_start(m[2])}", escaped))

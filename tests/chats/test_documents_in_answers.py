@@ -21,6 +21,15 @@ from webui.accounts.models import User
 from webui.chats.models import Citation, Message
 
 Ingest = Callable[..., Document]
+MINUTES_MD = """# Summary of the town council, spring 2021
+
+For last year see the [Summary of the year 2019](https://council.example/2019/summary).
+
+The swimming pool is closed for repairs until autumn. The library gets two new rooms.
+"""
+MINUTES_HTML = """<title>Town</title><h1>Summary of the town council, spring 2021</h1>
+<p>For last year see the <a href="https://council.example/2019/summary">Summary of the year 2019</a>.</p>
+<p>The swimming pool is closed for repairs until autumn. The library gets two new rooms.</p>"""
 TEXT = "The lighthouse of Sandhagen was built in 1902. Its keeper was Ole Brandt. Bread is baked on Fridays."
 
 
@@ -120,6 +129,20 @@ async def test_a_citation_names_the_sheet_it_rests_on(
 
     assert "Item: Lamp oil | Cost: 96" in (await the_answer()).content.replace("\\", "")
     assert "sheet Budget</span>" in ended["html"]
+
+
+@pytest.mark.parametrize(("name", "page"), [("summary.md", MINUTES_MD), ("summary.html", MINUTES_HTML)])
+async def test_the_year_of_a_page_is_its_titles_and_not_that_of_a_link(
+    site: Upstream, ingested: Ingest, alice: User, alice_page: Page, name: str, page: str
+) -> None:
+    minutes = await database_sync_to_async(ingested)(alice, page, name)
+    async with alice_page as open_page:
+        await open_page.send("What year is this summary from?", model="quotes", documents=[str(minutes.uuid)])
+        await open_page.until("generation.ended")
+
+    content = (await the_answer()).content
+    assert "spring 2021" in content
+    assert "2019" not in content
 
 
 async def test_an_answer_leads_to_how_its_passages_were_found(

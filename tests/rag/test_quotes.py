@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import asyncio
 import uuid
+from collections.abc import Sequence
 
 import pytest
 
-from rag.quotes import quote, split_sentences
-from rag.types import Passage
+from inference.errors import ConnectionRefused
+from rag import quotes
+from rag.types import Passage, QuotedAnswer, Retrieval, RetrievalTrace
+from tests.doubles.embedder import FakeEmbedder
 
 
 def passage(text: str, *, score: float = 0.5, name: str = "a.pdf", page: int | None = 1) -> Passage:
@@ -13,6 +17,17 @@ def passage(text: str, *, score: float = 0.5, name: str = "a.pdf", page: int | N
         document_id=1, document_uuid=uuid.uuid4(), document_name=name, page=page, start=0, end=len(text), text=text,
         score=score,
     )  # fmt: skip
+
+
+def quote(question: str, passages: Sequence[Passage] | None, *, trust: float = 0.0) -> QuotedAnswer:
+    """Quote; by words alone, unless the embedder is to be trusted."""
+    if passages is None:
+        return asyncio.run(quotes.quote(question, None))
+    trace = RetrievalTrace(
+        question=question, terms=(), embedder="fake", dense_trust=trust, dense_problem="", candidates=(),
+        lexical_s=0, embed_s=0, vector_s=0, total_s=0,
+    )  # fmt: skip
+    return asyncio.run(quotes.quote(question, Retrieval(passages=tuple(passages), trace=trace)))
 
 
 LIGHTHOUSE = passage(
@@ -47,16 +62,22 @@ def test_nothing_found_is_said_plainly() -> None:
 
 
 def test_without_documents_it_tells_what_it_can_do() -> None:
-    answer = quote("Hello", [], has_documents=False)
+    answer = quote("Hello", None)
 
     assert "add a document" in answer.text
     assert not answer.found
 
 
 def test_a_name_that_stands_nowhere_is_pointed_out() -> None:
-    answer = quote("When did Smith build the lighthouse in 1850?", [LIGHTHOUSE])
+    answer = quote("When was the lighthouse built by Smith in 1850?", [LIGHTHOUSE])
 
     assert answer.text.endswith("Not in these passages: “Smith”, “1850”.")
+
+
+def test_a_missing_figure_is_pointed_out() -> None:
+    answer = quote("When was the keeper of the lighthouse called?", [LAMP])
+
+    assert answer.text.endswith("No date stands in these sentences.")
 
 
 def test_chinese_sentences_are_found_and_kept_whole() -> None:
@@ -88,16 +109,66 @@ def test_nothing_in_a_quotation_formats_or_cites(source: str, shown: str) -> Non
     assert f"> {shown} [1]" in quote("When was the lighthouse built?", [passage(source)]).text
 
 
-@pytest.mark.parametrize(
-    ("text", "sentences"),
-    [
-        ("One. Two! Three?", ["One.", "Two!", "Three?"]),
-        ("Dr. Ames met Mr. J. Brown. They talked.", ["Dr. Ames met Mr. J. Brown.", "They talked."]),
-        ("It costs 3.50 euros. Cheap.", ["It costs 3.50 euros.", "Cheap."]),
-        ("他说：“好。”然后走了。", ["他说：“好。”", "然后走了。"]),
-        ("A title\nA line", ["A title", "A line"]),
-        ("", []),
-    ],
-)
-def test_sentences_are_split(text: str, sentences: list[str]) -> None:
-    assert split_sentences(text) == sentences
+def test_a_question_for_a_year_prefers_the_sentence_that_holds_one() -> None:
+    text = passage("The council keeps the summary of the year. The summary was written in 2021.")
+
+    assert "> The summary was written in 2021. [1]" in quote("In what year was the summary made?", [text]).text
+
+
+def test_the_year_of_a_page_is_not_taken_from_its_links() -> None:
+    page = passage(
+        "# Summary of the town council, spring 2021\n\n"
+        "What was decided. For last year see the [Summary of the year 2019](https://council.example/2019).\n\n"
+        "More: [all summaries by year](https://council.example/archive/2017-2020)\n"
+    )
+
+    answer = quote("What year is this summary from?", [page])
+
+    assert "spring 2021" in answer.text
+    assert "2019" not in answer.text
+
+
+def test_a_sentence_near_in_meaning_is_found_without_a_word_in_common(
+    embedder: FakeEmbedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = passage("The harbour is old. Visitors pay sixty kroner. The lamp is red.")
+    near = FakeEmbedder()._vector("price")
+    by_words = embedder._vector
+    monkeypatch.setattr(embedder, "_vector", lambda text: near if "kroner" in text else by_words(text))
+
+    answer = quote("price", [text], trust=1.0)
+
+    assert "> Visitors pay sixty kroner. [1]" in answer.text
+    assert quote("price", [text], trust=0.0).found is False
+
+
+def test_without_its_embedder_the_words_decide(embedder: FakeEmbedder) -> None:
+    embedder.error = ConnectionRefused("gone")
+
+    assert "1902" in quote("When was the lighthouse built?", [LIGHTHOUSE], trust=1.0).text
+
+
+def test_what_is_embedded_is_bounded(embedder: FakeEmbedder) -> None:
+    long = passage(" ".join(f"The lighthouse number {n} was built of granite." for n in range(500)))
+
+    quote("Which lighthouse was built of marble?", [long], trust=1.0)
+
+    assert len(embedder.texts) == quotes.MAX_EMBEDDED + 1
+
+
+def test_a_very_long_sentence_is_cut_and_says_so() -> None:
+    text = passage("The lighthouse was built " + "and built again " * 100)
+
+    answer = quote("When was the lighthouse built?", [text])
+
+    assert "built … [1]" in answer.text or "again … [1]" in answer.text
+    assert len(answer.text) < 900
+
+
+def test_lines_of_a_table_stay_lines() -> None:
+    text = passage("| Lamp | Meaning |\n|---|---|\n| red | too hot |\n")
+
+    assert (
+        "> \\| Lamp \\| Meaning \\|  \n> \\| red \\| too hot \\| [1]"
+        in quote("What does the red lamp mean?", [text]).text
+    )

@@ -38,7 +38,6 @@ class LiveAnswer:
         self.usage = Usage()
         self.ledger: dict[str, Any] = {}
         self.passages: Sequence[Passage] = ()
-        self.has_documents = False
         self.is_rendering = False
         """A thread has the renderer."""
         self.relay: Callable[[Frame], None] | None = None

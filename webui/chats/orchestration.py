@@ -8,10 +8,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import aclosing
 
-from asgiref.sync import sync_to_async
 from django.db import DatabaseError
 from django.utils import translation
 from django.utils.safestring import SafeString
@@ -23,7 +22,7 @@ from inference.errors import InferenceError
 from inference.types import ChatRequest, Delta, Finished, ModelInfo, Options, Progress
 from rag import api as rag
 from rag.errors import RagError
-from rag.types import Passage, Problem
+from rag.types import Problem, Retrieval
 from webui.chats import conf, journal, pacing
 from webui.chats.answerers import QUOTES
 from webui.chats.database import in_database
@@ -90,11 +89,12 @@ async def run_answer(registry: Registry, answer: LiveAnswer) -> None:
 async def produce(registry: Registry, answer: LiveAnswer) -> None:
     """Fill the answer. Raises what went wrong; a cancel stops the upstream at once."""
     task = answer.task
-    passages = await _find_passages(answer)
+    found = await _find_passages(answer)
     if task.model == QUOTES:
-        await _quote(answer, passages)
+        await _quote(answer, found)
         return
     info = await client.find_model(task.model)
+    passages = found.passages if found else ()
     prompt = build_prompt(task.turns, passages, context_tokens=_window_of(info))
     answer.ledger |= prompt.ledger
     answer.expect_citations(prompt.passages)
@@ -149,17 +149,19 @@ def _options_for(info: ModelInfo, prompt: Prompt) -> Options:
 # ---- documents -----------------------------------------------------------------------------------
 
 
-async def _find_passages(answer: LiveAnswer) -> Sequence[Passage]:
-    """Return the passages for the question: from the branch's documents and knowledge, or for Quotes from all."""
+async def _find_passages(answer: LiveAnswer) -> Retrieval | None:
+    """Return the passages for the question: from the branch's documents and knowledge, or for Quotes from all.
+
+    None without a question, or without anything to draw on.
+    """
     task = answer.task
     document_ids = task.document_ids
     if task.question_document_ids:
         await _wait_for_documents(answer)
     if not document_ids and not task.knowledge_ids and task.model == QUOTES:
         document_ids = await in_database(generations.all_documents, task.user_id)
-    answer.has_documents = bool(document_ids or task.knowledge_ids)
-    if not answer.has_documents or not task.question.strip():
-        return ()
+    if not (document_ids or task.knowledge_ids) or not task.question.strip():
+        return None
     try:
         found = await rag.retrieve(
             user_id=task.user_id,
@@ -170,7 +172,7 @@ async def _find_passages(answer: LiveAnswer) -> Sequence[Passage]:
     except (RagError, InferenceError) as exc:
         raise RetrievalFailed from exc
     answer.ledger["retrieval"] = found.trace.as_dict()
-    return found.passages
+    return found
 
 
 async def _wait_for_documents(answer: LiveAnswer) -> None:
@@ -189,12 +191,10 @@ async def _wait_for_documents(answer: LiveAnswer) -> None:
             raise DocumentsLate(name)
 
 
-async def _quote(answer: LiveAnswer, passages: Sequence[Passage]) -> None:
-    answer.expect_citations(passages)
+async def _quote(answer: LiveAnswer, found: Retrieval | None) -> None:
+    answer.expect_citations(found.passages if found else ())
     with translation.override(answer.task.language or None):
-        quoted = await sync_to_async(rag.quote, thread_sensitive=False)(
-            answer.task.question, passages, has_documents=answer.has_documents
-        )
+        quoted = await rag.quote(answer.task.question, found)
     answer.add_text(quoted.text)
 
 

@@ -1,0 +1,97 @@
+"""What sort of answer a question asks for, and which sentences can give it: a date, an amount, the document itself."""
+
+from __future__ import annotations
+
+import re
+from enum import Enum, auto
+
+
+class Wish(Enum):
+    YEAR = auto()
+    DATE = auto()
+    AMOUNT = auto()
+
+
+_ASKS_YEAR = re.compile(r"\b(?:what|which)\s+year\b|哪一?年|几几年", re.I)
+_ASKS_DATE = re.compile(
+    r"\bwhen\b|\b(?:what|which)\s+(?:date|day|month|time|century)\b|\bhow\s+(?:late|early|soon)\b"
+    r"|什么时候|什麼時候|何时|何時|哪一?[天月日]|几[年月号点日]|幾[年月號點日]|什么日子|多久",
+    re.I,
+)
+_ASKS_AMOUNT = re.compile(
+    r"\bhow\s+(?:many|much|long|high|tall|far|old|big|large|heavy|fast|deep|wide|often|hot|cold|thick)\b"
+    r"|\b(?:what|which)\b[^?]*\b(?:cost|price|number|percentage|share|limit|fee|size|height|length|width|weight|amount)\b"
+    r"|几|幾|多少|多[高长長大远遠久重深宽寬快厚]",
+    re.I,
+)
+
+_MONTH = (
+    "January|February|March|April|May|June|July|August|September|October|November|December|"
+    "Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec"
+)
+_NUMBER_WORD = (
+    "two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|"
+    "nineteen|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|hundreds?|thousands?|millions?|billions?|dozens?"
+)
+_CJK_DIGIT = "零〇一二两三四五六七八九十百千万亿"
+_FIGURES = {
+    Wish.YEAR: re.compile(rf"(?<!\d)(?:1\d|20)\d\d(?!\d)|[{_CJK_DIGIT}]{{2,4}}年"),
+    Wish.DATE: re.compile(
+        rf"\b(?:1\d|20)\d\d\b|\b(?:{_MONTH})\b|\b(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)days?\b|\b\d{{1,2}}[:.]\d\d\b"
+        rf"|\b(?:\d+(?:st|nd|rd|th)?|{_NUMBER_WORD}|a|an|one|each|every)[ -]"
+        r"(?:century|weeks?|months?|days?|hours?|minutes?|years?)\b|\b(?:spring|summer|autumn|winter|noon|midnight)\b"
+        rf"|[\d{_CJK_DIGIT}]\s*(?:年|月|日|号|點|点|天|周|小时|小時|世纪)|星期|春|夏|秋|冬",
+    ),
+    Wish.AMOUNT: re.compile(
+        rf"\d|\b(?:{_NUMBER_WORD})\b|[{_CJK_DIGIT}]{{2,}}"
+        rf"|(?<!第)[{_CJK_DIGIT}](?:年|月|日|号|点|天|小时|分|元|块|角|米|公里|岁|级|票|个|名|人|次|页|倍|成|艘|间|本|件)",
+        re.I,
+    ),
+}
+_FIGURE_NAME = re.compile(
+    r"有?多(?:少|([高长長大远遠久重深宽寬快厚]))|哪一?[年天月日]|\b(?:what|which)\s+(?:year|date|day|month|time|century)\b",
+    re.I,
+)
+# A link of Markdown with its name, or an address.
+_LINK = re.compile(r"!?\[[^\]\n]*\]\([^)\n]*\)|(?:https?://|www\.)[^\s)>\]]+")
+_ADDRESS = re.compile(r"(?<=\])\([^)\n]*\)|(?:https?://|www\.)[^\s)>\]]+")
+_ITSELF = re.compile(
+    r"\bthis\s+(?:\w+\s+)?(?:summary|document|file|page|report|text|paper|article|letter|contract|book|policy|manual|"
+    r"minutes|presentation|e?mail|notes?|pdf|list|table|statement|invoice|agreement|study)\b"
+    r"|(?:这|這|本|该|該)(?:一?[份篇个個页頁本张張封])?(?:文件|文档|文檔|报告|報告|总结|總結|摘要|网页|網頁|页|文章|合同|信|手册|"
+    r"规定|规章|书|表|说明|通知|纪要|发票|协议|论文)",
+    re.I,
+)
+
+
+def telling_part(question: str) -> str:
+    """Return a question without the words that only name the figure asked for: "year", and of 有多高 all but 高."""
+    return _FIGURE_NAME.sub(lambda found: f" {found[1] or ''} ", question)
+
+
+def wish_of(question: str) -> Wish | None:
+    """Return what figure a question asks for, if any."""
+    if _ASKS_YEAR.search(question):
+        return Wish.YEAR
+    if _ASKS_DATE.search(question):
+        return Wish.DATE
+    return Wish.AMOUNT if _ASKS_AMOUNT.search(question) else None
+
+
+def grants(wish: Wish, text: str) -> bool:
+    """Whether a text holds such a figure. What links say does not count: they tell of other pages."""
+    return bool(_FIGURES[wish].search(without_links(text)))
+
+
+def is_about_itself(question: str) -> bool:
+    """Whether a question asks about the document as such: "this summary", not a summary that it names."""
+    return bool(_ITSELF.search(question))
+
+
+def without_links(text: str) -> str:
+    return _LINK.sub(" ", text)
+
+
+def without_addresses(text: str) -> str:
+    """Return a text as a page shows it: the names of its links stay, their addresses go."""
+    return _ADDRESS.sub(" ", text)

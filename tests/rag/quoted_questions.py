@@ -1,0 +1,223 @@
+"""Small documents in two languages, and what people ask about them: with an answer in them, and without one.
+
+An answer is known by words of the sentence that gives it. Near misses ask for what the documents could well say and do
+not: most of their words stand there.
+"""
+
+from __future__ import annotations
+
+LIGHTHOUSE = """The lighthouse of Sandhagen
+
+Work on the tower began in 1899, after three ships had been lost on the reef in one winter. The light was first lit on \
+14 March 1902. The tower is 38 metres high and stands on bare rock. It is built of granite from the quarry at Lomvik.
+
+Halvor Berg was the first keeper. He stayed for nineteen years and kept a diary of the weather. His daughter Ingrid \
+took over from him. She is said to have rowed out to the wreck of the Fortuna in a storm, and brought back eleven men.
+
+The lamp burned paraffin until the tower was connected to the mains. That happened in 1958. Since 1987 nobody has \
+lived there; a computer in the harbour office switches the light. Visitors may climb the 164 steps on Saturdays \
+between May and September. The entrance fee is 60 kroner, and children under twelve pay nothing.
+"""
+
+TRAVEL = """Travel policy
+
+Employees book trains and flights through the travel desk. Flights are allowed when the journey by train takes longer \
+than six hours. Business class needs the written consent of the head of department.
+
+A hotel may cost up to 140 euros a night, breakfast included. In London and Zurich the limit is 210 euros. Whoever \
+stays with friends gets 25 euros a night instead.
+
+Expenses are claimed within thirty days after the end of the trip. Receipts are photographed and sent with the form. \
+Claims that arrive later are not paid. Private cars are paid at 30 cents a kilometre. Fines for parking or speeding \
+are never paid back.
+
+Lost luggage is reported to the carrier at once. The insurance covers up to 1500 euros for each bag.
+"""
+
+ROUTER = """# Setting up the router
+
+Connect the grey cable to the port marked WAN. The lamp turns from orange to green when the line is up; this can take \
+four minutes.
+
+## Passwords
+
+The password of the wireless network is printed on the underside. To go back to the factory settings, hold the small \
+button beside the power socket for ten seconds. All settings are lost then.
+
+## Lamps
+
+| Lamp | Colour | Meaning |
+|---|---|---|
+| Power | green | The device is on |
+| Line | orange | Looking for a signal |
+| Line | green | Connected |
+| Alarm | red | The device is too hot |
+
+## What you need
+
+For the installation you need:
+
+- a telephone socket
+- the grey cable from the box
+- a laptop or a telephone
+"""
+
+# The page tells its year in the title; the links name others.
+MINUTES = """# Summary of the town council, spring 2021
+
+This page sums up what was decided. For last year see the [Summary of the year 2019](https://council.example/2019/summary).
+
+The swimming pool is closed for repairs until autumn. The library gets two new rooms. A new bridge across the Alm was \
+turned down by nine votes to four.
+
+More: [all summaries by year](https://council.example/archive/2017-2020)
+"""  # noqa: E501
+
+LIGHTHOUSE_ZH = """沙湾灯塔
+
+灯塔的建造始于1899年，因为那年冬天有三艘船在礁石上沉没。1902年3月14日，灯第一次点亮。塔高三十八米，建在光秃秃的岩石上。\
+石料来自罗湾的采石场。
+
+第一任守塔人是贺伯格。他在这里住了十九年，每天写天气日记。后来他的女儿英格丽接替了他。据说她曾在暴风雨中划船救回十一个人。
+
+从前灯用煤油，1958年接上了电网。1987年以后没有人住在塔里，由港口办公室的计算机控制。五月到九月的星期六，游客可以登上164级台阶。\
+门票六十克朗，十二岁以下儿童免费。
+"""
+
+TRAVEL_ZH = """差旅规定
+
+员工通过差旅处预订火车票和机票。火车行程超过六小时才可以坐飞机。商务舱需要部门负责人书面同意。
+
+酒店每晚不超过一百四十欧元，含早餐。在伦敦和苏黎世，上限是二百一十欧元。住在朋友家的，每晚补贴二十五欧元。
+
+报销申请须在出差结束后三十天内提交。收据拍照后与表格一起寄出。逾期的申请不予支付。私家车每公里补贴三角。停车罚款和超速罚款一律不报销。
+
+行李丢失应立即向承运人报告。保险对每件行李最多赔偿一千五百欧元。
+"""
+
+MINUTES_ZH = """市议会2021年春季总结
+
+本页总结了会议决定。去年的情况请看[2019年总结](https://council.example/2019/summary)。
+
+游泳馆因维修关闭到秋天。图书馆增加两个房间。横跨阿尔姆河的新桥以九票对四票被否决。
+"""
+
+DOCUMENTS = {
+    "lighthouse.txt": LIGHTHOUSE,
+    "travel.txt": TRAVEL,
+    "router.md": ROUTER,
+    "minutes.md": MINUTES,
+    "灯塔.txt": LIGHTHOUSE_ZH,
+    "差旅.txt": TRAVEL_ZH,
+    "年报.md": MINUTES_ZH,
+}
+
+ENGLISH = (
+    ("When was the light first lit?", "14 March 1902"),
+    ("When did work on the lighthouse begin?", "began in 1899"),
+    ("How high is the lighthouse?", "38 metres"),
+    ("How tall is the tower?", "38 metres"),
+    ("What is the lighthouse built of?", "granite"),
+    ("Who was the first keeper?", "Halvor Berg"),
+    ("How long did the first keeper stay?", "nineteen years"),
+    ("Who rescued sailors from the wreck of the Fortuna?", "rowed out"),
+    ("What fuel did the lamp use before it had electricity?", "paraffin"),
+    ("What does it cost to visit the lighthouse?", "60 kroner"),
+    ("How many steps are there?", "164 steps"),
+    ("In which year did the lighthouse get electricity?", "1958"),
+    ("When may I take a plane?", "longer than six hours"),
+    ("How much may a hotel cost?", "140 euros"),
+    ("What is the hotel limit in London?", "210 euros"),
+    ("By when must expenses be claimed?", "thirty days"),
+    ("Do I get money back for a speeding ticket?", "never paid back"),
+    ("How much is paid for each kilometre with my own car?", "30 cents"),
+    ("Who has to agree to business class?", "head of department"),
+    ("How much does the insurance pay for lost luggage?", "1500 euros"),
+    ("Where do I find the wifi password?", "underside"),
+    ("How do I reset the router to factory settings?", "ten seconds"),
+    ("What does a red alarm lamp mean?", "too hot"),
+    ("What do I need for the installation?", "telephone socket"),
+    ("What year is this summary from?", "spring 2021"),
+    ("Was the new bridge approved?", "nine votes"),
+    ("How long is the swimming pool closed?", "until autumn"),
+)
+
+ENGLISH_UNANSWERABLE = (
+    "What is the capital of Mongolia?",
+    "How much does a quantum computer cost?",
+    "Which recipe needs saffron and rice?",
+    "Who won the chess championship?",
+    "How do I renew my passport?",
+    "What is the melting point of titanium?",
+    "Which vaccine does a kitten need?",
+    "Who composed the opera about the miller?",
+    "How do I prune an apple tree?",
+    "Why do volcanoes erupt?",
+    "How is the tax return filled in?",
+    "What did the shareholders earn?",
+)
+
+CHINESE = (
+    ("灯是哪一年第一次点亮的？", "1902年3月14日"),
+    ("灯塔什么时候开始建造？", "1899年"),
+    ("灯塔有多高？", "三十八米"),
+    ("第一任守塔人是谁？", "贺伯格"),
+    ("石料来自哪里？", "罗湾"),
+    ("灯塔哪年接上电网？", "1958年"),
+    ("门票多少钱？", "六十克朗"),
+    ("台阶有多少级？", "164级"),
+    ("谁在暴风雨中救了人？", "十一个人"),
+    ("商务舱需要谁同意？", "部门负责人"),
+    ("酒店每晚最多多少钱？", "一百四十欧元"),
+    ("伦敦的酒店上限是多少？", "二百一十欧元"),
+    ("报销申请要在多少天内提交？", "三十天"),
+    ("超速罚款可以报销吗？", "一律不报销"),
+    ("私家车每公里补贴多少？", "三角"),
+    ("行李丢失怎么办？", "立即向承运人报告"),
+    ("什么时候可以坐飞机？", "超过六小时"),
+    ("这份总结是哪一年的？", "2021年春季"),
+    ("新桥通过了吗？", "否决"),
+    ("游泳馆关闭到什么时候？", "秋天"),
+)
+
+CHINESE_UNANSWERABLE = (
+    "蒙古的首都是哪里？",
+    "量子计算机多少钱？",
+    "藏红花米饭怎么做？",
+    "谁赢得了象棋比赛？",
+    "护照怎么续签？",
+    "钛的熔点是多少？",
+    "小猫需要打什么疫苗？",
+    "苹果树怎么修剪？",
+    "火山为什么会爆发？",
+    "个人所得税怎么申报？",
+    "股东分红是多少？",
+)
+
+ENGLISH_NEAR_MISSES = (
+    "Who painted the lighthouse?",
+    "How much does the keeper earn?",
+    "How long is the new bridge?",
+    "What is the name of the head of department?",
+    "Which hotel in Paris has a swimming pool?",
+    "How heavy is the router?",
+    "Who was the architect of the lighthouse?",
+    "What does the blue lamp mean?",
+    "How many books does the library hold?",
+    "How much may a taxi cost?",
+    "Which airline carries the travel desk's employees?",
+    "What did the ship Aurora carry?",
+)
+
+CHINESE_NEAR_MISSES = (
+    "灯塔是谁设计的？",
+    "守塔人的工资是多少？",
+    "新桥有多长？",
+    "部门负责人叫什么名字？",
+    "图书馆有多少本书？",
+    "出租车费用可以报销多少？",
+    "游泳馆门票多少钱？",
+    "灯塔用了多少水泥？",
+    "巴黎的酒店上限是多少？",
+    "采石场什么时候关闭？",
+)
