@@ -19,8 +19,11 @@ ALLOWED = {
     "webui.accounts": {
         "webui.accounts", "webui.ui", "rag.api", "inference.client", "inference.errors", "inference.types",
     },
+    "webui.documents": {
+        "webui.documents", "webui.accounts", "webui.ui", "rag.api", "rag.errors", "rag.types",
+    },
     "webui.chats": {
-        "webui.chats", "webui.accounts", "webui.presets", "webui.rendering", "webui.ui",
+        "webui.chats", "webui.documents", "webui.accounts", "webui.presets", "webui.rendering", "webui.ui",
         "rag.api", "rag.errors", "rag.types", "inference.client", "inference.errors", "inference.types",
     },
     "webui.administration": {

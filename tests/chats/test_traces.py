@@ -16,7 +16,7 @@ from tests.doubles.upstream import Upstream
 from tests.factories import make_answer, make_chat, make_document
 from webui.accounts.models import User
 from webui.chats.models import Chat, Citation, Message
-from webui.chats.views.document_words import place_in_words
+from webui.documents.wording import place_in_words
 
 TEXT = "The lighthouse was built in 1902."
 QUESTION = "When was the lighthouse built?"

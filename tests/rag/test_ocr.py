@@ -24,7 +24,7 @@ from rag.types import Problem
 from tests.doubles.pdf_files import mixed_pdf, printed_page, scanned_pdf
 from tests.rag.fixtures import ingest_all
 from webui.accounts.models import User
-from webui.chats.views.document_words import state_in_words
+from webui.documents.wording import state_in_words
 
 Upload = Callable[..., Document]
 

@@ -14,7 +14,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("ready", ready, name="ready"),
     path("accounts/", include("webui.accounts.urls")),
     path("administration/", include("webui.administration.urls")),
-    path("documents/", include("webui.chats.document_urls")),
+    path("documents/", include("webui.documents.urls")),
     path("", include("webui.chats.urls")),
 ]
 

@@ -31,8 +31,8 @@ from webui.chats.views.contexts import (
     SidebarGroup,
     SidebarPage,
 )
-from webui.chats.views.document_links import passage_page_url, passage_url
-from webui.chats.views.document_words import PROBLEMS, place_in_words
+from webui.documents.links import passage_page_url, passage_url
+from webui.documents.wording import PROBLEMS, place_in_words
 from webui.rendering import render_markdown, render_plain
 
 

@@ -14,8 +14,8 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from rag.types import SeenCandidate, SeenTrace
 from webui.chats.models import Generation
-from webui.chats.views.document_links import passage_page_url
-from webui.chats.views.document_words import place_in_words
+from webui.documents.links import passage_page_url
+from webui.documents.wording import place_in_words
 
 NO_ROOM = "no room"
 """Kept by the search, then left out of the prompt: the model's context window was too small."""

@@ -17,8 +17,8 @@ from rag.errors import RenderingFailed, UploadRefused
 from rag.types import PageKind, PageMarks, Problem
 from webui.accounts.decorators import member_required
 from webui.accounts.http import MemberRequest, wants_json
-from webui.chats.views import document_words
-from webui.chats.views.document_contexts import (
+from webui.documents import wording
+from webui.documents.contexts import (
     CONTEXT_CHARACTERS,
     PART_CHARACTERS,
     DocumentListPage,
@@ -87,7 +87,7 @@ def upload(request: MemberRequest) -> HttpResponse:
         document = rag.create_document(request.user, form.cleaned_data["file"])
     except UploadRefused as exc:
         status = _REFUSAL_STATUS.get(exc.problem, 422)
-        return _refused(request, document_words.refusal_in_words(exc), code=exc.problem, status=status)
+        return _refused(request, wording.refusal_in_words(exc), code=exc.problem, status=status)
     if wants_json(request):
         return JsonResponse(_as_json(document, request.user.pk), status=201)
     return redirect("documents:list")
@@ -164,7 +164,7 @@ def _paged(
         document=row,
         number=number,
         n_pages=len(content.page_spans),
-        noun=document_words.page_noun(found.page_kind),
+        noun=wording.page_noun(found.page_kind),
         name=content.page_names[number - 1] if content.page_names else "",
         text=marked_text(content.text, first, last, start, end),
         image=_image(found, number, start, end),

@@ -21,7 +21,7 @@ from tests.doubles.office_files import OLE_HEADER, docx_file, xlsx_file
 from tests.doubles.pdf_files import scanned_pdf, text_pdf
 from tests.factories import make_document
 from webui.accounts.models import User
-from webui.chats.views.document_links import passage_page_url, passage_url
+from webui.documents.links import passage_page_url, passage_url
 
 Upload = Callable[..., Document]
 

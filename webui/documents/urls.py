@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from webui.chats.views import documents
+from webui.documents.views import documents
 
 app_name = "documents"
 

@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from rag import api as rag
 from rag.types import PageMarks
-from webui.chats.views import document_words
+from webui.documents import wording
 
 # Text files have no pages of their own; they are shown in parts of about this many characters.
 PART_CHARACTERS = 20_000
@@ -47,7 +47,7 @@ class DocumentRow:
 
 
 def document_row(document: rag.Document, reader_id: int) -> DocumentRow:
-    words = document_words.problem_words(document.error)
+    words = wording.problem_words(document.error)
     is_indexing = document.state == rag.Document.State.EMBEDDING and document.n_chunks and not words
     return DocumentRow(
         uuid=str(document.uuid),
@@ -56,7 +56,7 @@ def document_row(document: rag.Document, reader_id: int) -> DocumentRow:
         size_bytes=document.size_bytes,
         created_at=document.created_at,
         state=document.state,
-        state_text=document_words.state_in_words(document),
+        state_text=wording.state_in_words(document),
         advice=str(words.advice) if words else "",
         progress=100 * document.n_chunks_done // document.n_chunks if is_indexing else None,
         is_ready=document.is_ready,
