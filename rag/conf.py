@@ -8,18 +8,15 @@ from django.conf import settings
 
 DEFAULT_EMBEDDER = "all-minilm"
 
-# Embedders that know English only; on other scripts their similarities are noise (measured: R@10 .02-.13 on Chinese).
-ENGLISH_EMBEDDERS = ("all-minilm", "all-mpnet", "nomic-embed-text", "mxbai-embed-large", "snowflake-arctic-embed:")
+
+def fixed_embedder() -> str:
+    """Catalog id of the model that the environment wants to turn text into vectors; empty: administrators choose."""
+    return str(getattr(settings, "HEARTH_EMBEDDER", ""))
 
 
-def embedder() -> str:
-    """Catalog id of the model that turns text into vectors."""
-    return str(getattr(settings, "HEARTH_EMBEDDER", DEFAULT_EMBEDDER))
-
-
-def is_english_only(embedder: str) -> bool:
-    name = embedder.rpartition("/")[2].lower()
-    return f"{name}:".startswith(ENGLISH_EMBEDDERS) and "multilingual" not in name and "-v2-moe" not in name
+def first_embedder() -> str:
+    """Catalog id of the embedder that the first index is made with."""
+    return fixed_embedder() or DEFAULT_EMBEDDER
 
 
 def max_upload_bytes() -> int:

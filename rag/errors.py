@@ -12,6 +12,10 @@ RagError
 ├── IngestionFailed        one document could not be made searchable
 ├── StoreUnavailable       the vector store cannot be opened or used
 │   └── StoreOwnedElsewhere  another process holds the vector folder
+├── EmbedderUnfit          a model cannot make the vectors that are asked of it
+│   ├── EmbedderChanged    another model answers to its name
+│   └── EmbedderUseless    its vectors do not tell texts apart
+├── NothingToRollBack      the index version that was in use before is gone
 ├── RenderingFailed        a page could not be drawn
 └── ChildFailed            the bounded process that reads a file gave no result
     ├── ChildTimedOut
@@ -96,6 +100,24 @@ class StoreUnavailable(RagError):
 
 
 class StoreOwnedElsewhere(StoreUnavailable):
+    pass
+
+
+class EmbedderUnfit(RagError):
+    def __init__(self, embedder: str) -> None:
+        super().__init__(embedder)
+        self.embedder = embedder
+
+
+class EmbedderChanged(EmbedderUnfit):
+    pass
+
+
+class EmbedderUseless(EmbedderUnfit):
+    pass
+
+
+class NothingToRollBack(RagError):
     pass
 
 

@@ -18,21 +18,23 @@ _ADD = {
     "postgresql": "INSERT INTO rag_lexical (chunk_id, terms) VALUES (%s, to_tsvector('simple', %s))",
 }
 _REMOVE = {
-    "sqlite": "DELETE FROM rag_lexical WHERE rowid IN (SELECT id FROM rag_chunk WHERE document_id = %s)",
-    "postgresql": "DELETE FROM rag_lexical WHERE chunk_id IN (SELECT id FROM rag_chunk WHERE document_id = %s)",
+    "sqlite": "DELETE FROM rag_lexical WHERE rowid IN (SELECT id FROM rag_chunk WHERE document_id = %s{of_chunker})",
+    "postgresql": (
+        "DELETE FROM rag_lexical WHERE chunk_id IN (SELECT id FROM rag_chunk WHERE document_id = %s{of_chunker})"
+    ),
 }
 # The documents are part of the query, not a filter on its result: others' chunks never leave the database.
 _SEARCH = {
     "sqlite": """
         SELECT chunk.id, -rag_lexical.rank FROM rag_lexical JOIN rag_chunk AS chunk ON chunk.id = rag_lexical.rowid
-        WHERE rag_lexical MATCH %s AND chunk.document_id IN (SELECT value FROM json_each(%s))
+        WHERE rag_lexical MATCH %s AND chunk.chunker = %s AND chunk.document_id IN (SELECT value FROM json_each(%s))
         ORDER BY rag_lexical.rank LIMIT %s
     """,
     "postgresql": """
         SELECT chunk.id, ts_rank_cd(lexical.terms, query.terms, 1) AS score
         FROM rag_lexical AS lexical JOIN rag_chunk AS chunk ON chunk.id = lexical.chunk_id,
              to_tsquery('simple', %s) AS query(terms)
-        WHERE lexical.terms @@ query.terms
+        WHERE lexical.terms @@ query.terms AND chunk.chunker = %s
           AND chunk.document_id IN (SELECT value::bigint FROM json_array_elements_text(%s))
         ORDER BY score DESC LIMIT %s
     """,
@@ -54,21 +56,24 @@ def add(chunks: Iterable[tuple[int, str]]) -> None:
         cursor.executemany(_ADD[connection.vendor], rows)
 
 
-def remove(document_id: int) -> None:
-    """Forget a document's chunks; they must still be in their table."""
+def remove(document_id: int, chunker: str = "") -> None:
+    """Forget a document's chunks, or those of one chunker; they must still be in their table."""
+    of_chunker = " AND chunker = %s" if chunker else ""
     with connection.cursor() as cursor:
-        cursor.execute(_REMOVE[connection.vendor], [document_id])
+        cursor.execute(
+            _REMOVE[connection.vendor].format(of_chunker=of_chunker), [document_id, *([chunker] if chunker else [])]
+        )
 
 
-def search(terms: Sequence[str], document_ids: Collection[int], limit: int) -> list[Match]:
-    """Return the chunks of these documents that hold any of the terms, best first."""
+def search(terms: Sequence[str], document_ids: Collection[int], chunker: str, limit: int) -> list[Match]:
+    """Return the chunks of these documents, as one chunker cut them, that hold any of the terms, best first."""
     if not terms or not document_ids:
         return []
     form, either = _QUOTE[connection.vendor]
     # Terms are letters and digits only, so nothing in them can end the quotation.
     query = either.join(form.format(term) for term in terms)
     with connection.cursor() as cursor:
-        cursor.execute(_SEARCH[connection.vendor], [query, json.dumps(sorted(document_ids)), limit])
+        cursor.execute(_SEARCH[connection.vendor], [query, chunker, json.dumps(sorted(document_ids)), limit])
         return [Match(chunk_id, float(score)) for chunk_id, score in cursor.fetchall()]
 
 

@@ -50,7 +50,7 @@ class Document(models.Model):
     n_scanned = models.PositiveIntegerField(default=0)
     n_recognised = models.PositiveIntegerField(default=0)
     n_chunks = models.PositiveIntegerField(default=0)
-    # Chunks, counted from the first, whose vectors are stored for certain.
+    # How far its first way into the index in use is, for people's eyes; what counts is its `IndexEntry`.
     n_chunks_done = models.PositiveIntegerField(default=0)
     # Ingestions begun since the upload or the last success; a file that ends the process is given up.
     n_attempts = models.PositiveIntegerField(default=0)
@@ -140,9 +140,14 @@ class RecognisedPage(models.Model):
 
 
 class Chunk(models.Model):
-    """A contiguous piece of a document's text, the unit that is embedded."""
+    """A contiguous piece of a document's text, the unit that is embedded.
+
+    A document is cut once for each chunker that an index version was made with, so that the version in use keeps its
+    chunks while another one is built.
+    """
 
     document = models.ForeignKey(Document, on_delete=models.CASCADE, related_name="chunks")
+    chunker = models.CharField(max_length=40)
     position = models.PositiveIntegerField()
     start = models.PositiveIntegerField()
     end = models.PositiveIntegerField()
@@ -155,7 +160,7 @@ class Chunk(models.Model):
     class Meta:
         ordering = ["document", "position"]
         constraints = [
-            models.UniqueConstraint(fields=["document", "position"], name="rag_chunk_position_unique"),
+            models.UniqueConstraint(fields=["document", "chunker", "position"], name="rag_chunk_position_unique"),
             models.CheckConstraint(condition=models.Q(end__gt=models.F("start")), name="rag_chunk_span_not_empty"),
         ]
 
@@ -269,12 +274,34 @@ class KnowledgeGrant(models.Model):
 class IndexVersion(models.Model):
     """One way of turning chunks into vectors; vectors of different versions never meet."""
 
+    class State(models.TextChoices):
+        BUILDING = "building", _("Being built")
+        CURRENT = "current", _("In use")
+        # Was in use before, and is kept so that one can go back to it.
+        PREVIOUS = "previous", _("Kept")
+        # Its vectors are to be removed.
+        RETIRED = "retired", _("Being removed")
+        # Without vectors; remembered, so that what somebody gave up does not begin again by itself.
+        DROPPED = "dropped", _("Removed")
+
     embedder = models.CharField(max_length=200)
     embedder_digest = models.CharField(max_length=80, blank=True)
     n_dims = models.PositiveIntegerField()
     chunker = models.CharField(max_length=40)
-    is_current = models.BooleanField(default=False)
+    # Share of the embedder's similarity that counts for Chinese, Japanese and Korean; measured by `embedding.probe`.
+    cjk_trust = models.FloatField(default=1.0)
+    state = models.CharField(max_length=10, choices=State.choices)
+    has_been_current = models.BooleanField(default=False)
+    # None: by the environment or by default.
+    chosen_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    # A `rag.types.Problem`: why the building does not come further.
+    error = models.CharField(max_length=40, blank=True)
+    chunks_per_s = models.FloatField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
+    # When it came into its state.
+    since = models.DateTimeField(default=timezone.now)
 
     class Meta:
         constraints = [
@@ -282,7 +309,9 @@ class IndexVersion(models.Model):
                 fields=["embedder", "embedder_digest", "n_dims", "chunker"], name="rag_index_version_unique"
             ),
             models.UniqueConstraint(
-                fields=["is_current"], condition=models.Q(is_current=True), name="rag_index_version_one_current"
+                fields=["state"],
+                condition=models.Q(state__in=["building", "current", "previous"]),
+                name="rag_index_version_one_in_a_state",
             ),
         ]
 
@@ -293,6 +322,23 @@ class IndexVersion(models.Model):
     def collection(self) -> str:
         """Name of its vectors in the store; made of our id, never of anything a person can choose."""
         return f"chunks-v{self.pk}"
+
+
+class IndexEntry(models.Model):
+    """How far one document is in one index version."""
+
+    version = models.ForeignKey(IndexVersion, on_delete=models.CASCADE, related_name="entries")
+    document = models.ForeignKey(Document, on_delete=models.CASCADE, related_name="entries")
+    # Chunks, counted from the first, whose vectors are stored for certain.
+    n_chunks_done = models.PositiveIntegerField(default=0)
+    # Every chunk has its vector: they were counted.
+    is_complete = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["version", "document"], name="rag_index_entry_unique")]
+
+    def __str__(self) -> str:
+        return f"document {self.document_id} in index version {self.version_id}"
 
 
 class Removal(models.Model):

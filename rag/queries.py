@@ -25,7 +25,7 @@ from django.db.models import (
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from rag.models import Document, Knowledge, KnowledgeGrant, Membership
+from rag.models import Document, IndexVersion, Knowledge, KnowledgeGrant, Membership
 
 if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
@@ -149,3 +149,13 @@ def due_documents(busy_owners: Collection[int], excluded: Collection[int]) -> Qu
         When(owner_id__in=list(busy_owners), then=Value(1)), default=Value(0), output_field=IntegerField()
     )
     return due.order_by(waits_behind_own, "created_at", "pk")
+
+
+def current_version() -> IndexVersion | None:
+    """Return the index version that answers draw on; None before the first document."""
+    return version_in(IndexVersion.State.CURRENT)
+
+
+def version_in(state: str) -> IndexVersion | None:
+    """Return the index version in a state that only one can be in."""
+    return IndexVersion.objects.filter(state=state).first()

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from inference.errors import InferenceError
-from rag import conf, embedding, lexical, words
-from rag.errors import StoreUnavailable
+from rag import chunking, conf, embedding, lexical, words
+from rag.errors import EmbedderChanged, StoreUnavailable
 from rag.models import Chunk, Document, IndexVersion
-from rag.queries import documents_readable_by, searchable_documents
+from rag.queries import current_version, documents_readable_by, searchable_documents
 from rag.store import vector_store
 from rag.threads import in_thread
 from rag.types import Candidate, Outcome, Passage, Retrieval, RetrievalTrace
@@ -52,7 +52,7 @@ class _Scope:
 
     @property
     def embedder(self) -> str:
-        return self.version.embedder if self.version else conf.embedder()
+        return self.version.embedder if self.version else conf.first_embedder()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ async def retrieve(
     if not scope.document_ids:
         return Retrieval(passages=(), trace=_empty_trace(question, scope.embedder, time.perf_counter() - started))
     terms = words.query_terms(question)
-    trust = embedding.trust(scope.embedder, question)
+    trust = embedding.trust(scope.version, question) if scope.version else 0.0
     async with asyncio.TaskGroup() as group:
         search = group.create_task(in_thread(_search, terms, scope))
         embed = group.create_task(_embed(scope, question, trust))
@@ -112,13 +112,14 @@ async def retrieve(
 
 def _scope(user_id: int, document_ids: Collection[int], knowledge_ids: Collection[int]) -> _Scope:
     readable = searchable_documents(user_id, document_ids, knowledge_ids).order_by().values_list("pk", flat=True)
-    return _Scope(tuple(readable), IndexVersion.objects.filter(is_current=True).first())
+    return _Scope(tuple(readable), current_version())
 
 
 def _search(terms: Sequence[str], scope: _Scope) -> tuple[dict[int, float], float]:
     """Return chunk ids with their BM25 as a share of the best one's, and the seconds it took."""
     started = time.perf_counter()
-    matches = lexical.search(terms, scope.document_ids, N_CANDIDATES)
+    chunker = scope.version.chunker if scope.version else chunking.NAME
+    matches = lexical.search(terms, scope.document_ids, chunker, N_CANDIDATES)
     best = max((match.score for match in matches), default=0.0)
     shares = {match.chunk_id: match.score / best if best > 0 else 0.0 for match in matches}
     return shares, time.perf_counter() - started
@@ -131,12 +132,12 @@ async def _embed(scope: _Scope, question: str, trust: float) -> tuple[Vector | N
     started = time.perf_counter()
     try:
         async with asyncio.timeout(EMBED_TIMEOUT_S):
-            vector = await embedding.embed_question(scope.embedder, question)
+            vector = await embedding.embed_question(scope.version, question)
+    except EmbedderChanged:
+        return None, "embedder changed", time.perf_counter() - started
     except (InferenceError, TimeoutError) as exc:
         logger.info("A question was searched by its words alone: %s", type(exc).__name__)
         return None, type(exc).__name__, time.perf_counter() - started
-    if vector.shape[0] != scope.version.n_dims:
-        return None, "embedder changed", time.perf_counter() - started
     return vector, "", time.perf_counter() - started
 
 

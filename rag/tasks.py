@@ -1,5 +1,7 @@
 """The ingestion loop: takes documents up one after another, a few at a time, for as long as the web process lives.
 
+Beside it the index is built anew when its embedder or its chunker is another one.
+
 Nothing heavy happens here: files are read in bounded child processes, texts embedded by the inference server, rows and
 vectors written in threads.
 """
@@ -9,14 +11,23 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
-from inference import client
 from inference.errors import InferenceError, ModelNotFound
-from rag import conf, embedding
-from rag.errors import IngestionFailed, StoreOwnedElsewhere, StoreUnavailable
+from rag import chunking, conf, embedding, queries
+from rag.errors import (
+    EmbedderChanged,
+    EmbedderUnfit,
+    EmbedderUseless,
+    IngestionFailed,
+    StoreOwnedElsewhere,
+    StoreUnavailable,
+)
 from rag.extraction import child
-from rag.models import Document, IndexVersion
-from rag.services import ingestion, removals
+from rag.models import Document, IndexEntry, IndexVersion
+from rag.services import ingestion, removals, versions
 from rag.services.in_work import DocumentGone
 from rag.store import ownership
 from rag.threads import in_thread
@@ -28,31 +39,33 @@ CONCURRENCY = 2
 # Work that another process has left is found at the latest after so long.
 POLL_S = 2.0
 OWNERSHIP_POLL_S = 5.0
+INDEX_POLL_S = 30.0
+INDEX_RETRY_S = 5.0
 # Vectors of so many chunks are stored, and counted, at once.
 STORE_BATCH = 64
 
 
 class Wake:
-    """Rouses the loop from any thread; does nothing where no loop runs."""
+    """Rouses the loops from any thread; does nothing where none runs."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._target: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
+        self._targets: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
 
-    def listen(self) -> asyncio.Event:
+    @contextmanager
+    def listening(self) -> Iterator[asyncio.Event]:
+        target = (asyncio.get_running_loop(), asyncio.Event())
         with self._lock:
-            event = asyncio.Event()
-            self._target = (asyncio.get_running_loop(), event)
-        return event
-
-    def stop_listening(self) -> None:
-        with self._lock:
-            self._target = None
+            self._targets.append(target)
+        try:
+            yield target[1]
+        finally:
+            with self._lock:
+                self._targets.remove(target)
 
     def __call__(self) -> None:
         with self._lock:
-            if self._target:
-                loop, event = self._target
+            for loop, event in self._targets:
                 loop.call_soon_threadsafe(event.set)
 
 
@@ -60,15 +73,18 @@ wake = Wake()
 
 
 async def ingestion_loop() -> None:
-    """Ingest documents until cancelled. A document that was cut off is resumed from what is already stored."""
-    event = wake.listen()
+    """Ingest documents, and build the index anew when it must be, until cancelled.
+
+    What was cut off is resumed from what is already stored.
+    """
     try:
         await _become_owner()
         await in_thread(ingestion.recover)
         async with asyncio.TaskGroup() as group:
-            await _take_up_documents(group, event)
+            group.create_task(_build_index())
+            with wake.listening() as event:
+                await _take_up_documents(group, event)
     finally:
-        wake.stop_listening()
         child.stop_all()
 
 
@@ -118,14 +134,12 @@ async def ingest(document: Document) -> None:
         logger.info("Document %d was deleted while it was being read", document.pk)
     except IngestionFailed as exc:
         await in_thread(ingestion.fail, document, exc.problem)
-    except ModelNotFound:
-        await in_thread(ingestion.postpone, document, Problem.EMBEDDER_MISSING)
-    except InferenceError as exc:
-        logger.info("Document %d waits for its embedder: %s", document.pk, type(exc).__name__)
-        await in_thread(ingestion.postpone, document, Problem.EMBEDDER_DOWN)
-    except StoreUnavailable as exc:
-        logger.warning("Document %d waits for the vector store: %s", document.pk, exc)
-        await in_thread(ingestion.postpone, document, Problem.INDEX_FAILED)
+    except (InferenceError, EmbedderUnfit, StoreUnavailable) as exc:
+        problem = problem_of(exc)
+        logger.info("Document %d waits: %s (%s)", document.pk, problem, type(exc).__name__)
+        await in_thread(ingestion.postpone, document, problem)
+        if problem == Problem.EMBEDDER_CHANGED:
+            wake()
     except Exception:
         # The outermost handler of this document; the others go on.
         logger.exception("The ingestion of document %d failed", document.pk)
@@ -135,35 +149,100 @@ async def ingest(document: Document) -> None:
 async def _ingest(document: Document) -> None:
     if document.state == Document.State.EXTRACTING:
         extraction = await in_thread(ingestion.extract, document)
-        await in_thread(ingestion.store_text, document, extraction)
-    version = await _embed(document)
-    while not await in_thread(ingestion.finish, document, version):
-        version = await _embed(document)
+        current = await in_thread(queries.current_version)
+        await in_thread(ingestion.store_text, document, extraction, current.chunker if current else chunking.NAME)
+    while True:
+        version = await in_thread(queries.current_version)
+        if version is None:
+            version = await in_thread(versions.first_version, await embedding.probe(conf.first_embedder()))
+        entry = await _embed(document, version)
+        if await in_thread(ingestion.finish, document, entry):
+            return
 
 
-async def _embed(document: Document) -> IndexVersion:
-    """Embed and store what has no vector yet; return the index version that holds the vectors."""
-    embedder = conf.embedder()
-    digest = await _digest(embedder)
-    version = await in_thread(ingestion.current_version, embedder, digest)
-    if version is None:
-        probe = await embedding.embed_texts(embedder, [document.name])
-        version = await in_thread(ingestion.switch_version, embedder, digest, probe.shape[1])
-    await in_thread(document.refresh_from_db, fields=["n_chunks_done"])
-    while chunks := await in_thread(ingestion.next_chunks, document, STORE_BATCH):
-        vectors = await embedding.embed_texts(embedder, [chunk.text for chunk in chunks])
-        if vectors.shape[1] != version.n_dims:
-            # Another model answers to the same name.
-            version = await in_thread(ingestion.switch_version, embedder, digest, vectors.shape[1])
-            await in_thread(document.refresh_from_db, fields=["n_chunks_done"])
-            continue
-        await in_thread(ingestion.store_vectors, document, version, chunks, vectors)
-    return version
+async def _embed(document: Document, version: IndexVersion) -> IndexEntry:
+    """Embed and store what has no vector in a version yet; return the entry when it is complete."""
+    await in_thread(ingestion.cut_again, document, version.chunker)
+    entry = await in_thread(ingestion.entry_of, document, version)
+    while True:
+        while chunks := await in_thread(ingestion.next_chunks, entry, STORE_BATCH):
+            began = time.monotonic()
+            vectors = await embedding.embed_for(version, [chunk.text for chunk in chunks])
+            await in_thread(ingestion.store_vectors, entry, chunks, vectors)
+            if version.state == IndexVersion.State.BUILDING:
+                await in_thread(versions.note_progress, version, len(chunks), time.monotonic() - began)
+        if await in_thread(ingestion.complete, entry):
+            return entry
 
 
-async def _digest(embedder: str) -> str:
+async def _build_index() -> None:
+    """Build the index version that is wanted, whenever it is not the one in use, and bring it into use."""
+    with wake.listening() as event:
+        while True:
+            event.clear()
+            delay_s = await build_on()
+            if delay_s:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(event.wait(), delay_s)
+
+
+async def build_on() -> float:
+    """Do the next piece of building; return the seconds to wait for more. Never raises."""
+    building = None
     try:
-        return (await client.find_model(embedder)).digest or ""
-    except InferenceError:
-        # The embedding itself will tell what is wrong, if anything is.
-        return ""
+        await in_thread(versions.remove_retired)
+        building = await _wanted_version()
+        if building is None:
+            return INDEX_POLL_S
+        document = await in_thread(lambda: versions.missing_documents(building).first())
+        if document is not None:
+            await _embed(document, building)
+        elif await in_thread(versions.switch, building):
+            logger.info("Answers draw on the index of %s now", building)
+        return 0.0
+    except DocumentGone:
+        return 0.0
+    except (InferenceError, EmbedderUnfit, StoreUnavailable) as exc:
+        logger.info("The building of the index waits: %s", type(exc).__name__)
+        problem = problem_of(exc)
+    except Exception:
+        # The outermost handler of the building; documents go on.
+        logger.exception("The building of the index failed")
+        problem = Problem.CRASHED
+    if building is not None:
+        await in_thread(versions.note_problem, building, problem)
+    return INDEX_RETRY_S
+
+
+async def _wanted_version() -> IndexVersion | None:
+    """Return the version to build, or None while the one in use is what is wanted."""
+    current = await in_thread(queries.current_version)
+    if current is None:
+        # The first document makes the first version.
+        return None
+    building = await in_thread(queries.version_in, IndexVersion.State.BUILDING)
+    embedder = conf.fixed_embedder() or (building or current).embedder
+    digest = await embedding.digest_of(embedder)
+    for version in filter(None, (building, current)):
+        if version.embedder == embedder and embedding.is_same_model(version, digest):
+            await in_thread(versions.learn_digest, version, digest)
+            if version is building or version.chunker == chunking.NAME:
+                return building
+    # What somebody gave up, or went back from, does not begin again by itself.
+    if await in_thread(versions.is_known, embedder, digest):
+        return building
+    return await in_thread(versions.begin_build, await embedding.probe(embedder))
+
+
+def problem_of(exc: InferenceError | EmbedderUnfit | StoreUnavailable) -> Problem:
+    match exc:
+        case ModelNotFound():
+            return Problem.EMBEDDER_MISSING
+        case EmbedderChanged():
+            return Problem.EMBEDDER_CHANGED
+        case EmbedderUseless():
+            return Problem.EMBEDDER_USELESS
+        case StoreUnavailable():
+            return Problem.INDEX_FAILED
+        case _:
+            return Problem.EMBEDDER_DOWN

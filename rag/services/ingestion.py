@@ -1,7 +1,7 @@
 """The steps of one ingestion, each a short transaction that can be repeated.
 
 A document becomes READY in its last step only, and retrieval looks at READY documents only: whatever is cut off
-before leaves nothing that an answer could draw on. `n_chunks_done` counts vectors that are stored for certain.
+before leaves nothing that an answer could draw on. An `IndexEntry` counts the vectors that are stored for certain.
 """
 
 from __future__ import annotations
@@ -10,18 +10,18 @@ import logging
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from rag import chunking, conf, lexical
+from rag import chunking, lexical
 from rag.errors import IngestionFailed, StoreUnavailable
 from rag.extraction import child
-from rag.models import Chunk, Document, ExtractedText, IndexVersion
+from rag.models import Chunk, Document, ExtractedText, IndexEntry, IndexVersion
 from rag.queries import due_documents
-from rag.services.in_work import DocumentGone, change_in_work
+from rag.services.in_work import DocumentGone, change_in_work, check_there
 from rag.services.recognition import read_scanned_pages
 from rag.store import vector_store
 from rag.types import Extraction, PageKind, Problem, page_kind
@@ -46,14 +46,8 @@ class ChunkText:
 
 
 def recover() -> None:
-    """Put back in the queue what the end of the last process cut off, and what another embedder or chunker indexed.
-
-    Call once, before the first ingestion.
-    """
+    """Put back in the queue what the end of the last process cut off. Call once, before the first ingestion."""
     Document.objects.filter(state=Document.State.EXTRACTING).update(state=Document.State.QUEUED)
-    current = IndexVersion.objects.filter(is_current=True).first()
-    if current and (current.embedder, current.chunker) != (conf.embedder(), chunking.NAME):
-        _index_again(has_chunks=current.chunker == chunking.NAME)
 
 
 def take_document(busy_owners: Collection[int], excluded: Collection[int]) -> Document | None:
@@ -85,40 +79,69 @@ def extract(document: Document) -> Extraction:
     return extraction
 
 
-def store_text(document: Document, extraction: Extraction) -> None:
-    """Write text, chunks and lexical entries in one transaction, in place of those of an earlier attempt."""
+def store_text(document: Document, extraction: Extraction, chunker: str) -> None:
+    """Write text, chunks and lexical entries in one transaction, in place of those of an earlier attempt.
+
+    Args:
+        chunker: Of the index version in use; its chunks are cut as they are today.
+    """
     spans = chunking.chunk_spans(extraction.text, extraction.page_spans)
     if not spans:
         raise IngestionFailed(Problem.EMPTY)
     has_pages = page_kind(extraction.media_type) != PageKind.SECTION
-    chunks = [
-        Chunk(
-            document=document, position=position, start=span.start, end=span.end,
-            page=span.page if has_pages else None, page_name=_page_name(extraction, span.page),
-            text=extraction.text[span.start : span.end],
-        )
-        for position, span in enumerate(spans)
-    ]  # fmt: skip
     with transaction.atomic():
         change_in_work(
             document, state=Document.State.EMBEDDING, media_type=extraction.media_type,
-            n_pages=len(extraction.page_spans) if has_pages else 0, n_chunks=len(chunks), n_chunks_done=0,
+            n_pages=len(extraction.page_spans) if has_pages else 0, n_chunks=len(spans), n_chunks_done=0,
         )  # fmt: skip
-        lexical.remove(document.pk)
-        document.chunks.all().delete()
-        ExtractedText.objects.update_or_create(
-            document=document,
-            defaults={
-                "text": extraction.text, "page_spans": extraction.page_spans, "page_names": extraction.page_names,
-            },
-        )  # fmt: skip
-        for stored in _inserted(chunks):
-            lexical.add((chunk.pk, chunk.text) for chunk in stored)
-    document.refresh_from_db()
+        had_vectors = forget_text(document)
+        document.refresh_from_db()
+        extracted = ExtractedText.objects.create(
+            document=document, text=extraction.text, page_spans=extraction.page_spans, page_names=extraction.page_names
+        )
+        _store_chunks(document, extracted, spans, chunker)
+    if had_vectors:
+        vector_store().remove_document(document.pk)
 
 
-def _page_name(extraction: Extraction, page: int | None) -> str:
-    return extraction.page_names[page - 1] if page and extraction.page_names else ""
+def forget_text(document: Document) -> bool:
+    """Remove text, chunks and lexical entries; return whether there may be vectors of them."""
+    lexical.remove(document.pk)
+    document.chunks.all().delete()
+    ExtractedText.objects.filter(document=document).delete()
+    n_entries, _ = IndexEntry.objects.filter(document=document).delete()
+    return n_entries > 0
+
+
+def cut_again(document: Document, chunker: str) -> None:
+    """Give a document the chunks that index versions with another chunker need, if it has none yet."""
+    if document.chunks.filter(chunker=chunker).exists():
+        return
+    extracted = ExtractedText.objects.filter(document=document).first()
+    if extracted is None:
+        raise DocumentGone
+    spans = chunking.chunk_spans(extracted.text, extracted.page_spans)
+    with transaction.atomic():
+        check_there(document)
+        _store_chunks(document, extracted, spans, chunker)
+
+
+def _store_chunks(document: Document, extracted: ExtractedText, spans: Sequence[chunking.Span], chunker: str) -> None:
+    has_pages = page_kind(document.media_type) != PageKind.SECTION
+    chunks = [
+        Chunk(
+            document=document, chunker=chunker, position=position, start=span.start, end=span.end,
+            page=span.page if has_pages else None, page_name=_page_name(extracted, span.page),
+            text=extracted.text[span.start : span.end],
+        )
+        for position, span in enumerate(spans)
+    ]  # fmt: skip
+    for stored in _inserted(chunks):
+        lexical.add((chunk.pk, chunk.text) for chunk in stored)
+
+
+def _page_name(extracted: ExtractedText, page: int | None) -> str:
+    return extracted.page_names[page - 1] if page and extracted.page_names else ""
 
 
 def _inserted(chunks: Sequence[Chunk]) -> list[list[Chunk]]:
@@ -128,108 +151,85 @@ def _inserted(chunks: Sequence[Chunk]) -> list[list[Chunk]]:
     ]
 
 
-def next_chunks(document: Document, limit: int) -> list[ChunkText]:
+def entry_of(document: Document, version: IndexVersion) -> IndexEntry:
+    """Return how far a document is in an index version. Raises DocumentGone."""
+    with transaction.atomic():
+        check_there(document)
+        entry, _ = IndexEntry.objects.select_related("version").get_or_create(version=version, document=document)
+    return entry
+
+
+def next_chunks(entry: IndexEntry, limit: int) -> list[ChunkText]:
     """Return the next chunks without a stored vector, in order."""
-    rows = document.chunks.filter(position__gte=document.n_chunks_done).order_by("position")[:limit]
+    chunks = Chunk.objects.filter(document_id=entry.document_id, chunker=entry.version.chunker)
+    rows = chunks.filter(position__gte=entry.n_chunks_done).order_by("position")[:limit]
     return [ChunkText(pk, text) for pk, text in rows.values_list("pk", "text")]
 
 
-def current_version(embedder: str, digest: str) -> IndexVersion | None:
-    """Return the index version in use if it was made with this embedder, else None.
-
-    An upstream that tells no digest has not changed its model as far as anyone knows.
-    """
-    current = IndexVersion.objects.filter(is_current=True, embedder=embedder, chunker=chunking.NAME).first()
-    if current is None or not digest or digest == current.embedder_digest:
-        return current
-    if current.embedder_digest:
-        return None
-    current.embedder_digest = digest
-    current.save(update_fields=["embedder_digest"])
-    return current
-
-
-def switch_version(embedder: str, digest: str, n_dims: int) -> IndexVersion:
-    """Return the index version for an embedder, made current.
-
-    If another one was, every document is indexed again; answers do without a document until it is.
-    """
-    with transaction.atomic():
-        current = IndexVersion.objects.select_for_update().filter(is_current=True).first()
-        wanted: dict[str, Any] = {
-            "embedder": embedder,
-            "embedder_digest": digest,
-            "n_dims": n_dims,
-            "chunker": chunking.NAME,
-        }
-        if current and all(getattr(current, name) == value for name, value in wanted.items()):
-            # Two documents were the first at the same moment.
-            return current
-        IndexVersion.objects.filter(is_current=True).update(is_current=False)
-        version, _ = IndexVersion.objects.update_or_create(**wanted, defaults={"is_current": True})
-        _index_again(has_chunks=current is not None and current.chunker == chunking.NAME)
-    # Vectors of an earlier time with this embedder belong to chunks that may be gone.
-    vector_store().drop(version.collection)
-    if current:
-        vector_store().drop(current.collection)
-    return version
-
-
-def _index_again(*, has_chunks: bool) -> None:
-    begin = Document.State.EMBEDDING if has_chunks else Document.State.QUEUED
-    Document.objects.filter(state=Document.State.READY).update(state=begin, n_attempts=0, error="")
-    Document.objects.update(n_chunks_done=0)
-
-
-def store_vectors(
-    document: Document, version: IndexVersion, chunks: Sequence[ChunkText], vectors: npt.NDArray[np.float32]
-) -> None:
+def store_vectors(entry: IndexEntry, chunks: Sequence[ChunkText], vectors: npt.NDArray[np.float32]) -> None:
     """Store vectors, shape (n_chunks, n_dims), then count them as done.
 
     Raises:
-        DocumentGone: It was deleted meanwhile; its vectors are gone too.
+        DocumentGone: It was deleted, stopped or read anew meanwhile, or the version was dropped; its vectors are gone.
     """
-    vector_store().add(version.collection, document.pk, [chunk.id for chunk in chunks], vectors)
-    document.n_chunks_done += len(chunks)
-    try:
-        change_in_work(document, n_chunks_done=document.n_chunks_done, n_attempts=0, error="")
-    except DocumentGone:
-        vector_store().remove_document(document.pk)
-        raise
-
-
-def finish(document: Document, version: IndexVersion) -> bool:
-    """Make the document READY if every chunk has its vector; else start its embedding again and return False."""
-    n_stored = vector_store().count(version.collection, document.pk)
-    if n_stored != document.n_chunks:
-        logger.warning("Document %d has %d of %d vectors", document.pk, n_stored, document.n_chunks)
-        vector_store().remove_document(document.pk)
-        change_in_work(document, n_chunks_done=0)
-        document.n_chunks_done = 0
-        return False
+    vector_store().add(entry.version.collection, entry.document_id, [chunk.id for chunk in chunks], vectors)
+    entry.n_chunks_done += len(chunks)
     with transaction.atomic():
-        is_current = IndexVersion.objects.select_for_update().filter(pk=version.pk, is_current=True).exists()
-        if is_current:
-            change_in_work(document, state=Document.State.READY, error="", n_attempts=0, retry_at=None)
-    return is_current
+        is_there = IndexEntry.objects.filter(pk=entry.pk).update(n_chunks_done=entry.n_chunks_done)
+        # For people's eyes while it is on its way; a READY document stays as it is while another index is built.
+        document = Document.objects.filter(pk=entry.document_id)
+        document.filter(state=Document.State.EMBEDDING).update(
+            n_chunks_done=entry.n_chunks_done, n_attempts=0, error="", updated_at=timezone.now()
+        )
+        is_there = is_there and document.filter(state__in=[Document.State.EMBEDDING, Document.State.READY]).exists()
+    if not is_there:
+        vector_store().remove_from(entry.version.collection, entry.document_id)
+        raise DocumentGone
+
+
+def complete(entry: IndexEntry) -> bool:
+    """Mark an entry complete if every chunk has its vector; else start it again and return False."""
+    chunks = Chunk.objects.filter(document_id=entry.document_id, chunker=entry.version.chunker)
+    n_chunks, n_stored = chunks.count(), vector_store().count(entry.version.collection, entry.document_id)
+    entry.is_complete = n_stored == n_chunks
+    entry.n_chunks_done = n_chunks if entry.is_complete else 0
+    if not entry.is_complete:
+        logger.warning("Document %d has %d of %d vectors", entry.document_id, n_stored, n_chunks)
+        vector_store().remove_from(entry.version.collection, entry.document_id)
+    if not IndexEntry.objects.filter(pk=entry.pk).update(
+        n_chunks_done=entry.n_chunks_done, is_complete=entry.is_complete
+    ):
+        raise DocumentGone
+    return entry.is_complete
+
+
+def finish(document: Document, entry: IndexEntry) -> bool:
+    """Make a document READY; return False if another index version came into use meanwhile."""
+    with transaction.atomic():
+        version = IndexVersion.objects.select_for_update().filter(pk=entry.version_id).first()
+        if version is None or version.state != IndexVersion.State.CURRENT:
+            return False
+        change_in_work(
+            document, state=Document.State.READY, error="", n_attempts=0, retry_at=None,
+            n_chunks=entry.n_chunks_done, n_chunks_done=entry.n_chunks_done,
+        )  # fmt: skip
+    return True
 
 
 def fail(document: Document, problem: Problem) -> None:
     """Mark a document as failed, leaving nothing of it in the indexes."""
     with transaction.atomic():
-        lexical.remove(document.pk)
-        document.chunks.all().delete()
+        had_vectors = forget_text(document)
         document.recognised_pages.all().delete()
-        ExtractedText.objects.filter(document=document).delete()
         Document.objects.filter(pk=document.pk).update(
             state=Document.State.FAILED, error=problem, retry_at=None, n_chunks=0, n_chunks_done=0
         )
-    if not IndexVersion.objects.exists():
+    if not had_vectors:
         return
     try:
         vector_store().remove_document(document.pk)
     except StoreUnavailable:
-        # `finish` counts: vectors left here cannot make a later attempt look complete.
+        # `complete` counts: vectors left here cannot make a later attempt look complete.
         logger.warning("Vectors of failed document %d were left in the store", document.pk)
 
 

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 class VectorStore(Protocol):
     """Vectors by collection, each belonging to a chunk and its document. Blocking; safe to use from several threads.
 
-    Every method raises StoreUnavailable when the store cannot do its work.
+    A collection begins with the first vector added; one that is not there holds none. Every method raises
+    StoreUnavailable when the store cannot do its work.
     """
 
     def add(
@@ -37,8 +38,12 @@ class VectorStore(Protocol):
 
     def count(self, collection: str, document_id: int) -> int: ...
 
+    def remove_from(self, collection: str, document_id: int) -> None: ...
+
     def remove_document(self, document_id: int) -> None:
         """Forget a document in all collections."""
+
+    def collections(self) -> list[str]: ...
 
     def drop(self, collection: str) -> None: ...
 

@@ -66,10 +66,10 @@ class ChromaStore:
     def nearest(
         self, collection: str, vector: npt.NDArray[np.float32], document_ids: Collection[int], limit: int
     ) -> dict[int, float]:
-        if not document_ids:
+        if not document_ids or (target := self._found_collection(collection)) is None:
             return {}
         with _named_errors():
-            found = self._open_collection(collection).query(
+            found = target.query(
                 query_embeddings=[vector],
                 n_results=limit,
                 where={"document": {"$in": list(document_ids)}},
@@ -83,10 +83,10 @@ class ChromaStore:
     def similarities(
         self, collection: str, vector: npt.NDArray[np.float32], chunk_ids: Sequence[int]
     ) -> dict[int, float]:
-        if not chunk_ids:
+        if not chunk_ids or (target := self._found_collection(collection)) is None:
             return {}
         with _named_errors():
-            found = self._open_collection(collection).get(ids=[str(i) for i in chunk_ids], include=["embeddings"])
+            found = target.get(ids=[str(i) for i in chunk_ids], include=["embeddings"])
         if not found["ids"]:
             return {}
         stored = np.asarray(found["embeddings"], dtype=np.float32)
@@ -95,14 +95,24 @@ class ChromaStore:
         return {int(chunk_id): float(cosine) for chunk_id, cosine in zip(found["ids"], cosines, strict=True)}
 
     def count(self, collection: str, document_id: int) -> int:
+        if (target := self._found_collection(collection)) is None:
+            return 0
         with _named_errors():
-            found = self._open_collection(collection).get(where={"document": document_id}, include=[])
-        return len(found["ids"])
+            return len(target.get(where={"document": document_id}, include=[])["ids"])
+
+    def remove_from(self, collection: str, document_id: int) -> None:
+        with self._writing:
+            if target := self._found_collection(collection):
+                with _named_errors():
+                    target.delete(where={"document": document_id})
 
     def remove_document(self, document_id: int) -> None:
-        with self._writing, _named_errors():
-            for collection in self._client.list_collections():
-                self._open_collection(collection.name).delete(where={"document": document_id})
+        for collection in self.collections():
+            self.remove_from(collection, document_id)
+
+    def collections(self) -> list[str]:
+        with _named_errors():
+            return [collection.name for collection in self._client.list_collections()]
 
     def drop(self, collection: str) -> None:
         with self._writing, _named_errors():
@@ -122,11 +132,22 @@ class ChromaStore:
             )
         return self._collections[name]
 
+    def _found_collection(self, name: str) -> Any | None:
+        if name not in self._collections:
+            try:
+                with _named_errors():
+                    self._collections[name] = self._client.get_collection(name, embedding_function=None)
+            except NotFoundError:
+                return None
+        return self._collections[name]
+
 
 @contextmanager
 def _named_errors() -> Iterator[None]:
     try:
         yield
+    except NotFoundError:
+        raise
     except (ChromaError, OSError) as exc:
         # Only the kind: Chroma's messages quote what it was given.
         raise StoreUnavailable(type(exc).__name__) from exc

@@ -14,10 +14,14 @@ from rag import words
 
 
 class FakeEmbedder:
-    """Counts what it is asked for; `error` makes it fail, `digest` and `n_dims` make it another model."""
+    """Counts what it is asked for; `error` makes it fail, `digest` and `n_dims` make it another model.
+
+    Models named in `n_dims_of` have other dimensions.
+    """
 
     def __init__(self, n_dims: int = 64) -> None:
         self.n_dims = n_dims
+        self.n_dims_of: dict[str, int] = {}
         self.digest = "d" * 64
         self.error: InferenceError | None = None
         self.texts: list[str] = []
@@ -26,7 +30,7 @@ class FakeEmbedder:
         if self.error:
             raise self.error
         self.texts += texts
-        vectors = np.stack([self._vector(text) for text in texts])
+        vectors = np.stack([self._vector(text, self.n_dims_of.get(model, self.n_dims)) for text in texts])
         return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-6)
 
     async def find_model(self, model: str) -> ModelInfo:
@@ -37,9 +41,9 @@ class FakeEmbedder:
             capabilities=frozenset({"embedding"}),
         )  # fmt: skip
 
-    def _vector(self, text: str) -> npt.NDArray[np.float32]:
-        vector = np.full(self.n_dims, 0.01, dtype=np.float32)
+    def _vector(self, text: str, n_dims: int) -> npt.NDArray[np.float32]:
+        vector = np.full(n_dims, 0.01, dtype=np.float32)
         for term in words.terms(text):
             if term not in words.STOP_WORDS:
-                vector[zlib.crc32(term.encode()) % self.n_dims] += 1
+                vector[zlib.crc32(term.encode()) % n_dims] += 1
         return vector

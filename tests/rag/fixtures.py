@@ -58,6 +58,12 @@ def ingest_all() -> None:
         asyncio.run(tasks.ingest(document))
 
 
+def build_all() -> None:
+    """Build the index that is wanted, as the loop does, until nothing is left to build."""
+    while asyncio.run(tasks.build_on()) == 0:
+        pass
+
+
 @pytest.fixture
 def ingested(shared_database: None, data_folder: Path, embedder: FakeEmbedder) -> Callable[..., Document]:
     """Return a function that uploads a file and ingests it."""

@@ -24,7 +24,7 @@ from django.core.management import call_command  # noqa: E402
 
 from inference import client  # noqa: E402
 from rag import lexical, tasks  # noqa: E402
-from rag.models import Chunk, Document, IndexVersion  # noqa: E402
+from rag.models import Chunk, Document, IndexEntry, IndexVersion  # noqa: E402
 from rag.services import ingestion  # noqa: E402
 from rag.services.documents import create_document  # noqa: E402
 from rag.store import close_store, vector_store  # noqa: E402
@@ -45,18 +45,18 @@ def stopping_at(step: str, embedder: FakeEmbedder) -> Callable[..., Any]:
     """Let the first half of the vectors pass, then stand still in the middle of a step."""
 
     async def embed(model: str, texts: list[str]) -> Any:
-        if step == "embed" and len(embedder.texts) > 70:
+        if step == "embed" and len(embedder.texts) > 100:
             stand_still()
         return await embedder.embed(model, texts)
 
     store = ingestion.store_vectors
 
-    def store_vectors(document: Document, version: IndexVersion, chunks: Any, vectors: Any) -> None:
-        if document.n_chunks_done:
+    def store_vectors(entry: IndexEntry, chunks: Any, vectors: Any) -> None:
+        if entry.n_chunks_done:
             # Between the store's answer and the row that counts it.
-            vector_store().add(version.collection, document.pk, [chunk.id for chunk in chunks], vectors)
+            vector_store().add(entry.version.collection, entry.document_id, [chunk.id for chunk in chunks], vectors)
             stand_still()
-        store(document, version, chunks, vectors)
+        store(entry, chunks, vectors)
 
     if step == "store_vectors":
         ingestion.store_vectors = store_vectors
@@ -77,7 +77,7 @@ def main(step: str) -> None:
     while document := ingestion.take_document([], []):
         asyncio.run(tasks.ingest(document))
     document = Document.objects.get()
-    version = IndexVersion.objects.get(is_current=True)
+    version = IndexVersion.objects.get(state="current")
     facts = {
         "state": document.state,
         "n_chunks": document.n_chunks,

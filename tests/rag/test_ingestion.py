@@ -4,11 +4,10 @@ from collections.abc import Callable
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
-from pytest_django.fixtures import Settings
 
 from inference.errors import ConnectionRefused, ModelNotFound
 from rag import lexical
-from rag.models import Chunk, Document, ExtractedText, IndexVersion
+from rag.models import Chunk, Document, ExtractedText, IndexEntry, IndexVersion
 from rag.services.documents import create_document, delete_document, retry_document
 from rag.services.removals import finish_removals
 from rag.store import vector_store
@@ -23,7 +22,7 @@ THIRTY_PAGES = [f"Page {n} begins here. The code of locker {n} is {n * 1111}. It
 
 
 def n_vectors(document: Document) -> int:
-    version = IndexVersion.objects.get(is_current=True)
+    version = IndexVersion.objects.get(state="current")
     return vector_store().count(version.collection, document.pk)
 
 
@@ -108,7 +107,8 @@ def test_it_resumes_from_the_vectors_already_stored(
     ingested: Upload, alice: User, embedder: FakeEmbedder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     document = ingested(alice, text_pdf(THIRTY_PAGES), "lockers.pdf")
-    Document.objects.update(state=Document.State.EMBEDDING, n_chunks_done=20)
+    Document.objects.update(state=Document.State.EMBEDDING)
+    IndexEntry.objects.update(n_chunks_done=20, is_complete=False)
     embedder.texts.clear()
 
     ingest_all()
@@ -177,30 +177,3 @@ def test_a_person_takes_their_documents_along(ingested: Upload, alice: User) -> 
     assert not storage.exists(name)
     assert lexical.n_entries() == 0
     assert vector_store().count(IndexVersion.objects.get().collection, pk) == 0
-
-
-def test_another_embedder_indexes_everything_again(ingested: Upload, alice: User, embedder: FakeEmbedder) -> None:
-    document = ingested(alice, "Indexed with the first model.")
-    embedder.n_dims, embedder.digest = 32, "e" * 64
-
-    ingested(alice, "Indexed with the second model.", "second.txt")
-
-    document.refresh_from_db()
-    assert document.is_ready
-    assert IndexVersion.objects.get(is_current=True).n_dims == 32
-    assert n_vectors(document) == 1
-
-
-def test_another_embedder_in_the_settings_indexes_everything_again(
-    ingested: Upload, alice: User, embedder: FakeEmbedder, settings: Settings
-) -> None:
-    document = ingested(alice, "Indexed with the first model.")
-    settings.HEARTH_EMBEDDER = "bge-m3"
-    embedder.n_dims = 32
-
-    ingest_all()
-
-    document.refresh_from_db()
-    assert document.is_ready
-    assert IndexVersion.objects.get(is_current=True).embedder == "bge-m3"
-    assert n_vectors(document) == 1

@@ -15,6 +15,7 @@ from rag.api import create_document, index_state, ingestion_loop, retry_document
 from rag.models import Document
 from rag.services import ingestion
 from rag.store import ownership
+from rag.types import Extraction
 from tests.doubles.embedder import FakeEmbedder
 from tests.factories import make_document
 from webui.accounts.models import User
@@ -87,10 +88,10 @@ async def test_a_surprise_in_one_document_leaves_the_loop_running(
 ) -> None:
     store_text = ingestion.store_text
 
-    def surprising(document: Document, extraction: object) -> None:
+    def surprising(document: Document, extraction: Extraction, chunker: str) -> None:
         if document.name == "bad.txt":
             raise ZeroDivisionError
-        store_text(document, extraction)  # type: ignore[arg-type]
+        store_text(document, extraction, chunker)
 
     monkeypatch.setattr(ingestion, "store_text", surprising)
     bad = await upload(alice, "A bad one.", "bad.txt")

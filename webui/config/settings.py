@@ -37,7 +37,7 @@ FILE_UPLOAD_TEMP_DIR = HEARTH_DATA / "cache" / "uploads"
 FILE_UPLOAD_PERMISSIONS = 0o600
 HEARTH_MAX_UPLOAD_MB = env.integer("HEARTH_MAX_UPLOAD_MB", 100, minimum=1, maximum=10_000)
 # The model that turns documents and questions into vectors, by its name in the catalog.
-HEARTH_EMBEDDER = env.text("HEARTH_EMBEDDER", "all-minilm")
+HEARTH_EMBEDDER = env.text("HEARTH_EMBEDDER", "")
 # Of scanned pages, by the names of tesseract.
 HEARTH_OCR_LANGUAGES = env.words("HEARTH_OCR_LANGUAGES", "+")
 

@@ -71,6 +71,16 @@ PROBLEMS: dict[Problem, ProblemWords] = {
         gettext_lazy("It is tried again by itself."),
         can_retry=True,
     ),
+    Problem.EMBEDDER_CHANGED: ProblemWords(
+        gettext_lazy("The embedding model is another one now."),
+        gettext_lazy("This document is indexed after all others have been indexed again."),
+        can_retry=True,
+    ),
+    Problem.EMBEDDER_USELESS: ProblemWords(
+        gettext_lazy("The embedding model gives every text the same vector."),
+        gettext_lazy("Tell your administrator: another model is needed."),
+        can_retry=True,
+    ),
     Problem.INDEX_FAILED: ProblemWords(
         gettext_lazy("The index could not be written."), gettext_lazy("It is tried again by itself."), can_retry=True
     ),

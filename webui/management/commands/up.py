@@ -53,7 +53,7 @@ class Command(BaseCommand):
         if "inference" in names:
             child, inference_url = self._inference()
             children.append(child)
-            if settings.HEARTH_EMBEDDER == EMBEDDER_NAME and (note := preflight.note_on_embedder()):
+            if settings.HEARTH_EMBEDDER in ("", EMBEDDER_NAME) and (note := preflight.note_on_embedder()):
                 self.stdout.write(note)
         if "web" in names:
             prepare(self.stdout.write)
