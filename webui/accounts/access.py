@@ -1,4 +1,4 @@
-"""Which people a person may see and change."""
+"""Which people and groups a person may see and change."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import uuid
 from django.http import Http404, HttpRequest
 
 from webui.accounts.http import is_administrator
-from webui.accounts.models import User
+from webui.accounts.models import Group, User
 
 
 def person_write(request: HttpRequest, person_uuid: uuid.UUID) -> User:
@@ -18,3 +18,11 @@ def person_write(request: HttpRequest, person_uuid: uuid.UUID) -> User:
         return User.objects.get(uuid=person_uuid)
     except User.DoesNotExist as exc:
         raise Http404 from exc
+
+
+def group_write(request: HttpRequest, group_uuid: uuid.UUID) -> Group:
+    """Return a group for an administrator. Raises Http404 for everybody else."""
+    group = Group.objects.filter(uuid=group_uuid).first() if is_administrator(request) else None
+    if group is None:
+        raise Http404
+    return group

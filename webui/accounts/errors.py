@@ -3,6 +3,7 @@
 AccountError
 ├── SignUpClosed        an administrator has closed sign-up
 ├── EmailTaken          somebody has that address already
+├── GroupNameTaken      there is a group of that name
 └── LastAdministrator   the change would leave the site without an administrator
 """
 
@@ -18,6 +19,10 @@ class SignUpClosed(AccountError):
 
 
 class EmailTaken(AccountError):
+    pass
+
+
+class GroupNameTaken(AccountError):
     pass
 
 

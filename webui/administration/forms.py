@@ -28,6 +28,17 @@ class RoleForm(forms.Form):
     role = forms.ChoiceField(choices=Role.choices)
 
 
+class GroupForm(forms.Form):
+    name = forms.CharField(label=_("Name"), max_length=100)
+    description = forms.CharField(label=_("Description"), max_length=500, required=False)
+
+
+class MemberForm(forms.Form):
+    person = forms.CharField(
+        label=_("Person"), max_length=254, widget=forms.TextInput(attrs={"placeholder": _("E-mail address or name")})
+    )
+
+
 class SettingForm(forms.Form):
     """One setting; its field is made from the declaration."""
 
