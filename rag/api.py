@@ -19,9 +19,10 @@ from rag.access import (
     knowledge_write,
     membership_in,
 )
-from rag.citations import cited_numbers, cited_passages
+from rag.citations import cited_passages
 from rag.errors import StoreOwnedElsewhere, StoreUnavailable
 from rag.extraction.detect import READABLE_NAMES
+from rag.markers import may_cite
 from rag.models import Document, Knowledge, KnowledgeFolder, KnowledgeGrant, Membership
 from rag.queries import (
     documents_of,
@@ -67,7 +68,6 @@ __all__ = [
     "KnowledgeGrant",
     "Membership",
     "add_document",
-    "cited_numbers",
     "cited_passages",
     "create_document",
     "create_folder",
@@ -92,6 +92,7 @@ __all__ = [
     "knowledge_readable_by",
     "knowledge_write",
     "max_upload_bytes",
+    "may_cite",
     "membership_in",
     "memberships_of",
     "move_documents",

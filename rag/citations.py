@@ -1,12 +1,13 @@
-"""Which passages an answer refers to. A number that names no passage is text, never a citation."""
+"""What of its passages an answer rests on."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from rag import words
+from rag.markers import MARKER, numbers_of
 from rag.sentences import sentence_spans, split_sentences
 from rag.types import Passage
 
@@ -14,42 +15,26 @@ _CODE = re.compile(
     r"(?P<fence>^[ ]{0,3}(?P<marks>`{3,}|~{3,})[^\n]*\n.*?(?:^[ ]{0,3}(?P=marks)|\Z))|(?P<ticks>`+).+?(?P=ticks)",
     re.M | re.S,
 )  # noqa: E501
-_NUMBERS = r"\[(\d{1,3}(?:\s*,\s*\d{1,3}){0,9})\]"
-_MARKER = re.compile(rf"(?<!\\){_NUMBERS}")
-_LEADING_MARKERS = re.compile(rf"(?:\s*{_NUMBERS})+\s*")
+_LEADING_MARKERS = re.compile(rf"(?:\s*(?:{MARKER.pattern}))+\s*", re.I)
 # A sentence supports a claim from this share of the claim's words on, or from this many of them.
 _SUPPORTING_SHARE = 0.3
 _SUPPORTING_WORDS = 3
 
 
-def cited_numbers(answer: str, n_passages: int) -> tuple[int, ...]:
-    """Return the passage numbers that an answer's [n] markers name, each once, by first mention. Code does not cite.
-
-    A marker may name several, as in [1, 3]; one that names a passage which is not there is text.
-    """
-    markers = _marked(_CODE.sub(" ", answer))
-    known = (numbers for numbers in markers if all(1 <= number <= n_passages for number in numbers))
-    return tuple(dict.fromkeys(number for numbers in known for number in numbers))
+def cited_passages(answer: str, passages: Sequence[Passage], numbers: Iterable[int]) -> dict[int, Passage]:
+    """Return the passages that an answer cites by number: of each the sentences that support the answer."""
+    return {number: _supporting(answer, number, passages) for number in numbers}
 
 
-def _marked(text: str) -> Iterator[list[int]]:
-    """Yield the numbers of each marker."""
-    for found in _MARKER.finditer(text):
-        yield [int(number) for number in found[1].split(",")]
-
-
-def cited_passages(answer: str, passages: Sequence[Passage]) -> dict[int, Passage]:
-    """Return what an answer refers to, by its number: of each passage the sentences that support the answer."""
-    return {
-        number: _supporting(answer, number, passages[number - 1]) for number in cited_numbers(answer, len(passages))
-    }
-
-
-def _supporting(answer: str, number: int, passage: Passage) -> Passage:
+def _supporting(answer: str, number: int, passages: Sequence[Passage]) -> Passage:
     """Return the passage from its first to its last supporting sentence; all of it when none stands out."""
+    passage = passages[number - 1]
+    known = range(1, len(passages) + 1)
     spans = list(sentence_spans(passage.text))
     sentences = [words.term_set(passage.text[start:end]) for start, end in spans]
-    chosen = {best for claim in _claims(answer, number) if (best := _best_sentence(claim, sentences)) is not None}
+    chosen = {
+        best for claim in _claims(answer, number, known) if (best := _best_sentence(claim, sentences)) is not None
+    }
     if not chosen:
         return passage
     start, end = spans[min(chosen)][0], spans[max(chosen)][1]
@@ -64,17 +49,21 @@ def _best_sentence(claim: frozenset[str], sentences: Sequence[frozenset[str]]) -
     return shared.index(most)
 
 
-def _claims(answer: str, number: int) -> Iterator[frozenset[str]]:
+def _claims(answer: str, number: int, known: Collection[int]) -> Iterator[frozenset[str]]:
     """Yield the telling words of each sentence that cites a passage, also from behind its full stop."""
     claim = ""
     for sentence in split_sentences(_CODE.sub(" ", answer)):
         led = _LEADING_MARKERS.match(sentence)
-        if led and any(number in numbers for numbers in _marked(led[0])):
+        if led and _cites(led[0], number, known):
             yield _telling_terms(claim)
         claim = sentence[led.end() :] if led else sentence
-        if any(number in numbers for numbers in _marked(claim)):
+        if _cites(claim, number, known):
             yield _telling_terms(claim)
+
+
+def _cites(text: str, number: int, known: Collection[int]) -> bool:
+    return any(number in numbers_of(mark, known) for mark in MARKER.finditer(text))
 
 
 def _telling_terms(claim: str) -> frozenset[str]:
-    return frozenset(words.query_terms(_MARKER.sub(" ", claim)))
+    return frozenset(words.query_terms(MARKER.sub(" ", claim)))

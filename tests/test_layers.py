@@ -15,7 +15,8 @@ ALLOWED = {
     "inference": {"inference"},
     "rag": {"rag", "inference.client", "inference.errors", "inference.types"},
     "webui.ui": {"webui.ui"},
-    "webui.rendering": {"webui.rendering"},
+    # What a citation looks like is said in one place.
+    "webui.rendering": {"webui.rendering", "rag.markers"},
     "webui.accounts": {
         "webui.accounts", "webui.ui", "rag.api", "inference.client", "inference.errors", "inference.types",
     },

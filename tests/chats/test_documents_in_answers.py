@@ -11,6 +11,7 @@ from django.urls import reverse
 
 from inference import catalog, client
 from inference.types import ModelInfo
+from rag.api import delete_document
 from rag.models import Document
 from tests.chats.pages import Page
 from tests.doubles.embedder import FakeEmbedder
@@ -102,6 +103,55 @@ async def test_a_model_gets_numbered_passages_and_its_citations_are_kept(
     ledger = (await the_answer()).generation.ledger
     assert ledger["passages"][0]["name"] == "harbour.txt"
     assert ledger["retrieval"]["question"] == "When was the lighthouse built?"
+
+
+async def test_what_an_answer_quotes_outlives_its_document_which_is_shown_as_deleted(
+    site: Upstream, document: Document, alice_page: Page, alice_client: Client
+) -> None:
+    async with alice_page as page:
+        await page.send("When was the lighthouse built?", model="quotes", documents=[str(document.uuid)])
+        ended = await page.until("generation.ended")
+    await database_sync_to_async(delete_document)(document)
+
+    address = reverse("chats:chat", args=[ended["chat"]])
+    shown = (await database_sync_to_async(alice_client.get)(address)).content.decode()
+
+    sources = shown[shown.index('<div class="sources">') :]
+    assert "harbour.txt" in sources
+    assert ">deleted</span>" in sources
+    assert "The lighthouse of Sandhagen was built in 1902.</template>" in sources
+    assert 'data-url=""' in sources
+    assert ">deleted</span>" not in ended["html"]
+
+
+async def test_marks_of_every_form_cite_and_made_up_ones_do_not(
+    site: Upstream, document: Document, embedder: FakeEmbedder, alice_page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offer_chat_models(embedder, monkeypatch)
+    site.behaviour = Behaviour(
+        answer="Built in 1902【1†harbour.txt】, not `a[1]`, [so](https://a.example) 【9】 [1, 2]."
+    )
+
+    async with alice_page as page:
+        await page.send("When was the lighthouse built?", documents=[str(document.uuid)])
+        ended = await page.until("generation.ended")
+
+    assert [citation.number for citation in await citations()] == [1]
+    assert ended["html"].count('class="citation"') == 1
+    assert "【9】 [1, 2]." in ended["html"]
+
+
+async def test_a_number_that_only_code_holds_is_no_citation(
+    site: Upstream, document: Document, embedder: FakeEmbedder, alice_page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offer_chat_models(embedder, monkeypatch)
+    site.behaviour = Behaviour(answer="See `a[1]`, $x[1]$ and [a link [1]](https://a.example).")
+
+    async with alice_page as page:
+        await page.send("When was the lighthouse built?", documents=[str(document.uuid)])
+        await page.until("generation.ended")
+
+    assert await citations() == []
 
 
 async def test_a_citation_names_the_slide_it_rests_on(

@@ -319,3 +319,10 @@ def test_only_known_citations_become_chips(citations: tuple[int, ...], chips: in
 
     assert [button["data-citation"] for button in page.all("button")] == [str(number) for number in citations]
     assert len(page.all("button")) == chips
+
+
+def test_a_footnote_with_a_note_is_no_citation() -> None:
+    page = read(render_markdown("one [^1], two [^2]\n\n[^1]: a note", citations={1, 2}))
+
+    assert [button["data-citation"] for button in page.all("button")] == ["2"]
+    assert page.all("section")

@@ -22,7 +22,7 @@ from inference.errors import InferenceError
 from inference.types import ChatRequest, Delta, Finished, ModelInfo, Options, Progress
 from rag import api as rag
 from rag.errors import RagError
-from rag.types import Problem, Retrieval
+from rag.types import Passage, Problem, Retrieval
 from webui.chats import conf, journal, pacing
 from webui.chats.answerers import QUOTES
 from webui.chats.database import in_database
@@ -42,6 +42,7 @@ from webui.chats.registry import Registry
 from webui.chats.services import generations
 from webui.chats.services.generations import Ending, EndState, Task
 from webui.chats.views.fragments import render_answer, render_message
+from webui.rendering import cited_numbers, render_markdown
 from webui.ui.moments import duration_in_words
 
 logger = logging.getLogger(__name__)
@@ -257,6 +258,7 @@ def _thinking_text(seconds: float) -> str:
 
 async def _end(answer: LiveAnswer, producer: asyncio.Task[None]) -> None:
     state, failure = _outcome(answer, producer)
+    html = await _finish_rendering(answer)
     ending = Ending(
         state=state,
         content=answer.content,
@@ -265,10 +267,9 @@ async def _end(answer: LiveAnswer, producer: asyncio.Task[None]) -> None:
         usage=answer.usage,
         first_delta_at=answer.first_delta_at,
         ledger=answer.ledger,
-        citations=rag.cited_passages(answer.content, answer.passages),
+        citations=await asyncio.to_thread(_cited, answer, html) if answer.passages else {},
     )
     try:
-        html = await _finish_rendering(answer)
         stored = await in_database(_store_and_render, answer.task, ending, html)
     except DatabaseError:
         # The journal has the text; the row is found to be abandoned and marked interrupted later.
@@ -284,6 +285,13 @@ async def _finish_rendering(answer: LiveAnswer) -> SafeString | None:
         return None
     answer.is_rendering = True
     return await asyncio.to_thread(answer.finish_rendering)
+
+
+def _cited(answer: LiveAnswer, html: SafeString | None) -> dict[int, Passage]:
+    """Return what the answer cites: no more and no less than it shows as citations."""
+    if html is None:
+        html = render_markdown(answer.content, citations=range(1, len(answer.passages) + 1))
+    return rag.cited_passages(answer.content, answer.passages, cited_numbers(html))
 
 
 def _outcome(answer: LiveAnswer, producer: asyncio.Task[None]) -> tuple[EndState, Failure | None]:

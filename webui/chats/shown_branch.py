@@ -122,7 +122,7 @@ def _attached_to(messages: Iterable[Message], reader_id: int) -> dict[int, Attac
 
 def _citations_of(messages: Iterable[Message], reader_id: int) -> dict[int, Sequence[Citation]]:
     # A citation stands in the text as [1]: most answers have none, and are not asked for any.
-    answers = [m for m in messages if m.is_answer and "[" in m.content and not m.is_unfinished]
+    answers = [m for m in messages if m.is_answer and not m.is_unfinished and rag.may_cite(m.content)]
     readable = Exists(rag.documents_readable_by(reader_id).filter(pk=OuterRef("document")).order_by())
     citations = Citation.objects.select_related("document").annotate(is_readable=readable)
     prefetch_related_objects(answers, Prefetch("citations", citations))

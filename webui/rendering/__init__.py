@@ -5,7 +5,8 @@ No models, no requests: text in, `SafeString` out. Everything that leaves has pa
 
 from __future__ import annotations
 
+from .citations import cited_numbers
 from .incremental import IncrementalRenderer, RenderedUpdate
 from .markdown import render_markdown, render_plain
 
-__all__ = ["IncrementalRenderer", "RenderedUpdate", "render_markdown", "render_plain"]
+__all__ = ["IncrementalRenderer", "RenderedUpdate", "cited_numbers", "render_markdown", "render_plain"]

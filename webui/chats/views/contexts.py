@@ -35,6 +35,11 @@ class CitationView:
     url: str
     passage_url: str = ""
 
+    @property
+    def is_of_deleted(self) -> bool:
+        """Whether the document is gone and its words stay; one that may not be read any more has no name either."""
+        return bool(self.document_name) and not self.url
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentView:
