@@ -28,6 +28,15 @@ def ocr_languages() -> tuple[str, ...]:
     return tuple(getattr(settings, "HEARTH_OCR_LANGUAGES", ()))
 
 
+def data_folder() -> Path:
+    return Path(settings.HEARTH_DATA)
+
+
+def folder_roots() -> tuple[Path, ...]:
+    """Folders of this server that may be connected with knowledge, with all below them; none: nothing may."""
+    return tuple(getattr(settings, "HEARTH_FOLDERS", ()))
+
+
 def vectors_folder() -> Path:
     return Path(getattr(settings, "HEARTH_VECTORS", Path(settings.HEARTH_DATA) / "vectors"))
 

@@ -8,6 +8,8 @@ RagError
 │   ├── UploadUnsupported  no extractor reads this kind
 │   └── UploadNotStored    the disk is full or does not take files
 ├── FolderRefused          a folder of a knowledge cannot be made or renamed so
+├── FolderUnusable         a folder of the server cannot be read
+├── PatternRefused         too many patterns for a folder, or too long ones
 ├── Unreadable             a file gives no text; raised inside the bounded process
 ├── IngestionFailed        one document could not be made searchable
 ├── StoreUnavailable       the vector store cannot be opened or used
@@ -25,7 +27,7 @@ RagError
 
 from __future__ import annotations
 
-from rag.types import Problem
+from rag.types import FolderProblem, Problem
 
 
 class RagError(Exception):
@@ -80,6 +82,21 @@ class FolderRefused(RagError):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class FolderUnusable(RagError):
+    permanent = False
+
+    def __init__(self, problem: FolderProblem) -> None:
+        super().__init__(problem.value)
+        self.problem = problem
+
+
+class PatternRefused(RagError):
+    def __init__(self, max_patterns: int, max_length: int) -> None:
+        super().__init__(max_patterns, max_length)
+        self.max_patterns = max_patterns
+        self.max_length = max_length
 
 
 class Unreadable(RagError):

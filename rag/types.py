@@ -38,6 +38,47 @@ class Problem(StrEnum):
     """The disk is full or does not take files."""
 
 
+class LeftOut(StrEnum):
+    """Why something in a synced folder is not read."""
+
+    LINK_OUT = "link_out"
+    """A link that leads out of the folder."""
+    LINK_BROKEN = "link_broken"
+    HIDDEN = "hidden"
+    SPECIAL = "special"
+    """Neither file nor folder: a pipe, a socket, a device."""
+    UNREADABLE = "unreadable"
+    """The server may not read it, or cannot."""
+    EXCLUDED = "excluded"
+    """The patterns leave it out."""
+    UNSUPPORTED = "unsupported"
+    TOO_LARGE = "too_large"
+    EMPTY = "empty"
+    NAME = "name"
+    """Its path is no text, too long or too deep."""
+
+
+class FolderProblem(StrEnum):
+    """Why a synced folder cannot be read."""
+
+    OFF = "off"
+    """No folder of the server is allowed."""
+    NOT_ALLOWED = "not_allowed"
+    HOLDS_DATA = "holds_data"
+    """It holds the site's own data, or lies in it."""
+    GONE = "gone"
+    NOT_A_FOLDER = "not_a_folder"
+    """It is a file, or a link, or a link leads to it."""
+    NO_ACCESS = "no_access"
+    NO_ANSWER = "no_answer"
+    """Its disk or its server does not answer in time."""
+    TOO_MANY = "too_many"
+    MANY_GONE = "many_gone"
+    """All of its files, or most of them, are gone at once: rather a disk that is not there than a deletion."""
+    DISK_FULL = "disk_full"
+    """The disk of this server has no room for what is to come."""
+
+
 PDF = "application/pdf"
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 PPTX = "application/vnd.openxmlformats-officedocument.presentationml.presentation"

@@ -171,6 +171,33 @@ def test_a_listen_address_is_reached_at(host: str, url: str) -> None:
     assert reachable_url(host, 1) == url
 
 
+def test_folders_are_absolute_paths() -> None:
+    env = Environment({"FOLDERS": "/srv/a; /srv/b/../c;/srv/a", "WRONG": "/srv/a;b", "ALL": "/"})
+
+    assert env.folders("FOLDERS") == (Path("/srv/a"), Path("/srv/c"))
+    assert (env.folders("NONE"), env.folders("WRONG"), env.folders("ALL")) == ((), (), ())
+    with pytest.raises(WrongSettings) as wrong:
+        env.refuse_wrong()
+    assert [setting.name for setting in wrong.value.settings] == ["WRONG", "ALL"]
+
+
+@pytest.mark.parametrize("folders", ["{data}", "{data}/uploads", "{above}"])
+def test_folders_that_hold_the_sites_own_data_are_refused(tmp_path: Path, folders: str) -> None:
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HEARTH_DATA": str(tmp_path / "data"),
+        "HEARTH_FOLDERS": folders.format(data=tmp_path / "data", above=tmp_path),
+        "HEARTH_ENV_FILE": os.devnull,
+    }
+
+    ended = subprocess.run(  # noqa: S603
+        [sys.executable, str(ROOT / "manage.py"), "check"], env=environment, capture_output=True, text=True, timeout=60
+    )
+
+    assert ended.returncode == 2
+    assert "HEARTH_FOLDERS must not hold HEARTH_DATA or lie in it" in ended.stderr
+
+
 def test_the_parts_of_a_database_url_are_decoded() -> None:
     env = Environment({"DATABASE_URL": "postgres://me:p%40ss@db:5433/hearth?sslmode=require"})
 

@@ -7,6 +7,7 @@ from a file: `NAME_FILE` names it, as Docker and systemd hand secrets over.
 from __future__ import annotations
 
 import ipaddress
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -132,6 +133,14 @@ class Environment:
 
     def folder(self, name: str, default: Path) -> Path:
         return Path(self.text(name, str(default))).expanduser().resolve()
+
+    def folders(self, name: str) -> tuple[Path, ...]:
+        """Return absolute paths separated by `;`. They need not be there yet: a disk may be mounted later."""
+        paths = [Path(os.path.normpath(word)) for word in self.words(name, ";")]
+        if not all(path.is_absolute() and path != Path("/") for path in paths):
+            self.reject(name, "must hold absolute paths of folders, separated by ;", "/srv/handbook;/srv/contracts")
+            return ()
+        return tuple(dict.fromkeys(paths))
 
     def host(self, name: str, default: str) -> str:
         value = self.text(name, default)

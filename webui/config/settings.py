@@ -40,6 +40,12 @@ HEARTH_MAX_UPLOAD_MB = env.integer("HEARTH_MAX_UPLOAD_MB", 100, minimum=1, maxim
 HEARTH_EMBEDDER = env.text("HEARTH_EMBEDDER", "")
 # Of scanned pages, by the names of tesseract.
 HEARTH_OCR_LANGUAGES = env.words("HEARTH_OCR_LANGUAGES", "+")
+# Folders of this server that administrators may connect with knowledge. Never in the pages: who may change the site is
+# not therefore who may read the server's disks.
+HEARTH_FOLDERS = env.folders("HEARTH_FOLDERS")
+for _folder in map(os.path.realpath, HEARTH_FOLDERS):
+    if HEARTH_DATA.is_relative_to(_folder) or Path(_folder).is_relative_to(HEARTH_DATA):
+        env.reject("HEARTH_FOLDERS", f"must not hold HEARTH_DATA or lie in it ({HEARTH_DATA})", "/srv/handbook")
 
 SECRET_KEY = env.secret("HEARTH_SECRET_KEY")
 if SECRET_KEY and len(SECRET_KEY) < 32:
