@@ -17,6 +17,7 @@ RagError
 ├── EmbedderUnfit          a model cannot make the vectors that are asked of it
 │   ├── EmbedderChanged    another model answers to its name
 │   └── EmbedderUseless    its vectors do not tell texts apart
+├── EmbedderFixed          the environment names the embedder
 ├── NothingToRollBack      the index version that was in use before is gone
 ├── RenderingFailed        a page could not be drawn
 └── ChildFailed            the bounded process that reads a file gave no result
@@ -132,6 +133,12 @@ class EmbedderChanged(EmbedderUnfit):
 
 class EmbedderUseless(EmbedderUnfit):
     pass
+
+
+class EmbedderFixed(RagError):
+    def __init__(self, embedder: str) -> None:
+        super().__init__(embedder)
+        self.embedder = embedder
 
 
 class NothingToRollBack(RagError):

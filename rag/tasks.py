@@ -14,11 +14,13 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
 
 from inference.errors import InferenceError, ModelNotFound
 from rag import chunking, conf, embedding, queries
 from rag.errors import (
     EmbedderChanged,
+    EmbedderFixed,
     EmbedderUnfit,
     EmbedderUseless,
     IngestionFailed,
@@ -32,6 +34,9 @@ from rag.services.in_work import DocumentGone
 from rag.store import ownership
 from rag.threads import in_thread
 from rag.types import Problem
+
+if TYPE_CHECKING:
+    from django.contrib.auth.base_user import AbstractBaseUser
 
 logger = logging.getLogger(__name__)
 
@@ -212,6 +217,21 @@ async def build_on() -> float:
     if building is not None:
         await in_thread(versions.note_problem, building, problem)
     return INDEX_RETRY_S
+
+
+async def choose_embedder(embedder: str, *, by: AbstractBaseUser | None = None) -> IndexVersion:
+    """Measure an embedder and let the index be built with it; without any documents it is the first one's.
+
+    Raises:
+        inference.errors.InferenceError: It does not answer.
+        EmbedderUseless: Its vectors do not tell texts apart.
+        EmbedderFixed: The environment names another one.
+    """
+    if conf.fixed_embedder() not in ("", embedder):
+        raise EmbedderFixed(conf.fixed_embedder())
+    version = await in_thread(versions.begin_build, await embedding.probe(embedder), by=by)
+    wake()
+    return version
 
 
 async def _wanted_version() -> IndexVersion | None:

@@ -61,7 +61,8 @@ def first_version(probe: EmbedderProbe) -> IndexVersion:
 def begin_build(probe: EmbedderProbe, *, by: AbstractBaseUser | None = None) -> IndexVersion:
     """Return the version for an embedder, to be built; an unfinished one for another embedder is given up.
 
-    The version in use comes back as it is. What is still stored of this version from an earlier time is built upon.
+    The version in use comes back as it is, and the first of all is in use at once. What is still stored of this
+    version from an earlier time is built upon.
     """
     with transaction.atomic():
         found = IndexVersion.objects.select_for_update().filter(
@@ -78,7 +79,9 @@ def begin_build(probe: EmbedderProbe, *, by: AbstractBaseUser | None = None) -> 
             version = IndexVersion(
                 embedder=probe.embedder, embedder_digest=probe.digest, n_dims=probe.n_dims, chunker=chunking.NAME
             )
-        version.state, version.since, version.error = State.BUILDING, timezone.now(), ""
+        is_first = current_version() is None
+        version.state, version.since, version.error = State.CURRENT if is_first else State.BUILDING, timezone.now(), ""
+        version.has_been_current = is_first or version.has_been_current
         version.cjk_trust, version.chosen_by_id = probe.cjk_trust, by.pk if by else None
         version.save()
     return version
