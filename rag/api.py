@@ -20,7 +20,14 @@ from rag.access import (
     membership_in,
 )
 from rag.citations import cited_passages
-from rag.errors import StoreOwnedElsewhere, StoreUnavailable
+from rag.errors import (
+    EmbedderFixed,
+    EmbedderUseless,
+    NothingToRollBack,
+    RagError,
+    StoreOwnedElsewhere,
+    StoreUnavailable,
+)
 from rag.extraction.detect import READABLE_NAMES
 from rag.markers import may_cite
 from rag.models import Document, Knowledge, KnowledgeFolder, KnowledgeGrant, Membership
@@ -52,8 +59,9 @@ from rag.services.knowledge import (
     revoke,
 )
 from rag.services.pages import PAGE_WIDTHS, DocumentText, document_text, page_image, page_marks
+from rag.services.versions import IndexOverview, abort_build, drop_previous, index_overview
 from rag.store import ownership
-from rag.tasks import ingestion_loop
+from rag.tasks import choose_embedder, ingestion_loop, roll_back
 from rag.threads import in_thread
 from rag.traces import readable_trace
 from rag.types import IndexState
@@ -63,11 +71,18 @@ __all__ = [
     "READABLE_NAMES",
     "Document",
     "DocumentText",
+    "EmbedderFixed",
+    "EmbedderUseless",
+    "IndexOverview",
     "Knowledge",
     "KnowledgeFolder",
     "KnowledgeGrant",
     "Membership",
+    "NothingToRollBack",
+    "RagError",
+    "abort_build",
     "add_document",
+    "choose_embedder",
     "cited_passages",
     "create_document",
     "create_folder",
@@ -82,9 +97,11 @@ __all__ = [
     "document_write",
     "documents_of",
     "documents_readable_by",
+    "drop_previous",
     "folder_in",
     "grant",
     "grant_of",
+    "index_overview",
     "index_state",
     "ingestion_loop",
     "knowledge_own",
@@ -107,6 +124,7 @@ __all__ = [
     "retrieve",
     "retry_document",
     "revoke",
+    "roll_back",
     "searchable_documents",
     "wait_until_ready",
     "with_totals",

@@ -11,7 +11,12 @@ DEFAULT_EMBEDDER = "all-minilm"
 
 def fixed_embedder() -> str:
     """Catalog id of the model that the environment wants to turn text into vectors; empty: administrators choose."""
-    return str(getattr(settings, "HEARTH_EMBEDDER", ""))
+    return plain_name(str(getattr(settings, "HEARTH_EMBEDDER", "")))
+
+
+def plain_name(embedder: str) -> str:
+    """Return a model's name without the tag that is meant anyway: one model makes one index."""
+    return embedder.removesuffix(":latest")
 
 
 def first_embedder() -> str:

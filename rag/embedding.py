@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from inference import client
 from inference.errors import InferenceError
-from rag import words
+from rag import conf, words
 from rag.errors import EmbedderChanged, EmbedderUseless
 from rag.models import IndexVersion
 
@@ -60,7 +60,9 @@ async def probe(embedder: str) -> EmbedderProbe:
     vectors = np.concatenate(sides)
     if not np.isfinite(vectors).all() or np.ptp(vectors, axis=0).max() < 1e-6:
         raise EmbedderUseless(embedder)
-    return EmbedderProbe(embedder=embedder, digest=digest, n_dims=vectors.shape[1], cjk_trust=_separation(*sides))
+    return EmbedderProbe(
+        embedder=conf.plain_name(embedder), digest=digest, n_dims=vectors.shape[1], cjk_trust=_separation(*sides)
+    )
 
 
 def _separation(questions: npt.NDArray[np.float32], answers: npt.NDArray[np.float32]) -> float:

@@ -227,9 +227,16 @@ async def choose_embedder(embedder: str, *, by: AbstractBaseUser | None = None) 
         EmbedderUseless: Its vectors do not tell texts apart.
         EmbedderFixed: The environment names another one.
     """
-    if conf.fixed_embedder() not in ("", embedder):
+    if conf.fixed_embedder() not in ("", conf.plain_name(embedder)):
         raise EmbedderFixed(conf.fixed_embedder())
     version = await in_thread(versions.begin_build, await embedding.probe(embedder), by=by)
+    wake()
+    return version
+
+
+def roll_back() -> IndexVersion:
+    """Let the index that was in use before come into use again. Raises NothingToRollBack."""
+    version = versions.roll_back()
     wake()
     return version
 

@@ -15,7 +15,7 @@ from django.db.models import Count, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from rag import chunking, lexical
+from rag import chunking, conf, lexical
 from rag.embedding import EmbedderProbe, is_same_model
 from rag.errors import NothingToRollBack
 from rag.models import Chunk, Document, IndexEntry, IndexVersion
@@ -46,6 +46,43 @@ class BuildProgress:
     @property
     def percent(self) -> int:
         return 100 * self.n_chunks_done // self.n_chunks if self.n_chunks else 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexOverview:
+    """The versions of the index as an administrator sees them.
+
+    Attributes:
+        fixed_embedder: What the environment wants; empty when administrators choose.
+        n_documents: Those that answers can draw on.
+        progress: Of the version being built.
+    """
+
+    fixed_embedder: str
+    current: IndexVersion | None
+    building: IndexVersion | None
+    previous: IndexVersion | None
+    n_documents: int
+    progress: BuildProgress | None
+
+    @property
+    def chosen_by(self) -> AbstractBaseUser | None:
+        chosen = self.building or self.current
+        return chosen.chosen_by if chosen else None
+
+
+def index_overview() -> IndexOverview:
+    kept = [State.CURRENT, State.BUILDING, State.PREVIOUS]
+    versions = {v.state: v for v in IndexVersion.objects.filter(state__in=kept).select_related("chosen_by")}
+    building = versions.get(State.BUILDING)
+    return IndexOverview(
+        fixed_embedder=conf.fixed_embedder(),
+        current=versions.get(State.CURRENT),
+        building=building,
+        previous=versions.get(State.PREVIOUS),
+        n_documents=Document.objects.filter(state=Document.State.READY).count(),
+        progress=build_progress(building) if building else None,
+    )
 
 
 def first_version(probe: EmbedderProbe) -> IndexVersion:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, cast
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from rag.api import IndexOverview
 from webui.accounts.models import Role
 from webui.administration.queries import EffectiveSetting
 
@@ -37,6 +39,23 @@ class MemberForm(forms.Form):
     person = forms.CharField(
         label=_("Person"), max_length=254, widget=forms.TextInput(attrs={"placeholder": _("E-mail address or name")})
     )
+
+
+class EmbedderForm(forms.Form):
+    """The model that the search index is made with, among those that can embed."""
+
+    embedder = forms.ChoiceField(
+        label=_("Another model"),
+        help_text=_("It is tried first. Building the index takes about as long as indexing all documents did."),
+    )
+
+    def __init__(self, names: Sequence[str], overview: IndexOverview, data: Any = None) -> None:
+        super().__init__(data)
+        self.overview = overview
+        field = cast(forms.ChoiceField, self.fields["embedder"])
+        field.choices = [(name, name) for name in names]
+        if overview.current:
+            field.initial = next((n for n in names if n.removesuffix(":latest") == overview.current.embedder), None)
 
 
 class SettingForm(forms.Form):
