@@ -49,6 +49,8 @@ class Document(models.Model):
     # Pages that are pictures of text, and how many of them text recognition has read.
     n_scanned = models.PositiveIntegerField(default=0)
     n_recognised = models.PositiveIntegerField(default=0)
+    # [7, 12]: numbers of pages and slides that are damaged and were left out; the first ones, if there are many.
+    damaged_pages = models.JSONField(default=list)
     n_chunks = models.PositiveIntegerField(default=0)
     # How far its first way into the index in use is, for people's eyes; what counts is its `IndexEntry`.
     n_chunks_done = models.PositiveIntegerField(default=0)

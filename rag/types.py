@@ -83,6 +83,7 @@ PDF = "application/pdf"
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 PPTX = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+ODS = "application/vnd.oasis.opendocument.spreadsheet"
 EPUB = "application/epub+zip"
 HTML = "text/html"
 PLAIN = "text/plain"
@@ -111,6 +112,8 @@ _PAGE_KINDS = {
     EPUB: PageKind.CHAPTER,
     DOCX: PageKind.SECTION,
     HTML: PageKind.SECTION,
+    MARKDOWN: PageKind.SECTION,
+    ODS: PageKind.SHEET,
 }
 
 
@@ -132,6 +135,7 @@ class Extraction:
         page_spans: (start, end) offsets into `text`, one pair a page, slide, sheet or section; empty for others.
         page_names: Names of those, one each, "" for one without; empty when none has a name.
         scanned_pages: Numbers, from 1, of pages that are pictures of text: there is none of them in `text`.
+        damaged_pages: Numbers of pages and slides that could not be read in a file that otherwise could.
     """
 
     media_type: str
@@ -139,6 +143,7 @@ class Extraction:
     page_spans: tuple[tuple[int, int], ...] = ()
     page_names: tuple[str, ...] = ()
     scanned_pages: tuple[int, ...] = ()
+    damaged_pages: tuple[int, ...] = ()
     problem: Problem | None = None
 
 

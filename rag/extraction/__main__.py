@@ -47,6 +47,7 @@ def text(file: IO[bytes], name: str) -> tuple[dict[str, Any], bytes]:
         "page_spans": extraction.page_spans,
         "page_names": extraction.page_names,
         "scanned_pages": extraction.scanned_pages,
+        "damaged_pages": extraction.damaged_pages,
     }
     return header, extraction.text.encode("utf-8", errors="replace")
 

@@ -6,7 +6,7 @@ import zipfile
 from typing import IO
 
 from rag.errors import Unreadable
-from rag.types import DOCX, EPUB, PPTX, XLSX, Problem
+from rag.types import DOCX, EPUB, ODS, PPTX, XLSX, Problem
 
 MAX_ENTRIES = 20_000
 MAX_UNPACKED_BYTES = 400_000_000
@@ -16,6 +16,7 @@ MAX_RATIO = 250
 _HARMLESS_BYTES = 10_000_000
 
 _ENCRYPTED = 0x1
+_MAX_TYPE_LENGTH = 100
 
 _OFFICE_FOLDERS = (("word/", DOCX), ("ppt/", PPTX), ("xl/", XLSX))
 
@@ -29,13 +30,25 @@ def check(file: IO[bytes]) -> str | None:
     try:
         with zipfile.ZipFile(file) as archive:
             entries = archive.infolist()
+            named = _named_type(archive)
     except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError) as exc:
         raise Unreadable(Problem.BROKEN) from exc
     _refuse_bombs(entries)
     if any(entry.flag_bits & _ENCRYPTED for entry in entries):
         raise Unreadable(Problem.PASSWORD)
     file.seek(0)
-    return _document_type({entry.filename for entry in entries})
+    return ODS if named == ODS else _document_type({entry.filename for entry in entries})
+
+
+def _named_type(archive: zipfile.ZipFile) -> str:
+    """Return what OpenDocument files and books say they are, in their first entry.
+
+    Source: OpenDocument 1.3, part 2, 3.3 "MIME Media Type"; it is stored without compression.
+    """
+    first = next(iter(archive.infolist()), None)
+    if first is None or first.filename != "mimetype" or first.file_size > _MAX_TYPE_LENGTH or first.compress_type:
+        return ""
+    return archive.read(first).decode("ascii", errors="replace").strip()
 
 
 def _refuse_bombs(entries: list[zipfile.ZipInfo]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import posixpath
 import re
 import zipfile
-import zlib
 from collections.abc import Iterator
 from html.entities import html5
 from typing import IO, Any
@@ -14,8 +13,9 @@ from urllib.parse import unquote
 from lxml import etree
 
 from rag.errors import Unreadable
+from rag.extraction.damage import damage_is_a_problem
 from rag.extraction.markup import sections_of
-from rag.extraction.pages import join_pages
+from rag.extraction.pages import join_pages, with_text
 from rag.extraction.rows import one_line
 from rag.types import EPUB, Extraction, Problem
 
@@ -29,18 +29,9 @@ _XML_ENTITIES = ("amp;", "lt;", "gt;", "quot;", "apos;")
 
 def extract(file: IO[bytes]) -> Extraction:
     """Return a book's text, chapter by chapter. Raises Unreadable."""
-    try:
-        with zipfile.ZipFile(file) as archive:
-            extraction = join_pages(EPUB, _chapters(_Book(archive)))
-    except (
-        etree.LxmlError, zipfile.BadZipFile, zlib.error, KeyError, ValueError, AttributeError, TypeError, EOFError,
-        NotImplementedError, OSError,
-    ) as exc:  # fmt: skip
-        # A package without what every package has.
-        raise Unreadable(Problem.BROKEN) from exc
-    if not extraction.text.strip():
-        raise Unreadable(Problem.EMPTY)
-    return extraction
+    # A package without what every package has is a broken one.
+    with damage_is_a_problem(), zipfile.ZipFile(file) as archive:
+        return with_text(join_pages(EPUB, _chapters(_Book(archive))))
 
 
 class _Book:

@@ -44,6 +44,7 @@ def extract_text(file: IO[bytes], name: str, *, wall_s: float = limits.WALL_S) -
         page_spans=tuple((start, end) for start, end in header.get("page_spans", ())),
         page_names=tuple(header.get("page_names", ())),
         scanned_pages=tuple(header.get("scanned_pages", ())),
+        damaged_pages=tuple(header.get("damaged_pages", ())),
         problem=Problem(problem) if problem else None,
     )
 

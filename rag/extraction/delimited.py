@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from itertools import islice
 
 from rag.errors import Unreadable
@@ -13,6 +14,8 @@ from rag.types import TSV, Extraction, Problem
 
 _DELIMITERS = ",;\t|"
 _LINES_LOOKED_AT = 20
+# Excel's own first line, where the language of a computer has another delimiter.
+_NAMED_DELIMITER = re.compile("sep=([,;\t|])\r?\n", re.I)
 
 
 def extract(data: bytes, media_type: str) -> Extraction:
@@ -21,7 +24,8 @@ def extract(data: bytes, media_type: str) -> Extraction:
         raise Unreadable(Problem.TOO_LARGE)
     raw = plain.decode(data).replace("\0", "")
     csv.field_size_limit(limits.MAX_CHARACTERS)
-    reader = csv.reader(io.StringIO(raw, newline=""), delimiter="\t" if media_type == TSV else _delimiter(raw))
+    delimiter = "\t" if media_type == TSV else _delimiter(raw)
+    reader = csv.reader(io.StringIO(_NAMED_DELIMITER.sub("", raw), newline=""), delimiter=delimiter)
     lines: list[str] = []
     n_characters = 0
     for line in row_lines([one_line(cell) for cell in row] for row in reader):
@@ -36,6 +40,8 @@ def extract(data: bytes, media_type: str) -> Extraction:
 
 def _delimiter(text: str) -> str:
     """Return the character that stands in most of the first lines, the most times in the line that has fewest."""
+    if named := _NAMED_DELIMITER.match(text):
+        return named[1]
     lines = [line for line in islice(io.StringIO(text), _LINES_LOOKED_AT) if line.strip()]
 
     def regularity(delimiter: str) -> tuple[int, int]:

@@ -25,7 +25,7 @@ _TEXT_TYPES = {
     ".html": HTML, ".htm": HTML, ".xhtml": HTML,
     **dict.fromkeys(_CODE_NAMES, CODE),
 }  # fmt: skip
-_OTHER_NAMES = (".pdf", ".docx", ".docm", ".pptx", ".pptm", ".xlsx", ".xlsm", ".epub", ".txt")
+_OTHER_NAMES = (".pdf", ".docx", ".docm", ".pptx", ".pptm", ".xlsx", ".xlsm", ".ods", ".epub", ".txt")
 READABLE_NAMES = (*_OTHER_NAMES, *_TEXT_TYPES)
 """How names of files end that can be read: for a file picker, and to tell a damaged file from one of another kind."""
 

@@ -80,8 +80,8 @@ def _wants_password(error: pdfium.PdfiumError) -> bool:
     return bool(getattr(error, "err_code", None) == pdfium_c.FPDF_ERR_PASSWORD)
 
 
-def _raw_pages(pdf: pdfium.PdfDocument, scanned: list[int]) -> Iterator[str]:
-    """Yield the text of each page, and add the numbers of those that are pictures to `scanned`."""
+def _raw_pages(pdf: pdfium.PdfDocument, scanned: list[int]) -> Iterator[str | None]:
+    """Yield the text of each page, None for a damaged one; add the numbers of those that are pictures to `scanned`."""
     for index in range(len(pdf)):
         try:
             page = pdf[index]
@@ -91,7 +91,7 @@ def _raw_pages(pdf: pdfium.PdfDocument, scanned: list[int]) -> Iterator[str]:
                 scanned.append(index + 1)
         except pdfium.PdfiumError:
             # One damaged page does not cost the others.
-            yield ""
+            yield None
             continue
         yield raw
         text_page.close()
@@ -111,8 +111,8 @@ def _is_picture(page: pdfium.PdfPage, raw: str) -> bool:
     return any((right - left) * (top - bottom) * 2 > width * height for left, bottom, right, top in bounds)
 
 
-def _joined(raw_pages: Iterator[str]) -> Extraction:
-    return join_pages(PDF, (("", layout.join_lines(raw).text) for raw in raw_pages))
+def _joined(raw_pages: Iterator[str | None]) -> Extraction:
+    return join_pages(PDF, (("", None if raw is None else layout.join_lines(raw).text) for raw in raw_pages))
 
 
 def _second_try(file: IO[bytes]) -> Extraction:

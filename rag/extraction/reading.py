@@ -6,7 +6,7 @@ from typing import IO
 
 from rag.errors import Unreadable
 from rag.extraction import detect
-from rag.types import CSV, DOCX, EPUB, HTML, PDF, PPTX, TSV, XLSX, Extraction, Problem
+from rag.types import CSV, DOCX, EPUB, HTML, MARKDOWN, ODS, PDF, PPTX, TSV, XLSX, Extraction, Problem
 
 
 def read(file: IO[bytes], media_type: str, name: str) -> Extraction:
@@ -27,6 +27,10 @@ def read(file: IO[bytes], media_type: str, name: str) -> Extraction:
         from rag.extraction import web
 
         return web.extract(file.read())
+    if media_type == MARKDOWN:
+        from rag.extraction import markdown
+
+        return markdown.extract(file.read())
     from rag.extraction import plain
 
     return plain.extract(file.read(), media_type)
@@ -44,10 +48,10 @@ def _read_archive(file: IO[bytes], name: str) -> Extraction:
         from rag.extraction import slides
 
         return slides.extract(file)
-    if kind == XLSX:
+    if kind in (XLSX, ODS):
         from rag.extraction import sheets
 
-        return sheets.extract(file)
+        return sheets.extract(file, kind)
     if kind == EPUB:
         from rag.extraction import book
 

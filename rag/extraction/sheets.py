@@ -1,4 +1,7 @@
-"""Excel workbooks, sheet by sheet. Formulas give the value they had when the file was saved; macros are ignored."""
+"""Workbooks of Excel and OpenDocument, sheet by sheet.
+
+Formulas give the value they had when the file was saved, those that failed none. Macros are ignored.
+"""
 
 from __future__ import annotations
 
@@ -6,34 +9,39 @@ from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from typing import IO
 
-from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, PasswordError, SheetTypeEnum
+from python_calamine import (
+    CalamineError,
+    CalamineSheet,
+    CalamineWorkbook,
+    PasswordError,
+    SheetTypeEnum,
+    SheetVisibleEnum,
+)
 
 from rag.errors import Unreadable
 from rag.extraction import limits
-from rag.extraction.pages import join_pages
+from rag.extraction.pages import join_pages, with_text
 from rag.extraction.rows import one_line, row_lines
-from rag.types import XLSX, Extraction, Problem
+from rag.types import Extraction, Problem
 
 Value = int | float | str | bool | time | date | datetime | timedelta
 
 
-def extract(file: IO[bytes]) -> Extraction:
-    """Return the rows of each sheet under its name. Raises Unreadable."""
+def extract(file: IO[bytes], media_type: str) -> Extraction:
+    """Return the rows of each sheet under its name, hidden ones too. Raises Unreadable."""
     try:
         workbook = CalamineWorkbook.from_filelike(file)
-        extraction = join_pages(XLSX, _sheets(workbook))
+        return with_text(join_pages(media_type, _sheets(workbook)))
     except PasswordError as exc:
         raise Unreadable(Problem.PASSWORD) from exc
     except CalamineError as exc:
         raise Unreadable(Problem.BROKEN) from exc
-    if not extraction.text.strip():
-        raise Unreadable(Problem.EMPTY)
-    return extraction
 
 
 def _sheets(workbook: CalamineWorkbook) -> Iterator[tuple[str, str]]:
     for sheet in workbook.sheets_metadata:
-        if sheet.typ == SheetTypeEnum.WorkSheet:
+        # "Very hidden" sheets cannot be shown in Excel itself: programs keep their settings there.
+        if sheet.typ == SheetTypeEnum.WorkSheet and sheet.visible != SheetVisibleEnum.VeryHidden:
             yield one_line(sheet.name), _text(workbook.get_sheet_by_name(sheet.name))
 
 

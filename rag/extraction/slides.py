@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from collections.abc import Iterable, Iterator
 from typing import IO, Any
 
 from lxml import etree
 from pptx.exc import PythonPptxError
+from pptx.opc.constants import CONTENT_TYPE
+from pptx.opc.package import Part, PartFactory
+from pptx.opc.packuri import PackURI
 from pptx.package import Package
 from pptx.parts.presentation import PresentationPart
+from pptx.parts.slide import SlidePart
 from pptx.shapes.group import GroupShape
 
 from rag.errors import Unreadable
-from rag.extraction.pages import join_pages
+from rag.extraction.damage import TRIPPED_OVER, damage_is_a_problem
+from rag.extraction.pages import join_pages, with_text
 from rag.extraction.rows import one_line, row_lines
 from rag.types import PPTX, Extraction, Problem
 
@@ -23,21 +26,35 @@ _MAX_DEPTH = 20
 
 
 def extract(file: IO[bytes]) -> Extraction:
-    """Return the text of each slide. Raises Unreadable."""
-    try:
+    """Return the text of each slide; a damaged one does not cost the others. Raises Unreadable."""
+    with damage_is_a_problem(PythonPptxError):
         part = Package.open(file).main_document_part
         if not isinstance(part, PresentationPart):
             raise Unreadable(Problem.BROKEN)
-        extraction = join_pages(PPTX, (("", _slide_text(slide)) for slide in part.presentation.slides))
-    except (
-        PythonPptxError, etree.LxmlError, zipfile.BadZipFile, zlib.error, KeyError, ValueError, AttributeError,
-        TypeError, OSError,
-    ) as exc:  # fmt: skip
-        # python-pptx meets broken files with whatever it trips over.
-        raise Unreadable(Problem.BROKEN) from exc
-    if not extraction.text.strip():
-        raise Unreadable(Problem.EMPTY)
-    return extraction
+        return with_text(join_pages(PPTX, _slides(part)))
+
+
+class _Slide(SlidePart):
+    """A slide that may be damaged: python-pptx reads all slides of a file, or none."""
+
+    @classmethod
+    def load(cls, partname: PackURI, content_type: str, package: Package, blob: bytes) -> Any:
+        try:
+            return super().load(partname, content_type, package, blob)
+        except etree.XMLSyntaxError:
+            return Part(partname, content_type, package, blob)
+
+
+PartFactory.part_type_for[CONTENT_TYPE.PML_SLIDE] = _Slide
+
+
+def _slides(part: PresentationPart) -> Iterator[tuple[str, str | None]]:
+    # One by one: the list that python-pptx gives ends at the first that is damaged.
+    for reference in part.presentation.slides._sldIdLst:
+        try:
+            yield "", _slide_text(part.related_slide(reference.rId))
+        except (*TRIPPED_OVER, PythonPptxError):
+            yield "", None
 
 
 def _slide_text(slide: Any) -> str:

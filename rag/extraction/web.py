@@ -4,18 +4,29 @@ from __future__ import annotations
 
 import codecs
 import re
+from typing import Any
 
 from lxml import etree
 
 from rag.errors import Unreadable
 from rag.extraction import limits, plain
 from rag.extraction.markup import sections_of
-from rag.extraction.pages import join_pages
+from rag.extraction.pages import join_pages, with_text
 from rag.types import HTML, Extraction, Problem
 
 # Source: HTML Living Standard, "prescan a byte stream to determine its encoding", looks at 1024 bytes; some need more.
 _DECLARED_WITHIN_BYTES = 4096
 _CHARSET = re.compile(rb"""<meta[^>]+charset\s*=\s*["']?\s*([\w.:-]+)""", re.I)
+# Inside an article, a header is its own. Source: HTML Living Standard, "The main element"; WAI-ARIA 1.2, landmarks.
+_MAIN = ".//main[not(@hidden)] | .//*[@role='main']"
+_AROUND = (
+    ".//*[@role='banner' or @role='navigation' or @role='contentinfo' or @role='search']"
+    " | .//header[not(ancestor::article or ancestor::section) and not(.//h1)]"
+    " | .//footer[not(ancestor::article or ancestor::section)]"
+    " | .//aside[not(ancestor::article or ancestor::section)]"
+)
+# One with less is a frame that a script was to fill.
+_MAIN_WORDS = 10
 _CHINESE = ("gb2312", "gbk", "hz")
 
 
@@ -29,10 +40,22 @@ def extract(data: bytes) -> Extraction:
     root = etree.fromstring(text.encode("utf-8", errors="replace"), parser) if text.strip() else None
     if root is None:
         raise Unreadable(Problem.EMPTY)
-    extraction = join_pages(HTML, sections_of(root).finished())
-    if not extraction.text.strip():
-        raise Unreadable(Problem.EMPTY)
-    return extraction
+    _leave_main_text(root)
+    return with_text(join_pages(HTML, sections_of(root).finished()))
+
+
+def _leave_main_text(root: Any) -> None:
+    """Remove what stands around the text of a page, where the page says what that is."""
+    body = root.find("body")
+    if body is None:
+        return
+    mains = body.xpath(_MAIN)
+    if len(mains) == 1 and mains[0] is not body and len("".join(mains[0].itertext()).split()) >= _MAIN_WORDS:
+        body[:], body.text = [mains[0]], None
+        mains[0].tail = None
+        return
+    for surrounding in body.xpath(_AROUND):
+        surrounding.clear(keep_tail=True)
 
 
 def _decode(data: bytes) -> str:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import zipfile
-import zlib
 from collections.abc import Iterator
 from typing import IO, Any
 
@@ -19,7 +17,8 @@ from docx.parts.document import DocumentPart
 from lxml import etree
 
 from rag.errors import Unreadable
-from rag.extraction.pages import join_pages
+from rag.extraction.damage import damage_is_a_problem
+from rag.extraction.pages import join_pages, with_text
 from rag.extraction.rows import one_line, row_lines
 from rag.extraction.sections import Sections
 from rag.types import DOCX, Extraction, Problem
@@ -35,6 +34,11 @@ _PARAGRAPH, _TABLE, _ROW, _CELL = qn("w:p"), qn("w:tbl"), qn("w:tr"), qn("w:tc")
 _TEXT, _TAB, _FALLBACK = qn("w:t"), qn("w:tab"), "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback"
 _BREAKS = (qn("w:br"), qn("w:cr"), _PARAGRAPH)
 _TAB_STOPS = qn("w:pPr")
+_NOTES = {
+    "footnotes": qn("w:footnoteReference"),
+    "endnotes": qn("w:endnoteReference"),
+    "comments": qn("w:commentReference"),
+}
 _HEADING = re.compile(r"heading ([1-9])$", re.I)
 _BODY_LEVEL = 9
 # Styles may be based on each other in a circle.
@@ -45,37 +49,28 @@ def extract(file: IO[bytes]) -> Extraction:
     """Return a document's text, a section under each heading. Raises Unreadable."""
     for content_type in _MAIN_PARTS:
         PartFactory.part_type_for[content_type] = DocumentPart
-    try:
+    with damage_is_a_problem(OpcError, PythonDocxError):
         part = Package.open(file).main_document_part
         if not isinstance(part, DocumentPart):
             raise Unreadable(Problem.BROKEN)
-        extraction = join_pages(DOCX, _sections(part).finished())
-    except (
-        OpcError, PythonDocxError, etree.LxmlError, zipfile.BadZipFile, zlib.error, KeyError, ValueError,
-        AttributeError, TypeError, NotImplementedError, OSError,
-    ) as exc:  # fmt: skip
-        # python-docx meets broken files with whatever it trips over.
-        raise Unreadable(Problem.BROKEN) from exc
-    if not extraction.text.strip():
-        raise Unreadable(Problem.EMPTY)
-    return extraction
+        return with_text(join_pages(DOCX, _sections(part).finished()))
 
 
 def _sections(part: DocumentPart) -> Sections:
     sections = Sections()
     styles = _Styles(part)
+    notes = _Notes(part)
     for block in _blocks(part.element.body):
         if block.tag == _TABLE:
             for line in row_lines(_rows(block)):
                 sections.add_line(line)
-            continue
-        text = _text(block)
-        if not text:
-            continue
-        if level := styles.heading_level(block):
-            sections.add_heading(level, one_line(text))
-        else:
-            sections.add_line(f"- {text}" if styles.is_item(block) else text)
+        elif text := _text(block):
+            if level := styles.heading_level(block):
+                sections.add_heading(level, one_line(text))
+            else:
+                sections.add_line(f"- {text}" if styles.is_item(block) else text)
+        for line in notes.below(block):
+            sections.add_line(line)
     return sections
 
 
@@ -114,6 +109,34 @@ def _pieces(element: Any) -> Iterator[str]:
 def _rows(table: Any) -> Iterator[list[str]]:
     for row in table.iterchildren(_ROW):
         yield [one_line(_text(cell)) for cell in row.iterchildren(_CELL)]
+
+
+class _Notes:
+    """Footnotes, endnotes and comments, written below the paragraph or table that refers to them."""
+
+    def __init__(self, part: DocumentPart) -> None:
+        self._texts: dict[tuple[str, str], str] = {}
+        for relation in part.rels.values():
+            kind = _NOTES.get(relation.reltype.rpartition("/")[2])
+            if kind is None or relation.is_external:
+                continue
+            # Comments are a part of their own kind to python-docx, notes are bytes.
+            root = etree.fromstring(relation.target_part.blob, _parser())
+            for note in root:
+                if isinstance(note.tag, str) and (text := one_line(_text(note))):
+                    author = note.get(qn("w:author"))
+                    self._texts[kind, note.get(qn("w:id"), "")] = f"{author}: {text}" if author else text
+
+    def below(self, block: Any) -> Iterator[str]:
+        if not self._texts:
+            return
+        for reference in block.iter(*_NOTES.values()):
+            if text := self._texts.pop((reference.tag, reference.get(qn("w:id"), "")), ""):
+                yield f"[{text}]"
+
+
+def _parser() -> etree.XMLParser:
+    return etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
 
 
 class _Styles:

@@ -37,6 +37,7 @@ MAX_ATTEMPTS = 5
 _GIVEN_UP_AFTER_ATTEMPTS = ("", Problem.CRASHED)
 RETRY_DELAYS_S = (2, 5, 15, 30, 60)
 _INSERT_BATCH = 500
+MAX_DAMAGED_PAGES = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,8 @@ def store_text(document: Document, extraction: Extraction, chunker: str) -> None
     with transaction.atomic():
         change_in_work(
             document, state=Document.State.EMBEDDING, media_type=extraction.media_type,
-            n_pages=len(extraction.page_spans) if has_pages else 0, n_chunks=len(spans), n_chunks_done=0,
+            n_pages=len(extraction.page_spans) if has_pages else 0,
+            damaged_pages=extraction.damaged_pages[:MAX_DAMAGED_PAGES], n_chunks=len(spans), n_chunks_done=0,
         )  # fmt: skip
         had_vectors = forget_text(document)
         document.refresh_from_db()

@@ -87,4 +87,4 @@ def _with_texts(extraction: Extraction, texts: dict[int, str]) -> Extraction:
     problem = None
     if not joined.text.strip():
         problem = Problem.EMPTY if len(texts) == len(extraction.scanned_pages) else Problem.SCANNED
-    return replace(joined, scanned_pages=extraction.scanned_pages, problem=problem)
+    return replace(extraction, text=joined.text, page_spans=joined.page_spans, problem=problem)

@@ -51,6 +51,50 @@ def xlsx_file(sheets: Mapping[str, Sequence[Sequence[object]]]) -> bytes:
     return file.getvalue()
 
 
+def ods_file(sheets: Mapping[str, Sequence[Sequence[str]]]) -> bytes:
+    """An OpenDocument workbook of texts, as little of one as there can be."""
+
+    def row_xml(row: Sequence[str]) -> str:
+        cell = '<table:table-cell office:value-type="string"><text:p>{}</text:p></table:table-cell>'
+        return f"<table:table-row>{''.join(map(cell.format, row))}</table:table-row>"
+
+    tables = "".join(
+        f'<table:table table:name="{name}">{"".join(map(row_xml, rows))}</table:table>' for name, rows in sheets.items()
+    )
+    names = "urn:oasis:names:tc:opendocument:xmlns"
+    content = (
+        f'<office:document-content xmlns:office="{names}:office:1.0" xmlns:table="{names}:table:1.0"'
+        f' xmlns:text="{names}:text:1.0"><office:body><office:spreadsheet>{tables}</office:spreadsheet></office:body>'
+        "</office:document-content>"
+    )
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+        archive.writestr("content.xml", content)
+        archive.writestr("META-INF/manifest.xml", f'<manifest:manifest xmlns:manifest="{names}:manifest:1.0"/>')
+    return file.getvalue()
+
+
+def docx_with_notes(body: str, **notes: str) -> bytes:
+    """A Word document of this body, and parts named `footnotes`, `endnotes` or `comments` with these contents."""
+    w = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
+    data = docx_file(lambda document: document.add_paragraph("x"))
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        types = archive.read("[Content_Types].xml").decode()
+        relations = archive.read("word/_rels/document.xml.rels").decode()
+    parts = {"word/document.xml": f"<w:document {w}><w:body>{body}</w:body></w:document>"}
+    for kind, content in notes.items():
+        content_type = f"application/vnd.openxmlformats-officedocument.wordprocessingml.{kind}+xml"
+        reltype = f"http://schemas.openxmlformats.org/officeDocument/2006/relationships/{kind}"
+        override = f'<Override PartName="/word/{kind}.xml" ContentType="{content_type}"/></Types>'
+        relation = f'<Relationship Id="{kind}" Type="{reltype}" Target="{kind}.xml"/></Relationships>'
+        types = types.replace("</Types>", override)
+        relations = relations.replace("</Relationships>", relation)
+        parts[f"word/{kind}.xml"] = f"<w:{kind} {w}>{content}</w:{kind}>"
+    parts |= {"[Content_Types].xml": types, "word/_rels/document.xml.rels": relations}
+    return repacked(data, {name: content.encode() for name, content in parts.items()})
+
+
 def repacked(data: bytes, changed: Mapping[str, bytes], *, without: str = "\0") -> bytes:
     """An archive once more, some of its entries replaced or added, those whose name begins with `without` left out."""
     file = io.BytesIO()

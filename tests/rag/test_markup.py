@@ -49,6 +49,25 @@ def test_a_page_gives_its_sections_without_scripts_and_menus() -> None:
     ]
 
 
+AROUND = """<!doctype html><body><header>Site of 1987</header><div role="navigation">Menu of 1987</div>
+{}<aside>Also read 1987</aside><footer>Copyright 1987</footer></body>"""
+TEXT = "<article><header><h1>Light</h1><p>By Wang</p></header><p>It was built in 1902 and stands there.</p>"
+TEXT += "<aside>Once it fell.</aside></article>"
+
+
+@pytest.mark.parametrize("body", [f"<main>{TEXT}</main>", TEXT, f"<div>Ad<div role='main'>{TEXT}</div></div>"])
+def test_what_stands_around_the_text_of_a_page_is_left_out(body: str) -> None:
+    found = extract(AROUND.format(body).encode(), "page.html")
+
+    assert found.text == "Light\nBy Wang\nIt was built in 1902 and stands there.\nOnce it fell."
+
+
+def test_an_empty_main_element_is_not_the_text() -> None:
+    found = extract(AROUND.format("<main></main><div>It was built in 1902.</div>").encode(), "page.html")
+
+    assert found.text == "It was built in 1902."
+
+
 @pytest.mark.parametrize(
     ("data", "text"),
     [

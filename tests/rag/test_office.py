@@ -10,13 +10,23 @@ from datetime import date
 from typing import Any
 
 import pytest
+import xlsxwriter
 
 from rag.extraction import child
 from rag.models import Document
 from rag.retrieval import retrieve
-from rag.types import CSV, DOCX, PPTX, XLSX, Extraction, Problem
-from tests.doubles.office_files import OLE_HEADER, docx_file, pptx_file, repacked, xlsx_file
+from rag.types import CSV, DOCX, ODS, PPTX, XLSX, Extraction, Problem
+from tests.doubles.office_files import (
+    OLE_HEADER,
+    docx_file,
+    docx_with_notes,
+    ods_file,
+    pptx_file,
+    repacked,
+    xlsx_file,
+)
 from webui.accounts.models import User
+from webui.documents.wording import state_in_words
 
 Upload = Callable[..., Document]
 
@@ -71,6 +81,23 @@ def test_content_controls_and_tracked_changes_read_as_they_stand_now() -> None:
     assert extract(data, "form.docx").text == "Filled in.\nNew text."
 
 
+def test_notes_and_comments_stand_below_what_they_belong_to() -> None:
+    body = (
+        '<w:p><w:r><w:t>Built in 1902</w:t></w:r><w:r><w:footnoteReference w:id="2"/><w:t>.</w:t></w:r></w:p>'
+        '<w:p><w:r><w:t>Closed.</w:t><w:commentReference w:id="0"/><w:endnoteReference w:id="3"/></w:r></w:p>'
+    )
+    data = docx_with_notes(
+        body,
+        footnotes='<w:footnote w:id="2"><w:p><w:r><w:t>Some say 1903.</w:t></w:r></w:p></w:footnote>',
+        endnotes='<w:endnote w:id="3"><w:p><w:r><w:t>Archive 7.</w:t></w:r></w:p></w:endnote>',
+        comments='<w:comment w:id="0" w:author="Wang"><w:p><w:r><w:t>Since when?</w:t></w:r></w:p></w:comment>',
+    )
+
+    text = extract(data, "a.docx").text
+
+    assert text == "Built in 1902.\n[Some say 1903.]\nClosed.\n[Wang: Since when?]\n[Archive 7.]"
+
+
 def test_a_document_with_macros_is_read_without_them() -> None:
     plain = docx_file(handbook)
     with zipfile.ZipFile(io.BytesIO(plain)) as archive:
@@ -100,6 +127,47 @@ def test_a_presentation_gives_each_slide_with_its_table_and_notes() -> None:
     ]
 
 
+def test_a_damaged_slide_does_not_cost_the_others() -> None:
+    data = pptx_file([("One", "First", ""), ("Two", "Second", ""), ("Three", "Third", "")])
+
+    found = extract(repacked(data, {"ppt/slides/slide2.xml": b"<p:sld"}), "plan.pptx")
+
+    assert (found.problem, found.damaged_pages) == (None, (2,))
+    assert places(found) == [("", "One\nFirst"), ("", ""), ("", "Three\nThird")]
+
+
+def test_a_document_says_which_slide_was_left_out(ingested: Upload, alice: User) -> None:
+    data = pptx_file([("One", "First", ""), ("Two", "Second", "")])
+
+    document = ingested(alice, repacked(data, {"ppt/slides/slide2.xml": b"<p:sld"}), "plan.pptx")
+
+    assert state_in_words(document) == "2 slides, damaged and left out: 2"
+
+
+def test_hidden_sheets_are_read_and_those_of_programs_are_not() -> None:
+    file = io.BytesIO()
+    with xlsxwriter.Workbook(file) as workbook:
+        shown, hidden, programs = (workbook.add_worksheet(name) for name in ("Shown", "Hidden", "Programs"))
+        shown.write_formula(0, 0, "=6*7", None, 42)
+        shown.write_formula(0, 1, "=1/0", None, "#DIV/0!")
+        shown.write(0, 2, "end")
+        hidden.write(0, 0, "Found")
+        hidden.hide()
+        programs.write(0, 0, "Not found")
+        programs.very_hidden()
+
+    found = extract(file.getvalue(), "a.xlsx")
+
+    assert places(found) == [("Shown", "42 | end"), ("Hidden", "Found")]
+
+
+def test_an_opendocument_workbook_is_read() -> None:
+    found = extract(ods_file({"预算": [["项目", "金额"], ["石料", "十二"]]}), "budget.ods")
+
+    assert (found.problem, found.media_type) == (None, ODS)
+    assert places(found) == [("预算", "项目: 石料 | 金额: 十二")]
+
+
 def test_a_workbook_gives_each_row_with_its_headers() -> None:
     found = extract(
         xlsx_file(
@@ -126,6 +194,8 @@ def test_a_workbook_gives_each_row_with_its_headers() -> None:
         (b'Item,Cost\nStone,12\n"Wood, oak",7\n', "a.csv", "Item: Stone | Cost: 12\nItem: Wood, oak | Cost: 7"),
         (b"Item;Cost\nStone;1,5\nWood;2,5\n", "a.csv", "Item: Stone | Cost: 1,5\nItem: Wood | Cost: 2,5"),
         (b"Item\tCost\nStone\t12\n", "a.tsv", "Item: Stone | Cost: 12"),
+        (b"sep=;\r\nItem;Cost\r\nStone;1,5\r\n", "a.csv", "Item: Stone | Cost: 1,5"),
+        ("项目;金额\n石料;十二\n".encode("gb18030"), "a.csv", "项目: 石料 | 金额: 十二"),
         ("项目,金额\n石料,十二\n".encode("gb18030"), "a.csv", "项目: 石料 | 金额: 十二"),
         ("\ufeff项目,金额\r\n石料,12\r\n".encode(), "a.csv", "项目: 石料 | 金额: 12"),
         (b"1,2\n3,4\n", "a.csv", "1 | 2\n3 | 4"),

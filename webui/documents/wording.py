@@ -12,6 +12,8 @@ from rag.api import Document
 from rag.errors import UploadRefused, UploadTooLarge
 from rag.types import PageKind, Problem
 
+_DAMAGED_SHOWN = 5
+
 
 @dataclass(frozen=True, slots=True)
 class ProblemWords:
@@ -169,7 +171,17 @@ def _pages_in_words(document: Document) -> str:
             words = ngettext("%(n)d part", "%(n)d parts", n)
         case _:
             words = ngettext("%(n)d page", "%(n)d pages", n)
-    return ", ".join([words % {"n": n}, *_scans_in_words(document)])
+    return ", ".join([words % {"n": n}, *_scans_in_words(document), *_damage_in_words(document)])
+
+
+def _damage_in_words(document: Document) -> list[str]:
+    """Return which pages are damaged: the only way to know what answers cannot know."""
+    numbers = document.damaged_pages
+    if not numbers:
+        return []
+    shown = ", ".join(str(number) for number in numbers[:_DAMAGED_SHOWN])
+    dots = " …" if len(numbers) > _DAMAGED_SHOWN else ""
+    return [_("damaged and left out: %(numbers)s") % {"numbers": shown + dots}]
 
 
 def _scans_in_words(document: Document) -> list[str]:
