@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
@@ -19,6 +20,8 @@ from rag.types import PDF, Box, Extraction, PageMarks, Problem
 _STAMP_CHARACTERS = 60
 # A page without text that is drawn with as many lines has its letters among them.
 _OUTLINES = 100
+# pdfium tells in whole pixels where something is seen; the page is taken to have so many a point.
+_STEPS_A_POINT = 100
 
 
 def extract(file: IO[bytes]) -> Extraction:
@@ -63,12 +66,22 @@ def find_marks(file: IO[bytes], number: int, start: int, end: int) -> PageMarks:
     first = _character_index(text_page, joined.origin(start))
     last = _character_index(text_page, joined.origin(end - 1))
     n_rects = text_page.count_rects(first, last - first + 1)
-    corners = [text_page.get_rect(i) for i in range(n_rects)]
-    left, bottom, _, _ = page.get_cropbox()
-    boxes = tuple(
-        Box(x=x0 - left, y=height - (y1 - bottom), width=x1 - x0, height=y1 - y0) for x0, y0, x1, y1 in corners
-    )
+    boxes = tuple(_shown_box(page, text_page.get_rect(i)) for i in range(n_rects))
     return PageMarks(width=width, height=height, boxes=boxes)
+
+
+def _shown_box(page: pdfium.PdfPage, corners: tuple[float, float, float, float]) -> Box:
+    """Return a rectangle as it is seen: pages may be turned, and cut out of larger ones."""
+    x0, y0 = _shown_point(page, *corners[:2])
+    x1, y1 = _shown_point(page, *corners[2:])
+    return Box(x=min(x0, x1), y=min(y0, y1), width=abs(x1 - x0), height=abs(y1 - y0))
+
+
+def _shown_point(page: pdfium.PdfPage, x: float, y: float) -> tuple[float, float]:
+    width, height = (round(side * _STEPS_A_POINT) for side in page.get_size())
+    shown_x, shown_y = ctypes.c_int(), ctypes.c_int()
+    pdfium_c.FPDF_PageToDevice(page, 0, 0, width, height, 0, x, y, ctypes.byref(shown_x), ctypes.byref(shown_y))
+    return shown_x.value / _STEPS_A_POINT, shown_y.value / _STEPS_A_POINT
 
 
 def _character_index(text_page: pdfium.PdfTextPage, text_index: int) -> int:

@@ -9,7 +9,7 @@ from fpdf import FPDF
 from fpdf.enums import AccessPermission
 from PIL import Image, ImageDraw, ImageFont
 
-_CJK_FONT = "/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc"
+CJK_FONT = "/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc"
 _SIMPLIFIED_CHINESE = 2
 
 
@@ -43,7 +43,7 @@ def printed_page(lines: Sequence[str]) -> Image.Image:
     """Half a page of paper with these lines on it, as a scanner sees it."""
     image = Image.new("L", (1240, 900), 245)
     draw = ImageDraw.Draw(image)
-    font = ImageFont.truetype(_CJK_FONT, 32, index=_SIMPLIFIED_CHINESE)
+    font = ImageFont.truetype(CJK_FONT, 32, index=_SIMPLIFIED_CHINESE)
     for y, line in enumerate(lines):
         draw.text((90, 90 + 60 * y), line, font=font, fill=20)
     return image
