@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from django.db import connection
+from django.db.backends.utils import CursorWrapper
 
 from rag import words
 
@@ -39,6 +40,7 @@ _SEARCH = {
         ORDER BY score DESC LIMIT %s
     """,
 }
+_KEY = {"sqlite": "rowid", "postgresql": "chunk_id"}
 _QUOTE = {"sqlite": ('"{}"', " OR "), "postgresql": ("'{}'", " | ")}
 
 
@@ -75,6 +77,28 @@ def search(terms: Sequence[str], document_ids: Collection[int], chunker: str, li
     with connection.cursor() as cursor:
         cursor.execute(_SEARCH[connection.vendor], [query, chunker, json.dumps(sorted(document_ids)), limit])
         return [Match(chunk_id, float(score)) for chunk_id, score in cursor.fetchall()]
+
+
+def chunks_without_entry(cursor: CursorWrapper) -> list[int]:
+    """Return the ids of chunks that no words lead to."""
+    cursor.execute(f"SELECT id FROM rag_chunk WHERE id NOT IN (SELECT {_KEY[connection.vendor]} FROM rag_lexical)")  # noqa: S608  (a closed set)
+    return [chunk_id for (chunk_id,) in cursor.fetchall()]
+
+
+def entries_without_chunk(cursor: CursorWrapper) -> list[int]:
+    """Return the ids that words lead to and that no chunk has."""
+    key = _KEY[connection.vendor]
+    cursor.execute(f"SELECT {key} FROM rag_lexical WHERE {key} NOT IN (SELECT id FROM rag_chunk)")  # noqa: S608  (a closed set)
+    return [chunk_id for (chunk_id,) in cursor.fetchall()]
+
+
+def remove_entries(chunk_ids: Sequence[int]) -> None:
+    """Forget ids that no chunk has any more."""
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            f"DELETE FROM rag_lexical WHERE {_KEY[connection.vendor]} = %s",  # noqa: S608  (a closed set)
+            [[chunk_id] for chunk_id in chunk_ids],
+        )
 
 
 def n_entries() -> int:

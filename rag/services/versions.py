@@ -204,15 +204,19 @@ def remove_retired() -> int:
                 continue
             version.entries.all().delete()
         vector_store().drop(version.collection)
-        _forget_unused_chunks()
+        forget_unused_chunks()
     return due.count()
 
 
-def _forget_unused_chunks() -> None:
-    """Remove the chunks of chunkers that no version uses any more, a document at a time."""
+def unused_chunks() -> QuerySet[Chunk]:
+    """Return the chunks of chunkers that no version uses any more."""
     used = IndexVersion.objects.exclude(state=State.DROPPED).values_list("chunker", flat=True)
-    unused = Chunk.objects.exclude(chunker__in=list(used)).order_by()
-    for document_id, chunker in unused.values_list("document", "chunker").distinct():
+    return Chunk.objects.exclude(chunker__in=[chunking.NAME, *used]).order_by()
+
+
+def forget_unused_chunks() -> None:
+    """Remove them, a document at a time."""
+    for document_id, chunker in unused_chunks().values_list("document", "chunker").distinct():
         with transaction.atomic():
             lexical.remove(document_id, chunker)
             Chunk.objects.filter(document=document_id, chunker=chunker).delete()

@@ -38,6 +38,14 @@ class VectorStore(Protocol):
 
     def count(self, collection: str, document_id: int) -> int: ...
 
+    def contents(self, collection: str) -> dict[int, int]:
+        """Return every chunk that has a vector, with its document."""
+
+    def vectors(self, collection: str, chunk_ids: Sequence[int]) -> dict[int, npt.NDArray[np.float32]]:
+        """Return the vectors of given chunks as they were added; those without one are left out."""
+
+    def remove_chunks(self, collection: str, chunk_ids: Sequence[int]) -> None: ...
+
     def remove_from(self, collection: str, document_id: int) -> None: ...
 
     def remove_document(self, document_id: int) -> None:

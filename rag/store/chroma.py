@@ -24,6 +24,7 @@ from rag.errors import StoreUnavailable
 # Measured on real vectors: recall at least .998.
 _HNSW = {"space": "cosine", "max_neighbors": 16, "ef_construction": 100, "ef_search": 100}
 _ADD_BATCH = 1000
+_READ_BATCH = 5000
 
 
 class ChromaStore:
@@ -83,22 +84,44 @@ class ChromaStore:
     def similarities(
         self, collection: str, vector: npt.NDArray[np.float32], chunk_ids: Sequence[int]
     ) -> dict[int, float]:
-        if not chunk_ids or (target := self._found_collection(collection)) is None:
+        found = self.vectors(collection, chunk_ids)
+        if not found:
             return {}
-        with _named_errors():
-            found = target.get(ids=[str(i) for i in chunk_ids], include=["embeddings"])
-        if not found["ids"]:
-            return {}
-        stored = np.asarray(found["embeddings"], dtype=np.float32)
+        stored = np.stack(list(found.values()))
         lengths = np.linalg.norm(stored, axis=1) * np.linalg.norm(vector)
         cosines = stored @ vector / np.maximum(lengths, 1e-12)
-        return {int(chunk_id): float(cosine) for chunk_id, cosine in zip(found["ids"], cosines, strict=True)}
+        return {chunk_id: float(cosine) for chunk_id, cosine in zip(found, cosines, strict=True)}
 
     def count(self, collection: str, document_id: int) -> int:
         if (target := self._found_collection(collection)) is None:
             return 0
         with _named_errors():
             return len(target.get(where={"document": document_id}, include=[])["ids"])
+
+    def contents(self, collection: str) -> dict[int, int]:
+        found: dict[int, int] = {}
+        if (target := self._found_collection(collection)) is None:
+            return found
+        with _named_errors():
+            for first in range(0, target.count(), _READ_BATCH):
+                page = target.get(include=["metadatas"], limit=_READ_BATCH, offset=first)
+                found |= {
+                    int(i): int(about["document"]) for i, about in zip(page["ids"], page["metadatas"], strict=True)
+                }
+        return found
+
+    def vectors(self, collection: str, chunk_ids: Sequence[int]) -> dict[int, npt.NDArray[np.float32]]:
+        if not chunk_ids or (target := self._found_collection(collection)) is None:
+            return {}
+        with _named_errors():
+            found = target.get(ids=[str(i) for i in chunk_ids], include=["embeddings"])
+        return {int(i): np.asarray(v, dtype=np.float32) for i, v in zip(found["ids"], found["embeddings"], strict=True)}
+
+    def remove_chunks(self, collection: str, chunk_ids: Sequence[int]) -> None:
+        with self._writing:
+            if chunk_ids and (target := self._found_collection(collection)):
+                with _named_errors():
+                    target.delete(ids=[str(i) for i in chunk_ids])
 
     def remove_from(self, collection: str, document_id: int) -> None:
         with self._writing:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import inference.management
+import rag.management
 import webui.management
 
 RUN_IT = ("up", "serve", "web", "prepare")
@@ -15,7 +16,7 @@ HEADINGS = ("Run it", "Models", "Accounts and data")
 
 def overview() -> str:
     """Return a line for each command, in three groups."""
-    of_models, of_site = _commands(inference.management), _commands(webui.management)
+    of_models, of_site = _commands(inference.management), _commands(webui.management) | _commands(rag.management)
     everything = {**of_models, **of_site}
     groups: tuple[Mapping[str, str], ...] = (
         {name: everything[name] for name in RUN_IT},
@@ -33,7 +34,7 @@ def overview() -> str:
 
 def names() -> frozenset[str]:
     """Return the names of all commands of ours."""
-    return frozenset(_commands(inference.management)) | frozenset(_commands(webui.management))
+    return frozenset(_commands(inference.management) | _commands(webui.management) | _commands(rag.management))
 
 
 def _commands(package: object) -> dict[str, str]:
