@@ -4,8 +4,10 @@ Who may do what:
 
 - Somebody's own documents: read, delete, add to knowledge that they may write. Nobody else does any of this but read,
   through knowledge, and take out of it.
-- Knowledge, to read it: see its documents and whom it belongs to, search, ask, export.
-- Knowledge, to write it: upload into it, add own documents, move, take out, index again; make and delete folders.
+- Knowledge, to read it: see its documents and whom it belongs to, search, ask, export; see how its golden questions
+  fared, those aside about documents that one may not read.
+- Knowledge, to write it: upload into it, add own documents, move, take out, index again; make and delete folders;
+  enter, change, delete, import and run golden questions.
 - Knowledge of one's own: all that, and name, describe, share and delete it.
 """
 
@@ -16,7 +18,7 @@ from uuid import UUID
 
 from django.shortcuts import get_object_or_404
 
-from rag.models import Document, Knowledge, KnowledgeFolder, KnowledgeGrant, Membership
+from rag.models import Document, Evaluation, GoldenQuestion, Knowledge, KnowledgeFolder, KnowledgeGrant, Membership
 from rag.queries import documents_of, readable_documents, readable_knowledge, writable_knowledge
 
 if TYPE_CHECKING:
@@ -57,6 +59,15 @@ def membership_in(knowledge: Knowledge, document_uuid: UUID) -> Membership:
 def folder_in(knowledge: Knowledge, path: str) -> KnowledgeFolder | None:
     """Return a folder by its path, None for the top, or raise Http404."""
     return get_object_or_404(knowledge.folders, path=path) if path else None
+
+
+def golden_question_in(knowledge: Knowledge, uuid: UUID) -> GoldenQuestion:
+    """Return a question of a knowledge that was itself got through `knowledge_write`, or raise Http404."""
+    return get_object_or_404(knowledge.golden_questions.select_related("document"), uuid=uuid)
+
+
+def evaluation_in(knowledge: Knowledge, uuid: UUID) -> Evaluation:
+    return get_object_or_404(knowledge.evaluations, uuid=uuid)
 
 
 def grant_of(knowledge: Knowledge, uuid: UUID) -> KnowledgeGrant:

@@ -12,7 +12,9 @@ from rag import conf
 from rag.access import (
     document_read,
     document_write,
+    evaluation_in,
     folder_in,
+    golden_question_in,
     grant_of,
     knowledge_own,
     knowledge_read,
@@ -28,12 +30,24 @@ from rag.errors import (
     StoreOwnedElsewhere,
     StoreUnavailable,
 )
+from rag.evaluating import evaluation_loop
 from rag.extraction.detect import READABLE_NAMES
 from rag.markers import may_cite
-from rag.models import Document, Knowledge, KnowledgeFolder, KnowledgeGrant, Membership
+from rag.measures import CUTS, Changes
+from rag.models import (
+    Document,
+    Evaluation,
+    EvaluationResult,
+    GoldenQuestion,
+    Knowledge,
+    KnowledgeFolder,
+    KnowledgeGrant,
+    Membership,
+)
 from rag.queries import (
     documents_of,
     documents_readable_by,
+    golden_questions_of,
     knowledge_readable_by,
     memberships_of,
     readable_documents,
@@ -45,6 +59,7 @@ from rag.queries import (
 from rag.quotes import quote
 from rag.retrieval import retrieve
 from rag.services.documents import create_document, delete_document, display_name, retry_document
+from rag.services.evaluations import ask_for_run, changes_of, run_before
 from rag.services.knowledge import (
     add_document,
     create_folder,
@@ -59,6 +74,14 @@ from rag.services.knowledge import (
     revoke,
 )
 from rag.services.pages import PAGE_WIDTHS, DocumentText, document_text, page_image, page_marks
+from rag.services.questions import (
+    Expected,
+    change_question,
+    create_question,
+    delete_question,
+    exported,
+    import_questions,
+)
 from rag.services.versions import IndexOverview, abort_build, drop_previous, index_overview
 from rag.store import ownership
 from rag.tasks import choose_embedder, ingestion_loop, roll_back
@@ -67,12 +90,18 @@ from rag.traces import readable_trace
 from rag.types import IndexState
 
 __all__ = [
+    "CUTS",
     "PAGE_WIDTHS",
     "READABLE_NAMES",
+    "Changes",
     "Document",
     "DocumentText",
     "EmbedderFixed",
     "EmbedderUseless",
+    "Evaluation",
+    "EvaluationResult",
+    "Expected",
+    "GoldenQuestion",
     "IndexOverview",
     "Knowledge",
     "KnowledgeFolder",
@@ -82,14 +111,19 @@ __all__ = [
     "RagError",
     "abort_build",
     "add_document",
+    "ask_for_run",
+    "change_question",
+    "changes_of",
     "choose_embedder",
     "cited_passages",
     "create_document",
     "create_folder",
     "create_knowledge",
+    "create_question",
     "delete_document",
     "delete_folder",
     "delete_knowledge",
+    "delete_question",
     "describe_knowledge",
     "display_name",
     "document_read",
@@ -98,9 +132,15 @@ __all__ = [
     "documents_of",
     "documents_readable_by",
     "drop_previous",
+    "evaluation_in",
+    "evaluation_loop",
+    "exported",
     "folder_in",
+    "golden_question_in",
+    "golden_questions_of",
     "grant",
     "grant_of",
+    "import_questions",
     "index_overview",
     "index_state",
     "ingestion_loop",
@@ -125,6 +165,7 @@ __all__ = [
     "retry_document",
     "revoke",
     "roll_back",
+    "run_before",
     "searchable_documents",
     "wait_until_ready",
     "with_totals",

@@ -10,6 +10,7 @@ RagError
 ├── FolderRefused          a folder of a knowledge cannot be made or renamed so
 ├── FolderUnusable         a folder of the server cannot be read
 ├── PatternRefused         too many patterns for a folder, or too long ones
+├── QuestionRefused        a golden question cannot be kept so
 ├── Unreadable             a file gives no text; raised inside the bounded process
 ├── IngestionFailed        one document could not be made searchable
 ├── StoreUnavailable       the vector store cannot be opened or used
@@ -98,6 +99,22 @@ class PatternRefused(RagError):
         super().__init__(max_patterns, max_length)
         self.max_patterns = max_patterns
         self.max_length = max_length
+
+
+class QuestionRefused(RagError):
+    """Attributes: reason: one of those below."""
+
+    EMPTY = "empty"
+    TOO_LONG = "too_long"
+    TOO_MANY = "too_many"
+    KNOWN = "known"
+    NO_DOCUMENT = "no_document"
+    SEVERAL_DOCUMENTS = "several_documents"
+    NO_QUOTE = "no_quote"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 class Unreadable(RagError):

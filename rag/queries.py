@@ -10,6 +10,7 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db.models import (
     BigIntegerField,
+    BooleanField,
     Case,
     Count,
     Exists,
@@ -25,7 +26,7 @@ from django.db.models import (
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from rag.models import Document, IndexVersion, Knowledge, KnowledgeGrant, Membership
+from rag.models import Document, GoldenQuestion, IndexVersion, Knowledge, KnowledgeGrant, Membership
 
 if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
@@ -129,6 +130,22 @@ def _is_member(user_id: int) -> Exists:
     """Whether the site lets this person in at all, now: who is suspended or waits reads nothing, in no process."""
     people = get_user_model()._default_manager.filter(pk=user_id, **settings.HEARTH_MEMBERS)
     return Exists(people)
+
+
+# ---- golden questions ----------------------------------------------------------------------------
+
+
+def golden_questions_of(knowledge: Knowledge, user: AbstractBaseUser) -> QuerySet[GoldenQuestion]:
+    """Return the questions of a knowledge, each with its document and `may_be_told`.
+
+    Where that is False the person may not know of the document: neither its name nor the words in it.
+    """
+    # A document that was taken out of the knowledge may be one that they were not given otherwise.
+    may_be_told = Q(document__in=documents_readable_by(user.pk).order_by().values("pk"))
+    may_be_told |= Q(document=None, document_owner=user.pk)
+    return knowledge.golden_questions.select_related("document").annotate(
+        may_be_told=Case(When(may_be_told, then=Value(True)), default=Value(False), output_field=BooleanField())
+    )
 
 
 # ---- ingestion -----------------------------------------------------------------------------------

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+NAME = "weighed-30-70"
+"""Of this way to search: change it with anything that moves a rank, so that golden questions are run again."""
+
 LIMIT = 6
 N_CANDIDATES = 40
 QUESTION_MAX_CHARACTERS = 2000

@@ -83,7 +83,7 @@ async def ingestion_loop() -> None:
     What was cut off is resumed from what is already stored.
     """
     try:
-        await _become_owner()
+        await become_owner()
         await in_thread(ingestion.recover)
         async with asyncio.TaskGroup() as group:
             group.create_task(_build_index())
@@ -93,7 +93,7 @@ async def ingestion_loop() -> None:
         child.stop_all()
 
 
-async def _become_owner() -> None:
+async def become_owner() -> None:
     """Wait until no other process owns the vector store; that one ingests meanwhile."""
     while True:
         try:

@@ -282,6 +282,17 @@ class Retrieval:
         return not self.passages
 
 
+class Unfindable(StrEnum):
+    """Why a search cannot find what a golden question expects, however good it is."""
+
+    DOCUMENT_GONE = "document_gone"
+    """Deleted, or taken out of the knowledge."""
+    DOCUMENT_UNREAD = "document_unread"
+    """It is in the knowledge, but not indexed."""
+    QUOTE_GONE = "quote_gone"
+    """The expected words stand in it no more."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuotedAnswer:
     """An answer made of quotations alone.
