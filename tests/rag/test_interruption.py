@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import json
 import os
+import random
+import signal
+import sqlite3
 import subprocess
 import sys
+import time
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from tests.doubles import gguf_files
+from tests.doubles.model_server import ModelServer
+
+N_KILLS = 20
+N_FILES = 50
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -39,3 +50,59 @@ def test_a_killed_ingestion_is_finished_after_the_restart(step: str, tmp_path: P
     if step != "extract":
         # What had its vector before is not embedded again.
         assert facts["n_embedded"] < facts["n_chunks"]
+
+
+@pytest.mark.model
+def test_twenty_kills_leave_every_file_whole(tmp_path: Path) -> None:
+    """Spread over the ingestion of fifty files, and over the building of a second index that begins in its middle."""
+    chance = random.Random(9)  # noqa: S311  (moments, no secrets)
+    data = tmp_path / "data"
+    (data / "models").mkdir(parents=True)
+    for name, n_dims in (("small", 64), ("other", 96)):
+        gguf_files.build_embedding(data / "models" / f"{name}.gguf", n_dims=n_dims)
+    with ModelServer(data) as server, subprocess.Popen(  # noqa: S603  (our own module)
+        [sys.executable, "-m", "tests.rag.killed_ingestion"],
+        cwd=ROOT,
+        env={**os.environ, "HEARTH_DATA": str(data), "HEARTH_INFERENCE_URL": server.url},
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    ) as lives:  # fmt: skip
+        assert lives.stdin
+        assert lives.stdout
+
+        def begin(**life: object) -> int:
+            lives.stdin.write(json.dumps(life) + "\n")
+            lives.stdin.flush()
+            return int(lives.stdout.readline())
+
+        assert json.loads(lives.stdout.readline()) == "uploaded"
+        n_done = []
+        with closing(sqlite3.connect(data / "hearth.sqlite3")) as rows:
+            for number in range(N_KILLS):
+                pid = begin(embedder="small" if number < N_KILLS // 2 else "other")
+                # Each life does some steps more than the one before; the very moment within a step is left to chance.
+                wait_for(lambda target=number * N_FILES / N_KILLS: n_ready(rows) >= target)
+                time.sleep(chance.uniform(0, 0.3))
+                os.kill(pid, signal.SIGKILL)
+                n_done.append(n_ready(rows))
+                assert json.loads(lives.stdout.readline()) == "ended"
+        begin(embedder="other", finish=True)
+        facts = json.loads(lives.stdout.readline())
+        lives.stdin.close()
+
+    assert facts["check"] == [0, "Documents, words, vectors and stored files agree.\n"]
+    assert facts["n_ready"] == N_FILES
+    assert facts["n_versions"] == 2
+    assert n_done[0] < 5
+    assert N_FILES - 5 <= n_done[-1] <= N_FILES
+
+
+def n_ready(rows: sqlite3.Connection) -> int:
+    (count,) = rows.execute("SELECT count(*) FROM rag_document WHERE state = 'ready'").fetchone()
+    return int(count)
+
+
+def wait_for(condition: Callable[[], bool], timeout_s: float = 60) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
