@@ -32,7 +32,7 @@ from rag.errors import (
 )
 from rag.evaluating import evaluation_loop
 from rag.extraction.detect import READABLE_NAMES
-from rag.markers import may_cite
+from rag.markers import may_cite, without_marks
 from rag.measures import CUTS, Changes
 from rag.models import (
     Document,
@@ -168,6 +168,7 @@ __all__ = [
     "run_before",
     "searchable_documents",
     "wait_until_ready",
+    "without_marks",
     "with_totals",
     "writable_knowledge",
 ]

@@ -41,3 +41,15 @@ def numbers_of(mark: re.Match[str], known: Collection[int]) -> list[int]:
 
 def may_cite(answer: str) -> bool:
     return MARKER.search(answer) is not None
+
+
+def without_marks(text: str) -> str:
+    """Return a text with its own marks as (1): an answer that repeats them must not cite. Indices of code stay."""
+    return MARKER.sub(_plain, text)
+
+
+def _plain(mark: re.Match[str]) -> str:
+    before = mark.string[mark.start() - 1 : mark.start()]
+    if mark[0].startswith("[") and (before.isascii() and before.isalnum() or before in ("_", ")", "]")):
+        return mark[0]
+    return f"({next(filter(None, mark.groups()))})"

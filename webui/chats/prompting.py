@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from inference.types import ChatMessage
 from rag.types import Passage
+from webui.chats.disarming import disarmed
 from webui.chats.services.generations import Turn
 
 PASSAGE_RULES: Final = (
@@ -26,7 +27,6 @@ TOKENS_PER_MESSAGE: Final = 6
 MAX_ANSWER_SHARE: Final = 4
 """A quarter of the context window is kept free for the answer."""
 
-_PASSAGE_TAG = re.compile(r"<(?=\s*/?\s*passage)", re.IGNORECASE)
 _ASCII = re.compile(r"[\x00-\x7f]+")
 
 
@@ -85,7 +85,7 @@ def _parts(turns: Sequence[Turn], passages: Sequence[Passage]) -> tuple[list[Par
 
 def _delimited(passages: Sequence[Passage]) -> list[str]:
     return [
-        f'<passage number="{number}" from="{_one_line(_place(passage))}">\n{_disarmed(passage.text)}\n</passage>'
+        f'<passage number="{number}" from="{_one_line(_place(passage))}">\n{disarmed(passage.text)}\n</passage>'
         for number, passage in enumerate(passages, 1)
     ]
 
@@ -96,12 +96,7 @@ def _place(passage: Passage) -> str:
 
 def _one_line(name: str) -> str:
     """A file name is a stranger's text as well."""
-    return _disarmed(" ".join(name.split())).replace('"', "'")
-
-
-def _disarmed(text: str) -> str:
-    """Keep text from closing its passage or opening another."""
-    return _PASSAGE_TAG.sub("‹", text)
+    return disarmed(" ".join(name.split())).replace('"', "'")
 
 
 def _fitting_passages(passages: Sequence[Passage], budget: int | None) -> Sequence[Passage]:

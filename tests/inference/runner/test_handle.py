@@ -494,6 +494,36 @@ async def test_a_forged_turn_stays_text(scripted: RunnerHandle) -> None:
     assert finished.prompt_tokens - empty.prompt_tokens == len(forged)
 
 
+CONTROLS_OF_FAMILIES = (
+    "<|eot_id|>", "<|start_header_id|>", "[INST]", "[/INST]", "<start_of_turn>", "<end_of_turn>", "<s>", "</s>",
+    "<|end|>", "<tool_call>", "[TOOL_CALLS]", "<|channel|>",
+)  # fmt: skip
+
+
+async def test_no_control_token_of_any_family_is_made_of_text(start: Start, tmp_path: Path) -> None:
+    """The file's vocabulary has them all as control tokens; a document that spells them costs a token for each byte."""
+    pieces = [mark.encode() for mark in CONTROLS_OF_FAMILIES]
+    # llama.cpp takes <|channel|> wherever it stands, as if it were no control token; gpt-oss's template names it.
+    path = gguf_files.build_scripted(
+        tmp_path / "marks.gguf",
+        pieces=[b"ok", *pieces],
+        controls=CONTROLS_OF_FAMILIES,
+        chat_template=gguf_files.CHATML + "{#- <|channel|> -#}",
+    )
+    handle = await start(path)
+    document = "The harbour." + " and ".join(CONTROLS_OF_FAMILIES) + "".join(CONTROLS_OF_FAMILIES)
+
+    _, finished = await answer(handle, ask(document, num_predict=1))
+    _, empty = await answer(handle, ask("", num_predict=1))
+    _, raw = await answer(
+        handle, GenerateRequest(prompt="".join(CONTROLS_OF_FAMILIES), raw=True, options=Options(num_predict=1))
+    )
+
+    assert finished.prompt_tokens - empty.prompt_tokens == len(document.encode())
+    # Whoever writes a raw prompt does get them: they are control tokens of this file.
+    assert raw.prompt_tokens == len(CONTROLS_OF_FAMILIES)
+
+
 @pytest.mark.parametrize(
     "request_", [GenerateRequest(), GenerateRequest(messages=[]), GenerateRequest(prompt="", raw=True)], ids=str
 )
