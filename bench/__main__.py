@@ -1,4 +1,4 @@
-"""`python -m bench [start|memory|first-token|streams|stop|loads|all]`: measure Hearth here. See README.md."""
+"""`python -m bench [start|memory|first-token|streams|stop|loads|retrieval|all]`: measure Hearth here. See README.md."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import aiohttp
 
-from bench import loading, stopping
+from bench import documents, loading, stopping
 from bench.chats import Answer, ask, ask_upstream, socket
 from bench.processes import (
     cpu_s,
@@ -27,29 +27,14 @@ from bench.processes import (
     tree,
     wait_until_ok,
 )
+from bench.rows import Row, percentile, show
 
-MEASUREMENTS = ["start", "memory", "first-token", "streams", "stop", "loads", "all"]
+MEASUREMENTS = ["start", "memory", "first-token", "streams", "stop", "loads", "retrieval", "all"]
+KEPT = Path.home() / ".cache" / "hearth-bench"
 DELAY_MS = 100
 N_STOPPED = 20
 SETTLE_S = 5.0
 MEBIBYTE = 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    what: str
-    value: float
-    unit: str
-    goal: float | None = None
-    is_more_better: bool = False
-
-    def show(self) -> str:
-        """One line of the table; the ratio says how the value stands to its goal, 1.00 and below is reached."""
-        ratio = ""
-        if self.goal:
-            ratio = f"{self.goal / self.value if self.is_more_better and self.value else self.value / self.goal:.2f}"
-        goal = "" if self.goal is None else f"{'>=' if self.is_more_better else '<'} {self.goal:g}"
-        return f"| {self.what:<58} | {self.value:>10.2f} {self.unit:<5} | {goal:>8} | {ratio:>6} |"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +70,8 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, default=500, help="tokens of each answer")
     parser.add_argument("--repeat", type=int, default=30, help="questions for the time to the first token")
     parser.add_argument("--loads", type=int, default=500, help="times that a model is loaded")
+    parser.add_argument("--kept", type=Path, default=KEPT, help="folder for what is fetched and embedded once")
+    parser.add_argument("--reranker", default="", help="model that orders the passages, for retrieval")
     wanted = parser.parse_args()
 
     rows: list[Row] = []
@@ -103,9 +90,10 @@ def main() -> None:
             rows += stop_rows(asyncio.run(stopping.measure(Path(folder), N_STOPPED)))
         if wanted.what == "loads":
             rows += load_rows(loading.measure(Path(folder), wanted.loads))
-    print(f"| {'measured':<58} | {'value':>16} | {'goal':>8} | {'ratio':>6} |")
-    print(f"| {'-' * 58} | {'-' * 16} | {'-' * 8} | {'-' * 6} |")
-    print("\n".join(row.show() for row in rows))
+        if wanted.what == "retrieval":
+            documents.measure_retrieval(Path(folder), wanted.kept, wanted.reranker)
+    if rows:
+        print(show(rows))
 
 
 def measure_start(folder: Path, *, wants_memory: bool) -> list[Row]:
@@ -241,11 +229,6 @@ def load_rows(loads: loading.Loads) -> list[Row]:
         Row(what="open files it has more", value=loads.n_new_fds, unit=""),
         Row(what="processes that are left", value=loads.n_left_processes, unit=""),
     ]
-
-
-def percentile(values: list[float], percent: float) -> float:
-    """Return a percentile of sorted values."""
-    return values[min(len(values) - 1, int(len(values) * percent / 100))] if values else 0.0
 
 
 if __name__ == "__main__":

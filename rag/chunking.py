@@ -9,11 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
+from rag.extraction.sections import SEPARATOR
 from rag.words import CJK_CHARACTER
 
-NAME = "sentences-240-40"
-"""Part of an index version: change it with anything that moves a border."""
+NAME = "sentences-240-40-headings"
+"""Part of an index version: change it with anything that moves a border, or changes what is indexed of a chunk."""
 
 N_TOKENS = 240
 N_OVERLAP_TOKENS = 40
@@ -50,6 +52,18 @@ def chunk_spans(text: str, page_spans: Sequence[tuple[int, int]] = ()) -> list[S
         for number, (start, end) in enumerate(page_spans, start=1)
         for span in _spans_between(text, start, end, number)
     ]
+
+
+def indexed_text(path: str, text: str) -> str:
+    """Return a chunk's text as it is indexed: under the headings above it, which its own words often leave unsaid.
+
+    Args:
+        path: The chunk's `page_name`; empty where nothing has a name.
+    """
+    headings = [heading for heading, _ in groupby(path.split(SEPARATOR))]
+    if text.startswith(headings[-1]):
+        headings.pop()
+    return "\n".join(filter(None, (SEPARATOR.join(headings), text)))
 
 
 def estimate_tokens(text: str) -> float:

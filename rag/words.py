@@ -53,6 +53,11 @@ def query_terms(question: str) -> list[str]:
     return telling or list(dict.fromkeys(_terms(folded)))
 
 
+def query_characters(question: str) -> frozenset[str]:
+    """Return the CJK characters of a question, without those that only ask."""
+    return frozenset(CJK_CHARACTER.findall(_ASKING.sub(" ", _folded(question))))
+
+
 def share_of_latin(text: str) -> float:
     """Return Latin words / (Latin words + CJK characters); 1 for a text with neither."""
     n_words = len(LATIN_WORD.findall(text))

@@ -139,7 +139,7 @@ def _store_chunks(document: Document, extracted: ExtractedText, spans: Sequence[
         for position, span in enumerate(spans)
     ]  # fmt: skip
     for stored in _inserted(chunks):
-        lexical.add((chunk.pk, chunk.text) for chunk in stored)
+        lexical.add((chunk.pk, chunking.indexed_text(chunk.page_name, chunk.text)) for chunk in stored)
 
 
 def _page_name(extracted: ExtractedText, page: int | None) -> str:
@@ -165,7 +165,10 @@ def next_chunks(entry: IndexEntry, limit: int) -> list[ChunkText]:
     """Return the next chunks without a stored vector, in order."""
     chunks = Chunk.objects.filter(document_id=entry.document_id, chunker=entry.version.chunker)
     rows = chunks.filter(position__gte=entry.n_chunks_done).order_by("position")[:limit]
-    return [ChunkText(pk, text) for pk, text in rows.values_list("pk", "text")]
+    return [
+        ChunkText(pk, chunking.indexed_text(path, text))
+        for pk, path, text in rows.values_list("pk", "page_name", "text")
+    ]
 
 
 def store_vectors(entry: IndexEntry, chunks: Sequence[ChunkText], vectors: npt.NDArray[np.float32]) -> None:

@@ -123,7 +123,7 @@ def test_an_embedder_that_hangs_does_not_hold_the_answer(
         await asyncio.Event().wait()
 
     monkeypatch.setattr(embedding, "embed_question", never)
-    monkeypatch.setattr("rag.retrieval.EMBED_TIMEOUT_S", 0.05)
+    monkeypatch.setattr("rag.retrieval.candidates.EMBED_TIMEOUT_S", 0.05)
 
     assert ask(alice, "When was the lighthouse built?", [document]).trace.dense_problem == "TimeoutError"
 

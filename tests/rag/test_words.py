@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag.stemming import stem
-from rag.words import query_terms, share_of_latin, term_set, terms
+from rag.words import query_characters, query_terms, share_of_latin, term_set, terms
 
 
 @pytest.mark.parametrize(
@@ -35,6 +35,10 @@ def test_texts_become_terms(text: str, found: list[str]) -> None:
 )
 def test_a_question_is_reduced_to_what_it_asks_for(question: str, found: list[str]) -> None:
     assert query_terms(question) == found
+
+
+def test_the_single_characters_of_a_question_are_those_that_tell() -> None:
+    assert query_characters("怎么恢复 SQLite 的数据？") == frozenset("恢复数据")
 
 
 # From the examples of Porter's paper.

@@ -1,0 +1,101 @@
+"""The two legs of a search, by words and by meaning, and the chunks that either has found."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from inference.errors import InferenceError
+from rag import embedding, lexical
+from rag.errors import EmbedderChanged, StoreUnavailable
+from rag.models import Chunk, Document
+from rag.queries import documents_readable_by
+from rag.retrieval.scope import Scope
+from rag.store import vector_store
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Vector = npt.NDArray[np.float32]
+
+logger = logging.getLogger(__name__)
+
+N_LEXICAL = 60
+N_DENSE = 40
+# The embedder may have to be loaded first; the words alone are better than a long silence.
+EMBED_TIMEOUT_S = 20.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Nearness:
+    """What the leg by meaning has found: cosine similarities by chunk, or the problem that kept them away."""
+
+    vector: Vector | None = None
+    similarities: Mapping[int, float] = field(default_factory=dict)
+    problem: str = ""
+    embed_s: float = 0.0
+    vector_s: float = 0.0
+
+
+def search_words(terms: Sequence[str], scope: Scope) -> tuple[dict[int, float], float]:
+    """Return chunk ids with their BM25 as a share of the best one's, and the seconds it took."""
+    started = time.perf_counter()
+    matches = lexical.search(terms, scope.document_ids, scope.chunker, N_LEXICAL)
+    best = max((match.score for match in matches), default=0.0)
+    shares = {match.chunk_id: match.score / best if best > 0 else 0.0 for match in matches}
+    return shares, time.perf_counter() - started
+
+
+async def search_meaning(scope: Scope, question: str, trust: float) -> Nearness:
+    """Return the chunks that are nearest in meaning; none when the embedder does not know the question's language."""
+    if scope.version is None:
+        return Nearness(problem="no index")
+    if trust == 0:
+        return Nearness()
+    started = time.perf_counter()
+    try:
+        async with asyncio.timeout(EMBED_TIMEOUT_S):
+            vector = await embedding.embed_question(scope.version, question)
+    except EmbedderChanged:
+        return Nearness(problem="embedder changed", embed_s=time.perf_counter() - started)
+    except (InferenceError, TimeoutError) as exc:
+        logger.info("A question was searched by its words alone: %s", type(exc).__name__)
+        return Nearness(problem=type(exc).__name__, embed_s=time.perf_counter() - started)
+    embedded = time.perf_counter()
+    try:
+        nearest = await asyncio.to_thread(_nearest, scope.version.collection, vector, scope.document_ids)
+    except StoreUnavailable as exc:
+        return Nearness(problem=str(exc) or type(exc).__name__, embed_s=embedded - started)
+    return Nearness(
+        vector=vector, similarities=nearest, embed_s=embedded - started, vector_s=time.perf_counter() - embedded
+    )
+
+
+def _nearest(collection: str, vector: Vector, document_ids: Collection[int]) -> dict[int, float]:
+    return vector_store().nearest(collection, vector, document_ids, N_DENSE)
+
+
+def similarities_of(scope: Scope, nearness: Nearness, chunk_ids: Collection[int]) -> dict[int, float]:
+    """Return the similarities that are known, with those of chunks that only their words have found."""
+    known = dict(nearness.similarities)
+    others = [chunk_id for chunk_id in chunk_ids if chunk_id not in known]
+    if nearness.vector is None or scope.version is None or not others:
+        return known
+    try:
+        return known | vector_store().similarities(scope.version.collection, nearness.vector, others)
+    except StoreUnavailable:
+        # It went away in the middle of a search: what it has said counts.
+        return known
+
+
+def read_chunks(user_id: int, scope: Scope, chunk_ids: Collection[int]) -> list[Chunk]:
+    """Return chunks with their documents, through what this person may read *now*: the indexes only propose."""
+    readable = documents_readable_by(user_id).filter(state=Document.State.READY).order_by().values("pk")
+    chunks = Chunk.objects.filter(pk__in=chunk_ids, document__in=readable).select_related("document")
+    chosen = frozenset(scope.document_ids)
+    return [chunk for chunk in chunks if chunk.document_id in chosen]

@@ -1,0 +1,117 @@
+"""One search from its question to its passages, with the time of each step."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Collection, Mapping, Sequence
+
+from rag import embedding, words
+from rag.retrieval import candidates
+from rag.retrieval.candidates import Nearness
+from rag.retrieval.fusion import Weighed, weigh
+from rag.retrieval.scope import Scope, find_scope
+from rag.retrieval.selection import select
+from rag.threads import in_thread
+from rag.types import Candidate, Outcome, Passage, Retrieval, RetrievalTrace
+
+LIMIT = 6
+QUESTION_MAX_CHARACTERS = 2000
+
+
+async def retrieve(
+    *,
+    user_id: int,
+    question: str,
+    document_ids: Collection[int],
+    knowledge_ids: Collection[int] = (),
+    limit: int = LIMIT,
+) -> Retrieval:
+    """Return the passages of these documents, and of what is in this knowledge, that best answer a question.
+
+    Best first; none if nothing matches. What the asker may not read, or what is not indexed whole, is left out. Without
+    an embedder the words alone decide, and the trace says so.
+    """
+    started = time.perf_counter()
+    question = question[:QUESTION_MAX_CHARACTERS]
+    scope = await in_thread(find_scope, user_id, document_ids, knowledge_ids)
+    if not scope.document_ids:
+        return Retrieval(passages=(), trace=_empty_trace(question, scope.embedder, time.perf_counter() - started))
+    terms = words.query_terms(question)
+    trust = embedding.trust(scope.version, question) if scope.version else 0.0
+    async with asyncio.TaskGroup() as group:
+        by_words = group.create_task(in_thread(candidates.search_words, terms, scope))
+        by_meaning = group.create_task(candidates.search_meaning(scope, question, trust))
+    lexical_shares, lexical_s = by_words.result()
+    nearness = by_meaning.result()
+    # Counting the terms of a hundred chunks is too long for the event loop.
+    weighed = await in_thread(_weigh, user_id, scope, question, terms, trust, lexical_shares, nearness)
+    selected = select(weighed, limit)
+    trace = RetrievalTrace(
+        question=question,
+        terms=tuple(terms),
+        embedder=scope.embedder,
+        dense_trust=trust,
+        dense_problem=nearness.problem,
+        candidates=tuple(_candidate(item, outcome) for item, outcome in selected),
+        lexical_s=lexical_s,
+        embed_s=nearness.embed_s,
+        vector_s=nearness.vector_s,
+        total_s=time.perf_counter() - started,
+    )
+    return Retrieval(passages=tuple(_passage(item) for item, outcome in selected if outcome == "kept"), trace=trace)
+
+
+def _weigh(
+    user_id: int,
+    scope: Scope,
+    question: str,
+    terms: Sequence[str],
+    trust: float,
+    lexical_shares: Mapping[int, float],
+    nearness: Nearness,
+) -> list[Weighed]:
+    similarities = candidates.similarities_of(scope, nearness, lexical_shares)
+    chunks = candidates.read_chunks(user_id, scope, {*lexical_shares, *similarities})
+    return weigh(question, terms, trust, chunks, lexical_shares, similarities)
+
+
+def _passage(item: Weighed) -> Passage:
+    chunk = item.chunk
+    return Passage(
+        document_id=chunk.document_id,
+        document_uuid=chunk.document.uuid,
+        document_name=chunk.document.name,
+        page=chunk.page,
+        page_kind=chunk.document.page_kind,
+        page_name=chunk.page_name,
+        start=chunk.start,
+        end=chunk.end,
+        text=chunk.text,
+        score=item.fused,
+    )
+
+
+def _candidate(item: Weighed, outcome: Outcome) -> Candidate:
+    chunk = item.chunk
+    return Candidate(
+        document_id=chunk.document_id,
+        document_name=chunk.document.name,
+        page=chunk.page,
+        page_kind=chunk.document.page_kind,
+        page_name=chunk.page_name,
+        start=chunk.start,
+        end=chunk.end,
+        lexical=item.lexical,
+        coverage=item.coverage,
+        dense=item.dense,
+        fused=item.fused,
+        outcome=outcome,
+    )
+
+
+def _empty_trace(question: str, embedder: str, total_s: float) -> RetrievalTrace:
+    return RetrievalTrace(
+        question=question, terms=(), embedder=embedder, dense_trust=0.0, dense_problem="no documents", candidates=(),
+        lexical_s=0.0, embed_s=0.0, vector_s=0.0, total_s=total_s,
+    )  # fmt: skip
