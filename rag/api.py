@@ -43,6 +43,8 @@ from rag.models import (
     KnowledgeFolder,
     KnowledgeGrant,
     Membership,
+    SyncedFile,
+    SyncedFolder,
 )
 from rag.queries import (
     documents_of,
@@ -82,8 +84,16 @@ from rag.services.questions import (
     exported,
     import_questions,
 )
+from rag.services.synced_folders import (
+    connect_folder,
+    disconnect_folder,
+    pause_folder,
+    rescan_folder,
+    resume_folder,
+)
 from rag.services.versions import IndexOverview, abort_build, drop_previous, index_overview
 from rag.store import ownership
+from rag.syncing import sync_loop
 from rag.tasks import choose_embedder, ingestion_loop, roll_back
 from rag.threads import in_thread
 from rag.traces import readable_trace
@@ -91,6 +101,14 @@ from rag.types import IndexState
 
 __all__ = [
     "CUTS",
+    "SyncedFile",
+    "SyncedFolder",
+    "sync_loop",
+    "resume_folder",
+    "rescan_folder",
+    "pause_folder",
+    "disconnect_folder",
+    "connect_folder",
     "PAGE_WIDTHS",
     "READABLE_NAMES",
     "Changes",

@@ -9,6 +9,7 @@ RagError
 │   └── UploadNotStored    the disk is full or does not take files
 ├── FolderRefused          a folder of a knowledge cannot be made or renamed so
 ├── FolderUnusable         a folder of the server cannot be read
+├── FolderConnected        the knowledge follows that folder already
 ├── PatternRefused         too many patterns for a folder, or too long ones
 ├── QuestionRefused        a golden question cannot be kept so
 ├── Unreadable             a file gives no text; raised inside the bounded process
@@ -80,6 +81,8 @@ class FolderRefused(RagError):
     TOO_MANY = "too_many"
     TAKEN = "taken"
     INSIDE_ITSELF = "inside_itself"
+    SYNCED = "synced"
+    """What a synced folder brought changes with it alone."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -92,6 +95,10 @@ class FolderUnusable(RagError):
     def __init__(self, problem: FolderProblem) -> None:
         super().__init__(problem.value)
         self.problem = problem
+
+
+class FolderConnected(RagError):
+    pass
 
 
 class PatternRefused(RagError):

@@ -17,6 +17,7 @@ DESCRIPTION_MAX_LENGTH = 2000
 FOLDER_PATH_MAX_LENGTH = 400
 QUESTION_MAX_LENGTH = 2000
 QUOTE_MAX_LENGTH = 4000
+FOLDER_NAME_MAX_LENGTH = 100
 
 
 def stored_name(document: Document, filename: str) -> str:
@@ -60,14 +61,27 @@ class Document(models.Model):
     n_attempts = models.PositiveIntegerField(default=0)
     # Not taken up before this time; None: at once.
     retry_at = models.DateTimeField(null=True, blank=True)
+    # Whose file this is a copy of; None: somebody uploaded it. Changed by what happens in that folder alone.
+    synced_folder = models.ForeignKey(
+        "SyncedFolder", on_delete=models.CASCADE, null=True, blank=True, related_name="documents"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:
         ordering = ["-created_at", "-id"]
         constraints = [
-            # The same file is kept, and embedded, once a person.
-            models.UniqueConstraint(fields=["owner", "sha256"], name="rag_document_once_per_owner"),
+            # The same file is kept, and embedded, once a person, and once a synced folder.
+            models.UniqueConstraint(
+                fields=["owner", "sha256"],
+                condition=models.Q(synced_folder=None),
+                name="rag_document_once_per_owner",
+            ),
+            models.UniqueConstraint(
+                fields=["synced_folder", "sha256"],
+                condition=models.Q(synced_folder__isnull=False),
+                name="rag_document_once_per_folder",
+            ),
             models.CheckConstraint(
                 condition=models.Q(state__in=["queued", "extracting", "embedding", "ready", "failed"]),
                 name="rag_document_state_known",
@@ -102,6 +116,10 @@ class Document(models.Model):
     @property
     def has_unread_scans(self) -> bool:
         return self.is_ready and self.n_scanned > self.n_recognised
+
+    @property
+    def is_synced(self) -> bool:
+        return self.synced_folder_id is not None
 
     @property
     def page_kind(self) -> PageKind:
@@ -273,6 +291,99 @@ class KnowledgeGrant(models.Model):
     @property
     def is_to_everybody(self) -> bool:
         return self.user_id is None and self.group_id is None
+
+
+class SyncedFolder(models.Model):
+    """A folder of this server that a knowledge follows. Its files are copied; the copies are the documents."""
+
+    class State(models.TextChoices):
+        ACTIVE = "active", _("Watched")
+        PAUSED = "paused", _("Paused")
+        # Disconnected; its documents are being removed, or become ordinary ones.
+        LEAVING = "leaving", _("Being removed")
+        KEEPING = "keeping", _("Being handed over")
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    # None: it was deleted, and the documents follow. Not in one transaction, as there may be ten thousand.
+    knowledge = models.ForeignKey(Knowledge, on_delete=models.SET_NULL, null=True, related_name="synced_folders")
+    connected_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    # Absolute, and for administrators' eyes only.
+    path = models.CharField(max_length=1000)
+    # Of the folder at the top of the knowledge under which its files stand.
+    name = models.CharField(max_length=FOLDER_NAME_MAX_LENGTH)
+    # Patterns, see `rag.folders.rules`.
+    include = models.JSONField(default=list)
+    exclude = models.JSONField(default=list)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.ACTIVE)
+    # A `rag.types.FolderProblem`: why the last look at it came to nothing.
+    problem = models.CharField(max_length=20, blank=True)
+    # Of what was found when everything in it had last been noted; empty: something is left to note.
+    fingerprint = models.CharField(max_length=32, blank=True)
+    scanned_at = models.DateTimeField(null=True)
+    scan_s = models.FloatField(default=0.0)
+    n_files = models.PositiveIntegerField(default=0)
+    size_bytes = models.PositiveBigIntegerField(default=0)
+    # By `rag.types.LeftOut`: how many, and some of their paths.
+    left_out = models.JSONField(default=dict)
+    examples = models.JSONField(default=dict)
+    # What somebody asked for: to look at once, and to believe that files are gone.
+    is_scan_wanted = models.BooleanField(default=True)
+    accepts_missing = models.BooleanField(default=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(fields=["knowledge", "name"], name="rag_synced_folder_name_unique"),
+            models.UniqueConstraint(fields=["knowledge", "path"], name="rag_synced_folder_once"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def is_active(self) -> bool:
+        return self.knowledge_id is not None and self.state == self.State.ACTIVE
+
+
+class SyncedFile(models.Model):
+    """A file in a synced folder as it was last seen, and the document that is its copy. Equal files share one."""
+
+    folder = models.ForeignKey(SyncedFolder, on_delete=models.CASCADE, related_name="files")
+    # From the folder on; `real_path` differs where a link led to it.
+    path = models.CharField(max_length=1000)
+    real_path = models.CharField(max_length=1000)
+    size_bytes = models.PositiveBigIntegerField()
+    mtime_ns = models.BigIntegerField()
+    ctime_ns = models.BigIntegerField()
+    # Only tells a file that was renamed; numbers of other disks may come back.
+    inode = models.CharField(max_length=20)
+    # To be copied: new, or changed since it was.
+    is_waiting = models.BooleanField(default=True)
+    # A `rag.types.Problem`: why it could not be copied.
+    problem = models.CharField(max_length=40, blank=True)
+    # The copy that answers draw on; while there is a newer one that is not READY, that is `next_document`.
+    document = models.ForeignKey(
+        Document, on_delete=models.SET_NULL, null=True, blank=True, related_name="synced_files"
+    )
+    next_document = models.ForeignKey(
+        Document, on_delete=models.SET_NULL, null=True, blank=True, related_name="next_for_files"
+    )
+    # Since when it has not been seen.
+    missing_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["path"]
+        constraints = [models.UniqueConstraint(fields=["folder", "path"], name="rag_synced_file_path_unique")]
+        indexes = [
+            # take_in(): the next files to copy.
+            models.Index(fields=["folder", "id"], condition=models.Q(is_waiting=True), name="rag_synced_file_waiting"),
+        ]
+
+    def __str__(self) -> str:
+        return self.path
 
 
 class IndexVersion(models.Model):

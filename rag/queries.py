@@ -53,8 +53,10 @@ def documents_readable_by(user_id: int | None) -> QuerySet[Document]:
 
 
 def documents_of(user: AbstractBaseUser | AnonymousUser) -> QuerySet[Document]:
-    """Return the documents that belong to this person, newest first."""
-    return Document.objects.none() if user.pk is None else Document.objects.filter(owner=user.pk)
+    """Return the documents that this person brought, newest first."""
+    if user.pk is None:
+        return Document.objects.none()
+    return Document.objects.filter(owner=user.pk, synced_folder=None)
 
 
 def searchable_documents(

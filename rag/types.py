@@ -36,6 +36,8 @@ class Problem(StrEnum):
     """The stored file is gone."""
     NOT_STORED = "not_stored"
     """The disk is full or does not take files."""
+    NO_ACCESS = "no_access"
+    """A file in a synced folder that the server may not read, or that is a link by now."""
 
 
 class LeftOut(StrEnum):

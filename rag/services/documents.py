@@ -14,7 +14,7 @@ from django.db.models import F, Q
 from rag import conf, tasks
 from rag.errors import UploadBroken, UploadEmpty, UploadNotStored, UploadTooLarge, UploadUnsupported
 from rag.extraction import detect
-from rag.models import Document, Removal
+from rag.models import Document, Removal, SyncedFolder
 from rag.services.removals import finish_removal
 
 if TYPE_CHECKING:
@@ -25,11 +25,13 @@ logger = logging.getLogger(__name__)
 NAME_MAX_LENGTH = 255
 
 
-def create_document(owner: AbstractBaseUser, upload: File[bytes]) -> Document:
+def create_document(
+    owner: AbstractBaseUser, upload: File[bytes], synced_folder: SyncedFolder | None = None
+) -> Document:
     """Store a file and queue its ingestion.
 
-    A file that its owner already has is not stored again: the document there is comes back, tried again if it had
-    failed.
+    A file that its owner, or the synced folder, already has is not stored again: the document there is comes back,
+    tried again if it had failed.
 
     Raises:
         UploadTooLarge, UploadEmpty, UploadBroken, UploadUnsupported, UploadNotStored: Nothing is stored.
@@ -37,10 +39,14 @@ def create_document(owner: AbstractBaseUser, upload: File[bytes]) -> Document:
     name = display_name(upload.name or "")
     media_type = _check_upload(upload, name)
     sha256 = _digest(upload)
-    existing = Document.objects.filter(owner_id=owner.pk, sha256=sha256).first()
+    same = Document.objects.filter(owner_id=owner.pk, sha256=sha256, synced_folder=synced_folder)
+    existing = same.first()
     if existing:
         return retry_document(existing) if existing.has_failed else existing
-    document = Document(owner_id=owner.pk, name=name, media_type=media_type, size_bytes=upload.size, sha256=sha256)
+    document = Document(
+        owner_id=owner.pk, name=name, media_type=media_type, size_bytes=upload.size, sha256=sha256,
+        synced_folder=synced_folder,
+    )  # fmt: skip
     upload.seek(0)
     try:
         document.file.save(name, upload, save=False)
@@ -53,7 +59,7 @@ def create_document(owner: AbstractBaseUser, upload: File[bytes]) -> Document:
     except IntegrityError:
         # The same file came twice at the same moment; the other one won.
         document.file.delete(save=False)
-        return Document.objects.get(owner_id=owner.pk, sha256=sha256)
+        return same.get()
     transaction.on_commit(tasks.wake)
     return document
 

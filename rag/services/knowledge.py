@@ -9,14 +9,21 @@ from django.db import transaction
 from django.utils import timezone
 
 from rag.errors import FolderRefused
-from rag.models import FOLDER_PATH_MAX_LENGTH, Document, Knowledge, KnowledgeFolder, KnowledgeGrant, Membership
+from rag.models import (
+    FOLDER_NAME_MAX_LENGTH,
+    FOLDER_PATH_MAX_LENGTH,
+    Document,
+    Knowledge,
+    KnowledgeFolder,
+    KnowledgeGrant,
+    Membership,
+)
 from rag.services.documents import clean_name, delete_document
 
 if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
-    from django.db.models import Model
+    from django.db.models import Model, QuerySet
 
-FOLDER_NAME_MAX_LENGTH = 100
 FOLDER_MAX_DEPTH = 8
 MAX_FOLDERS = 2000
 
@@ -37,13 +44,15 @@ def describe_knowledge(knowledge: Knowledge, name: str, description: str) -> Kno
 def delete_knowledge(knowledge: Knowledge, *, with_documents: bool = False) -> None:
     """Delete a knowledge with its folders and grants.
 
-    Documents stay with their owners. `with_documents` also deletes those of the knowledge's owner that are in no other
-    knowledge.
+    Documents stay with their owners, but for copies of a synced folder's files. `with_documents` also deletes those of
+    the knowledge's owner that are in no other knowledge.
     """
     doomed: list[Document] = []
     with transaction.atomic():
         if with_documents:
-            own = Document.objects.filter(memberships__knowledge=knowledge, owner_id=knowledge.owner_id)
+            own = Document.objects.filter(
+                memberships__knowledge=knowledge, owner_id=knowledge.owner_id, synced_folder=None
+            )
             elsewhere = Membership.objects.exclude(knowledge=knowledge).values("document")
             doomed = list(own.exclude(pk__in=elsewhere))
         knowledge.delete()
@@ -65,16 +74,23 @@ def add_document(knowledge: Knowledge, document: Document, folder: KnowledgeFold
 
 
 def remove_documents(knowledge: Knowledge, memberships: Iterable[Membership]) -> None:
-    """Take documents out of a knowledge; they stay with their owners, and in other knowledge."""
-    Membership.objects.filter(knowledge=knowledge, pk__in=[membership.pk for membership in memberships]).delete()
+    """Take documents out of a knowledge; they stay with their owners, and in other knowledge.
+
+    What a synced folder brought stays: it goes when the file does.
+    """
+    _changeable(knowledge, memberships).delete()
     _changed(knowledge)
 
 
 def move_documents(knowledge: Knowledge, memberships: Iterable[Membership], folder: KnowledgeFolder | None) -> None:
-    """Move documents into a folder of the same knowledge, or to its top."""
-    members = Membership.objects.filter(knowledge=knowledge, pk__in=[membership.pk for membership in memberships])
-    members.update(folder=folder)
+    """Move documents into a folder of the same knowledge, or to its top. What a synced folder brought stays."""
+    _changeable(knowledge, memberships).update(folder=folder)
     _changed(knowledge)
+
+
+def _changeable(knowledge: Knowledge, memberships: Iterable[Membership]) -> QuerySet[Membership]:
+    chosen = Membership.objects.filter(knowledge=knowledge, pk__in=[membership.pk for membership in memberships])
+    return chosen.filter(pk__in=chosen.filter(document__synced_folder=None).values("pk"))
 
 
 # ---- folders -------------------------------------------------------------------------------------
@@ -101,8 +117,9 @@ def rename_folder(folder: KnowledgeFolder, path: str) -> KnowledgeFolder:
     """Give a folder another path, and the folders below it with it.
 
     Raises:
-        FolderRefused: Also when there is a folder with that path, or when it would lie inside itself.
+        FolderRefused: Also when there is a folder with that path, when it would lie inside itself, or is a synced one.
     """
+    _refuse_synced(folder)
     new_path = "/".join(_folder_names(path))
     old_path = folder.path
     if new_path == old_path:
@@ -124,11 +141,21 @@ def rename_folder(folder: KnowledgeFolder, path: str) -> KnowledgeFolder:
 
 
 def delete_folder(folder: KnowledgeFolder) -> None:
-    """Delete a folder and those below it; the documents in them move to the top of the knowledge."""
+    """Delete a folder and those below it; the documents in them move to the top of the knowledge.
+
+    Raises:
+        FolderRefused: It is, or lies in, a synced folder.
+    """
+    _refuse_synced(folder)
     with transaction.atomic():
         doomed = [folder, *_folders_below(folder)]
         folder.knowledge.folders.filter(pk__in=[row.pk for row in doomed]).delete()
         _changed(folder.knowledge)
+
+
+def _refuse_synced(folder: KnowledgeFolder) -> None:
+    if folder.knowledge.synced_folders.filter(name=folder.path.partition("/")[0]).exists():
+        raise FolderRefused(FolderRefused.SYNCED)
 
 
 def _folders_below(folder: KnowledgeFolder) -> list[KnowledgeFolder]:

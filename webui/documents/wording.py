@@ -91,6 +91,10 @@ PROBLEMS: dict[Problem, ProblemWords] = {
         gettext_lazy("Try again later, or tell your administrator."),
         can_retry=True,
     ),
+    Problem.NO_ACCESS: ProblemWords(
+        gettext_lazy("The server may not read this file."),
+        gettext_lazy("Whoever runs the server can give its user the right to."),
+    ),
     Problem.FILE_MISSING: ProblemWords(
         gettext_lazy("The stored file is gone."), gettext_lazy("Delete this entry and upload the file again.")
     ),

@@ -1,0 +1,83 @@
+"""Connecting knowledge with folders of the server, and what people then do with them. Who may is decided before."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from django.db import IntegrityError, transaction
+
+from rag import tasks
+from rag.errors import FolderConnected
+from rag.folders import opening
+from rag.models import Knowledge, SyncedFolder
+from rag.services import syncing
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from django.contrib.auth.base_user import AbstractBaseUser
+
+
+def connect_folder(
+    knowledge: Knowledge,
+    path: str,
+    *,
+    by: AbstractBaseUser,
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+) -> SyncedFolder:
+    """Let a knowledge follow a folder of the server from now on.
+
+    Raises:
+        FolderUnusable: It is not allowed, or cannot be opened.
+        FolderConnected: The knowledge follows it already, or one above or below it.
+    """
+    path = os.path.normpath(path)
+    with opening.opened_folder(path):
+        pass
+    for other in knowledge.synced_folders.values_list("path", flat=True):
+        if f"{path}/".startswith(f"{other}/") or f"{other}/".startswith(f"{path}/"):
+            raise FolderConnected
+    try:
+        with transaction.atomic():
+            folder = SyncedFolder.objects.create(
+                knowledge=knowledge, path=path, name=syncing.unique_name(knowledge.pk, path),
+                include=list(include), exclude=list(exclude), connected_by_id=by.pk,
+            )  # fmt: skip
+    except IntegrityError as exc:
+        raise FolderConnected from exc
+    transaction.on_commit(tasks.wake)
+    return folder
+
+
+def pause_folder(folder: SyncedFolder) -> None:
+    """Look no more and copy no more; what was copied is still made ready."""
+    SyncedFolder.objects.filter(pk=folder.pk, state=SyncedFolder.State.ACTIVE).update(state=SyncedFolder.State.PAUSED)
+
+
+def resume_folder(folder: SyncedFolder) -> None:
+    SyncedFolder.objects.filter(pk=folder.pk, state=SyncedFolder.State.PAUSED).update(
+        state=SyncedFolder.State.ACTIVE, is_scan_wanted=True
+    )
+    transaction.on_commit(tasks.wake)
+
+
+def rescan_folder(folder: SyncedFolder, *, accepts_missing: bool = False) -> None:
+    """Look at once, and try again what had problems.
+
+    Args:
+        accepts_missing: Somebody says that the files which are not there were deleted.
+    """
+    syncing.try_again(folder)
+    SyncedFolder.objects.filter(pk=folder.pk).update(
+        is_scan_wanted=True, fingerprint="", accepts_missing=accepts_missing
+    )
+    transaction.on_commit(tasks.wake)
+
+
+def disconnect_folder(folder: SyncedFolder, *, keep_documents: bool) -> None:
+    """Follow the folder no more. Its documents become ordinary ones of the knowledge's owner, or are removed."""
+    state = SyncedFolder.State.KEEPING if keep_documents else SyncedFolder.State.LEAVING
+    SyncedFolder.objects.filter(pk=folder.pk).update(state=state)
+    transaction.on_commit(tasks.wake)
