@@ -326,3 +326,41 @@ def test_a_footnote_with_a_note_is_no_citation() -> None:
 
     assert [button["data-citation"] for button in page.all("button")] == ["2"]
     assert page.all("section")
+
+
+@pytest.mark.parametrize(
+    ("text", "host"),
+    [
+        ("[https://bank.example](https://evil.example/login)", "evil.example"),
+        ("[www.bank.example](https://evil.example)", "evil.example"),
+        ("[bank.example/login](https://evil.example)", "evil.example"),
+        ("[**https://bank.example**](https://bank.example.evil.example/)", "bank.example.evil.example"),
+        ("[https://bank.example](https://bank.example@evil.example/)", "evil.example"),
+        ("[ｗｗｗ．bank.example](https://evil.example)", "evil.example"),
+        ("[https://​bank.example][x]\n\n[x]: https://evil.example", "evil.example"),
+    ],
+)
+def test_a_link_named_like_another_address_shows_its_host(text: str, host: str) -> None:
+    page = read(render_markdown(text))
+
+    assert page.text.strip().endswith(f"({host})")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[https://example.com/a](https://example.com/a)",
+        "[www.example.com](https://example.com)",
+        "[the notes](https://example.com)",
+        "[Node.js and notes.md](https://example.com)",
+        "https://example.com and <https://example.com/x>",
+    ],
+)
+def test_an_honest_link_stays_as_it_is(text: str) -> None:
+    assert "(" not in read(render_markdown(text)).text
+
+
+def test_the_title_of_a_link_is_its_address_and_not_what_the_answer_says() -> None:
+    page = read(render_markdown('[a](https://evil.example/x "https://bank.example")'))
+
+    assert page.all("a")[0]["title"] == "https://evil.example/x"

@@ -26,6 +26,7 @@ from .citations import citation_chip, citation_marks
 from .code import render_code
 from .delimiters import math_delimiters
 from .emphasis import cjk_emphasis
+from .links import hidden_host
 from .math import render_math, tex_as_code
 from .sanitize import LINK_REL, clean, is_allowed_link
 
@@ -149,15 +150,23 @@ def _tame_links(state: StateCore) -> None:
 
 
 def _tamed(tokens: list[Token]) -> Iterator[Token]:
-    """Let links go to other sites only, in a new tab; let others be their label; turn images into links."""
+    """Let links go to other sites only, in a new tab; let others be their label; turn images into links.
+
+    A link says where it goes: its title is the address, and behind a name that is another address stands the host.
+    """
     open_links: list[bool] = []
+    address = ""
+    label: list[Token] = []
     formulas = 0
     for token in tokens:
         if token.type == "link_open":
-            is_kept = is_allowed_link(str(token.attrs.get("href", "")))
+            address, label = str(token.attrs.get("href", "")), []
+            is_kept = is_allowed_link(address)
             open_links.append(is_kept)
             if is_kept:
                 token.attrs |= {"target": "_blank", "rel": LINK_REL}
+                if token.markup != "autolink":
+                    token.attrs["title"] = address
         if token.type in {"link_open", "link_close"} and not (open_links[-1] if open_links else True):
             if token.type == "link_close":
                 open_links.pop()
@@ -169,7 +178,10 @@ def _tamed(tokens: list[Token]) -> Iterator[Token]:
         if token.type in {"math_inline", "math_display"}:
             formulas += 1
             token.meta = {"is_shown": formulas <= limits.MAX_FORMULAS_PER_INLINE}
+        label.append(token)
         yield token
+        if token.type == "link_close" and (host := hidden_host("".join(_plain_words(label)), address)):
+            yield Token("text", "", 0, level=token.level, content=f" ({host})")
 
 
 # ---- rendering of tokens --------------------------------------------------------------------------------------------
