@@ -18,8 +18,17 @@ from uuid import UUID
 
 from django.shortcuts import get_object_or_404
 
-from rag.models import Document, Evaluation, GoldenQuestion, Knowledge, KnowledgeFolder, KnowledgeGrant, Membership
-from rag.queries import documents_of, readable_documents, readable_knowledge, writable_knowledge
+from rag.models import (
+    Chunk,
+    Document,
+    Evaluation,
+    GoldenQuestion,
+    Knowledge,
+    KnowledgeFolder,
+    KnowledgeGrant,
+    Membership,
+)
+from rag.queries import chunks_of, documents_of, readable_documents, readable_knowledge, writable_knowledge
 
 if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
@@ -34,6 +43,11 @@ def document_read(user: AbstractBaseUser | AnonymousUser, uuid: UUID) -> Documen
 def document_write(user: AbstractBaseUser | AnonymousUser, uuid: UUID) -> Document:
     """Return a document of the person's own, which they may change or delete, or raise Http404."""
     return get_object_or_404(documents_of(user), uuid=uuid)
+
+
+def chunk_of(document: Document, position: int) -> Chunk:
+    """Return a chunk of a document that was itself got through one of these functions, or raise Http404."""
+    return get_object_or_404(chunks_of(document), position=position)
 
 
 def knowledge_read(user: AbstractBaseUser | AnonymousUser, uuid: UUID) -> Knowledge:

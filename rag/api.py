@@ -10,6 +10,7 @@ from django.db.models import Count, Q
 
 from rag import conf
 from rag.access import (
+    chunk_of,
     document_read,
     document_write,
     evaluation_in,
@@ -35,6 +36,10 @@ from rag.extraction.detect import READABLE_NAMES
 from rag.markers import may_cite, without_marks
 from rag.measures import CUTS, Changes
 from rag.models import (
+    DESCRIPTION_MAX_LENGTH,
+    FOLDER_PATH_MAX_LENGTH,
+    KNOWLEDGE_NAME_MAX_LENGTH,
+    Chunk,
     Document,
     Evaluation,
     EvaluationResult,
@@ -47,6 +52,7 @@ from rag.models import (
     SyncedFolder,
 )
 from rag.queries import (
+    chunks_of,
     documents_of,
     documents_readable_by,
     golden_questions_of,
@@ -55,12 +61,18 @@ from rag.queries import (
     readable_documents,
     readable_knowledge,
     searchable_documents,
-    with_totals,
+    totals_of,
     writable_knowledge,
 )
 from rag.quotes import quote
 from rag.retrieval import retrieve
-from rag.services.documents import create_document, delete_document, display_name, retry_document
+from rag.services.documents import (
+    create_document,
+    delete_document,
+    display_name,
+    reindex_documents,
+    retry_document,
+)
 from rag.services.evaluations import ask_for_run, changes_of, run_before
 from rag.services.knowledge import (
     add_document,
@@ -101,17 +113,13 @@ from rag.types import IndexState
 
 __all__ = [
     "CUTS",
-    "SyncedFile",
-    "SyncedFolder",
-    "sync_loop",
-    "resume_folder",
-    "rescan_folder",
-    "pause_folder",
-    "disconnect_folder",
-    "connect_folder",
+    "DESCRIPTION_MAX_LENGTH",
+    "FOLDER_PATH_MAX_LENGTH",
+    "KNOWLEDGE_NAME_MAX_LENGTH",
     "PAGE_WIDTHS",
     "READABLE_NAMES",
     "Changes",
+    "Chunk",
     "Document",
     "DocumentText",
     "EmbedderFixed",
@@ -127,13 +135,18 @@ __all__ = [
     "Membership",
     "NothingToRollBack",
     "RagError",
+    "SyncedFile",
+    "SyncedFolder",
     "abort_build",
     "add_document",
     "ask_for_run",
     "change_question",
     "changes_of",
     "choose_embedder",
+    "chunk_of",
+    "chunks_of",
     "cited_passages",
+    "connect_folder",
     "create_document",
     "create_folder",
     "create_knowledge",
@@ -143,6 +156,7 @@ __all__ = [
     "delete_knowledge",
     "delete_question",
     "describe_knowledge",
+    "disconnect_folder",
     "display_name",
     "document_read",
     "document_text",
@@ -173,21 +187,26 @@ __all__ = [
     "move_documents",
     "page_image",
     "page_marks",
+    "pause_folder",
     "quote",
     "readable_documents",
     "readable_knowledge",
     "readable_trace",
+    "reindex_documents",
     "remove_documents",
     "rename_folder",
+    "rescan_folder",
+    "resume_folder",
     "retrieve",
     "retry_document",
     "revoke",
     "roll_back",
     "run_before",
     "searchable_documents",
+    "sync_loop",
+    "totals_of",
     "wait_until_ready",
     "without_marks",
-    "with_totals",
     "writable_knowledge",
 ]
 

@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db.models import (
-    BigIntegerField,
     BooleanField,
     Case,
     Count,
     Exists,
     IntegerField,
-    OuterRef,
     Q,
     QuerySet,
-    Subquery,
     Sum,
     Value,
     When,
 )
-from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from rag.models import Document, GoldenQuestion, IndexVersion, Knowledge, KnowledgeGrant, Membership
+from rag import chunking
+from rag.models import Chunk, Document, GoldenQuestion, IndexVersion, Knowledge, KnowledgeGrant, Membership
+from rag.types import Totals
 
 if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
@@ -75,6 +73,12 @@ def searchable_documents(
     return documents_readable_by(user_id).filter(chosen, state=Document.State.READY)
 
 
+def chunks_of(document: Document) -> QuerySet[Chunk]:
+    """Return a document's chunks as the index in use has them, in order."""
+    version = current_version()
+    return document.chunks.filter(chunker=version.chunker if version else chunking.NAME).order_by("position")
+
+
 # ---- knowledge -----------------------------------------------------------------------------------
 
 
@@ -102,21 +106,17 @@ def memberships_of(knowledge: Knowledge) -> QuerySet[Membership]:
     return knowledge.memberships.select_related("document", "folder")
 
 
-def with_totals(knowledge: QuerySet[Knowledge]) -> QuerySet[Knowledge]:
-    """Add `n_documents`, `n_chunks`, `size_bytes` and `n_unfinished` to each, and its owner."""
-    members = Membership.objects.filter(knowledge=OuterRef("pk")).values("knowledge")
-    totals = {
-        "n_documents": Count("pk"),
-        "n_chunks": Sum("document__n_chunks"),
-        "size_bytes": Sum("document__size_bytes"),
-        "n_unfinished": Count("pk", filter=Q(document__state__in=Document.UNFINISHED_STATES)),
-    }
-    return knowledge.select_related("owner").annotate(
-        **{
-            name: Coalesce(Subquery(members.annotate(total=total).values("total")), 0, output_field=BigIntegerField())
-            for name, total in totals.items()
-        }
+def totals_of(knowledge: Iterable[Knowledge]) -> dict[int, Totals]:
+    """Return what is in each knowledge, by its id, added up in one query; an empty one has no entry."""
+    members = Membership.objects.filter(knowledge__in=[row.pk for row in knowledge]).values("knowledge")
+    rows: Any = members.annotate(
+        n_documents=Count("pk"),
+        n_chunks=Sum("document__n_chunks"),
+        size_bytes=Sum("document__size_bytes"),
+        n_unfinished=Count("pk", filter=Q(document__state__in=Document.UNFINISHED_STATES)),
+        n_failed=Count("pk", filter=Q(document__state=Document.State.FAILED)),
     )
+    return {row.pop("knowledge"): Totals(**row) for row in rows}
 
 
 def _granted(user_id: int, *, may_write: bool = False) -> QuerySet[KnowledgeGrant, Any]:

@@ -311,6 +311,17 @@ class QuotedAnswer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Totals:
+    """What is in a knowledge."""
+
+    n_documents: int = 0
+    n_chunks: int = 0
+    size_bytes: int = 0
+    n_unfinished: int = 0
+    n_failed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IndexState:
     """How the document side is, for /ready and the health page."""
 

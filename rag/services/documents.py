@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import unicodedata
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from django.core.files.base import File
@@ -74,6 +75,19 @@ def retry_document(document: Document) -> Document:
     document.refresh_from_db()
     transaction.on_commit(tasks.wake)
     return document
+
+
+def reindex_documents(documents: Iterable[Document]) -> int:
+    """Read, cut and embed documents anew; return how many. Those that are being worked on go on as they are.
+
+    Answers do without a document until it is through.
+    """
+    settled = (Document.State.READY, Document.State.FAILED)
+    n_queued = Document.objects.filter(pk__in=[document.pk for document in documents], state__in=settled).update(
+        state=Document.State.QUEUED, error="", n_attempts=0, n_chunks=0, n_chunks_done=0, retry_at=None
+    )
+    transaction.on_commit(tasks.wake)
+    return n_queued
 
 
 def delete_document(document: Document) -> None:

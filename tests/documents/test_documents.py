@@ -362,7 +362,7 @@ def test_charlie_sees_none_of_it_in_lists(alice: User, charlie_client: Client) -
     make_document(owner=alice, name="alices secret.txt")
 
     assert "alices secret" not in charlie_client.get(reverse("documents:list")).content.decode()
-    assert charlie_client.get(reverse("documents:search"), {"q": ""}).json() == {"documents": []}
+    assert charlie_client.get(reverse("documents:search"), {"q": ""}).json() == {"knowledge": [], "documents": []}
 
 
 @pytest.mark.parametrize(("name", "wrong"), [("upload", "get"), ("list", "post"), ("search", "post")])

@@ -13,6 +13,7 @@ from rag.errors import FolderRefused
 from rag.models import Chunk, Document, Knowledge, KnowledgeFolder, KnowledgeGrant, Membership
 from rag.services import knowledge as service
 from rag.services.documents import create_document
+from rag.types import Totals
 from tests.factories import make_document, make_group, make_knowledge, make_user
 from webui.accounts.models import Role, User
 
@@ -222,17 +223,14 @@ def test_deleting_a_knowledge_keeps_the_documents_unless_asked(alice: User, bob:
 
 def test_the_totals_of_knowledge_are_added_up_in_one_query(alice: User) -> None:
     first, second = make_document(owner=alice, n_chunks=3), make_document(owner=alice, n_chunks=4, state="queued")
-    make_knowledge(first, second, owner=alice, name="Full")
-    make_knowledge(owner=alice, name="Empty")
+    full, empty = make_knowledge(first, second, owner=alice), make_knowledge(owner=alice)
 
     with CaptureQueriesContext(connection) as captured:
-        rows = {k.name: k for k in queries.with_totals(queries.readable_knowledge(alice))}
+        totals = queries.totals_of([full, empty])
 
     assert len(captured) == 1
-    full, empty = rows["Full"], rows["Empty"]
-    assert (full.n_documents, full.n_chunks, full.n_unfinished) == (2, 7, 1)  # type: ignore[attr-defined]
-    assert full.size_bytes == first.size_bytes + second.size_bytes  # type: ignore[attr-defined]
-    assert (empty.n_documents, empty.n_chunks, empty.size_bytes) == (0, 0, 0)  # type: ignore[attr-defined]
+    size_bytes = first.size_bytes + second.size_bytes
+    assert totals == {full.pk: Totals(n_documents=2, n_chunks=7, size_bytes=size_bytes, n_unfinished=1)}
 
 
 # ---- folders -------------------------------------------------------------------------------------

@@ -14,6 +14,11 @@ def groups() -> QuerySet[Group]:
     return Group.objects.annotate(n_members=Count("members"))
 
 
+def groups_known_to(person: User) -> QuerySet[Group]:
+    """Return the groups that a person may share with: their own, for administrators all."""
+    return Group.objects.all() if person.is_admin else Group.objects.filter(members=person)
+
+
 def create_group(name: str, description: str = "") -> Group:
     """Raises GroupNameTaken."""
     return _saved(Group(name=name, description=description))

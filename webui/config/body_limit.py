@@ -26,7 +26,8 @@ def largest_body_bytes() -> int:
 
 
 def body_limit(path: str) -> int:
-    if path == reverse("documents:upload"):
+    is_in_knowledge = path.startswith(reverse("knowledge:list")) and path.endswith("/upload/")
+    if is_in_knowledge or path == reverse("documents:upload"):
         return _document_bytes()
     is_chunk = path.startswith(reverse("administration:uploads")) and "/chunks/" in path
     return UPLOAD_CHUNK_BYTES if is_chunk else settings.DATA_UPLOAD_MAX_MEMORY_SIZE

@@ -14,6 +14,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("ready", ready, name="ready"),
     path("accounts/", include("webui.accounts.urls")),
     path("administration/", include("webui.administration.urls")),
+    path("knowledge/", include("webui.documents.knowledge_urls")),
     path("documents/", include("webui.documents.urls")),
     path("", include("webui.chats.urls")),
 ]

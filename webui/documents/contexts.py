@@ -11,6 +11,7 @@ from django.urls import reverse
 from rag import api as rag
 from rag.types import PageMarks
 from webui.documents import wording
+from webui.documents.links import passage_page_url
 
 # Text files have no pages of their own; they are shown in parts of about this many characters.
 PART_CHARACTERS = 20_000
@@ -32,6 +33,7 @@ class DocumentRow:
     name: str
     media_type: str
     size_bytes: int
+    n_chunks: int
     created_at: datetime
     state: str
     state_text: str
@@ -54,6 +56,7 @@ def document_row(document: rag.Document, reader_id: int) -> DocumentRow:
         name=document.name,
         media_type=document.media_type,
         size_bytes=document.size_bytes,
+        n_chunks=document.n_chunks if document.is_ready else 0,
         created_at=document.created_at,
         state=document.state,
         state_text=wording.state_in_words(document),
@@ -152,6 +155,50 @@ class PassagePanel:
     is_cut_before: bool
     is_cut_after: bool
     image: ImagePage | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChunkRow:
+    """One chunk. `number` counts from 1, `position` from 0; `place` is empty for files without pages and headings."""
+
+    number: int
+    position: int
+    place: str
+    text: str
+    url: str
+
+
+def chunk_row(document: rag.Document, chunk: rag.Chunk) -> ChunkRow:
+    return ChunkRow(
+        number=chunk.position + 1,
+        position=chunk.position,
+        place=wording.place_in_words(document.page_kind, chunk.page, chunk.page_name),
+        text=chunk.text,
+        url=passage_page_url(document.uuid, page=chunk.page, start=chunk.start, end=chunk.end),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChunkListPage:
+    """Some chunks of a document; `previous` and `next` are positions to begin other pages with."""
+
+    document: DocumentRow
+    chunks: Sequence[ChunkRow]
+    previous: int | None
+    next: int | None
+    sidebar: None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChunkPage:
+    """One chunk, marked in `text`, which goes from the beginning of the one before to the end of the one after."""
+
+    document: DocumentRow
+    chunk: ChunkRow
+    text: MarkedText
+    previous: int | None
+    next: int | None
+    sidebar: None = None
 
 
 def image_page(document: rag.Document, number: int, marks: PageMarks | None) -> ImagePage:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from webui.documents.views import documents
+from webui.documents.views import chunks, documents
 
 app_name = "documents"
 
@@ -13,6 +13,8 @@ urlpatterns = [
     path("<uuid:uuid>/", documents.document, name="document"),
     path("<uuid:uuid>/status/", documents.status, name="status"),
     path("<uuid:uuid>/passage/", documents.passage, name="passage"),
+    path("<uuid:uuid>/chunks/", chunks.chunks, name="chunks"),
+    path("<uuid:uuid>/chunks/<int:position>/", chunks.chunk, name="chunk"),
     path("<uuid:uuid>/pages/<int:number>/<int:width>/", documents.page_image, name="page_image"),
     path("<uuid:uuid>/file/", documents.file, name="file"),
     path("<uuid:uuid>/retry/", documents.retry, name="retry"),

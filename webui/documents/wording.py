@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from rag.api import Document
-from rag.errors import UploadRefused, UploadTooLarge
+from rag.errors import FolderRefused, UploadRefused, UploadTooLarge
 from rag.types import PageKind, Problem
 
 _DAMAGED_SHOWN = 5
@@ -132,6 +132,19 @@ def refusal_in_words(error: UploadRefused) -> str:
         return _("This file is too large: at most %(limit)d MB can be uploaded.") % {"limit": limit_mb}
     words = PROBLEMS[error.problem]
     return f"{words.sentence} {words.advice}"
+
+
+_FOLDER_REFUSALS: dict[str, str | Promise] = {
+    FolderRefused.EMPTY: gettext_lazy("A folder needs a name."),
+    FolderRefused.TOO_DEEP: gettext_lazy("This path is too long, or has too many folders in one another."),
+    FolderRefused.TOO_MANY: gettext_lazy("There are too many folders in this knowledge."),
+    FolderRefused.TAKEN: gettext_lazy("There is a folder of that name."),
+    FolderRefused.INSIDE_ITSELF: gettext_lazy("A folder cannot be moved into itself."),
+}
+
+
+def folder_refusal_in_words(error: FolderRefused) -> str:
+    return str(_FOLDER_REFUSALS[error.reason])
 
 
 def place_in_words(kind: str, page: int | None, name: str) -> str:

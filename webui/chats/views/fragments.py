@@ -97,7 +97,9 @@ def _document_view(document: Document) -> DocumentView:
 
 
 def _knowledge_view(knowledge: Knowledge) -> KnowledgeView:
-    return KnowledgeView(uuid=str(knowledge.uuid), name=knowledge.name, url="")
+    return KnowledgeView(
+        uuid=str(knowledge.uuid), name=knowledge.name, url=reverse("knowledge:knowledge", args=[knowledge.uuid])
+    )
 
 
 def _html_of(message: Message, citations: Iterable[Citation]) -> SafeString:

@@ -9,12 +9,13 @@ from django import forms
 from django.contrib import messages
 from django.http import FileResponse, Http404, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from rag import api as rag
-from rag.errors import RenderingFailed, UploadRefused
-from rag.types import PageKind, PageMarks, Problem
+from rag.errors import RenderingFailed
+from rag.types import PageKind, PageMarks
 from webui.accounts.decorators import member_required
 from webui.accounts.http import MemberRequest, wants_json
 from webui.documents import wording
@@ -30,14 +31,14 @@ from webui.documents.contexts import (
     image_page,
     marked_text,
 )
+from webui.documents.uploads import as_json, take_upload
 from webui.ui.keyset import BadCursor, newest_first
 
 logger = logging.getLogger(__name__)
 
 ROWS_A_PAGE = 50
 SEARCH_LIMIT = 8
-
-_REFUSAL_STATUS = {Problem.TOO_LARGE: 413, Problem.UNSUPPORTED: 415, Problem.NOT_STORED: 507}
+KNOWLEDGE_LIMIT = 4
 
 
 class PlaceForm(forms.Form):
@@ -50,11 +51,6 @@ class PlaceForm(forms.Form):
 
 class SearchForm(forms.Form):
     q = forms.CharField(required=False, max_length=200)
-
-
-class UploadForm(forms.Form):
-    # An empty file is refused by the service, with its own sentence.
-    file = forms.FileField(allow_empty_file=True, max_length=1000)
 
 
 @require_GET
@@ -79,48 +75,23 @@ def document_list(request: MemberRequest) -> HttpResponse:
 @require_POST
 @member_required
 def upload(request: MemberRequest) -> HttpResponse:
-    """Take one file, in the field `file`. Scripts get JSON, a plain form goes back to the list."""
-    form = UploadForm(request.POST, request.FILES)
-    if not form.is_valid():
-        return _refused(request, _("No file came with the request."), code="missing", status=400)
-    try:
-        document = rag.create_document(request.user, form.cleaned_data["file"])
-    except UploadRefused as exc:
-        status = _REFUSAL_STATUS.get(exc.problem, 422)
-        return _refused(request, wording.refusal_in_words(exc), code=exc.problem, status=status)
-    if wants_json(request):
-        return JsonResponse(_as_json(document, request.user.pk), status=201)
-    return redirect("documents:list")
-
-
-def _refused(request: MemberRequest, sentence: str, *, code: str, status: int) -> HttpResponse:
-    if wants_json(request):
-        return JsonResponse({"error": sentence, "code": code}, status=status)
-    messages.error(request, sentence)
-    return redirect("documents:list")
-
-
-def _as_json(document: rag.Document, reader_id: int) -> dict[str, object]:
-    row = document_row(document, reader_id)
-    return {
-        "uuid": row.uuid,
-        "name": row.name,
-        "state": row.state,
-        "detail": row.state_text,
-        "advice": row.advice,
-        "progress": row.progress,
-    }
+    return take_upload(request, back=reverse("documents:list"))
 
 
 @require_GET
 @member_required
 def search(request: MemberRequest) -> JsonResponse:
-    """Complete `#` in the composer: the person's usable documents whose name holds the query, newest first."""
+    """Complete `#` in the composer: knowledge, and usable documents, that the person may read and whose name fits."""
     form = SearchForm(request.GET)
     query = form.cleaned_data["q"] if form.is_valid() else ""
-    found = rag.readable_documents(request.user).exclude(state=rag.Document.State.FAILED)
+    knowledge = rag.readable_knowledge(request.user).filter(name__icontains=query).order_by("-updated_at")
+    documents = rag.readable_documents(request.user).exclude(state=rag.Document.State.FAILED)
+    found = documents.filter(name__icontains=query)[:SEARCH_LIMIT]
     return JsonResponse(
-        {"documents": [_as_json(d, request.user.pk) for d in found.filter(name__icontains=query)[:SEARCH_LIMIT]]}
+        {
+            "knowledge": [{"uuid": str(k.uuid), "name": k.name} for k in knowledge[:KNOWLEDGE_LIMIT]],
+            "documents": [as_json(document, request.user.pk) for document in found],
+        }
     )
 
 
@@ -129,7 +100,7 @@ def search(request: MemberRequest) -> JsonResponse:
 def status(request: MemberRequest, uuid: UUID) -> HttpResponse:
     document = rag.document_read(request.user, uuid)
     if wants_json(request):
-        return JsonResponse(_as_json(document, request.user.pk))
+        return JsonResponse(as_json(document, request.user.pk))
     return render(request, "documents/_row.html", {"document": document_row(document, request.user.pk)})
 
 

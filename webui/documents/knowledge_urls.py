@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+from django.urls import path
+
+from webui.documents.views import knowledge, knowledge_documents, knowledge_search, sharing
+
+app_name = "knowledge"
+
+urlpatterns = [
+    path("", knowledge.knowledge_list, name="list"),
+    path("create/", knowledge.create, name="create"),
+    path("<uuid:uuid>/", knowledge.knowledge, name="knowledge"),
+    path("<uuid:uuid>/describe/", knowledge.describe, name="describe"),
+    path("<uuid:uuid>/delete/", knowledge.delete, name="delete"),
+    path("<uuid:uuid>/search/", knowledge_search.search, name="search"),
+    path("<uuid:uuid>/upload/", knowledge_documents.upload, name="upload"),
+    path("<uuid:uuid>/add/", knowledge_documents.candidates, name="candidates"),
+    path("<uuid:uuid>/documents/add/", knowledge_documents.add, name="add"),
+    path("<uuid:uuid>/documents/move/", knowledge_documents.move, name="move"),
+    path("<uuid:uuid>/documents/remove/", knowledge_documents.remove, name="remove"),
+    path("<uuid:uuid>/documents/reindex/", knowledge_documents.reindex, name="reindex"),
+    path("<uuid:uuid>/folders/create/", knowledge_documents.create_folder, name="create_folder"),
+    path("<uuid:uuid>/folders/rename/", knowledge_documents.rename_folder, name="rename_folder"),
+    path("<uuid:uuid>/folders/delete/", knowledge_documents.delete_folder, name="delete_folder"),
+    path("<uuid:uuid>/share/", sharing.share, name="share"),
+    path("<uuid:uuid>/grants/", sharing.grant, name="grant"),
+    path("<uuid:uuid>/grants/<uuid:grant_uuid>/revoke/", sharing.revoke, name="revoke"),
+]
