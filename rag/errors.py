@@ -12,6 +12,7 @@ RagError
 ├── FolderConnected        the knowledge follows that folder already
 ├── PatternRefused         too many patterns for a folder, or too long ones
 ├── QuestionRefused        a golden question cannot be kept so
+├── TooManyChunks          a knowledge is too large to be embedded for a trial
 ├── Unreadable             a file gives no text; raised inside the bounded process
 ├── IngestionFailed        one document could not be made searchable
 ├── StoreUnavailable       the vector store cannot be opened or used
@@ -122,6 +123,13 @@ class QuestionRefused(RagError):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class TooManyChunks(RagError):
+    def __init__(self, n_chunks: int, limit: int) -> None:
+        super().__init__(n_chunks, limit)
+        self.n_chunks = n_chunks
+        self.limit = limit
 
 
 class Unreadable(RagError):

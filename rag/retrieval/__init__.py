@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rag.retrieval.fusion import NAME
+from rag.retrieval.scope import OtherIndex
 from rag.retrieval.steps import LIMIT, retrieve
 
-__all__ = ["LIMIT", "NAME", "retrieve"]
+__all__ = ["LIMIT", "NAME", "OtherIndex", "retrieve"]

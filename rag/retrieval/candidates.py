@@ -15,7 +15,6 @@ from rag.errors import EmbedderChanged, StoreUnavailable
 from rag.models import Chunk, Document
 from rag.queries import documents_readable_by
 from rag.retrieval.scope import Scope
-from rag.store import vector_store
 
 if TYPE_CHECKING:
     import numpy as np
@@ -68,7 +67,7 @@ async def search_meaning(scope: Scope, question: str, trust: float) -> Nearness:
         return Nearness(problem=type(exc).__name__, embed_s=time.perf_counter() - started)
     embedded = time.perf_counter()
     try:
-        nearest = await asyncio.to_thread(_nearest, scope.version.collection, vector, scope.document_ids)
+        nearest = await asyncio.to_thread(_nearest, scope, scope.version.collection, vector)
     except StoreUnavailable as exc:
         return Nearness(problem=str(exc) or type(exc).__name__, embed_s=embedded - started)
     return Nearness(
@@ -76,8 +75,8 @@ async def search_meaning(scope: Scope, question: str, trust: float) -> Nearness:
     )
 
 
-def _nearest(collection: str, vector: Vector, document_ids: Collection[int]) -> dict[int, float]:
-    return vector_store().nearest(collection, vector, document_ids, N_DENSE)
+def _nearest(scope: Scope, collection: str, vector: Vector) -> dict[int, float]:
+    return scope.neighbours().nearest(collection, vector, scope.document_ids, N_DENSE)
 
 
 def similarities_of(scope: Scope, nearness: Nearness, chunk_ids: Collection[int]) -> dict[int, float]:
@@ -87,7 +86,7 @@ def similarities_of(scope: Scope, nearness: Nearness, chunk_ids: Collection[int]
     if nearness.vector is None or scope.version is None or not others:
         return known
     try:
-        return known | vector_store().similarities(scope.version.collection, nearness.vector, others)
+        return known | scope.neighbours().similarities(scope.version.collection, nearness.vector, others)
     except StoreUnavailable:
         # It went away in the middle of a search: what it has said counts.
         return known

@@ -2,20 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
 from rag import chunking, conf
 from rag.models import IndexVersion
 from rag.queries import current_version, searchable_documents
+from rag.store import vector_store
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Vector = npt.NDArray[np.float32]
+
+
+class Neighbours(Protocol):
+    """The part of a vector store that a search needs; see `rag.store.VectorStore`."""
+
+    def nearest(
+        self, collection: str, vector: Vector, document_ids: Collection[int], limit: int
+    ) -> dict[int, float]: ...
+
+    def similarities(self, collection: str, vector: Vector, chunk_ids: Sequence[int]) -> dict[int, float]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class OtherIndex:
+    """Vectors to search in place of those in use, to see how they would do. The version need not be stored."""
+
+    version: IndexVersion
+    neighbours: Neighbours
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The documents its asker can read now, and the index that is in use."""
+    """The documents its asker can read now, and the index to search: the one in use, or another one on trial."""
 
     document_ids: tuple[int, ...]
     version: IndexVersion | None
+    on_trial: Neighbours | None = None
 
     @property
     def embedder(self) -> str:
@@ -25,7 +52,15 @@ class Scope:
     def chunker(self) -> str:
         return self.version.chunker if self.version else chunking.NAME
 
+    def neighbours(self) -> Neighbours:
+        """Return where vectors are compared. Raises StoreUnavailable."""
+        return self.on_trial or vector_store()
 
-def find_scope(user_id: int, document_ids: Collection[int], knowledge_ids: Collection[int]) -> Scope:
+
+def find_scope(
+    user_id: int, document_ids: Collection[int], knowledge_ids: Collection[int], index: OtherIndex | None = None
+) -> Scope:
     readable = searchable_documents(user_id, document_ids, knowledge_ids).order_by().values_list("pk", flat=True)
+    if index is not None:
+        return Scope(tuple(readable), index.version, index.neighbours)
     return Scope(tuple(readable), current_version())

@@ -10,7 +10,7 @@ from rag import embedding, words
 from rag.retrieval import candidates
 from rag.retrieval.candidates import Nearness
 from rag.retrieval.fusion import Weighed, weigh
-from rag.retrieval.scope import Scope, find_scope
+from rag.retrieval.scope import OtherIndex, Scope, find_scope
 from rag.retrieval.selection import select
 from rag.threads import in_thread
 from rag.types import Candidate, Outcome, Passage, Retrieval, RetrievalTrace
@@ -26,6 +26,7 @@ async def retrieve(
     document_ids: Collection[int],
     knowledge_ids: Collection[int] = (),
     limit: int = LIMIT,
+    index: OtherIndex | None = None,
 ) -> Retrieval:
     """Return the passages of these documents, and of what is in this knowledge, that best answer a question.
 
@@ -34,7 +35,7 @@ async def retrieve(
     """
     started = time.perf_counter()
     question = question[:QUESTION_MAX_CHARACTERS]
-    scope = await in_thread(find_scope, user_id, document_ids, knowledge_ids)
+    scope = await in_thread(find_scope, user_id, document_ids, knowledge_ids, index)
     if not scope.document_ids:
         return Retrieval(passages=(), trace=_empty_trace(question, scope.embedder, time.perf_counter() - started))
     terms = words.query_terms(question)

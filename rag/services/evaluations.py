@@ -191,7 +191,7 @@ def reader_of(run: Evaluation) -> int | None:
 
 def record(run: Evaluation, trial: Trial, passages: Sequence[Passage], took_s: float) -> None:
     """Keep what came back for a question; nothing when question or run are gone meanwhile."""
-    places = [measures.Span(document_id=p.document_id, start=p.start, end=p.end) for p in passages]
+    places = places_of(passages)
     rank, document_rank, problem = _ranks(trial.expected, places)
     with transaction.atomic():
         if not (
@@ -210,6 +210,10 @@ def record(run: Evaluation, trial: Trial, passages: Sequence[Passage], took_s: f
                 "took_s": took_s,
             },
         )
+
+
+def places_of(passages: Sequence[Passage]) -> list[measures.Span]:
+    return [measures.Span(document_id=p.document_id, start=p.start, end=p.end) for p in passages]
 
 
 def _ranks(expected: measures.Span | Unfindable, places: Sequence[measures.Span]) -> tuple[int | None, int | None, str]:
