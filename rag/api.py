@@ -104,6 +104,7 @@ from rag.services.synced_folders import (
     resume_folder,
 )
 from rag.services.versions import IndexOverview, abort_build, drop_previous, index_overview
+from rag.services.web_pages import fetch_page, page_address
 from rag.store import ownership
 from rag.syncing import sync_loop
 from rag.tasks import choose_embedder, ingestion_loop, roll_back
@@ -162,6 +163,8 @@ __all__ = [
     "document_text",
     "document_write",
     "documents_of",
+    "fetch_page",
+    "page_address",
     "documents_readable_by",
     "drop_previous",
     "evaluation_in",

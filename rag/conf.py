@@ -42,6 +42,11 @@ def folder_roots() -> tuple[Path, ...]:
     return tuple(getattr(settings, "HEARTH_FOLDERS", ()))
 
 
+def nearby_hosts() -> frozenset[str]:
+    """Hosts in private networks whose pages may be fetched."""
+    return frozenset(getattr(settings, "HEARTH_WEB_PAGE_HOSTS", ()))
+
+
 def vectors_folder() -> Path:
     return Path(getattr(settings, "HEARTH_VECTORS", Path(settings.HEARTH_DATA) / "vectors"))
 

@@ -13,6 +13,7 @@ RagError
 ├── PatternRefused         too many patterns for a folder, or too long ones
 ├── QuestionRefused        a golden question cannot be kept so
 ├── TooManyChunks          a knowledge is too large to be embedded for a trial
+├── PageNotFetched         an address of the web gave no page; nothing is stored
 ├── Unreadable             a file gives no text; raised inside the bounded process
 ├── IngestionFailed        one document could not be made searchable
 ├── StoreUnavailable       the vector store cannot be opened or used
@@ -31,7 +32,7 @@ RagError
 
 from __future__ import annotations
 
-from rag.types import FolderProblem, Problem
+from rag.types import FetchProblem, FolderProblem, Problem
 
 
 class RagError(Exception):
@@ -130,6 +131,15 @@ class TooManyChunks(RagError):
         super().__init__(n_chunks, limit)
         self.n_chunks = n_chunks
         self.limit = limit
+
+
+class PageNotFetched(RagError):
+    """`status` is what the server answered; None when it did not."""
+
+    def __init__(self, problem: FetchProblem, status: int | None = None) -> None:
+        super().__init__(problem.value, status)
+        self.problem = problem
+        self.status = status
 
 
 class Unreadable(RagError):

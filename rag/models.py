@@ -43,6 +43,9 @@ class Document(models.Model):
     name = models.CharField(max_length=255)
     media_type = models.CharField(max_length=100)
     file = models.FileField(upload_to=stored_name)
+    # Of a page fetched from the web: its address as asked for, and when; empty for uploads.
+    source_url = models.CharField(max_length=2000, blank=True)
+    fetched_at = models.DateTimeField(null=True, blank=True)
     size_bytes = models.PositiveBigIntegerField()
     sha256 = models.CharField(max_length=64)
     state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED)

@@ -81,6 +81,29 @@ class FolderProblem(StrEnum):
     """The disk of this server has no room for what is to come."""
 
 
+class FetchProblem(StrEnum):
+    """Why an address gave no page."""
+
+    OFF = "off"
+    """The site does not fetch pages."""
+    ADDRESS = "address"
+    """No address of the web."""
+    PRIVATE = "private"
+    """It leads to a machine of this house, or of this computer."""
+    UNREACHABLE = "unreachable"
+    TIMEOUT = "timeout"
+    TOO_LARGE = "too_large"
+    LOGIN = "login"
+    """The server wants to know who asks."""
+    GONE = "gone"
+    STATUS = "status"
+    """The server answers with another error."""
+    REDIRECTS = "redirects"
+    """It leads from one address to the next without end."""
+    BUSY = "busy"
+    """Too many are being fetched; may work later."""
+
+
 PDF = "application/pdf"
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 PPTX = "application/vnd.openxmlformats-officedocument.presentationml.presentation"

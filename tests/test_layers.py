@@ -13,7 +13,11 @@ PACKAGES = ("webui", "rag", "inference")
 
 ALLOWED = {
     "inference": {"inference"},
-    "rag": {"rag", "inference.client", "inference.errors", "inference.types"},
+    "rag": {
+        "rag", "inference.client", "inference.errors", "inference.types",
+        # What tells addresses of the world from those nearby is there once.
+        "inference.library.addresses",
+    },
     "webui.ui": {"webui.ui"},
     # What a citation looks like is said in one place.
     "webui.rendering": {"webui.rendering", "rag.markers"},

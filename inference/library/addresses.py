@@ -7,7 +7,7 @@ import contextlib
 import socket
 import ssl
 from collections.abc import Iterable
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Any, Literal
 from urllib.request import getproxies
 
@@ -35,12 +35,27 @@ def zone_of(address: str) -> Zone:
     """Return the network of an IP address; an IPv4 address written inside an IPv6 one counts as what it is."""
     ip = ip_address(address.partition("%")[0])
     if isinstance(ip, IPv6Address):
-        ip = ip.ipv4_mapped or ip.sixtofour or ip
+        ip = _ipv4_inside(ip) or ip
     if ip.is_loopback:
         return "here"
-    if ip.is_global and not ip.is_multicast:
+    if ip.is_global and not ip.is_multicast and not getattr(ip, "is_site_local", False):
         return "public"
     return "none" if ip.is_link_local or ip.is_multicast or ip.is_unspecified else "private"
+
+
+# Source: RFC 4291, 2.5.5.1 (IPv4-compatible); RFC 6052 and RFC 8215 (translated by a NAT64).
+_COMPATIBLE = IPv6Network("::/96")
+_TRANSLATED = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"))
+_IPV4_BITS = 0xFFFFFFFF
+
+
+def _ipv4_inside(ip: IPv6Address) -> IPv4Address | None:
+    """Return the IPv4 address that an IPv6 one stands for, if it does."""
+    if ip.is_loopback or ip.is_unspecified:
+        return None
+    if ip in _COMPATIBLE or any(ip in network for network in _TRANSLATED):
+        return IPv4Address(int(ip) & _IPV4_BITS)
+    return ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
 
 
 class AddressGuard(httpcore.AsyncNetworkBackend):
@@ -107,7 +122,7 @@ class AddressGuard(httpcore.AsyncNetworkBackend):
 class GuardedTransport(httpx.AsyncHTTPTransport):
     """httpx's own transport with another way to connect, for which it has no argument."""
 
-    def __init__(self, guard: AddressGuard, trusted: ssl.SSLContext) -> None:
+    def __init__(self, guard: httpcore.AsyncNetworkBackend, trusted: ssl.SSLContext) -> None:
         super().__init__(verify=trusted)
         self._pool = httpcore.AsyncConnectionPool(ssl_context=trusted, max_connections=None, network_backend=guard)
 

@@ -1,6 +1,6 @@
 """The bounded child: reads the file on standard input, writes one JSON line and then its result to standard output.
 
-`text NAME`, `page NUMBER WIDTH`, `marks NUMBER START END`, `ocr NUMBER TESSERACT LANGUAGES`
+`text NAME`, `fetched MEDIA_TYPE`, `page NUMBER WIDTH`, `marks NUMBER START END`, `ocr NUMBER TESSERACT LANGUAGES`
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import IO, Any
 
 from rag.errors import Unreadable
 from rag.extraction import limits
+from rag.types import Extraction
 
 
 def main(arguments: list[str]) -> None:
@@ -40,7 +41,22 @@ def text(file: IO[bytes], name: str) -> tuple[dict[str, Any], bytes]:
     if media_type == detect.BINARY:
         problem = Problem.BROKEN if detect.claims_to_be_readable(name) else Problem.UNSUPPORTED
         return {"media_type": media_type, "problem": problem}, b""
-    extraction = read(file, media_type, name)
+    return _as_answer(read(file, media_type, name))
+
+
+def fetched(file: IO[bytes], media_type: str) -> tuple[dict[str, Any], bytes]:
+    """Read what came from the web: a page has no name that tells what it is, but its server has."""
+    from rag.extraction.reading import read
+    from rag.types import HTML
+
+    if media_type == HTML:
+        from rag.extraction import web_page
+
+        return _as_answer(web_page.extract(file.read()))
+    return _as_answer(read(file, media_type, ""))
+
+
+def _as_answer(extraction: Extraction) -> tuple[dict[str, Any], bytes]:
     header = {
         "media_type": extraction.media_type,
         "problem": extraction.problem,
@@ -72,6 +88,12 @@ def ocr(file: IO[bytes], number: str, path: str, languages: str) -> tuple[dict[s
     return {"problem": None, **asdict(found)}, b""
 
 
-JOBS: dict[str, Callable[..., tuple[dict[str, Any], bytes]]] = {"text": text, "page": page, "marks": marks, "ocr": ocr}
+JOBS: dict[str, Callable[..., tuple[dict[str, Any], bytes]]] = {
+    "text": text,
+    "fetched": fetched,
+    "page": page,
+    "marks": marks,
+    "ocr": ocr,
+}
 
 main(sys.argv[1:])

@@ -33,8 +33,17 @@ _running_lock = threading.Lock()
 
 def extract_text(file: IO[bytes], name: str, *, wall_s: float = limits.WALL_S) -> Extraction:
     """Return the text of a file, or why there is none. Blocks; never raises for what is in the file."""
+    return _extraction(["text", name], file, wall_s)
+
+
+def extract_fetched(file: IO[bytes], media_type: str) -> Extraction:
+    """Return the text of what was fetched from the web, likewise."""
+    return _extraction(["fetched", media_type], file, limits.WALL_S)
+
+
+def _extraction(job: list[str], file: IO[bytes], wall_s: float) -> Extraction:
     try:
-        header, body = run(["text", name], file, wall_s=wall_s)
+        header, body = run(job, file, wall_s=wall_s)
     except ChildFailed as exc:
         return Extraction(media_type="", problem=exc.problem)
     problem = header.get("problem")

@@ -36,7 +36,7 @@ def extract(data: bytes) -> Extraction:
         raise Unreadable(Problem.TOO_LARGE)
     # Nothing is fetched, and HTML knows no entities that a file could define itself.
     parser = etree.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True, no_network=True, huge_tree=True)
-    text = _decode(data).replace("\0", "")
+    text = decoded(data).replace("\0", "")
     root = etree.fromstring(text.encode("utf-8", errors="replace"), parser) if text.strip() else None
     if root is None:
         raise Unreadable(Problem.EMPTY)
@@ -58,7 +58,7 @@ def _leave_main_text(root: Any) -> None:
         surrounding.clear(keep_tail=True)
 
 
-def _decode(data: bytes) -> str:
+def decoded(data: bytes) -> str:
     """Return the text of a page: in UTF-8 where it is that, else as it says itself, else as `plain` finds out."""
     try:
         return data.decode("utf-8-sig")

@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING
 from django.core.files.base import File
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q
+from django.utils import timezone
 
 from rag import conf, tasks
 from rag.errors import UploadBroken, UploadEmpty, UploadNotStored, UploadTooLarge, UploadUnsupported
 from rag.extraction import detect
+from rag.fetching import FetchedPage
 from rag.models import Document, Removal, SyncedFolder
 from rag.services.removals import finish_removal
+from rag.types import HTML
 
 if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
@@ -48,9 +51,37 @@ def create_document(
         owner_id=owner.pk, name=name, media_type=media_type, size_bytes=upload.size, sha256=sha256,
         synced_folder=synced_folder,
     )  # fmt: skip
+    return _store(document, upload)
+
+
+def create_page_document(
+    owner: AbstractBaseUser, content: File[bytes], page: FetchedPage, *, asked_url: str
+) -> Document:
+    """Store what was fetched from an address and queue its ingestion; an unchanged page is not stored again.
+
+    Raises:
+        UploadTooLarge, UploadEmpty, UploadUnsupported, UploadNotStored: Nothing is stored.
+    """
+    name = display_name(content.name or "")
+    media_type = HTML if page.is_html and content.size else _check_upload(content, "")
+    # The same bytes at two addresses are two pages, to be cited each by its own.
+    sha256 = hashlib.sha256(f"{asked_url}\n".encode() + page.content).hexdigest()
+    existing = Document.objects.filter(owner_id=owner.pk, sha256=sha256, synced_folder=None).first()
+    if existing:
+        Document.objects.filter(pk=existing.pk).update(fetched_at=timezone.now())
+        existing.refresh_from_db()
+        return retry_document(existing) if existing.has_failed else existing
+    document = Document(
+        owner_id=owner.pk, name=name, media_type=media_type, size_bytes=content.size, sha256=sha256,
+        source_url=asked_url, fetched_at=timezone.now(),
+    )  # fmt: skip
+    return _store(document, content)
+
+
+def _store(document: Document, upload: File[bytes]) -> Document:
     upload.seek(0)
     try:
-        document.file.save(name, upload, save=False)
+        document.file.save(document.name, upload, save=False)
     except OSError as exc:
         logger.error("An upload could not be stored: %s", exc.strerror)
         raise UploadNotStored from exc
@@ -60,7 +91,9 @@ def create_document(
     except IntegrityError:
         # The same file came twice at the same moment; the other one won.
         document.file.delete(save=False)
-        return same.get()
+        return Document.objects.get(
+            owner_id=document.owner_id, sha256=document.sha256, synced_folder=document.synced_folder
+        )
     transaction.on_commit(tasks.wake)
     return document
 

@@ -70,7 +70,10 @@ def extract(document: Document) -> Extraction:
     """Return the document's text from its file. Takes seconds, minutes for many scanned pages; holds no transaction."""
     try:
         with document.file.open("rb") as file:
-            extraction = child.extract_text(file, document.name)
+            if document.source_url:
+                extraction = child.extract_fetched(file, document.media_type)
+            else:
+                extraction = child.extract_text(file, document.name)
             if extraction.scanned_pages:
                 extraction = read_scanned_pages(document, file, extraction)
     except FileNotFoundError as exc:

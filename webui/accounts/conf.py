@@ -15,14 +15,15 @@ SignUpPolicy = Literal["open", "approval", "closed"]
 
 
 def signup_policy() -> SignUpPolicy:
-    return cast(SignUpPolicy, _site_setting("signup"))
+    return cast(SignUpPolicy, site_setting("signup"))
 
 
 def waiting_note() -> str:
     """What people read while they wait for approval, in an administrator's words."""
-    return _site_setting("waiting_note")
+    return site_setting("waiting_note")
 
 
-def _site_setting(name: str) -> str:
+def site_setting(name: str) -> str:
+    """Return what an administrator has chosen, or the default."""
     reader: Callable[[str], str] = import_string(settings.HEARTH_SITE_SETTING_READER)
     return reader(name)

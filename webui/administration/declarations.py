@@ -44,6 +44,17 @@ DECLARATIONS = (
         ),
     ),
     Declaration(
+        name="web_pages",
+        label=_("Web pages in chats"),
+        help=_(
+            "Whether people may bring a page by typing # and its address. This server then fetches it; machines of its"
+            " own network are never asked."
+        ),
+        default="on",
+        variable="HEARTH_WEB_PAGES",
+        choices=(("on", _("Fetched when somebody asks for one")), ("off", _("Never fetched"))),
+    ),
+    Declaration(
         name="waiting_note",
         label=_("Note on the waiting page"),
         help=_("Read by people who wait for approval: say whom they can ask."),

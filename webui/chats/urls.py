@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from django.urls import path
 
-from webui.chats.views import actions, pages, traces
+from webui.chats.views import actions, pages, traces, web_pages
 
 app_name = "chats"
 urlpatterns = [
     path("", pages.new_chat, name="new"),
     path("chats/", pages.chat_list, name="list"),
+    path("chats/pages/", web_pages.fetch_page, name="fetch_page"),
     path("chats/<uuid:uuid>/", pages.chat, name="chat"),
     path("chats/<uuid:uuid>/rename/", actions.rename, name="rename"),
     path("chats/<uuid:uuid>/delete/", actions.delete, name="delete"),

@@ -38,6 +38,8 @@ FILE_UPLOAD_PERMISSIONS = 0o600
 HEARTH_MAX_UPLOAD_MB = env.integer("HEARTH_MAX_UPLOAD_MB", 100, minimum=1, maximum=10_000)
 # The model that turns documents and questions into vectors, by its name in the catalog.
 HEARTH_EMBEDDER = env.text("HEARTH_EMBEDDER", "")
+# In private networks: pages of other hosts there are not fetched.
+HEARTH_WEB_PAGE_HOSTS = env.hosts("HEARTH_WEB_PAGE_HOSTS")
 # Of scanned pages, by the names of tesseract.
 HEARTH_OCR_LANGUAGES = env.words("HEARTH_OCR_LANGUAGES", "+")
 # Folders of this server that administrators may connect with knowledge. Never in the pages: who may change the site is
@@ -93,6 +95,8 @@ CSRF_TRUSTED_ORIGINS = [HEARTH_URL] if HEARTH_URL else []
 HEARTH_PINNED_SETTINGS: dict[str, str] = {}
 if env.is_given("HEARTH_SIGNUP"):
     HEARTH_PINNED_SETTINGS["signup"] = env.choice("HEARTH_SIGNUP", "approval", ("open", "approval", "closed"))
+if env.is_given("HEARTH_WEB_PAGES"):
+    HEARTH_PINNED_SETTINGS["web_pages"] = "on" if env.boolean("HEARTH_WEB_PAGES", True) else "off"
 HEARTH_SITE_SETTING_READER = "webui.administration.queries.site_setting"
 
 HEARTH_ADMIN_EMAIL = env.text("HEARTH_ADMIN_EMAIL")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from urllib.parse import urlsplit
 
 from django.urls import reverse
 
@@ -27,6 +28,7 @@ class DocumentRow:
         advice: What to do about a problem; empty without one.
         progress: 0 to 100 while it is indexed, else None.
         is_own: It belongs to the reader, who may delete it.
+        address: Of a page fetched from the web; empty for files.
     """
 
     uuid: str
@@ -44,8 +46,14 @@ class DocumentRow:
     is_unfinished: bool
     can_retry: bool
     is_own: bool
+    address: str
+    fetched_at: datetime | None
 
     dom_noun = "document"
+
+    @property
+    def host(self) -> str:
+        return urlsplit(self.address).hostname or ""
 
 
 def document_row(document: rag.Document, reader_id: int) -> DocumentRow:
@@ -60,13 +68,15 @@ def document_row(document: rag.Document, reader_id: int) -> DocumentRow:
         created_at=document.created_at,
         state=document.state,
         state_text=wording.state_in_words(document),
-        advice=str(words.advice) if words else "",
+        advice=wording.advice_in_words(document),
         progress=100 * document.n_chunks_done // document.n_chunks if is_indexing else None,
         is_ready=document.is_ready,
         has_failed=document.has_failed,
         is_unfinished=document.is_unfinished,
         can_retry=bool(words and words.can_retry) or document.has_unread_scans,
         is_own=document.owner_id == reader_id,
+        address=document.source_url,
+        fetched_at=document.fetched_at,
     )
 
 

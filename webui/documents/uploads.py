@@ -63,4 +63,5 @@ def as_json(document: rag.Document, reader_id: int) -> dict[str, object]:
         "detail": row.state_text,
         "advice": row.advice,
         "progress": row.progress,
+        "address": row.address,
     }

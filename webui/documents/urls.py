@@ -18,5 +18,6 @@ urlpatterns = [
     path("<uuid:uuid>/pages/<int:number>/<int:width>/", documents.page_image, name="page_image"),
     path("<uuid:uuid>/file/", documents.file, name="file"),
     path("<uuid:uuid>/retry/", documents.retry, name="retry"),
+    path("<uuid:uuid>/fetch-again/", documents.fetch_again, name="fetch_again"),
     path("<uuid:uuid>/delete/", documents.delete, name="delete"),
 ]

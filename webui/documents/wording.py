@@ -9,8 +9,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from rag.api import Document
-from rag.errors import FolderRefused, UploadRefused, UploadTooLarge
-from rag.types import PageKind, Problem
+from rag.errors import FolderRefused, PageNotFetched, UploadRefused, UploadTooLarge
+from rag.types import FetchProblem, PageKind, Problem
 
 _DAMAGED_SHOWN = 5
 
@@ -101,13 +101,59 @@ PROBLEMS: dict[Problem, ProblemWords] = {
 }
 
 
+_EMPTY_PAGE = ProblemWords(
+    gettext_lazy("There is no text on this page: it may ask for a log-in, or be filled by JavaScript."),
+    gettext_lazy("Open it in your browser, save it as a PDF and upload that."),
+)
+
+FETCH_PROBLEMS: dict[FetchProblem, str | Promise] = {
+    FetchProblem.OFF: gettext_lazy("This site does not fetch web pages. Upload the page as a file instead."),
+    FetchProblem.ADDRESS: gettext_lazy("This is no address of a web page. It begins with https:// or http://."),
+    FetchProblem.PRIVATE: gettext_lazy("This address leads into a private network, where this site asks for nothing."),
+    FetchProblem.UNREACHABLE: gettext_lazy("No server answers at this address."),
+    FetchProblem.TIMEOUT: gettext_lazy("The server at this address took too long."),
+    FetchProblem.TOO_LARGE: gettext_lazy("This page is too large to be fetched."),
+    FetchProblem.LOGIN: gettext_lazy(
+        "The server does not show this page to everybody. Save it in your browser and upload it."
+    ),
+    FetchProblem.GONE: gettext_lazy("There is no page at this address."),
+    FetchProblem.STATUS: gettext_lazy("The server at this address answered with an error."),
+    FetchProblem.REDIRECTS: gettext_lazy("This address leads from one page to the next without end."),
+    FetchProblem.BUSY: gettext_lazy("Many pages are being fetched just now. Try again in a moment."),
+}
+
+
+def address_in_words() -> str:
+    return str(FETCH_PROBLEMS[FetchProblem.ADDRESS])
+
+
+def fetch_failure_in_words(error: PageNotFetched | UploadRefused) -> str:
+    """Return the sentence for an address that gave no document."""
+    if isinstance(error, UploadRefused):
+        return refusal_in_words(error)
+    sentence = str(FETCH_PROBLEMS[error.problem])
+    return f"{sentence} ({error.status})" if error.status else sentence
+
+
+def advice_in_words(document: Document) -> str:
+    """Return what to do about a document's problem; empty for one without."""
+    words = _words_of(document)
+    return str(words.advice) if words else ""
+
+
+def _words_of(document: Document) -> ProblemWords | None:
+    if document.source_url and document.error == Problem.EMPTY:
+        return _EMPTY_PAGE
+    return problem_words(document.error)
+
+
 def problem_words(code: str) -> ProblemWords | None:
     return PROBLEMS[Problem(code)] if code else None
 
 
 def state_in_words(document: Document) -> str:
     """Return one short line: where the document stands, with a number where there is one."""
-    words = problem_words(document.error)
+    words = _words_of(document)
     if document.has_failed:
         return str(words.sentence) if words else _("This file could not be read.")
     if document.is_ready:

@@ -1,5 +1,5 @@
 import { Attachments } from "../lib/attachments.js";
-import { DocumentCompletion } from "../lib/document_completion.js";
+import { DocumentCompletion, takeAddresses } from "../lib/document_completion.js";
 import { keepDraft, readDraft } from "../lib/drafts.js";
 import { fitHeight, isPlainEnter } from "../lib/text_area.js";
 
@@ -25,7 +25,9 @@ class ChatComposer extends HTMLElement {
       this.#template("[data-chip]"),
       {
         statusUrl: this.dataset.statusUrl ?? "",
+        pageUrl: this.dataset.pageUrl ?? "",
         reading: this.dataset.reading ?? "",
+        fetching: this.dataset.fetching ?? "",
         unreadable: this.dataset.unreadable ?? "",
       },
       () => this.#changed(),
@@ -36,6 +38,7 @@ class ChatComposer extends HTMLElement {
       template: this.#template("[data-option]"),
       url: this.dataset.searchUrl ?? "",
       onPick: (document) => this.#attachments?.add(document),
+      onAddress: (address) => this.#fetchPage(address),
     });
     this.addEventListener("submit", this.#submitted);
     this.addEventListener("click", this.#clicked);
@@ -123,6 +126,14 @@ class ChatComposer extends HTMLElement {
     }
   }
 
+  /** @param {string} address */
+  #fetchPage(address) {
+    this.#attachments?.fetchPage(address, this.#chat, (sentence) => {
+      this.#showSendDue(false);
+      this.#showNotice(`${address}: ${sentence || (this.dataset.fetchFailed ?? "")}`);
+    });
+  }
+
   chooseFiles() {
     this.#files.click();
   }
@@ -200,8 +211,10 @@ class ChatComposer extends HTMLElement {
   /** @param {Event} event */
   #submitted = (event) => {
     event.preventDefault();
+    if (this.#isStreaming) return;
+    this.#takeAddresses();
     const content = this.#area.value;
-    if (this.#isStreaming || !content.trim()) return;
+    if (!content.trim()) return;
     if (this.#attachments?.isUploading) {
       this.#showSendDue(true);
       return;
@@ -219,6 +232,16 @@ class ChatComposer extends HTMLElement {
     keepDraft(this.#chat, { content, documents });
     this.dispatchEvent(new CustomEvent("message-composed", { bubbles: true, detail: { content, documents } }));
   };
+
+  /** A page that was pasted into the text is attached, not sent as words. */
+  #takeAddresses() {
+    const { text, addresses } = takeAddresses(this.#area.value);
+    if (!addresses.length) return;
+    this.#area.value = text;
+    this.#completion?.close();
+    for (const address of addresses) this.#fetchPage(address);
+    this.#changed();
+  }
 
   /** @param {KeyboardEvent} event */
   #pressed = (event) => {

@@ -1,5 +1,5 @@
 import { copyOf } from "../render.js";
-import { getJson } from "./requests.js";
+import { getJson, postForJson } from "./requests.js";
 import { uploadFile } from "./upload.js";
 
 const ASK_AGAIN_MS = 1000;
@@ -7,7 +7,7 @@ const ASK_AGAIN_MS = 1000;
 /**
  * @typedef {import("./drafts.js").DraftDocument} DraftDocument
  * @typedef {{document: DraftDocument | null, chip: HTMLElement}} Attachment
- * @typedef {{statusUrl: string, reading: string, unreadable: string}} Words `statusUrl` holds NOBODY for the document
+ * @typedef {{statusUrl: string, pageUrl: string, reading: string, fetching: string, unreadable: string}} Words `statusUrl` holds NOBODY for the document
  */
 
 const NOBODY = "00000000-0000-0000-0000-000000000000";
@@ -78,6 +78,32 @@ export class Attachments {
     } catch (error) {
       this.#remove(item);
       onError(/** @type {Error} */ (error));
+    }
+    this.#onChange();
+  }
+
+  /**
+   * Have the server fetch a page and attach what it becomes.
+   *
+   * @param {string} address
+   * @param {string} chat empty for a new one
+   * @param {(sentence: string) => void} onError
+   */
+  async fetchPage(address, chat, onError) {
+    const item = this.#show(address);
+    const state = /** @type {HTMLElement} */ (item.chip.querySelector("[data-state]"));
+    state.textContent = this.#words.fetching;
+    this.#onChange();
+    const answer = await postForJson(this.#words.pageUrl, { address, chat }).catch(() => null);
+    const isWanted = this.#items.has(item);
+    const isAttached = this.documents.some(({ uuid }) => uuid === answer?.uuid);
+    if (answer?.uuid && !isAttached && isWanted) {
+      item.document = { uuid: answer.uuid, name: answer.name };
+      /** @type {HTMLElement} */ (item.chip.querySelector("[data-name]")).textContent = answer.name;
+      this.#follow(item.document, item.chip);
+    } else {
+      this.#remove(item);
+      if (!answer?.uuid && isWanted) onError(answer?.error ?? "");
     }
     this.#onChange();
   }

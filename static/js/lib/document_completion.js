@@ -5,9 +5,23 @@ import { get } from "./requests.js";
 const PAUSE_MS = 120;
 /** `#` at the start of a word, and what follows it up to the caret. */
 const QUERY = /(?:^|\s)#([^\s#]*)$/u;
+/** An address may have a `#` of its own. */
+const ADDRESS = /(?:^|\s)#(https?:\/\/\S+)$/iu;
+const ADDRESS_DONE = /(?:^|\s)#(https?:\/\/\S+)\s$/iu;
 
 /**
- * Completes `#name` in the composer with one of the person's documents.
+ * Take the pages out of a text that were written into it as `#https://…`.
+ *
+ * @param {string} text
+ * @returns {{text: string, addresses: string[]}}
+ */
+export function takeAddresses(text) {
+  const addresses = [...text.matchAll(/(?<=^|\s)#(https?:\/\/\S+)/giu)].map((found) => found[1]);
+  return { text: text.replace(/(?<=^|\s)#https?:\/\/\S+[ \t]*/giu, ""), addresses };
+}
+
+/**
+ * Completes `#name` in the composer with one of the person's documents, and takes `#https://…` for a page to fetch.
  *
  * The panel opens while the caret stands in such a word; picking one takes the word out of the text.
  */
@@ -17,6 +31,7 @@ export class DocumentCompletion {
   #template;
   #url;
   #onPick;
+  #onAddress;
   #options;
   #timer = 0;
   #asked = 0;
@@ -28,13 +43,15 @@ export class DocumentCompletion {
    * @param {HTMLTemplateElement} parts.template
    * @param {string} parts.url
    * @param {(document: import("./drafts.js").DraftDocument) => void} parts.onPick
+   * @param {(address: string) => void} parts.onAddress
    */
-  constructor({ panel, area, template, url, onPick }) {
+  constructor({ panel, area, template, url, onPick, onAddress }) {
     this.#panel = panel;
     this.#area = area;
     this.#template = template;
     this.#url = url;
     this.#onPick = onPick;
+    this.#onAddress = onAddress;
     const list = /** @type {HTMLElement} */ (panel.querySelector(".picker__list"));
     this.#options = new PickerList(list, area, (option) => this.#pick(option));
     area.addEventListener("input", () => this.update());
@@ -45,14 +62,21 @@ export class DocumentCompletion {
     return !this.#panel.hidden;
   }
 
+  get #before() {
+    return this.#area.value.slice(0, this.#area.selectionStart);
+  }
+
   get #query() {
-    const before = this.#area.value.slice(0, this.#area.selectionStart);
-    return QUERY.exec(before)?.[1] ?? null;
+    return (ADDRESS.exec(this.#before) ?? QUERY.exec(this.#before))?.[1] ?? null;
   }
 
   update() {
     clearTimeout(this.#timer);
-    if (!this.#url || this.#query === null) this.close();
+    const finished = ADDRESS_DONE.exec(this.#before)?.[1];
+    const address = ADDRESS.exec(this.#before)?.[1];
+    if (finished) this.#take(finished.length + 2, () => this.#onAddress(finished));
+    else if (address) this.#offer(address);
+    else if (!this.#url || this.#query === null) this.close();
     else this.#timer = setTimeout(() => this.#ask(), PAUSE_MS);
   }
 
@@ -89,6 +113,12 @@ export class DocumentCompletion {
     if (asked === this.#asked) this.#show(documents);
   }
 
+  /** Nothing is asked for an address: the panel is there before Enter can be pressed. @param {string} address */
+  #offer(address) {
+    this.#asked += 1;
+    this.#show([{ uuid: "", name: address, detail: this.#panel.dataset.fetch }]);
+  }
+
   /** @param {{uuid: string, name: string, detail?: string}[]} documents */
   #show(documents) {
     const list = /** @type {HTMLElement} */ (this.#panel.querySelector(".picker__list"));
@@ -110,12 +140,26 @@ export class DocumentCompletion {
 
   /** @param {HTMLElement} option */
   #pick(option) {
+    const { uuid } = option.dataset;
+    const name = option.querySelector("[data-name]")?.textContent ?? "";
+    this.#take((this.#query?.length ?? 0) + 1, () => {
+      if (uuid) this.#onPick({ uuid, name });
+      else this.#onAddress(name);
+    });
+  }
+
+  /**
+   * Take the word before the caret out of the text, and do what it asked for.
+   *
+   * @param {number} length
+   * @param {() => void} act
+   */
+  #take(length, act) {
     const area = this.#area;
     const caret = area.selectionStart;
-    const start = caret - (this.#query?.length ?? 0) - 1;
-    area.setRangeText("", Math.max(0, start), caret, "end");
+    area.setRangeText("", Math.max(0, caret - length), caret, "end");
     this.close();
-    this.#onPick({ uuid: option.dataset.uuid ?? "", name: option.querySelector("[data-name]")?.textContent ?? "" });
+    act();
     area.dispatchEvent(new Event("input", { bubbles: true }));
     area.focus();
   }

@@ -47,6 +47,19 @@ export async function getJson(url) {
 }
 
 /**
+ * Send a form whose answer is data, also when it is a refusal.
+ *
+ * @param {string} url
+ * @param {Record<string, string>} fields
+ * @returns {Promise<any>}
+ */
+export async function postForJson(url, fields) {
+  const headers = { "X-CSRFToken": csrfToken(), Accept: "application/json" };
+  const response = await fetch(url, { credentials: "same-origin", method: "POST", body: new URLSearchParams(fields), headers });
+  return response.json();
+}
+
+/**
  * @param {string} url
  * @param {RequestInit} options
  */

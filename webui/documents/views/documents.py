@@ -14,11 +14,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from rag import api as rag
-from rag.errors import RenderingFailed
+from rag.errors import PageNotFetched, RenderingFailed, UploadRefused
 from rag.types import PageKind, PageMarks
 from webui.accounts.decorators import member_required
 from webui.accounts.http import MemberRequest, wants_json
-from webui.documents import wording
+from webui.documents import conf, wording
 from webui.documents.contexts import (
     CONTEXT_CHARACTERS,
     PART_CHARACTERS,
@@ -242,6 +242,24 @@ def retry(request: MemberRequest, uuid: UUID) -> HttpResponse:
     if request.headers.get("HX-Request") == "true":
         return render(request, "documents/_row.html", {"document": document_row(found, request.user.pk)})
     return redirect("documents:list")
+
+
+@require_POST
+@member_required
+def fetch_again(request: MemberRequest, uuid: UUID) -> HttpResponse:
+    """Fetch a page anew; when it has changed, it is another document, and answers keep the one they cite."""
+    found = rag.document_write(request.user, uuid)
+    if not found.source_url:
+        raise Http404
+    try:
+        conf.require_web_pages()
+        page = rag.fetch_page(request.user, found.source_url, again=True)
+    except (PageNotFetched, UploadRefused) as exc:
+        messages.error(request, wording.fetch_failure_in_words(exc))
+        return redirect("documents:document", uuid=uuid)
+    is_same = page.pk == found.pk
+    messages.success(request, _("The page has not changed.") if is_same else _("The page was fetched again."))
+    return redirect("documents:document", uuid=page.uuid)
 
 
 @require_POST
