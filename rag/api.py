@@ -33,6 +33,8 @@ from rag.errors import (
 )
 from rag.evaluating import evaluation_loop
 from rag.extraction.detect import READABLE_NAMES
+from rag.folders.opening import subfolders
+from rag.folders.rules import parse_patterns
 from rag.markers import may_cite, without_marks
 from rag.measures import CUTS, Changes
 from rag.models import (
@@ -58,6 +60,8 @@ from rag.queries import (
     golden_questions_of,
     knowledge_readable_by,
     memberships_of,
+    problem_files,
+    progress_of,
     readable_documents,
     readable_knowledge,
     searchable_documents,
@@ -96,6 +100,7 @@ from rag.services.questions import (
     exported,
     import_questions,
 )
+from rag.services.surveys import Survey, survey
 from rag.services.synced_folders import (
     connect_folder,
     disconnect_folder,
@@ -136,6 +141,7 @@ __all__ = [
     "Membership",
     "NothingToRollBack",
     "RagError",
+    "Survey",
     "SyncedFile",
     "SyncedFolder",
     "abort_build",
@@ -171,6 +177,7 @@ __all__ = [
     "evaluation_loop",
     "exported",
     "folder_in",
+    "folder_roots",
     "golden_question_in",
     "golden_questions_of",
     "grant",
@@ -190,7 +197,10 @@ __all__ = [
     "move_documents",
     "page_image",
     "page_marks",
+    "parse_patterns",
     "pause_folder",
+    "problem_files",
+    "progress_of",
     "quote",
     "readable_documents",
     "readable_knowledge",
@@ -206,6 +216,8 @@ __all__ = [
     "roll_back",
     "run_before",
     "searchable_documents",
+    "subfolders",
+    "survey",
     "sync_loop",
     "totals_of",
     "wait_until_ready",
@@ -214,6 +226,7 @@ __all__ = [
 ]
 
 max_upload_bytes = conf.max_upload_bytes
+folder_roots = conf.folder_roots
 
 _WAIT_POLL_S = 0.2
 

@@ -10,6 +10,7 @@ RagError
 ├── FolderRefused          a folder of a knowledge cannot be made or renamed so
 ├── FolderUnusable         a folder of the server cannot be read
 ├── FolderConnected        the knowledge follows that folder already
+├── FolderDoesNotFit       what it would take is not free on this server's disk
 ├── PatternRefused         too many patterns for a folder, or too long ones
 ├── QuestionRefused        a golden question cannot be kept so
 ├── TooManyChunks          a knowledge is too large to be embedded for a trial
@@ -101,6 +102,15 @@ class FolderUnusable(RagError):
 
 class FolderConnected(RagError):
     pass
+
+
+class FolderDoesNotFit(RagError):
+    permanent = False
+
+    def __init__(self, need_bytes: int, free_bytes: int) -> None:
+        super().__init__(need_bytes, free_bytes)
+        self.need_bytes = need_bytes
+        self.free_bytes = free_bytes
 
 
 class PatternRefused(RagError):

@@ -23,8 +23,18 @@ from django.db.models import (
 from django.utils import timezone
 
 from rag import chunking
-from rag.models import Chunk, Document, GoldenQuestion, IndexVersion, Knowledge, KnowledgeGrant, Membership
-from rag.types import Totals
+from rag.models import (
+    Chunk,
+    Document,
+    GoldenQuestion,
+    IndexVersion,
+    Knowledge,
+    KnowledgeGrant,
+    Membership,
+    SyncedFile,
+    SyncedFolder,
+)
+from rag.types import FolderProgress, Totals
 
 if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
@@ -148,6 +158,38 @@ def golden_questions_of(knowledge: Knowledge, user: AbstractBaseUser) -> QuerySe
     return knowledge.golden_questions.select_related("document").annotate(
         may_be_told=Case(When(may_be_told, then=Value(True)), default=Value(False), output_field=BooleanField())
     )
+
+
+# ---- synced folders ------------------------------------------------------------------------------
+
+
+def progress_of(folders: Collection[SyncedFolder]) -> dict[int, FolderProgress]:
+    """Return how far the files of folders are, by the folder's id; none for a folder without files. One query."""
+    unfinished = Q(document__state__in=Document.UNFINISHED_STATES) | Q(
+        next_document__state__in=Document.UNFINISHED_STATES
+    )
+    files = SyncedFile.objects.filter(folder__in=[folder.pk for folder in folders]).order_by().values("folder")
+    counted = files.annotate(
+        n_waiting=Count("pk", filter=Q(is_waiting=True)),
+        n_unfinished=Count("pk", filter=unfinished),
+        n_ready=Count("pk", filter=Q(document__state=Document.State.READY)),
+        n_problems=Count("pk", filter=_HAS_PROBLEM),
+    )
+    return {
+        row["folder"]: FolderProgress(
+            n_waiting=row["n_waiting"], n_unfinished=row["n_unfinished"], n_ready=row["n_ready"],
+            n_problems=row["n_problems"],
+        )
+        for row in counted
+    }  # fmt: skip
+
+
+_HAS_PROBLEM = ~Q(problem="") | Q(document__state=Document.State.FAILED) | Q(next_document__state=Document.State.FAILED)
+
+
+def problem_files(folder: SyncedFolder) -> QuerySet[SyncedFile]:
+    """Return the files of a folder that could not be copied or read, each with its documents."""
+    return folder.files.filter(_HAS_PROBLEM).select_related("document", "next_document").order_by("path")
 
 
 # ---- ingestion -----------------------------------------------------------------------------------

@@ -104,6 +104,16 @@ class FetchProblem(StrEnum):
     """Too many are being fetched; may work later."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FolderProgress:
+    """How many files of a synced folder are to be copied, on their way, in answers, and could not be taken."""
+
+    n_waiting: int = 0
+    n_unfinished: int = 0
+    n_ready: int = 0
+    n_problems: int = 0
+
+
 PDF = "application/pdf"
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 PPTX = "application/vnd.openxmlformats-officedocument.presentationml.presentation"

@@ -79,9 +79,9 @@ def has_readable_name(name: str) -> bool:
     return not ending or ending in READABLE_NAMES
 
 
-def ending_of(name: str) -> str:
+def ending_of(path: str) -> str:
     """Return ".pdf" for "Plan.PDF", and nothing for "README"."""
-    stem, dot, ending = name.lower().rpartition(".")
+    stem, dot, ending = path.rpartition("/")[2].lower().rpartition(".")
     return f".{ending}" if stem and dot else ""
 
 

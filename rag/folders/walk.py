@@ -167,7 +167,7 @@ class _Walk:
         if reason:
             self._listing.leave_out(reason, path)
             if reason == LeftOut.UNSUPPORTED:
-                self._listing.unsupported[ending_of(path.rpartition("/")[2])] += 1
+                self._listing.unsupported[ending_of(path)] += 1
             return
         if len(self._listing.files) >= MAX_FILES:
             raise FolderUnusable(FolderProblem.TOO_MANY)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from django.db import IntegrityError, transaction
 
 from rag import tasks
-from rag.errors import FolderConnected
-from rag.folders import opening
+from rag.errors import FolderConnected, FolderDoesNotFit
 from rag.models import Knowledge, SyncedFolder
 from rag.services import syncing
+from rag.services.surveys import survey
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,12 +30,14 @@ def connect_folder(
     """Let a knowledge follow a folder of the server from now on.
 
     Raises:
-        FolderUnusable: It is not allowed, or cannot be opened.
+        FolderUnusable: It is not allowed, or cannot be looked into.
+        FolderDoesNotFit
         FolderConnected: The knowledge follows it already, or one above or below it.
     """
     path = os.path.normpath(path)
-    with opening.opened_folder(path):
-        pass
+    found = survey(path, include, exclude)
+    if not found.fits:
+        raise FolderDoesNotFit(found.need_bytes, found.free_bytes)
     for other in knowledge.synced_folders.values_list("path", flat=True):
         if f"{path}/".startswith(f"{other}/") or f"{other}/".startswith(f"{path}/"):
             raise FolderConnected

@@ -25,7 +25,7 @@ from rag.errors import FolderRefused, FolderUnusable, UploadNotStored, UploadRef
 from rag.folders import opening
 from rag.folders.rules import Rules
 from rag.folders.walk import FoundFile, Listing, list_folder
-from rag.models import Document, Knowledge, KnowledgeFolder, Membership, SyncedFile, SyncedFolder
+from rag.models import Document, GoldenQuestion, Knowledge, KnowledgeFolder, Membership, SyncedFile, SyncedFolder
 from rag.services.documents import clean_name, create_document, delete_document, display_name, retry_document
 from rag.services.knowledge import create_folder
 from rag.types import FolderProblem, Problem
@@ -334,6 +334,10 @@ def exchange(folder: SyncedFolder) -> int:
             row.save(update_fields=["document", "next_document"])
             for document in filter(None, documents):
                 _place(folder, document)
+            # Looked for in the new text when they are run again.
+            GoldenQuestion.objects.filter(document=documents[1], knowledge=folder.knowledge_id).update(
+                document=documents[0]
+            )
     return len(rows)
 
 

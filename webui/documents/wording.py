@@ -186,6 +186,7 @@ _FOLDER_REFUSALS: dict[str, str | Promise] = {
     FolderRefused.TOO_MANY: gettext_lazy("There are too many folders in this knowledge."),
     FolderRefused.TAKEN: gettext_lazy("There is a folder of that name."),
     FolderRefused.INSIDE_ITSELF: gettext_lazy("A folder cannot be moved into itself."),
+    FolderRefused.SYNCED: gettext_lazy("This folder follows one of the server's, and changes with that alone."),
 }
 
 
