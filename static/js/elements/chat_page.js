@@ -133,7 +133,8 @@ class ChatPage extends HTMLElement {
       content,
       model: this.#model,
       ...(this.#chat && { chat: this.#chat }),
-      ...(documents.length && { documents: documents.map(({ uuid }) => uuid) }),
+      ...idsOf("documents", documents.filter(({ kind }) => kind !== "knowledge")),
+      ...idsOf("knowledge", documents.filter(({ kind }) => kind === "knowledge")),
     });
   }
 
@@ -424,6 +425,14 @@ function digest(messages) {
     node.classList.contains("message--active") ? "active" : node.getAttribute("data-state");
   const facts = [...messages.children].map((node) => `${node.id} ${stateOf(node)}`);
   return facts.join();
+}
+
+/**
+ * @param {"documents" | "knowledge"} field
+ * @param {import("../lib/drafts.js").DraftDocument[]} chosen
+ */
+function idsOf(field, chosen) {
+  return chosen.length ? { [field]: chosen.map(({ uuid }) => uuid) } : {};
 }
 
 customElements.define("chat-page", ChatPage);

@@ -12,7 +12,7 @@ const ASK_AGAIN_MS = 1000;
 
 const NOBODY = "00000000-0000-0000-0000-000000000000";
 
-/** The documents that go with the next message: chips in the composer, some still being uploaded. */
+/** The documents and the knowledge that go with the next message: chips in the composer, some still being uploaded. */
 export class Attachments {
   #list;
   #template;
@@ -54,8 +54,10 @@ export class Attachments {
     if (this.documents.some(({ uuid }) => uuid === document.uuid)) return;
     const item = this.#show(document.name);
     item.document = document;
+    item.chip.dataset.kind = document.kind ?? "document";
     this.#onChange();
-    this.#follow(document, item.chip);
+    // Knowledge is asked as it is at that moment; nothing of it is waited for.
+    if (document.kind !== "knowledge") this.#follow(document, item.chip);
   }
 
   /**

@@ -9,6 +9,8 @@ const QUERY = /(?:^|\s)#([^\s#]*)$/u;
 const ADDRESS = /(?:^|\s)#(https?:\/\/\S+)$/iu;
 const ADDRESS_DONE = /(?:^|\s)#(https?:\/\/\S+)\s$/iu;
 
+/** @typedef {{uuid: string, name: string, detail?: string}} Choice */
+
 /**
  * Take the pages out of a text that were written into it as `#https://…`.
  *
@@ -21,7 +23,8 @@ export function takeAddresses(text) {
 }
 
 /**
- * Completes `#name` in the composer with one of the person's documents, and takes `#https://…` for a page to fetch.
+ * Completes `#name` in the composer with knowledge or a document that the person may read, and takes `#https://…` for a
+ * page to fetch.
  *
  * The panel opens while the caret stands in such a word; picking one takes the word out of the text.
  */
@@ -109,32 +112,40 @@ export class DocumentCompletion {
     const answer = await get(`${this.#url}?q=${encodeURIComponent(query)}`).catch(() => null);
     // A later keystroke has asked again, or closed the panel.
     if (!answer || asked !== this.#asked) return;
-    const { documents } = await answer.json();
-    if (asked === this.#asked) this.#show(documents);
+    const { knowledge, documents } = await answer.json();
+    if (asked !== this.#asked) return;
+    this.#show([
+      ...knowledge.map((/** @type {Choice} */ one) => this.#optionOf(one, "knowledge")),
+      ...documents.map((/** @type {Choice} */ one) => this.#optionOf(one, "document")),
+    ]);
   }
 
   /** Nothing is asked for an address: the panel is there before Enter can be pressed. @param {string} address */
   #offer(address) {
     this.#asked += 1;
-    this.#show([{ uuid: "", name: address, detail: this.#panel.dataset.fetch }]);
+    this.#show([this.#optionOf({ uuid: "", name: address, detail: this.#panel.dataset.fetch }, "document")]);
   }
 
-  /** @param {{uuid: string, name: string, detail?: string}[]} documents */
-  #show(documents) {
+  /** @param {HTMLElement[]} options */
+  #show(options) {
     const list = /** @type {HTMLElement} */ (this.#panel.querySelector(".picker__list"));
-    list.replaceChildren(...documents.map((document) => this.#optionOf(document)));
-    /** @type {HTMLElement} */ (this.#panel.querySelector("[data-none]")).hidden = documents.length > 0;
+    list.replaceChildren(...options);
+    /** @type {HTMLElement} */ (this.#panel.querySelector("[data-none]")).hidden = options.length > 0;
     this.#panel.hidden = false;
     this.#options.activate(this.#options.shown[0] ?? null);
   }
 
-  /** @param {{uuid: string, name: string, detail?: string}} document */
-  #optionOf(document) {
+  /**
+   * @param {Choice} choice
+   * @param {"document" | "knowledge"} kind
+   */
+  #optionOf({ uuid, name, detail = "" }, kind) {
     const option = copyOf(this.#template);
-    option.id = `document-option-${document.uuid}`;
-    option.dataset.uuid = document.uuid;
-    /** @type {HTMLElement} */ (option.querySelector("[data-name]")).textContent = document.name;
-    /** @type {HTMLElement} */ (option.querySelector("[data-detail]")).textContent = document.detail ?? "";
+    option.id = `document-option-${uuid}`;
+    option.dataset.uuid = uuid;
+    option.dataset.kind = kind;
+    /** @type {HTMLElement} */ (option.querySelector("[data-name]")).textContent = name;
+    /** @type {HTMLElement} */ (option.querySelector("[data-detail]")).textContent = detail;
     return option;
   }
 
@@ -143,7 +154,7 @@ export class DocumentCompletion {
     const { uuid } = option.dataset;
     const name = option.querySelector("[data-name]")?.textContent ?? "";
     this.#take((this.#query?.length ?? 0) + 1, () => {
-      if (uuid) this.#onPick({ uuid, name });
+      if (uuid) this.#onPick({ uuid, name, kind: option.dataset.kind === "knowledge" ? "knowledge" : "document" });
       else this.#onAddress(name);
     });
   }

@@ -1,5 +1,5 @@
 /**
- * @typedef {{uuid: string, name: string}} DraftDocument
+ * @typedef {{uuid: string, name: string, kind?: "document" | "knowledge"}} DraftDocument a document, or knowledge
  * @typedef {{content: string, documents: DraftDocument[]}} Draft
  */
 
