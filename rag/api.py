@@ -76,6 +76,7 @@ from rag.services.documents import (
     display_name,
     reindex_documents,
     retry_document,
+    stop_document,
 )
 from rag.services.evaluations import ask_for_run, changes_of, run_before
 from rag.services.knowledge import (
@@ -212,6 +213,7 @@ __all__ = [
     "resume_folder",
     "retrieve",
     "retry_document",
+    "stop_document",
     "revoke",
     "roll_back",
     "run_before",

@@ -60,6 +60,9 @@ class Document(models.Model):
     n_chunks = models.PositiveIntegerField(default=0)
     # How far its first way into the index in use is, for people's eyes; what counts is its `IndexEntry`.
     n_chunks_done = models.PositiveIntegerField(default=0)
+    # When the reading of scans, or the indexing, last began, and how much of it had been done before.
+    work_since = models.DateTimeField(null=True, blank=True)
+    work_before = models.PositiveIntegerField(default=0)
     # Ingestions begun since the upload or the last success; a file that ends the process is given up.
     n_attempts = models.PositiveIntegerField(default=0)
     # Not taken up before this time; None: at once.
@@ -115,6 +118,22 @@ class Document(models.Model):
     @property
     def is_unfinished(self) -> bool:
         return self.state in self.UNFINISHED_STATES
+
+    @property
+    def work(self) -> tuple[int, int]:
+        """How many pages or chunks of how many are done in the step that runs; (0, 0) when that is not known."""
+        if self.state == self.State.EXTRACTING:
+            return self.n_recognised, self.n_scanned
+        return (self.n_chunks_done, self.n_chunks) if self.state == self.State.EMBEDDING else (0, 0)
+
+    def seconds_left(self) -> int | None:
+        """Return how long the step that runs will take at the pace it has; None before there is one."""
+        n_done, n_total = self.work
+        n_now = n_done - self.work_before
+        if self.work_since is None or n_now <= 0 or self.retry_at:
+            return None
+        elapsed_s = (self.updated_at - self.work_since).total_seconds()
+        return max(1, round(elapsed_s / n_now * (n_total - n_done)))
 
     @property
     def has_unread_scans(self) -> bool:

@@ -34,6 +34,8 @@ class Problem(StrEnum):
     """The vector index could not be written."""
     FILE_MISSING = "file_missing"
     """The stored file is gone."""
+    STOPPED = "stopped"
+    """Somebody stopped its ingestion."""
     NOT_STORED = "not_stored"
     """The disk is full or does not take files."""
     NO_ACCESS = "no_access"

@@ -18,8 +18,9 @@ from rag.errors import UploadBroken, UploadEmpty, UploadNotStored, UploadTooLarg
 from rag.extraction import detect
 from rag.fetching import FetchedPage
 from rag.models import Document, Removal, SyncedFolder
+from rag.services import ingestion
 from rag.services.removals import finish_removal
-from rag.types import HTML
+from rag.types import HTML, Problem
 
 if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
@@ -121,6 +122,14 @@ def reindex_documents(documents: Iterable[Document]) -> int:
     )
     transaction.on_commit(tasks.wake)
     return n_queued
+
+
+def stop_document(document: Document) -> Document:
+    """Give up the ingestion of a document; what was read of it is removed. One that is ready stays as it is."""
+    if document.is_unfinished:
+        ingestion.fail(document, Problem.STOPPED)
+        document.refresh_from_db()
+    return document
 
 
 def delete_document(document: Document) -> None:

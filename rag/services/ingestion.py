@@ -59,7 +59,9 @@ def take_document(busy_owners: Collection[int], excluded: Collection[int]) -> Do
         fail(document, Problem.CRASHED)
     else:
         return None
-    Document.objects.filter(pk=document.pk).update(n_attempts=F("n_attempts") + 1)
+    Document.objects.filter(pk=document.pk).update(
+        n_attempts=F("n_attempts") + 1, work_since=timezone.now(), work_before=F("n_chunks_done")
+    )
     if document.state == Document.State.QUEUED:
         change_in_work(document, state=Document.State.EXTRACTING)
         document.state = Document.State.EXTRACTING
@@ -98,6 +100,7 @@ def store_text(document: Document, extraction: Extraction, chunker: str) -> None
             document, state=Document.State.EMBEDDING, media_type=extraction.media_type,
             n_pages=len(extraction.page_spans) if has_pages else 0,
             damaged_pages=extraction.damaged_pages[:MAX_DAMAGED_PAGES], n_chunks=len(spans), n_chunks_done=0,
+            work_since=timezone.now(), work_before=0,
         )  # fmt: skip
         had_vectors = forget_text(document)
         document.refresh_from_db()

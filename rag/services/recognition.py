@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import IO
 
 from django.db import transaction
+from django.utils import timezone
 
 from rag import conf
 from rag.errors import RenderingFailed, Unreadable
@@ -37,7 +38,9 @@ def read_scanned_pages(document: Document, file: IO[bytes], extraction: Extracti
     wanted = set(extraction.scanned_pages)
     document.recognised_pages.exclude(number__in=wanted).delete()
     texts = dict(document.recognised_pages.values_list("number", "text"))
-    change_in_work(document, n_scanned=len(wanted), n_recognised=len(texts))
+    change_in_work(
+        document, n_scanned=len(wanted), n_recognised=len(texts), work_since=timezone.now(), work_before=len(texts)
+    )
     deadline = time.monotonic() + MAX_TOTAL_S
     n_failures = 0
     for number in sorted(wanted - texts.keys()):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
 from pytest_django.fixtures import Settings
 
-from rag.models import Document, ExtractedText
+from rag.models import Chunk, Document, ExtractedText
 from tests.doubles.office_files import OLE_HEADER, docx_file, xlsx_file
 from tests.doubles.pdf_files import scanned_pdf, text_pdf
 from tests.factories import make_document
@@ -113,7 +114,7 @@ def test_the_list_shows_states_in_words(alice: User, alice_client: Client) -> No
     page = alice_client.get(reverse("documents:list")).content.decode()
 
     assert "protected by a password" in page
-    assert "Indexing, 40 %" in page
+    assert "Indexing, 4 of 10 passages" in page
     assert "The embedding model does not answer." in page
 
 
@@ -301,6 +302,54 @@ def test_a_failed_document_can_be_tried_again(alice: User, alice_client: Client)
     document.refresh_from_db()
     assert (document.state, document.error) == (Document.State.QUEUED, "")
     assert f'id="document-{document.uuid}"' in response.content.decode()
+
+
+def test_the_reading_of_a_document_can_be_stopped_and_begun_again(alice: User, alice_client: Client) -> None:
+    document = make_document(owner=alice, state=Document.State.EMBEDDING, n_chunks=10, n_chunks_done=4)
+    Chunk.objects.create(document=document, position=0, start=0, end=3, text="The", chunker="c")
+
+    stopped = alice_client.post(reverse("documents:stop", args=[document.uuid]), headers={"HX-Request": "true"})
+
+    document.refresh_from_db()
+    assert (document.state, document.error, document.n_chunks) == (Document.State.FAILED, "stopped", 0)
+    assert not document.chunks.exists()
+    assert "Reading was stopped." in stopped.content.decode()
+    assert reverse("documents:retry", args=[document.uuid]) in stopped.content.decode()
+
+
+def test_a_document_that_is_ready_is_not_stopped(alice: User, alice_client: Client) -> None:
+    document = make_document(owner=alice)
+
+    alice_client.post(reverse("documents:stop", args=[document.uuid]))
+
+    document.refresh_from_db()
+    assert document.is_ready
+
+
+@pytest.mark.parametrize(
+    ("fields", "words", "progress"),
+    [
+        ({"state": "queued"}, "Waiting for its turn", None),
+        ({"state": "extracting"}, "Reading", None),
+        ({"state": "extracting", "n_scanned": 20, "n_recognised": 7, "work_before": 2},
+         "Reading scanned page 8 of 20, 26 seconds left", 35),
+        ({"state": "embedding", "n_chunks": 400, "n_chunks_done": 40},
+         "Indexing, 40 of 400 passages, about 2 minutes left", 10),
+        ({"state": "embedding", "n_chunks": 400, "n_chunks_done": 0}, "Indexing, 0 of 400 passages", 0),
+        ({"state": "embedding", "n_chunks": 400, "n_chunks_done": 40, "work_before": 40},
+         "Indexing, 40 of 400 passages", 10),
+    ],
+)  # fmt: skip
+def test_progress_is_told_with_the_time_that_is_left(
+    alice: User, alice_client: Client, fields: dict[str, Any], words: str, progress: int | None
+) -> None:
+    document = make_document(owner=alice, **fields)
+    began = document.updated_at - timedelta(seconds=10)
+    Document.objects.update(work_since=began)
+
+    status = alice_client.get(reverse("documents:status", args=[document.uuid]), **JSON).json()
+
+    assert (status["detail"], status["progress"]) == (words, progress)
 
 
 def test_a_scanned_pdf_says_what_to_do(

@@ -58,7 +58,7 @@ class DocumentRow:
 
 def document_row(document: rag.Document, reader_id: int) -> DocumentRow:
     words = wording.problem_words(document.error)
-    is_indexing = document.state == rag.Document.State.EMBEDDING and document.n_chunks and not words
+    n_done, n_total = document.work
     return DocumentRow(
         uuid=str(document.uuid),
         name=document.name,
@@ -69,7 +69,7 @@ def document_row(document: rag.Document, reader_id: int) -> DocumentRow:
         state=document.state,
         state_text=wording.state_in_words(document),
         advice=wording.advice_in_words(document),
-        progress=100 * document.n_chunks_done // document.n_chunks if is_indexing else None,
+        progress=100 * n_done // n_total if n_total and not words else None,
         is_ready=document.is_ready,
         has_failed=document.has_failed,
         is_unfinished=document.is_unfinished,

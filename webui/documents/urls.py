@@ -17,6 +17,7 @@ urlpatterns = [
     path("<uuid:uuid>/chunks/<int:position>/", chunks.chunk, name="chunk"),
     path("<uuid:uuid>/pages/<int:number>/<int:width>/", documents.page_image, name="page_image"),
     path("<uuid:uuid>/file/", documents.file, name="file"),
+    path("<uuid:uuid>/stop/", documents.stop, name="stop"),
     path("<uuid:uuid>/retry/", documents.retry, name="retry"),
     path("<uuid:uuid>/fetch-again/", documents.fetch_again, name="fetch_again"),
     path("<uuid:uuid>/delete/", documents.delete, name="delete"),

@@ -13,6 +13,7 @@ from rag.errors import FolderRefused, PageNotFetched, UploadRefused, UploadTooLa
 from rag.types import FetchProblem, PageKind, Problem
 
 _DAMAGED_SHOWN = 5
+_MINUTE_S = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,9 @@ PROBLEMS: dict[Problem, ProblemWords] = {
     ),
     Problem.INDEX_FAILED: ProblemWords(
         gettext_lazy("The index could not be written."), gettext_lazy("It is tried again by itself."), can_retry=True
+    ),
+    Problem.STOPPED: ProblemWords(
+        gettext_lazy("Reading was stopped."), gettext_lazy("Try again to have it read."), can_retry=True
     ),
     Problem.NOT_STORED: ProblemWords(
         gettext_lazy("The server could not store this file: its disk may be full."),
@@ -160,15 +164,28 @@ def state_in_words(document: Document) -> str:
         return _pages_in_words(document)
     if words:
         return _("Waiting: %(problem)s") % {"problem": words.sentence}
-    if document.state == Document.State.EMBEDDING and document.n_chunks:
-        percent = 100 * document.n_chunks_done // document.n_chunks
-        return _("Indexing, %(percent)d %%") % {"percent": percent}
+    return ", ".join(filter(None, [_work_in_words(document), _time_left_in_words(document)]))
+
+
+def _work_in_words(document: Document) -> str:
+    n_done, n_total = document.work
+    if document.state == Document.State.EMBEDDING and n_total:
+        return _("Indexing, %(n)d of %(total)d passages") % {"n": n_done, "total": n_total}
     if document.state != Document.State.EXTRACTING:
         return _("Waiting for its turn")
-    if document.n_scanned:
-        reached = {"n": min(document.n_recognised + 1, document.n_scanned), "total": document.n_scanned}
-        return _("Reading scanned page %(n)d of %(total)d") % reached
+    if n_total:
+        return _("Reading scanned page %(n)d of %(total)d") % {"n": min(n_done + 1, n_total), "total": n_total}
     return _("Reading")
+
+
+def _time_left_in_words(document: Document) -> str:
+    seconds = document.seconds_left()
+    if seconds is None:
+        return ""
+    if seconds < _MINUTE_S:
+        return ngettext("%(n)d second left", "%(n)d seconds left", seconds) % {"n": seconds}
+    minutes = round(seconds / _MINUTE_S)
+    return ngettext("about %(n)d minute left", "about %(n)d minutes left", minutes) % {"n": minutes}
 
 
 def refusal_in_words(error: UploadRefused) -> str:

@@ -115,8 +115,13 @@ class ChatComposer extends HTMLElement {
     this.#area.dispatchEvent(new Event("input", { bubbles: true }));
   }
 
-  /** @param {Iterable<File>} files */
+  /** All of them or, when they are more than one message may have, none. @param {Iterable<File>} files */
   attach(files) {
+    const room = Number(this.dataset.maxFiles) - (this.#attachments?.size ?? 0);
+    if ([...files].length > room) {
+      this.#showNotice(this.dataset.tooManyFiles ?? "");
+      return;
+    }
     for (const file of files) {
       this.#attachments?.upload(file, (error) => {
         this.#showSendDue(false);

@@ -3,6 +3,8 @@ import { getJson, postForJson } from "./requests.js";
 import { uploadFile } from "./upload.js";
 
 const ASK_AGAIN_MS = 1000;
+/** Files that are sent at once. */
+const PARALLEL = 2;
 
 /**
  * @typedef {import("./drafts.js").DraftDocument} DraftDocument
@@ -20,6 +22,9 @@ export class Attachments {
   #onChange;
   /** @type {Set<Attachment>} */
   #items = new Set();
+  #running = 0;
+  /** @type {(() => void)[]} */
+  #turns = [];
 
   /**
    * @param {HTMLElement} list
@@ -37,6 +42,10 @@ export class Attachments {
   /** Documents that are on the server. @returns {DraftDocument[]} */
   get documents() {
     return [...this.#items].flatMap(({ document }) => (document ? [document] : []));
+  }
+
+  get size() {
+    return this.#items.size;
   }
 
   get isUploading() {
@@ -71,7 +80,10 @@ export class Attachments {
     const state = /** @type {HTMLElement} */ (item.chip.querySelector("[data-state]"));
     state.textContent = "0 %";
     this.#onChange();
+    await this.#turn();
     try {
+      // Taken off again while it waited.
+      if (!this.#items.has(item)) return;
       item.document = await uploadFile(file, (/** @type {number} */ done) => {
         state.textContent = `${Math.round(done * 100)} %`;
       });
@@ -80,8 +92,17 @@ export class Attachments {
     } catch (error) {
       this.#remove(item);
       onError(/** @type {Error} */ (error));
+    } finally {
+      this.#running -= 1;
+      this.#turns.shift()?.();
     }
     this.#onChange();
+  }
+
+  /** Wait until fewer files than may be sent at once are on their way. */
+  async #turn() {
+    if (this.#running >= PARALLEL) await new Promise((resolve) => this.#turns.push(() => resolve(undefined)));
+    this.#running += 1;
   }
 
   /**

@@ -175,7 +175,7 @@ class ChatPage:
         selected_model: Id of a `ModelChoice`, always one of `models`.
         has_chat_model: False while only Quotes can answer: the page offers the ways to get a model.
         may_manage_models: The reader is an administrator and may go to those ways.
-        message_max_chars: For the composer's limit.
+        message_max_chars, message_max_documents: For the composer's limits.
         accepted_files: Endings of names, for the file picker.
     """
 
@@ -188,4 +188,5 @@ class ChatPage:
     problems: Sequence[ConnectionTrouble]
     may_manage_models: bool
     message_max_chars: int
+    message_max_documents: int
     accepted_files: str = ",".join(READABLE_NAMES)

@@ -16,6 +16,7 @@ from webui.accounts.http import MemberRequest
 from webui.accounts.models import User
 from webui.chats import access, conf, queries
 from webui.chats.answerers import choose_model
+from webui.chats.decoding import MAX_DOCUMENTS
 from webui.chats.models import Chat
 from webui.chats.shown_branch import branch_messages
 from webui.chats.views.contexts import ChatHead, ChatPage
@@ -52,6 +53,7 @@ def _chat_page(user: User, chat: Chat | None, *, wanted_model: str) -> ChatPage:
         problems=troubles(models),
         may_manage_models=user.is_admin,
         message_max_chars=conf.message_max_chars(),
+        message_max_documents=MAX_DOCUMENTS,
     )
 
 

@@ -237,10 +237,20 @@ def file(request: MemberRequest, uuid: UUID) -> HttpResponseBase:
 
 @require_POST
 @member_required
+def stop(request: MemberRequest, uuid: UUID) -> HttpResponse:
+    """Give up the reading of a document."""
+    return _changed_row(request, rag.stop_document(rag.document_write(request.user, uuid)))
+
+
+@require_POST
+@member_required
 def retry(request: MemberRequest, uuid: UUID) -> HttpResponse:
-    found = rag.retry_document(rag.document_write(request.user, uuid))
+    return _changed_row(request, rag.retry_document(rag.document_write(request.user, uuid)))
+
+
+def _changed_row(request: MemberRequest, changed: rag.Document) -> HttpResponse:
     if request.headers.get("HX-Request") == "true":
-        return render(request, "documents/_row.html", {"document": document_row(found, request.user.pk)})
+        return render(request, "documents/_row.html", {"document": document_row(changed, request.user.pk)})
     return redirect("documents:list")
 
 
