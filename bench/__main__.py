@@ -1,4 +1,4 @@
-"""`python -m bench [start|memory|first-token|streams|stop|loads|retrieval|all]`: measure Hearth here. See README.md."""
+"""`python -m bench [WHAT]`: measure Hearth here. See README.md."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from bench.processes import (
 )
 from bench.rows import Row, percentile, show
 
-MEASUREMENTS = ["start", "memory", "first-token", "streams", "stop", "loads", "retrieval", "all"]
+MEASUREMENTS = ["start", "memory", "first-token", "streams", "stop", "loads", "retrieval", "search", "all"]
 KEPT = Path.home() / ".cache" / "hearth-bench"
 DELAY_MS = 100
 N_STOPPED = 20
@@ -90,6 +90,9 @@ def main() -> None:
             rows += stop_rows(asyncio.run(stopping.measure(Path(folder), N_STOPPED)))
         if wanted.what == "loads":
             rows += load_rows(loading.measure(Path(folder), wanted.loads))
+        if wanted.what == "search":
+            for n_chunks, goal_ms in ((1_000, 10), (100_000, 40)):
+                rows += documents.measure_search(wanted.kept, n_chunks, goal_ms)
         if wanted.what == "retrieval":
             documents.measure_retrieval(Path(folder), wanted.kept, wanted.reranker)
     if rows:

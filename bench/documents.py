@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,7 +12,8 @@ from typing import Any
 import httpx
 
 from bench import corpus
-from bench.processes import environment, free_port, run, running, wait_until_ok
+from bench.processes import ROOT, environment, free_port, run, running, wait_until_ok
+from bench.rows import Row, percentile
 
 # R@1, R@5, R@10 and MRR that were measured before the document side was designed, on a corpus of the same kind.
 # Questions of ours that are held back are of the natural kind.
@@ -31,6 +33,7 @@ _FIRST_MEASURED = {
 }
 _KINDS = {"held out": "natural"}
 _SETTLE_TIMEOUT_S = 60.0
+_STEPS = {"lexical_s": "words", "embed_s": "embedding of the question", "vector_s": "vectors"}
 
 
 @contextmanager
@@ -55,6 +58,25 @@ def measure_retrieval(folder: Path, kept: Path, reranker: str) -> None:
         env |= {"HEARTH_RERANKER": reranker} if reranker else {}
         figures = json.loads(run(["-m", "bench.retrieval", str(kept)], env=env))
     print("\n".join(retrieval_lines(figures)))
+
+
+def measure_search(kept: Path, n_chunks: int, goal_ms: float) -> list[Row]:
+    """Time searches among so many chunks, which are built once in a data folder of their own."""
+    corpus.fetch(kept)
+    built_by = "".join((ROOT / "rag" / name).read_text() for name in ("chunking.py", "words.py", "models.py"))
+    digest = hashlib.sha256(built_by.encode()).hexdigest()[:8]
+    with model_server(kept / f"search-{n_chunks}-{digest}") as env:
+        times = json.loads(run(["-m", "bench.search", str(kept), str(n_chunks)], env=env))
+    rows = []
+    for language, name in (("en", "English"), ("zh", "Chinese")):
+        what, own = f"a search among {n_chunks:,} chunks, {name}", times[language]
+        rows += [
+            Row(what=f"{what}, p50", value=percentile(own["total_s"], 50), unit="ms", goal=goal_ms),
+            Row(what=f"{what}, p95", value=percentile(own["total_s"], 95), unit="ms"),
+        ]
+        for step, title in _STEPS.items():
+            rows.append(Row(what=f"  {title}, p50", value=percentile(own[step], 50), unit="ms"))
+    return rows
 
 
 def retrieval_lines(figures: Sequence[dict[str, Any]]) -> Iterator[str]:

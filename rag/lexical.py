@@ -41,6 +41,14 @@ _SEARCH = {
     """,
 }
 _KEY = {"sqlite": "rowid", "postgresql": "chunk_id"}
+# As they were indexed; PostgreSQL gives each once, and in an order of its own.
+_TERMS = {
+    "sqlite": "SELECT rowid, terms FROM rag_lexical WHERE rowid IN (SELECT value FROM json_each(%s))",
+    "postgresql": """
+        SELECT chunk_id, array_to_string(tsvector_to_array(terms), ' ') FROM rag_lexical
+        WHERE chunk_id IN (SELECT value::bigint FROM json_array_elements_text(%s))
+    """,
+}
 _QUOTE = {"sqlite": ('"{}"', " OR "), "postgresql": ("'{}'", " | ")}
 
 
@@ -99,6 +107,13 @@ def remove_entries(chunk_ids: Sequence[int]) -> None:
             f"DELETE FROM rag_lexical WHERE {_KEY[connection.vendor]} = %s",  # noqa: S608  (a closed set)
             [[chunk_id] for chunk_id in chunk_ids],
         )
+
+
+def terms_of(chunk_ids: Collection[int]) -> dict[int, str]:
+    """Return the indexed terms of chunks, with a blank before and behind each."""
+    with connection.cursor() as cursor:
+        cursor.execute(_TERMS[connection.vendor], [json.dumps(sorted(chunk_ids))])
+        return {chunk_id: f" {terms} " for chunk_id, terms in cursor.fetchall()}
 
 
 def n_entries() -> int:

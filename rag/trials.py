@@ -37,9 +37,10 @@ class MemoryVectors:
         self._vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
 
     def nearest(
-        self, collection: str, vector: npt.NDArray[np.float32], document_ids: Collection[int], limit: int
+        self, collection: str, vector: npt.NDArray[np.float32], document_ids: Collection[int] | None, limit: int
     ) -> dict[int, float]:
-        rows = np.flatnonzero(np.isin(self._document_ids, list(document_ids)))
+        is_chosen = True if document_ids is None else np.isin(self._document_ids, list(document_ids))
+        rows = np.flatnonzero(np.broadcast_to(is_chosen, self._document_ids.shape))
         cosines = self._vectors[rows] @ vector
         best = np.argsort(-cosines, kind="stable")[:limit]
         return {int(self._chunk_ids[rows[n]]): float(cosines[n]) for n in best}

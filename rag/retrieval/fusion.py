@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from rag import words
 from rag.chunking import indexed_text
-from rag.models import Chunk
+from rag.retrieval.candidates import FoundChunk
 
 NAME = "weighed-30-70-nearby"
 """Of this way to search: change it with anything that moves a rank, so that golden questions are run again."""
@@ -35,14 +36,14 @@ _CONTENTS_LINE = re.compile(
 )
 _CONTENTS_MIN_LINES = 8
 _CONTENTS_MIN_SHARE = 0.6
-# As much of a chunk as tells its language.
+# As much of a chunk as tells its language; English has five characters where Chinese has one or two.
 _SAMPLE_CHARACTERS = 300
+_CJK_SHARE = 0.15
 
 
 @dataclass(frozen=True, slots=True)
 class Weighed:
-    chunk: Chunk
-    terms: frozenset[str]
+    chunk: FoundChunk
     lexical: float
     coverage: float
     dense: float | None
@@ -54,56 +55,54 @@ def weigh(
     question: str,
     terms: Sequence[str],
     trust: float,
-    chunks: Collection[Chunk],
+    chunks: Collection[FoundChunk],
     lexical_shares: Mapping[int, float],
     similarities: Mapping[int, float],
 ) -> list[Weighed]:
     """Return the candidates by falling fused score."""
-    texts = {chunk.pk: indexed_text(chunk.page_name, chunk.text) for chunk in chunks}
-    own_terms = {pk: words.term_set(text) for pk, text in texts.items()}
-    rarity = _rarity(terms, own_terms.values())
-    coverage = {pk: sum(weight for term, weight in rarity.items() if term in own) for pk, own in own_terms.items()}
+    held = {chunk.id: [term for term in terms if f" {term} " in chunk.terms] for chunk in chunks}
+    rarity = _rarity(terms, held.values())
+    coverage = {pk: sum(rarity[term] for term in own) for pk, own in held.items()}
     # BM25 says which passage fits best, not whether any fits well: of a long question, most words may stand in none.
     confidence = max(coverage.values(), default=0.0)
-    by_place = {(chunk.document_id, chunk.position): lexical_shares.get(chunk.pk, 0.0) for chunk in chunks}
-    characters = _character_scores(question, texts)
+    by_place = {(chunk.document_id, chunk.position): lexical_shares.get(chunk.id, 0.0) for chunk in chunks}
+    characters = _character_scores(question, chunks)
     is_latin = words.share_of_latin(question) >= 0.5
     weighed = []
     for chunk in chunks:
-        share = lexical_shares.get(chunk.pk, 0.0)
+        share = lexical_shares.get(chunk.id, 0.0)
         nearby = sum(by_place.get((chunk.document_id, chunk.position + step), 0.0) for step in (-1, 1))
         wording = share + NEIGHBOUR_WEIGHT * (1 - trust) * nearby
-        wording += SINGLE_CHARACTERS_WEIGHT * characters.get(chunk.pk, 0.0)
-        similarity = similarities.get(chunk.pk)
+        wording += SINGLE_CHARACTERS_WEIGHT * characters.get(chunk.id, 0.0)
+        similarity = similarities.get(chunk.id)
         meaning = trust * max(similarity or 0.0, 0.0)
         fused = LEXICAL_WEIGHT * confidence * wording + DENSE_WEIGHT * meaning
-        if _is_latin(texts[chunk.pk]) == is_latin:
+        if _is_latin(chunk.text) == is_latin:
             fused *= 1 + SAME_LANGUAGE_BONUS
         if is_contents(chunk.text):
             fused *= CONTENTS_FACTOR
         weighed.append(
             Weighed(
-                chunk=chunk, terms=own_terms[chunk.pk], lexical=share, coverage=coverage[chunk.pk],
-                dense=similarity, meaning=meaning, fused=fused,
+                chunk=chunk, lexical=share, coverage=coverage[chunk.id], dense=similarity, meaning=meaning, fused=fused
             )
-        )  # fmt: skip
-    return sorted(weighed, key=lambda item: (-item.fused, item.chunk.pk))
+        )
+    return sorted(weighed, key=lambda item: (-item.fused, item.chunk.id))
 
 
-def _rarity(terms: Sequence[str], candidates: Collection[frozenset[str]]) -> dict[str, float]:
+def _rarity(terms: Sequence[str], held: Collection[Sequence[str]]) -> dict[str, float]:
     """Return the weight of each term, together 1: the fewer candidates hold it, the more it tells."""
-    weights = {
-        term: math.log(1 + (len(candidates) + 1) / (1 + sum(term in held for held in candidates))) for term in terms
-    }
+    n_holding = Counter(term for own in held for term in own)
+    weights = {term: math.log(1 + (len(held) + 1) / (1 + n_holding[term])) for term in terms}
     total = sum(weights.values())
     return {term: weight / total for term, weight in weights.items()}
 
 
-def _character_scores(question: str, texts: Mapping[int, str]) -> dict[int, float]:
+def _character_scores(question: str, chunks: Collection[FoundChunk]) -> dict[int, float]:
     """Return how well each text holds the question's single CJK characters, 0 to about 2, by BM25's measure."""
     characters = words.query_characters(question)
     if not characters:
         return {}
+    texts = {chunk.id: indexed_text(chunk.page_name, chunk.text) for chunk in chunks}
     n_holding = {character: sum(character in text for text in texts.values()) for character in characters}
     weights = {c: math.log(1 + (len(texts) - n + 0.5) / (n + 0.5)) for c, n in n_holding.items()}
     total = sum(weights.values())
@@ -115,12 +114,16 @@ def _character_scores(question: str, texts: Mapping[int, str]) -> dict[int, floa
 
 
 def _is_latin(text: str) -> bool:
-    return text.isascii() or words.share_of_latin(text[:_SAMPLE_CHARACTERS]) >= 0.5
+    """Whether a text is in Latin letters: a Chinese one about computers may be so by a third."""
+    if text.isascii():
+        return True
+    sample = text[:_SAMPLE_CHARACTERS]
+    return len(words.CJK_CHARACTER.findall(sample)) < _CJK_SHARE * len(sample)
 
 
 def is_contents(text: str) -> bool:
     """Whether a text is a table of contents, or a piece of one: hardly anything but numbered titles."""
     lines = text.split("\n")
-    if len(lines) < _CONTENTS_MIN_LINES:
+    if len(lines) < _CONTENTS_MIN_LINES or not any(character.isdigit() for character in lines[len(lines) // 2]):
         return False
     return sum(bool(_CONTENTS_LINE.fullmatch(line.strip())) for line in lines) >= _CONTENTS_MIN_SHARE * len(lines)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from rag import chunking, conf
-from rag.models import IndexVersion
+from rag.models import Document, IndexVersion
 from rag.queries import current_version, searchable_documents
 from rag.store import vector_store
 
@@ -22,7 +23,7 @@ class Neighbours(Protocol):
     """The part of a vector store that a search needs; see `rag.store.VectorStore`."""
 
     def nearest(
-        self, collection: str, vector: Vector, document_ids: Collection[int], limit: int
+        self, collection: str, vector: Vector, document_ids: Collection[int] | None, limit: int
     ) -> dict[int, float]: ...
 
     def similarities(self, collection: str, vector: Vector, chunk_ids: Sequence[int]) -> dict[int, float]: ...
@@ -38,10 +39,17 @@ class OtherIndex:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The documents its asker can read now, and the index to search: the one in use, or another one on trial."""
+    """The documents its asker can read now, and the index to search: the one in use, or another one on trial.
+
+    Attributes:
+        is_everything: There are no other documents: the vector index need not sift, which costs it most of its time.
+        found_at: By `time.perf_counter`.
+    """
 
     document_ids: tuple[int, ...]
     version: IndexVersion | None
+    is_everything: bool
+    found_at: float
     on_trial: Neighbours | None = None
 
     @property
@@ -60,7 +68,9 @@ class Scope:
 def find_scope(
     user_id: int, document_ids: Collection[int], knowledge_ids: Collection[int], index: OtherIndex | None = None
 ) -> Scope:
-    readable = searchable_documents(user_id, document_ids, knowledge_ids).order_by().values_list("pk", flat=True)
+    found_at = time.perf_counter()
+    readable = tuple(searchable_documents(user_id, document_ids, knowledge_ids).order_by().values_list("pk", flat=True))
+    is_everything = bool(readable) and Document.objects.count() == len(readable)
     if index is not None:
-        return Scope(tuple(readable), index.version, index.neighbours)
-    return Scope(tuple(readable), current_version())
+        return Scope(readable, index.version, is_everything, found_at, index.neighbours)
+    return Scope(readable, current_version(), is_everything, found_at)

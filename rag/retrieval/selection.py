@@ -30,9 +30,13 @@ def _outcome(item: Weighed, kept: Sequence[Weighed], limit: int) -> Outcome:
         return "below cut-off"
     if len(kept) >= limit:
         return "beyond limit"
-    if any(_overlap(item.terms, other.terms) >= NEAR_DUPLICATE for other in kept):
+    if any(_overlap(_terms(item), _terms(other)) >= NEAR_DUPLICATE for other in kept):
         return "near-duplicate"
     return "kept"
+
+
+def _terms(item: Weighed) -> frozenset[str]:
+    return frozenset(item.chunk.terms.split())
 
 
 def _overlap(a: frozenset[str], b: frozenset[str]) -> float:

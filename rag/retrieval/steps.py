@@ -81,10 +81,10 @@ def _passage(item: Weighed) -> Passage:
     chunk = item.chunk
     return Passage(
         document_id=chunk.document_id,
-        document_uuid=chunk.document.uuid,
-        document_name=chunk.document.name,
+        document_uuid=chunk.document_uuid,
+        document_name=chunk.document_name,
         page=chunk.page,
-        page_kind=chunk.document.page_kind,
+        page_kind=chunk.page_kind,
         page_name=chunk.page_name,
         start=chunk.start,
         end=chunk.end,
@@ -97,9 +97,9 @@ def _candidate(item: Weighed, outcome: Outcome) -> Candidate:
     chunk = item.chunk
     return Candidate(
         document_id=chunk.document_id,
-        document_name=chunk.document.name,
+        document_name=chunk.document_name,
         page=chunk.page,
-        page_kind=chunk.document.page_kind,
+        page_kind=chunk.page_kind,
         page_name=chunk.page_name,
         start=chunk.start,
         end=chunk.end,

@@ -65,15 +65,15 @@ class ChromaStore:
                 )
 
     def nearest(
-        self, collection: str, vector: npt.NDArray[np.float32], document_ids: Collection[int], limit: int
+        self, collection: str, vector: npt.NDArray[np.float32], document_ids: Collection[int] | None, limit: int
     ) -> dict[int, float]:
-        if not document_ids or (target := self._found_collection(collection)) is None:
+        if (document_ids is not None and not document_ids) or (target := self._found_collection(collection)) is None:
             return {}
         with _named_errors():
             found = target.query(
                 query_embeddings=[vector],
                 n_results=limit,
-                where={"document": {"$in": list(document_ids)}},
+                where=None if document_ids is None else {"document": {"$in": list(document_ids)}},
                 include=["distances"],
             )
         return {

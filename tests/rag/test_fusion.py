@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from uuid import UUID
 
 import pytest
 
+from rag import words
 from rag.chunking import indexed_text
-from rag.models import Chunk, Document
+from rag.models import Document
+from rag.retrieval.candidates import FoundChunk
 from rag.retrieval.fusion import Weighed, is_contents, weigh
-from rag.types import HTML
+from rag.types import HTML, PLAIN
 from tests.rag.test_retrieval import ask
 from webui.accounts.models import User
 
@@ -17,11 +20,12 @@ CONTENTS = "目录\n" + "\n".join(f"{n}.{m}. 数据库的第 {m} 节" for n in (
 STEPS = "\n".join(f"{n}. Press button {n} of the pump." for n in range(1, 13))
 
 
-def chunk(pk: int, text: str, *, document: int = 1, position: int = 0, path: str = "") -> Chunk:
-    return Chunk(pk=pk, document=Document(pk=document), position=position, page_name=path, text=text)
+def chunk(pk: int, text: str, *, document: int = 1, position: int = 0, path: str = "") -> FoundChunk:
+    terms = " ".join(["", *words.terms(indexed_text(path, text)), ""])
+    return FoundChunk(terms, pk, document, UUID(int=document), "a.txt", PLAIN, position, 0, len(text), None, path, text)
 
 
-def order(question: str, terms: list[str], chunks: list[Chunk], shares: dict[int, float]) -> list[Weighed]:
+def order(question: str, terms: list[str], chunks: list[FoundChunk], shares: dict[int, float]) -> list[Weighed]:
     return weigh(question, terms, 0.0, chunks, shares, {})
 
 
@@ -67,24 +71,24 @@ def test_a_table_of_contents_is_known_by_its_lines(text: str, is_one: bool) -> N
 def test_a_table_of_contents_stands_behind_the_text_that_it_names() -> None:
     contents, text = chunk(1, CONTENTS), chunk(2, "数据库每天备份一次。", document=2)
 
-    assert [item.chunk.pk for item in order("数据库", ["数据", "据库"], [contents, text], {1: 1.0, 2: 0.8})] == [2, 1]
+    assert [item.chunk.id for item in order("数据库", ["数据", "据库"], [contents, text], {1: 1.0, 2: 0.8})] == [2, 1]
 
 
 def test_single_characters_count_where_pairs_are_written_otherwise() -> None:
     chunks = [chunk(1, "灯塔由港务局管理。"), chunk(2, "守塔人每晚点亮灯。", document=2)]
 
-    assert order("灯塔谁点灯", ["灯塔", "点灯"], chunks, {1: 0.9, 2: 0.8})[0].chunk.pk == 2
+    assert order("灯塔谁点灯", ["灯塔", "点灯"], chunks, {1: 0.9, 2: 0.8})[0].chunk.id == 2
 
 
 def test_neighbours_that_fit_as_well_lift_a_passage() -> None:
     chunks = [chunk(n, "灯塔。", document=n // 4, position=n) for n in (1, 4, 5, 6)]
 
-    assert order("灯塔", ["灯塔"], chunks, dict.fromkeys((1, 4, 5, 6), 1.0))[0].chunk.pk == 5
+    assert order("灯塔", ["灯塔"], chunks, dict.fromkeys((1, 4, 5, 6), 1.0))[0].chunk.id == 5
 
 
 def test_of_two_translations_the_one_in_the_language_of_the_question_comes_first() -> None:
     chunks = [chunk(1, "用 apt upgrade 升级所有软件包。"), chunk(2, "Upgrade all with apt upgrade.", document=2)]
     shares = {1: 1.0, 2: 1.0}
 
-    assert order("apt upgrade", ["apt", "upgrad"], chunks, shares)[0].chunk.pk == 2
-    assert order("怎么用 apt upgrade 升级", ["apt", "upgrad", "升级"], chunks, shares)[0].chunk.pk == 1
+    assert order("apt upgrade", ["apt", "upgrad"], chunks, shares)[0].chunk.id == 2
+    assert order("怎么用 apt upgrade 升级", ["apt", "upgrad", "升级"], chunks, shares)[0].chunk.id == 1

@@ -2,18 +2,22 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
+from inference import client
 from inference.errors import ConnectionRefused
 from rag import embedding
 from rag.api import delete_document, retrieve
 from rag.models import Document, ExtractedText, IndexVersion
+from rag.retrieval import candidates
 from rag.services.documents import create_document
 from rag.store import vector_store
+from rag.threads import in_thread
 from rag.types import Retrieval
 from tests.doubles.embedder import FakeEmbedder
 from tests.doubles.pdf_files import text_pdf
@@ -90,6 +94,33 @@ def test_half_a_document_is_never_drawn_on(ingested: Upload, alice: User, state:
     Document.objects.update(state=state)
 
     assert ask(alice, "When was the lighthouse built?", [document]).is_empty
+
+
+def test_a_right_that_goes_while_a_slow_search_runs_is_gone(
+    ingested: Upload, alice: User, charlie: User, embedder: FakeEmbedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = ingested(alice, "The lighthouse was built in 1902.", "a.txt")
+    embed = embedder.embed
+
+    async def slow(model: str, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        await in_thread(Document.objects.filter(pk=document.pk).update, owner=charlie)
+        return await embed(model, texts)
+
+    monkeypatch.setattr(client, "embed", slow)
+    monkeypatch.setattr(candidates, "RECHECK_AFTER_S", 0.0)
+
+    assert ask(alice, "When was the lighthouse built?", [document]).trace.candidates == ()
+
+
+def test_what_others_have_is_not_proposed_when_all_of_ones_own_is_searched(
+    ingested: Upload, alice: User, charlie: User
+) -> None:
+    document = ingested(alice, "The lighthouse was built in 1902.", "a.txt")
+    ingested(charlie, "The lighthouse was painted in 1950.", "b.txt")
+
+    found = ask(alice, "When was the lighthouse painted?", [document])
+
+    assert [candidate.document_name for candidate in found.trace.candidates] == ["a.txt"]
 
 
 def test_a_deleted_document_is_gone_from_the_next_answer(ingested: Upload, alice: User) -> None:

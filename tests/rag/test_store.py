@@ -45,6 +45,7 @@ def test_only_the_documents_asked_for_are_searched(store: VectorStore) -> None:
     store.add(A, 2, [20], vectors((1, 0)))
 
     assert list(store.nearest(A, vectors((1, 0))[0], [2], limit=5)) == [20]
+    assert set(store.nearest(A, vectors((1, 0))[0], None, limit=5)) == {10, 20}
     assert store.nearest(A, vectors((1, 0))[0], [], limit=5) == {}
 
 
