@@ -8,6 +8,7 @@ Who may do what:
   fared, those aside about documents that one may not read.
 - Knowledge, to write it: upload into it, add own documents, move, take out, index again; make and delete folders;
   enter, change, delete, import and run golden questions.
+- Knowledge that they may write, administrators only: connect it with folders of the server.
 - Knowledge of one's own: all that, and name, describe, share and delete it.
 """
 
@@ -27,6 +28,7 @@ from rag.models import (
     KnowledgeFolder,
     KnowledgeGrant,
     Membership,
+    SyncedFolder,
 )
 from rag.queries import chunks_of, documents_of, readable_documents, readable_knowledge, writable_knowledge
 
@@ -82,6 +84,11 @@ def golden_question_in(knowledge: Knowledge, uuid: UUID) -> GoldenQuestion:
 
 def evaluation_in(knowledge: Knowledge, uuid: UUID) -> Evaluation:
     return get_object_or_404(knowledge.evaluations, uuid=uuid)
+
+
+def synced_folder_of(knowledge: Knowledge, uuid: UUID) -> SyncedFolder:
+    """Return a folder of the server that a knowledge follows. For administrators alone, which the caller checks."""
+    return get_object_or_404(knowledge.synced_folders, uuid=uuid)
 
 
 def grant_of(knowledge: Knowledge, uuid: UUID) -> KnowledgeGrant:

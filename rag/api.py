@@ -21,6 +21,7 @@ from rag.access import (
     knowledge_read,
     knowledge_write,
     membership_in,
+    synced_folder_of,
 )
 from rag.citations import cited_passages
 from rag.errors import (
@@ -33,7 +34,7 @@ from rag.errors import (
 )
 from rag.evaluating import evaluation_loop
 from rag.extraction.detect import READABLE_NAMES
-from rag.folders.opening import subfolders
+from rag.folders.opening import root_of
 from rag.folders.rules import parse_patterns
 from rag.markers import may_cite, without_marks
 from rag.measures import CUTS, Changes
@@ -74,6 +75,7 @@ from rag.services.documents import (
     create_document,
     delete_document,
     display_name,
+    display_path,
     reindex_documents,
     retry_document,
     stop_document,
@@ -101,7 +103,7 @@ from rag.services.questions import (
     exported,
     import_questions,
 )
-from rag.services.surveys import Survey, survey
+from rag.services.surveys import Survey, choices_in, survey
 from rag.services.synced_folders import (
     connect_folder,
     disconnect_folder,
@@ -150,6 +152,7 @@ __all__ = [
     "ask_for_run",
     "change_question",
     "changes_of",
+    "choices_in",
     "choose_embedder",
     "chunk_of",
     "chunks_of",
@@ -166,17 +169,17 @@ __all__ = [
     "describe_knowledge",
     "disconnect_folder",
     "display_name",
+    "display_path",
     "document_read",
     "document_text",
     "document_write",
     "documents_of",
-    "fetch_page",
-    "page_address",
     "documents_readable_by",
     "drop_previous",
     "evaluation_in",
     "evaluation_loop",
     "exported",
+    "fetch_page",
     "folder_in",
     "folder_roots",
     "golden_question_in",
@@ -196,6 +199,7 @@ __all__ = [
     "membership_in",
     "memberships_of",
     "move_documents",
+    "page_address",
     "page_image",
     "page_marks",
     "parse_patterns",
@@ -216,11 +220,12 @@ __all__ = [
     "stop_document",
     "revoke",
     "roll_back",
+    "root_of",
     "run_before",
     "searchable_documents",
-    "subfolders",
     "survey",
     "sync_loop",
+    "synced_folder_of",
     "totals_of",
     "wait_until_ready",
     "without_marks",

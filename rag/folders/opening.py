@@ -83,6 +83,13 @@ def _open_beneath(folder: int, path: str, flags: int) -> int:
         os.close(descriptor)
 
 
+def root_of(path: str) -> Path | None:
+    """Return the allowed folder that a path is, or lies in, as the settings name it; None if there is none."""
+    wanted = PurePosixPath(os.path.normpath(path))
+    roots = sorted(conf.folder_roots(), key=lambda root: len(root.parts), reverse=True)
+    return next((root for root in roots if wanted.is_relative_to(root)), None)
+
+
 def subfolders(path: str, limit: int) -> list[str]:
     """Return the names of the folders in a folder that the settings allow, hidden ones and links left out.
 
@@ -97,18 +104,16 @@ def subfolders(path: str, limit: int) -> list[str]:
 
 def _root_of(path: str) -> tuple[str, str]:
     """Return the real path of the allowed folder that a path lies in, and the rest of the path below it."""
-    roots = conf.folder_roots()
-    if not roots:
+    if not conf.folder_roots():
         raise FolderUnusable(FolderProblem.OFF)
-    wanted = PurePosixPath(os.path.normpath(path))
-    for root in sorted(roots, key=lambda root: len(root.parts), reverse=True):
-        if wanted.is_relative_to(root):
-            real = Path(os.path.realpath(root))
-            if is_refused_root(real):
-                raise FolderUnusable(FolderProblem.HOLDS_DATA)
-            below = str(wanted.relative_to(root))
-            return str(real), "" if below == "." else below
-    raise FolderUnusable(FolderProblem.NOT_ALLOWED)
+    root = root_of(path)
+    if root is None:
+        raise FolderUnusable(FolderProblem.NOT_ALLOWED)
+    real = Path(os.path.realpath(root))
+    if is_refused_root(real):
+        raise FolderUnusable(FolderProblem.HOLDS_DATA)
+    below = str(PurePosixPath(os.path.normpath(path)).relative_to(root))
+    return str(real), "" if below == "." else below
 
 
 def is_refused_root(real: Path) -> bool:

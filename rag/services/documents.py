@@ -156,6 +156,11 @@ def display_name(name: str) -> str:
     return name or "document"
 
 
+def display_path(path: str) -> str:
+    """Return a path for people: each step on one line, without controls and characters that reorder text."""
+    return "/".join(map(clean_name, path.split("/")))
+
+
 def clean_name(name: str) -> str:
     """Return a name on one line, without controls and characters that reorder text."""
     visible = "".join(c for c in name if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))

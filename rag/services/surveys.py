@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from rag import conf
 from rag.errors import FolderUnusable
 from rag.extraction.limits import MAX_CHARACTERS
+from rag.folders.opening import subfolders
 from rag.folders.rules import Rules, ending_of
 from rag.folders.walk import FoundFile, Listing, list_folder
 from rag.queries import current_version
@@ -22,6 +23,8 @@ from rag.threads import run_apart
 from rag.types import FolderProblem
 
 DEADLINE_S = 20.0
+CHOICE_TIMEOUT_S = 5.0
+MAX_CHOICES = 500
 
 _ROWS_A_TEXT_BYTE = 6
 _TEXT_BYTES_A_CHUNK = 800
@@ -72,6 +75,18 @@ class Survey:
     @property
     def fits(self) -> bool:
         return self.need_bytes <= self.free_bytes
+
+
+def choices_in(path: str) -> list[str]:
+    """Return the names of the folders in a folder that the settings allow, as far as they can be followed.
+
+    Raises:
+        FolderUnusable
+    """
+    try:
+        return run_apart(lambda: subfolders(path, MAX_CHOICES), timeout_s=CHOICE_TIMEOUT_S)
+    except TimeoutError as exc:
+        raise FolderUnusable(FolderProblem.NO_ANSWER) from exc
 
 
 def survey(path: str, include: Sequence[str] = (), exclude: Sequence[str] = ()) -> Survey:

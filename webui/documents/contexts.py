@@ -28,6 +28,7 @@ class DocumentRow:
         advice: What to do about a problem; empty without one.
         progress: 0 to 100 while it is indexed, else None.
         is_own: It belongs to the reader, who may delete it.
+        is_synced: It is the copy of a file in a folder of the server, and changes with that alone.
         address: Of a page fetched from the web; empty for files.
     """
 
@@ -46,6 +47,7 @@ class DocumentRow:
     is_unfinished: bool
     can_retry: bool
     is_own: bool
+    is_synced: bool
     address: str
     fetched_at: datetime | None
 
@@ -74,7 +76,8 @@ def document_row(document: rag.Document, reader_id: int) -> DocumentRow:
         has_failed=document.has_failed,
         is_unfinished=document.is_unfinished,
         can_retry=bool(words and words.can_retry) or document.has_unread_scans,
-        is_own=document.owner_id == reader_id,
+        is_own=document.owner_id == reader_id and not document.is_synced,
+        is_synced=document.is_synced,
         address=document.source_url,
         fetched_at=document.fetched_at,
     )

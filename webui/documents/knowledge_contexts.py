@@ -87,7 +87,7 @@ def member_row(membership: rag.Membership, reader_id: int) -> MemberRow:
     document = membership.document
     return MemberRow(
         document=document_row(document, reader_id),
-        owner="" if document.owner_id == reader_id else str(document.owner),
+        owner="" if document.owner_id == reader_id or document.is_synced else str(document.owner),
         folder=membership.folder.path if membership.folder else "",
     )
 
@@ -111,6 +111,7 @@ class KnowledgePage:
         all_folders: Every path of the knowledge, to move documents to.
         may_write: The reader may change what is in it.
         is_own: The reader may share and delete it.
+        may_connect: The reader may connect it with folders of the server.
     """
 
     knowledge: KnowledgeRow
@@ -123,6 +124,7 @@ class KnowledgePage:
     before: str
     may_write: bool
     is_own: bool
+    may_connect: bool
     max_upload_bytes: int
     accepted_files: str = ",".join(rag.READABLE_NAMES)
     sidebar: None = None

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from webui.documents.views import knowledge, knowledge_documents, knowledge_search, sharing
+from webui.documents.views import knowledge, knowledge_documents, knowledge_search, sharing, synced_folders
 
 app_name = "knowledge"
 
@@ -22,6 +22,14 @@ urlpatterns = [
     path("<uuid:uuid>/folders/create/", knowledge_documents.create_folder, name="create_folder"),
     path("<uuid:uuid>/folders/rename/", knowledge_documents.rename_folder, name="rename_folder"),
     path("<uuid:uuid>/folders/delete/", knowledge_documents.delete_folder, name="delete_folder"),
+    path("<uuid:uuid>/server-folders/", synced_folders.synced_folders, name="synced_folders"),
+    path("<uuid:uuid>/server-folders/connect/", synced_folders.connect, name="connect_folder"),
+    path("<uuid:uuid>/server-folders/<uuid:folder_uuid>/pause/", synced_folders.pause, name="pause_folder"),
+    path("<uuid:uuid>/server-folders/<uuid:folder_uuid>/resume/", synced_folders.resume, name="resume_folder"),
+    path("<uuid:uuid>/server-folders/<uuid:folder_uuid>/rescan/", synced_folders.rescan, name="rescan_folder"),
+    path(
+        "<uuid:uuid>/server-folders/<uuid:folder_uuid>/disconnect/", synced_folders.disconnect, name="disconnect_folder"
+    ),
     path("<uuid:uuid>/share/", sharing.share, name="share"),
     path("<uuid:uuid>/grants/", sharing.grant, name="grant"),
     path("<uuid:uuid>/grants/<uuid:grant_uuid>/revoke/", sharing.revoke, name="revoke"),

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from rag import api as rag
 from webui.accounts.decorators import member_required
-from webui.accounts.http import MemberRequest
+from webui.accounts.http import MemberRequest, is_administrator
 from webui.documents.forms import DeleteForm, FolderForm, KnowledgeForm, QuestionForm
 from webui.documents.knowledge_contexts import (
     KnowledgeListPage,
@@ -70,6 +70,7 @@ def knowledge(request: MemberRequest, uuid: UUID) -> HttpResponse:
         raise Http404 from exc
     paths = list(shown.folders.values_list("path", flat=True))
     path = folder.path if folder else ""
+    may_write = rag.writable_knowledge(request.user).filter(pk=shown.pk).exists()
     context = KnowledgePage(
         knowledge=knowledge_rows([shown], request.user.pk)[0],
         folder=path,
@@ -79,8 +80,9 @@ def knowledge(request: MemberRequest, uuid: UUID) -> HttpResponse:
         rows=[member_row(membership, request.user.pk) for membership in page.rows],
         next_cursor=page.next_cursor,
         before=before,
-        may_write=rag.writable_knowledge(request.user).filter(pk=shown.pk).exists(),
+        may_write=may_write,
         is_own=shown.owner_id == request.user.pk,
+        may_connect=may_write and is_administrator(request),
         max_upload_bytes=rag.max_upload_bytes(),
     )
     is_polling = request.headers.get("HX-Target") == "members"

@@ -165,7 +165,11 @@ def delete_folder(request: MemberRequest, uuid: UUID) -> HttpResponse:
     folder = _folder(shown, request.POST.get("folder", ""))
     if folder is None:
         raise Http404
-    rag.delete_folder(folder)
+    try:
+        rag.delete_folder(folder)
+    except FolderRefused as exc:
+        messages.error(request, wording.folder_refusal_in_words(exc))
+        return redirect(_url(shown, folder.path))
     messages.success(request, _("The folder “%(name)s” was deleted.") % {"name": folder.path})
     return redirect(_url(shown, ""))
 
