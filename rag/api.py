@@ -37,11 +37,13 @@ from rag.extraction.detect import READABLE_NAMES
 from rag.folders.opening import root_of
 from rag.folders.rules import parse_patterns
 from rag.markers import may_cite, without_marks
-from rag.measures import CUTS, Changes
+from rag.measures import CUTS, Changes, Measures, compare, measure
 from rag.models import (
     DESCRIPTION_MAX_LENGTH,
     FOLDER_PATH_MAX_LENGTH,
     KNOWLEDGE_NAME_MAX_LENGTH,
+    QUESTION_MAX_LENGTH,
+    QUOTE_MAX_LENGTH,
     Chunk,
     Document,
     Evaluation,
@@ -58,7 +60,6 @@ from rag.queries import (
     chunks_of,
     documents_of,
     documents_readable_by,
-    golden_questions_of,
     knowledge_readable_by,
     memberships_of,
     problem_files,
@@ -66,6 +67,7 @@ from rag.queries import (
     readable_documents,
     readable_knowledge,
     searchable_documents,
+    told_questions,
     totals_of,
     writable_knowledge,
 )
@@ -96,7 +98,10 @@ from rag.services.knowledge import (
 )
 from rag.services.pages import PAGE_WIDTHS, DocumentText, document_text, page_image, page_marks
 from rag.services.questions import (
+    MAX_QUESTIONS,
     Expected,
+    ImportReport,
+    Refusal,
     change_question,
     create_question,
     delete_question,
@@ -125,7 +130,10 @@ __all__ = [
     "DESCRIPTION_MAX_LENGTH",
     "FOLDER_PATH_MAX_LENGTH",
     "KNOWLEDGE_NAME_MAX_LENGTH",
+    "MAX_QUESTIONS",
     "PAGE_WIDTHS",
+    "QUESTION_MAX_LENGTH",
+    "QUOTE_MAX_LENGTH",
     "READABLE_NAMES",
     "Changes",
     "Chunk",
@@ -137,14 +145,17 @@ __all__ = [
     "EvaluationResult",
     "Expected",
     "GoldenQuestion",
+    "ImportReport",
     "IndexOverview",
     "Knowledge",
     "KnowledgeFolder",
     "KnowledgeGrant",
+    "Measures",
     "Membership",
     "NothingToRollBack",
     "RagError",
     "Survey",
+    "Refusal",
     "SyncedFile",
     "SyncedFolder",
     "abort_build",
@@ -157,6 +168,7 @@ __all__ = [
     "chunk_of",
     "chunks_of",
     "cited_passages",
+    "compare",
     "connect_folder",
     "create_document",
     "create_folder",
@@ -183,7 +195,6 @@ __all__ = [
     "folder_in",
     "folder_roots",
     "golden_question_in",
-    "golden_questions_of",
     "grant",
     "grant_of",
     "import_questions",
@@ -196,6 +207,7 @@ __all__ = [
     "knowledge_write",
     "max_upload_bytes",
     "may_cite",
+    "measure",
     "membership_in",
     "memberships_of",
     "move_documents",
@@ -226,6 +238,7 @@ __all__ = [
     "survey",
     "sync_loop",
     "synced_folder_of",
+    "told_questions",
     "totals_of",
     "wait_until_ready",
     "without_marks",

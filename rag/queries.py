@@ -9,7 +9,6 @@ from django.apps import apps
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db.models import (
-    BooleanField,
     Case,
     Count,
     Exists,
@@ -147,17 +146,12 @@ def _is_member(user_id: int) -> Exists:
 # ---- golden questions ----------------------------------------------------------------------------
 
 
-def golden_questions_of(knowledge: Knowledge, user: AbstractBaseUser) -> QuerySet[GoldenQuestion]:
-    """Return the questions of a knowledge, each with its document and `may_be_told`.
-
-    Where that is False the person may not know of the document: neither its name nor the words in it.
-    """
+def told_questions(knowledge: Knowledge, user: AbstractBaseUser) -> QuerySet[GoldenQuestion]:
+    """Return the golden questions of a knowledge whose document this person may know of: its name, and words in it."""
     # A document that was taken out of the knowledge may be one that they were not given otherwise.
-    may_be_told = Q(document__in=documents_readable_by(user.pk).order_by().values("pk"))
-    may_be_told |= Q(document=None, document_owner=user.pk)
-    return knowledge.golden_questions.select_related("document").annotate(
-        may_be_told=Case(When(may_be_told, then=Value(True)), default=Value(False), output_field=BooleanField())
-    )
+    readable = documents_readable_by(user.pk).order_by().values("pk")
+    may_be_told = Q(document__in=readable) | Q(document=None, document_owner=user.pk)
+    return knowledge.golden_questions.select_related("document").filter(may_be_told)
 
 
 # ---- synced folders ------------------------------------------------------------------------------

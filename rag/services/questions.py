@@ -118,7 +118,8 @@ def _fill(golden: GoldenQuestion, question: str, expected: Expected) -> None:
     golden.document_owner_id = expected.document.owner_id
     golden.quote, golden.start, golden.end, golden.page, golden.page_name = "", None, None, None, ""
     if quote:
-        span = _place_of(expected.document, quote, expected.start)
+        lead = len(expected.quote) - len(expected.quote.lstrip())
+        span = _place_of(expected.document, quote, None if expected.start is None else expected.start + lead)
         if span is None:
             raise QuestionRefused(QuestionRefused.NO_QUOTE)
         _fill_place(golden, expected.document, *span)

@@ -9,7 +9,7 @@ import pytest
 from rag.errors import QuestionRefused
 from rag.measures import Span
 from rag.models import Document, ExtractedText, GoldenQuestion, Knowledge
-from rag.queries import golden_questions_of
+from rag.queries import told_questions
 from rag.services import knowledge as knowledge_service
 from rag.services import questions
 from rag.services.documents import delete_document
@@ -143,9 +143,9 @@ def test_a_question_outlives_its_document(knowledge: Knowledge, document: Docume
     keep(knowledge, document, quote="Ole Brandt")
     delete_document(document)
 
-    left = golden_questions_of(knowledge, alice).get()
+    left = told_questions(knowledge, alice).get()
 
-    assert (left.document, left.shown_name, left.may_be_told) == (None, "harbour.txt", True)
+    assert (left.document, left.shown_name) == (None, "harbour.txt")
     assert expected_span(left) == Unfindable.DOCUMENT_GONE
 
 
@@ -156,7 +156,7 @@ def test_what_is_expected_is_told_to_those_alone_who_may_read_it(
     keep(knowledge, document, quote="Ole Brandt")
 
     def is_told(user: User) -> bool:
-        return golden_questions_of(knowledge, user).get().may_be_told
+        return told_questions(knowledge, user).exists()
 
     assert (is_told(alice), is_told(bob), is_told(charlie)) == (True, True, False)
 

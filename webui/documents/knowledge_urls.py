@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from webui.documents.views import knowledge, knowledge_documents, knowledge_search, sharing, synced_folders
+from webui.documents.views import golden, knowledge, knowledge_documents, knowledge_search, sharing, synced_folders
 
 app_name = "knowledge"
 
@@ -13,6 +13,13 @@ urlpatterns = [
     path("<uuid:uuid>/describe/", knowledge.describe, name="describe"),
     path("<uuid:uuid>/delete/", knowledge.delete, name="delete"),
     path("<uuid:uuid>/search/", knowledge_search.search, name="search"),
+    path("<uuid:uuid>/questions/", golden.questions, name="questions"),
+    path("<uuid:uuid>/questions/run/", golden.run, name="run_questions"),
+    path("<uuid:uuid>/questions/new/", golden.new, name="new_question"),
+    path("<uuid:uuid>/questions/import/", golden.take_in, name="import_questions"),
+    path("<uuid:uuid>/questions/export.<str:form>", golden.export, name="export_questions"),
+    path("<uuid:uuid>/questions/<uuid:question_uuid>/", golden.change, name="question"),
+    path("<uuid:uuid>/questions/<uuid:question_uuid>/delete/", golden.delete, name="delete_question"),
     path("<uuid:uuid>/upload/", knowledge_documents.upload, name="upload"),
     path("<uuid:uuid>/add/", knowledge_documents.candidates, name="candidates"),
     path("<uuid:uuid>/documents/add/", knowledge_documents.add, name="add"),
