@@ -9,7 +9,7 @@ from django.db.models.functions import Left
 
 from rag.models import Chunk, Document
 from rag.queries import readable_documents
-from rag.types import PageKind, SeenCandidate, SeenTrace
+from rag.types import SeenCandidate, SeenTrace
 
 if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
@@ -31,6 +31,9 @@ def readable_trace(user: AbstractBaseUser | AnonymousUser, stored: Mapping[str, 
     openings = _openings(documents, {item["start"] for _, item in readable})
     return SeenTrace(
         question=stored["question"],
+        searched=stored["searched"],
+        rewritten_by=stored["rewritten_by"],
+        rewrite_problem=stored["rewrite_problem"],
         terms=tuple(stored["terms"]),
         embedder=stored["embedder"],
         dense_trust=stored["dense_trust"],
@@ -40,6 +43,7 @@ def readable_trace(user: AbstractBaseUser | AnonymousUser, stored: Mapping[str, 
         embed_s=stored["embed_s"],
         vector_s=stored["vector_s"],
         total_s=stored["total_s"],
+        rewrite_s=stored["rewrite_s"],
     )
 
 
@@ -76,7 +80,6 @@ def _seen(
         fused=item["fused"],
         outcome=item["outcome"],
         rank=rank,
-        # Traces of before files other than PDF had pages name neither.
-        page_kind=item.get("page_kind", PageKind.PAGE),
-        page_name=item.get("page_name", ""),
+        page_kind=item["page_kind"],
+        page_name=item["page_name"],
     )

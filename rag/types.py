@@ -215,6 +215,16 @@ class Passage:
 TRACE_MAX_CANDIDATES = 40
 TRACE_MAX_TERMS = 100
 
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A message of the conversation before a question."""
+
+    role: Literal["user", "assistant"]
+    text: str
+
+
+RewrittenBy = Literal["", "model", "joined"]
 Outcome = Literal["kept", "beyond limit", "near-duplicate", "below cut-off"]
 
 
@@ -244,9 +254,19 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetrievalTrace:
-    """How passages were found: everything weighed, by falling fused score, and the time of each step in seconds."""
+    """How passages were found: everything weighed, best first, and the time of each step in seconds.
+
+    Attributes:
+        question: As it was asked.
+        searched: As it was searched; another one when it needs its conversation.
+        rewritten_by: A model, or the words of the question before joined to it; empty when it was searched as asked.
+        rewrite_problem: What kept the model from doing it.
+    """
 
     question: str
+    searched: str
+    rewritten_by: RewrittenBy
+    rewrite_problem: str
     terms: tuple[str, ...]
     embedder: str
     dense_trust: float
@@ -256,6 +276,7 @@ class RetrievalTrace:
     embed_s: float
     vector_s: float
     total_s: float
+    rewrite_s: float = 0.0
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as it is stored, bounded: what was kept and the best of the others, still by falling score."""
@@ -293,9 +314,12 @@ class SeenCandidate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeenTrace:
-    """A stored trace as one person may see it; `candidates` by falling fused score, times in seconds."""
+    """A stored trace as one person may see it; `candidates` best first, times in seconds."""
 
     question: str
+    searched: str
+    rewritten_by: RewrittenBy
+    rewrite_problem: str
     terms: tuple[str, ...]
     embedder: str
     dense_trust: float
@@ -305,6 +329,7 @@ class SeenTrace:
     embed_s: float
     vector_s: float
     total_s: float
+    rewrite_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

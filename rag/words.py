@@ -48,9 +48,12 @@ def term_set(text: str) -> frozenset[str]:
 
 def query_terms(question: str) -> list[str]:
     """Return the terms of a question worth looking for, each once; all its terms when nothing else is left."""
-    folded = _folded(question)
-    telling = list(dict.fromkeys(_terms(_ASKING.sub(" ", folded), without=STOP_WORDS)))
-    return telling or list(dict.fromkeys(_terms(folded)))
+    return telling_terms(question) or list(dict.fromkeys(_terms(_folded(question))))
+
+
+def telling_terms(question: str) -> list[str]:
+    """Return the terms that say what a question is about, each once; none for one like "why?"."""
+    return list(dict.fromkeys(_terms(_ASKING.sub(" ", _folded(question)), without=STOP_WORDS)))
 
 
 def query_characters(question: str) -> frozenset[str]:

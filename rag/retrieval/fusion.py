@@ -27,6 +27,8 @@ NEIGHBOUR_WEIGHT = 0.1
 SAME_LANGUAGE_BONUS = 0.05
 CONTENTS_FACTOR = 0.5
 """A table of contents holds the words of every question about its document, and answers none."""
+BORROWED_FACTOR = 0.5
+"""Of an earlier question's words against those of this one."""
 
 _SATURATION = 1.2
 # "9.6.1. LVM2", "Chapter 2. Packages", or with the number of its page behind. Steps, "1. Open it", are no titles.
@@ -58,10 +60,15 @@ def weigh(
     chunks: Collection[FoundChunk],
     lexical_shares: Mapping[int, float],
     similarities: Mapping[int, float],
+    borrowed: Collection[str] = (),
 ) -> list[Weighed]:
-    """Return the candidates by falling fused score."""
-    held = {chunk.id: [term for term in terms if f" {term} " in chunk.terms] for chunk in chunks}
-    rarity = _rarity(terms, held.values())
+    """Return the candidates by falling fused score.
+
+    Args:
+        borrowed: Those of the terms that are an earlier question's.
+    """
+    held = {chunk.id: [term for term in terms if _holds(chunk, term)] for chunk in chunks}
+    rarity = _rarity(terms, held.values(), borrowed)
     coverage = {pk: sum(rarity[term] for term in own) for pk, own in held.items()}
     # BM25 says which passage fits best, not whether any fits well: of a long question, most words may stand in none.
     confidence = max(coverage.values(), default=0.0)
@@ -89,10 +96,17 @@ def weigh(
     return sorted(weighed, key=lambda item: (-item.fused, item.chunk.id))
 
 
-def _rarity(terms: Sequence[str], held: Collection[Sequence[str]]) -> dict[str, float]:
+def _holds(chunk: FoundChunk, term: str) -> bool:
+    """A single CJK character, left of a question's other words, is indexed in pairs only."""
+    is_single = len(term) == 1 and words.CJK_CHARACTER.match(term)
+    return term in chunk.text if is_single else f" {term} " in chunk.terms
+
+
+def _rarity(terms: Sequence[str], held: Collection[Sequence[str]], borrowed: Collection[str]) -> dict[str, float]:
     """Return the weight of each term, together 1: the fewer candidates hold it, the more it tells."""
     n_holding = Counter(term for own in held for term in own)
     weights = {term: math.log(1 + (len(held) + 1) / (1 + n_holding[term])) for term in terms}
+    weights |= {term: BORROWED_FACTOR * weights[term] for term in borrowed if term in weights}
     total = sum(weights.values())
     return {term: weight / total for term, weight in weights.items()}
 

@@ -6,14 +6,15 @@ import asyncio
 import time
 from collections.abc import Collection, Mapping, Sequence
 
-from rag import embedding, words
+from rag import embedding
 from rag.retrieval import candidates
 from rag.retrieval.candidates import Nearness
 from rag.retrieval.fusion import Weighed, weigh
+from rag.retrieval.rewriting import Rewriting, rewrite
 from rag.retrieval.scope import OtherIndex, Scope, find_scope
 from rag.retrieval.selection import select
 from rag.threads import in_thread
-from rag.types import Candidate, Outcome, Passage, Retrieval, RetrievalTrace
+from rag.types import Candidate, Outcome, Passage, Retrieval, RetrievalTrace, Said
 
 LIMIT = 6
 QUESTION_MAX_CHARACTERS = 2000
@@ -25,6 +26,8 @@ async def retrieve(
     question: str,
     document_ids: Collection[int],
     knowledge_ids: Collection[int] = (),
+    earlier: Sequence[Said] = (),
+    rewriter: str = "",
     limit: int = LIMIT,
     index: OtherIndex | None = None,
 ) -> Retrieval:
@@ -32,13 +35,18 @@ async def retrieve(
 
     Best first; none if nothing matches. What the asker may not read, or what is not indexed whole, is left out. Without
     an embedder the words alone decide, and the trace says so.
+
+    Args:
+        earlier: The conversation before, for questions that need it.
+        rewriter: Chat model that puts such a question into words of its own; empty to do without.
     """
     started = time.perf_counter()
     question = question[:QUESTION_MAX_CHARACTERS]
     scope = await in_thread(find_scope, user_id, document_ids, knowledge_ids, index)
     if not scope.document_ids:
         return Retrieval(passages=(), trace=_empty_trace(question, scope.embedder, time.perf_counter() - started))
-    terms = words.query_terms(question)
+    rewriting = await rewrite(question, earlier, rewriter, asked_by=str(user_id))
+    asked, question, terms = question, rewriting.question, rewriting.terms
     trust = embedding.trust(scope.version, question) if scope.version else 0.0
     async with asyncio.TaskGroup() as group:
         by_words = group.create_task(in_thread(candidates.search_words, terms, scope))
@@ -46,11 +54,15 @@ async def retrieve(
     lexical_shares, lexical_s = by_words.result()
     nearness = by_meaning.result()
     # Counting the terms of a hundred chunks is too long for the event loop.
-    weighed = await in_thread(_weigh, user_id, scope, question, terms, trust, lexical_shares, nearness)
+    weighed = await in_thread(_weigh, user_id, scope, rewriting, trust, lexical_shares, nearness)
     selected = select(weighed, limit)
     trace = RetrievalTrace(
-        question=question,
-        terms=tuple(terms),
+        question=asked,
+        searched=question,
+        rewritten_by=rewriting.by,
+        rewrite_problem=rewriting.problem,
+        rewrite_s=rewriting.seconds,
+        terms=terms,
         embedder=scope.embedder,
         dense_trust=trust,
         dense_problem=nearness.problem,
@@ -66,15 +78,14 @@ async def retrieve(
 def _weigh(
     user_id: int,
     scope: Scope,
-    question: str,
-    terms: Sequence[str],
+    rewriting: Rewriting,
     trust: float,
     lexical_shares: Mapping[int, float],
     nearness: Nearness,
 ) -> list[Weighed]:
     similarities = candidates.similarities_of(scope, nearness, lexical_shares)
     chunks = candidates.read_chunks(user_id, scope, {*lexical_shares, *similarities})
-    return weigh(question, terms, trust, chunks, lexical_shares, similarities)
+    return weigh(rewriting.question, rewriting.terms, trust, chunks, lexical_shares, similarities, rewriting.borrowed)
 
 
 def _passage(item: Weighed) -> Passage:
@@ -113,6 +124,7 @@ def _candidate(item: Weighed, outcome: Outcome) -> Candidate:
 
 def _empty_trace(question: str, embedder: str, total_s: float) -> RetrievalTrace:
     return RetrievalTrace(
-        question=question, terms=(), embedder=embedder, dense_trust=0.0, dense_problem="no documents", candidates=(),
+        question=question, searched=question, rewritten_by="", rewrite_problem="", terms=(), embedder=embedder,
+        dense_trust=0.0, dense_problem="no documents", candidates=(),
         lexical_s=0.0, embed_s=0.0, vector_s=0.0, total_s=total_s,
     )  # fmt: skip

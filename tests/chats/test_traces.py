@@ -26,12 +26,14 @@ def a_candidate(document: Document, **values: Any) -> dict[str, Any]:
     return {
         "document_id": document.pk, "document_name": document.name, "page": None, "start": 0, "end": len(TEXT),
         "lexical": 1.0, "coverage": 0.8, "dense": 0.71, "fused": 0.8, "outcome": "kept",
+        "page_kind": "page", "page_name": "",
     } | values  # fmt: skip
 
 
 def a_trace(*candidates: dict[str, Any], **values: Any) -> dict[str, Any]:
     return {
-        "question": QUESTION, "terms": ["lighthous", "built"], "embedder": "all-minilm", "dense_trust": 1.0,
+        "question": QUESTION, "searched": QUESTION, "rewritten_by": "", "rewrite_problem": "", "rewrite_s": 0.0,
+        "terms": ["lighthous", "built"], "embedder": "all-minilm", "dense_trust": 1.0,
         "dense_problem": "", "candidates": list(candidates),
         "lexical_s": 0.002, "embed_s": 0.05, "vector_s": 0.0004, "total_s": 0.06,
     } | values  # fmt: skip
@@ -116,6 +118,9 @@ def test_the_json_has_all_that_the_panel_shows(alice: User, alice_client: Client
 
     assert as_json(alice_client, message) == {
         "question": QUESTION,
+        "searched": QUESTION,
+        "rewritten_by": "",
+        "rewrite_problem": "",
         "terms": ["lighthous", "built"],
         "embedder": "all-minilm",
         "dense_trust": 1.0,
@@ -129,7 +134,7 @@ def test_the_json_has_all_that_the_panel_shows(alice: User, alice_client: Client
                 "outcome": "kept", "reason": "", "citation": 1,
             }
         ],
-        "seconds": {"lexical": 0.002, "embedding": 0.05, "vectors": 0.0004, "total": 0.06},
+        "seconds": {"rewriting": 0.0, "lexical": 0.002, "embedding": 0.05, "vectors": 0.0004, "total": 0.06},
     }  # fmt: skip
 
 

@@ -24,7 +24,8 @@ def quote(question: str, passages: Sequence[Passage] | None, *, trust: float = 0
     if passages is None:
         return asyncio.run(quotes.quote(question, None))
     trace = RetrievalTrace(
-        question=question, terms=(), embedder="fake", dense_trust=trust, dense_problem="", candidates=(),
+        question=question, searched=question, rewritten_by="", rewrite_problem="",
+        terms=(), embedder="fake", dense_trust=trust, dense_problem="", candidates=(),
         lexical_s=0, embed_s=0, vector_s=0, total_s=0,
     )  # fmt: skip
     return asyncio.run(quotes.quote(question, Retrieval(passages=tuple(passages), trace=trace)))

@@ -57,7 +57,8 @@ def _minilm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def quoted(question: str) -> list[str]:
     """Return the quotations for a question, best first."""
     trace = RetrievalTrace(
-        question=question, terms=(), embedder=conf.DEFAULT_EMBEDDER, dense_problem="", candidates=(), lexical_s=0,
+        question=question, searched=question, rewritten_by="", rewrite_problem="",
+        terms=(), embedder=conf.DEFAULT_EMBEDDER, dense_problem="", candidates=(), lexical_s=0,
         embed_s=0, vector_s=0, total_s=0, dense_trust=embedding.trust(conf.DEFAULT_EMBEDDER, question),
     )  # fmt: skip
     answer = asyncio.run(quotes.quote(question, Retrieval(passages=PASSAGES, trace=trace)))

@@ -36,7 +36,8 @@ def candidate(number: int, **values: Any) -> Candidate:
 
 
 TRACE = RetrievalTrace(
-    question="When?", terms=("when",), embedder="e", dense_trust=1.0, dense_problem="", candidates=(),
+    question="When?", searched="When?", rewritten_by="", rewrite_problem="",
+        terms=("when",), embedder="e", dense_trust=1.0, dense_problem="", candidates=(),
     lexical_s=0.0, embed_s=0.0, vector_s=0.0, total_s=0.0,
 )  # fmt: skip
 

@@ -22,7 +22,7 @@ from inference.errors import InferenceError
 from inference.types import ChatRequest, Delta, Finished, ModelInfo, Options, Progress
 from rag import api as rag
 from rag.errors import RagError
-from rag.types import Passage, Problem, Retrieval
+from rag.types import Passage, Problem, Retrieval, Said
 from webui.chats import conf, journal, pacing
 from webui.chats.answerers import QUOTES
 from webui.chats.database import in_database
@@ -169,11 +169,17 @@ async def _find_passages(answer: LiveAnswer) -> Retrieval | None:
             question=task.question,
             document_ids=document_ids,
             knowledge_ids=task.knowledge_ids,
+            earlier=_said_before(task),
+            rewriter="" if task.model == QUOTES else task.model,
         )
     except (RagError, InferenceError) as exc:
         raise RetrievalFailed from exc
     answer.ledger["retrieval"] = found.trace.as_dict()
     return found
+
+
+def _said_before(task: Task) -> list[Said]:
+    return [Said(turn.role, turn.content) for turn in task.turns[:-1] if turn.role in ("user", "assistant")]
 
 
 async def _wait_for_documents(answer: LiveAnswer) -> None:
@@ -195,7 +201,7 @@ async def _wait_for_documents(answer: LiveAnswer) -> None:
 async def _quote(answer: LiveAnswer, found: Retrieval | None) -> None:
     answer.expect_citations(found.passages if found else ())
     with translation.override(answer.task.language or None):
-        quoted = await rag.quote(answer.task.question, found)
+        quoted = await rag.quote(found.trace.searched if found else answer.task.question, found)
     answer.add_text(quoted.text)
 
 

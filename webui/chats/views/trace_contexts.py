@@ -80,6 +80,9 @@ class CandidateDict(TypedDict):
 
 class TraceDict(TypedDict):
     question: str
+    searched: str
+    rewritten_by: str
+    rewrite_problem: str
     terms: list[str]
     embedder: str
     dense_trust: float
@@ -186,11 +189,27 @@ class TracePanel:
         return words % {"n": n}
 
     @property
+    def rewritten_because(self) -> str:
+        """Return who has made the searched question of the one that was asked; empty when they are the same."""
+        if not self.seen.rewritten_by:
+            return ""
+        if self.seen.rewritten_by == "model":
+            return _("The question needs its conversation; the model put it into words of its own.")
+        if self.seen.rewrite_problem:
+            return _(
+                "The question needs its conversation. The model did not rewrite it in time or gave no question, so the "
+                "question before it was joined to it."
+            )
+        return _("The question needs its conversation, so the question before it was joined to it.")
+
+    @property
     def steps(self) -> list[StepView]:
         seen = self.seen
         not_done = _("not done")
         compared = _has_compared_meanings(seen)
+        rewriting = [StepView(name=_("Question rewritten"), duration=_duration(seen.rewrite_s))]
         return [
+            *(rewriting if seen.rewritten_by else []),
             StepView(name=_("Words looked up"), duration=_duration(seen.lexical_s)),
             StepView(name=_("Meaning of the question"), duration=_duration(seen.embed_s) if seen.embed_s else not_done),
             StepView(name=_("Meanings compared"), duration=_duration(seen.vector_s) if compared else not_done),
@@ -202,6 +221,9 @@ class TracePanel:
         candidates = sorted([*self.kept, *self.left_out], key=lambda candidate: -candidate.seen.fused)
         return {
             "question": seen.question,
+            "searched": seen.searched,
+            "rewritten_by": seen.rewritten_by,
+            "rewrite_problem": seen.rewrite_problem,
             "terms": list(seen.terms),
             "embedder": seen.embedder,
             "dense_trust": seen.dense_trust,
@@ -209,6 +231,7 @@ class TracePanel:
             "shortcomings": list(self.shortcomings),
             "candidates": [candidate.as_json() for candidate in candidates],
             "seconds": {
+                "rewriting": seen.rewrite_s,
                 "lexical": seen.lexical_s,
                 "embedding": seen.embed_s,
                 "vectors": seen.vector_s,
