@@ -14,7 +14,7 @@ from pathlib import Path
 
 import aiohttp
 
-from bench import documents, loading, stopping
+from bench import documents, drop, loading, stopping
 from bench.chats import Answer, ask, ask_upstream, socket
 from bench.processes import (
     cpu_s,
@@ -29,7 +29,7 @@ from bench.processes import (
 )
 from bench.rows import Row, percentile, show
 
-MEASUREMENTS = ["start", "memory", "first-token", "streams", "stop", "loads", "retrieval", "search", "all"]
+MEASUREMENTS = ["start", "memory", "first-token", "streams", "stop", "loads", "retrieval", "search", "drop", "all"]
 KEPT = Path.home() / ".cache" / "hearth-bench"
 DELAY_MS = 100
 N_STOPPED = 20
@@ -71,6 +71,7 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=30, help="questions for the time to the first token")
     parser.add_argument("--loads", type=int, default=500, help="times that a model is loaded")
     parser.add_argument("--kept", type=Path, default=KEPT, help="folder for what is fetched and embedded once")
+    parser.add_argument("--files", type=int, default=1000, help="files that are dropped at once")
     parser.add_argument("--reranker", default="", help="model that orders the passages, for retrieval")
     wanted = parser.parse_args()
 
@@ -93,6 +94,8 @@ def main() -> None:
         if wanted.what == "search":
             for n_chunks, goal_ms in ((1_000, 10), (100_000, 40)):
                 rows += documents.measure_search(wanted.kept, n_chunks, goal_ms)
+        if wanted.what == "drop":
+            rows += drop.measure(Path(folder), wanted.files)
         if wanted.what == "retrieval":
             documents.measure_retrieval(Path(folder), wanted.kept, wanted.reranker)
     if rows:

@@ -28,11 +28,15 @@ def extract(data: bytes, media_type: str) -> Extraction:
     reader = csv.reader(io.StringIO(_NAMED_DELIMITER.sub("", raw), newline=""), delimiter=delimiter)
     lines: list[str] = []
     n_characters = 0
-    for line in row_lines([one_line(cell) for cell in row] for row in reader):
-        lines.append(line)
-        n_characters += len(line) + 1
-        if n_characters > limits.MAX_CHARACTERS:
-            raise Unreadable(Problem.TOO_LARGE)
+    try:
+        for line in row_lines([one_line(cell) for cell in row] for row in reader):
+            lines.append(line)
+            n_characters += len(line) + 1
+            if n_characters > limits.MAX_CHARACTERS:
+                raise Unreadable(Problem.TOO_LARGE)
+    except csv.Error as exc:
+        # All that it complains of without `strict`: one cell is larger than a whole file may be.
+        raise Unreadable(Problem.TOO_LARGE) from exc
     if not lines:
         raise Unreadable(Problem.EMPTY)
     return Extraction(media_type=media_type, text="\n".join(lines))

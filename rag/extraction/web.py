@@ -25,6 +25,8 @@ _AROUND = (
     " | .//footer[not(ancestor::article or ancestor::section)]"
     " | .//aside[not(ancestor::article or ancestor::section)]"
 )
+# Source: HTML Living Standard, "Metadata content"; comments are gone already.
+_METADATA = frozenset(("base", "link", "meta", "noscript", "script", "style", "template", "title"))
 # One with less is a frame that a script was to fill.
 _MAIN_WORDS = 10
 _CHINESE = ("gb2312", "gbk", "hz")
@@ -40,8 +42,26 @@ def extract(data: bytes) -> Extraction:
     root = etree.fromstring(text.encode("utf-8", errors="replace"), parser) if text.strip() else None
     if root is None:
         raise Unreadable(Problem.EMPTY)
+    _end_head(root)
     _leave_main_text(root)
     return with_text(join_pages(HTML, sections_of(root).finished()))
+
+
+def _end_head(root: Any) -> None:
+    """Put what libxml2 takes for a part of the head into the body.
+
+    Pages may leave out both tags, and it does not know the elements that HTML has had since 2008.
+    """
+    head = root.find("head")
+    if head is None:
+        return
+    first = next((n for n, element in enumerate(head) if element.tag not in _METADATA), len(head))
+    strays = head[first:]
+    body = root.find("body")
+    if strays and body is None:
+        body = etree.SubElement(root, "body")
+    for n, stray in enumerate(strays):
+        body.insert(n, stray)
 
 
 def _leave_main_text(root: Any) -> None:

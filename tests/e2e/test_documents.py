@@ -12,6 +12,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
 from tests.doubles.pdf_files import text_pdf
+from tests.doubles.web_server import WebServer, web_server
 from tests.e2e.chatting import answer_is_finished, answers, ask, composer, overflow
 from tests.e2e.conftest import DESKTOP, PASSWORD, PHONE, OpenBrowser, signed_in_state
 from tests.e2e.site import Site, running_site
@@ -23,6 +24,8 @@ PAGES = [
     "In the spring of 2019 the old boiler was replaced by Miller and Sons for 8450 euros.",
     "The roof was covered with slate again after the storm, and the chimney was shortened.",
 ]
+NEWS = """<title>Harbour News</title><nav>Menu of 1987</nav><main><h1>Ferry</h1><p>The new ferry carries ninety cars and
+leaves the northern pier every hour, from six in the morning on.</p><img src="/pixel.png"></main>"""
 EMBEDDER_START_MS = 90_000
 
 
@@ -31,8 +34,20 @@ def whole_site(tmp_path_factory: pytest.TempPathFactory, embedder_files: Path) -
     """Everything that `up` starts, without any chat model."""
     data = tmp_path_factory.mktemp("whole") / "data"
     shutil.copytree(embedder_files, data / "models" / "embedded")
-    with running_site(data, HEARTH_ADMIN_EMAIL="root@example.org", HEARTH_ADMIN_PASSWORD=PASSWORD) as running:
+    with running_site(
+        data,
+        HEARTH_ADMIN_EMAIL="root@example.org",
+        HEARTH_ADMIN_PASSWORD=PASSWORD,
+        HEARTH_WEB_PAGE_HOSTS="127.0.0.1",
+    ) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def web() -> Iterator[WebServer]:
+    with web_server() as server:
+        server.page("/news", NEWS)
+        yield server
 
 
 @pytest.fixture(scope="module")
@@ -156,3 +171,48 @@ async def test_a_file_that_is_no_pdf_is_refused_in_words(page: Page, tmp_path: P
 
     await expect(page.get_by_role("alert")).to_be_visible()
     await expect(composer(page)).to_have_value("I was writing this")
+
+
+@pytest.mark.parametrize("end", ["Enter", " "])
+async def test_a_page_of_the_web_is_attached_asked_and_cited(page: Page, web: WebServer, end: str) -> None:
+    web.asked.clear()
+    await composer(page).press_sequentially(f"#{web.url('/news')}")
+    await composer(page).press(end)
+    await expect(page.locator(".composer .chip")).to_contain_text("Harbour News")
+    await expect(composer(page)).to_have_value("")
+
+    await ask(page, "How many cars does the new ferry carry?")
+    await expect(answers(page).locator(".citation").first).to_be_visible(timeout=EMBEDDER_START_MS)
+    await answer_is_finished(page)
+    await answers(page).locator(".citation").first.click()
+
+    await expect(page.locator("chat-panel").get_by_role("link", name=web.url("/news"))).to_be_visible()
+    assert "/pixel.png" not in [path for path, _ in web.asked]
+
+
+async def test_an_address_that_was_pasted_is_fetched_before_the_question_goes(page: Page, web: WebServer) -> None:
+    await ask(page, f"How often does the ferry leave? #{web.url('/news')}")
+
+    await expect(answers(page)).to_contain_text("every hour", timeout=EMBEDDER_START_MS)
+    await expect(page.locator("chat-message.message--user")).not_to_contain_text("http")
+
+
+async def test_an_address_without_a_page_says_so(page: Page, web: WebServer) -> None:
+    await composer(page).press_sequentially(f"#{web.url('/nothing')} ")
+
+    await expect(page.locator("[data-notice]")).to_contain_text("There is no page at this address. (404)")
+    await expect(page.locator(".composer .chip")).to_have_count(0)
+
+
+async def test_many_files_go_a_few_at_a_time_and_one_refused_does_not_stop_the_rest(page: Page, tmp_path: Path) -> None:
+    files = [tmp_path / f"note-{n}.txt" for n in range(30)]
+    for n, file in enumerate(files):
+        file.write_bytes(f"Locker {n} holds rope.".encode() if n != 4 else b"")
+    await page.goto("/documents/")
+
+    await page.locator("#drop-zone-files").set_input_files(files)
+
+    await expect(page.locator("[data-summary-text]")).to_have_text("30 of 30 files, 1 refused")
+    await expect(page.locator(".upload")).to_have_count(1)
+    await expect(page.locator(".upload")).to_contain_text("There is no text in this file.")
+    await expect(page.locator(".document__name", has_text="note-29.txt")).to_be_visible()

@@ -62,6 +62,13 @@ def test_what_stands_around_the_text_of_a_page_is_left_out(body: str) -> None:
     assert found.text == "Light\nBy Wang\nIt was built in 1902 and stands there.\nOnce it fell."
 
 
+@pytest.mark.parametrize("tag", ["main", "article", "section", "p", "my-element"])
+def test_a_page_may_leave_out_its_head_and_body(tag: str) -> None:
+    page = f"<!doctype html><meta charset=utf-8><title>News</title><nav>Menu</nav><{tag}>Ninety cars.</{tag}><p>End."
+
+    assert extract(page.encode(), "page.html").text == "News\nNinety cars.\nEnd."
+
+
 def test_an_empty_main_element_is_not_the_text() -> None:
     found = extract(AROUND.format("<main></main><div>It was built in 1902.</div>").encode(), "page.html")
 
