@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from webui.chats.views import actions, pages, traces, web_pages
+from webui.chats.views import actions, golden, pages, traces, web_pages
 
 app_name = "chats"
 urlpatterns = [
@@ -17,6 +17,7 @@ urlpatterns = [
     path("chats/<uuid:uuid>/undo-delete/", actions.undo_delete, name="undo_delete"),
     path("chats/<uuid:uuid>/siblings/<uuid:message_uuid>/", actions.show_sibling, name="show_sibling"),
     path("chats/<uuid:uuid>/messages/<uuid:message_uuid>/", pages.message, name="message"),
+    path("chats/<uuid:uuid>/messages/<uuid:message_uuid>/keep/", golden.keep_question, name="keep_question"),
     path("chats/<uuid:uuid>/messages/<uuid:message_uuid>/trace/", traces.trace, name="trace"),
     path("chats/<uuid:uuid>/messages/<uuid:message_uuid>/trace.json", traces.trace_json, name="trace_json"),
 ]

@@ -164,7 +164,7 @@ def figures_of(now: Results, before: Results, shown: Iterable[int]) -> list[Figu
         _figure(_found_within(k), _("Recall@%(k)d") % {"k": k}, share, old.recall[k] if old else None, 2)
         for k, share in measures.recall.items()
     ]
-    mean_name, mean_term = _("1 / place, on average"), _("Mean reciprocal rank (MRR)")
+    mean_name, mean_term = _("Mean 1 / place"), _("Mean reciprocal rank (MRR)")
     return [*figures, _figure(mean_name, mean_term, measures.mrr, old.mrr if old else None, 3)]
 
 

@@ -101,6 +101,11 @@ class MessageView:
     facts: Sequence[str]
     trace_url: str
 
+    @property
+    def can_be_kept(self) -> bool:
+        """Whether it cites a document that is there, and so can become a golden question."""
+        return not self.is_active and any(citation.url for citation in self.citations)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SidebarChat:
