@@ -25,6 +25,7 @@ SINGLE_CHARACTERS_WEIGHT = 0.3
 NEIGHBOUR_WEIGHT = 0.1
 """Of the chunks before and behind, where meaning does not help: an answer stands among others on its subject."""
 SAME_LANGUAGE_BONUS = 0.05
+ABSENT_PAIR = 0.5
 CONTENTS_FACTOR = 0.5
 """A table of contents holds the words of every question about its document, and answers none."""
 BORROWED_FACTOR = 0.5
@@ -107,6 +108,9 @@ def _rarity(terms: Sequence[str], held: Collection[Sequence[str]], borrowed: Col
     n_holding = Counter(term for own in held for term in own)
     weights = {term: math.log(1 + (len(held) + 1) / (1 + n_holding[term])) for term in terms}
     weights |= {term: BORROWED_FACTOR * weights[term] for term in borrowed if term in weights}
+    # Pairs that span two words of a Chinese question stand nowhere, and nobody misses them.
+    absent = [term for term in terms if not n_holding[term] and words.CJK_CHARACTER.match(term)]
+    weights |= {term: ABSENT_PAIR * weights[term] for term in absent}
     total = sum(weights.values())
     return {term: weight / total for term, weight in weights.items()}
 

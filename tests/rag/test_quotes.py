@@ -4,8 +4,11 @@ import asyncio
 import uuid
 from collections.abc import Sequence
 
+import numpy as np
+import numpy.typing as npt
 import pytest
 
+from inference import client
 from inference.errors import ConnectionRefused
 from rag import quotes
 from rag.types import Passage, QuotedAnswer, Retrieval, RetrievalTrace
@@ -133,9 +136,12 @@ def test_a_sentence_near_in_meaning_is_found_without_a_word_in_common(
     embedder: FakeEmbedder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = passage("The harbour is old. Visitors pay sixty kroner. The lamp is red.")
-    near = FakeEmbedder()._vector("price")
-    by_words = embedder._vector
-    monkeypatch.setattr(embedder, "_vector", lambda text: near if "kroner" in text else by_words(text))
+    by_words = embedder.embed
+
+    async def embed(model: str, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        return await by_words(model, ["price" if "kroner" in text else text for text in texts])
+
+    monkeypatch.setattr(client, "embed", embed)
 
     answer = quote("price", [text], trust=1.0)
 

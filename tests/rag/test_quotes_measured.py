@@ -17,7 +17,7 @@ import pytest
 from inference import client
 from inference.runner import minilm
 from inference.runner.onnx_embedder import OnnxEmbedder
-from rag import conf, embedding, quotes
+from rag import conf, quotes, words
 from rag.chunking import chunk_spans
 from rag.types import Passage, Retrieval, RetrievalTrace
 from tests.rag import quoted_questions as asked
@@ -59,7 +59,7 @@ def quoted(question: str) -> list[str]:
     trace = RetrievalTrace(
         question=question, searched=question, rewritten_by="", rewrite_problem="",
         terms=(), embedder=conf.DEFAULT_EMBEDDER, dense_problem="", candidates=(), lexical_s=0,
-        embed_s=0, vector_s=0, total_s=0, dense_trust=embedding.trust(conf.DEFAULT_EMBEDDER, question),
+        embed_s=0, vector_s=0, total_s=0, dense_trust=words.share_of_latin(question),
     )  # fmt: skip
     answer = asyncio.run(quotes.quote(question, Retrieval(passages=PASSAGES, trace=trace)))
     return [block for block in answer.text.split("\n\n") if block.startswith(">")]
