@@ -1,0 +1,70 @@
+"""Every address of the site with ids put into it, found by introspection: a new one is covered from its first day."""
+
+from __future__ import annotations
+
+import itertools
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from django import forms
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django.urls.converters import IntConverter, PathConverter, SlugConverter, StringConverter, UUIDConverter
+
+OTHERS = {IntConverter: 1, SlugConverter: "seven", StringConverter: "seven", PathConverter: "seven"}
+
+
+@dataclass(frozen=True)
+class Route:
+    name: str
+    parameters: tuple[tuple[str, type], ...]
+
+    @property
+    def ids(self) -> list[str]:
+        return [name for name, converter in self.parameters if converter is UUIDConverter]
+
+    def url(self, ids: Iterable[str]) -> str:
+        given = iter(ids)
+        values = {
+            name: next(given) if converter is UUIDConverter else OTHERS[converter]
+            for name, converter in self.parameters
+        }
+        return reverse(self.name, kwargs=values)
+
+
+def routes() -> list[Route]:
+    """Return the addresses of members; what is for administrators alone is proved by the access matrix."""
+    return [route for route in _walk(get_resolver().url_patterns, "") if not route.name.startswith("administration:")]
+
+
+def _walk(patterns: list[URLPattern | URLResolver], namespace: str) -> Iterator[Route]:
+    for pattern in patterns:
+        if isinstance(pattern, URLResolver):
+            inner = f"{namespace}{pattern.namespace}:" if pattern.namespace else namespace
+            yield from _walk(pattern.url_patterns, inner)
+        else:
+            converters = pattern.pattern.converters.items()
+            parameters = tuple((name, type(converter)) for name, converter in converters)
+            yield Route(f"{namespace}{pattern.name}", parameters)
+
+
+def with_ids(route: Route, pool: Sequence[str], inner: Sequence[str] | None = None) -> Iterator[tuple[str, ...]]:
+    """Yield the ways to put the ids of a pool into an address; where it takes two, the second comes from `inner`."""
+    second = pool if inner is None else inner
+    yield from itertools.product(*([pool] + [second] * (len(route.ids) - 1))[: len(route.ids)])
+
+
+def field_names() -> list[str]:
+    """Return the names of all fields of all forms of the site, which is what bodies are made of, and some besides."""
+    classes: list[type] = [forms.BaseForm]
+    names = {"document", "documents", "knowledge", "target", "folder", "chat", "all", "q", "before", "passage"}
+    while classes:
+        found = classes.pop()
+        classes += found.__subclasses__()
+        if found.__module__.startswith("webui."):
+            names |= set(getattr(found, "base_fields", {}))
+    return sorted(names)
+
+
+NOBODYS = str(uuid.UUID(int=7))
+"""An id that nothing has."""

@@ -1,0 +1,175 @@
+"""What Alice owns, and what of it Bob may read: rows whose every name, text and id can be recognised anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.apps import apps
+from django.contrib.auth import get_user_model
+from django.db.models import Model
+
+from rag.models import (
+    Chunk,
+    Document,
+    Evaluation,
+    EvaluationResult,
+    ExtractedText,
+    GoldenQuestion,
+    Knowledge,
+    KnowledgeFolder,
+    KnowledgeGrant,
+    Membership,
+    RecognisedPage,
+    SyncedFile,
+    SyncedFolder,
+)
+from rag.services import knowledge as service
+from tests.factories import make_answer, make_chat, make_document, make_knowledge, make_message
+from webui.accounts.models import Group, User
+from webui.chats.models import Chat, Citation, Generation, Message
+
+PRIVATE = "qzprivate"
+SHARED = "qzshared"
+"""Words that stand in everything Alice owns, and in nothing else."""
+
+
+@dataclass
+class World:
+    """Everything of one person, by what it is called in addresses and bodies."""
+
+    owner: User
+    private: Knowledge
+    shared: Knowledge
+    private_document: Document
+    shared_document: Document
+    chat: Chat
+    message: Message
+    rows: list[Model] = field(default_factory=list)
+
+    def ids(self) -> list[str]:
+        return _ids(self.rows)
+
+    def private_ids(self) -> list[str]:
+        """Return the ids of what is shared with nobody."""
+        shared = {self.shared, self.shared_document}
+        return _ids(row for row in self.rows if row not in shared)
+
+    def outer_ids(self) -> list[str]:
+        """Return ids of what has other things in it, whose ids may follow in an address."""
+        return _ids([self.private, self.shared, self.private_document, self.chat])
+
+    def inner_ids(self) -> list[str]:
+        """Return the last made id of each kind."""
+        return _ids({type(row): row for row in self.rows if hasattr(row, "uuid")}.values())
+
+
+def _ids(rows: Iterable[Model]) -> list[str]:
+    return [str(row.uuid) for row in rows if hasattr(row, "uuid")]
+
+
+def make_world(owner: User, reader: User | None = None, *, mark: bool = True) -> World:
+    """Create one private and one shared knowledge with all that hangs on them, and a chat that has asked both."""
+    private_word, shared_word = (PRIVATE, SHARED) if mark else ("mine", "ours")
+    private_document = _document(owner, private_word)
+    shared_document = _document(owner, shared_word)
+    private = _knowledge(owner, private_document, private_word)
+    shared = _knowledge(owner, shared_document, shared_word)
+    if reader:
+        service.grant(shared, user=reader)
+    service.grant(private, group=Group.objects.create(name=f"{private_word} group of {owner.pk}"))
+
+    chat = make_chat(owner=owner, title=f"{private_word} chat")
+    question = make_message(chat, content=f"{private_word} question")
+    question.documents.add(private_document, shared_document)
+    question.knowledge.add(private, shared)
+    trace = {
+        "question": f"{private_word} question", "terms": [private_word], "embedder": "e", "dense_trust": 1.0,
+        "dense_problem": "", "lexical_s": 0.1, "embed_s": 0.1, "vector_s": 0.1, "total_s": 0.1, "candidates": [],
+    }  # fmt: skip
+    answer = make_answer(chat, content=f"{private_word} answer [1]", ledger={"retrieval": trace})
+    Citation.objects.create(
+        message=answer, number=1, document=private_document, document_name=private_document.name, start=0, end=9,
+        text=f"{private_word} quotation",
+    )  # fmt: skip
+    world = World(owner, private, shared, private_document, shared_document, chat, answer)
+    world.rows = list(rows_of(owner))
+    return world
+
+
+def _document(owner: User, word: str) -> Document:
+    text = f"The {word} lighthouse was built in 1902."
+    document = make_document(owner=owner, name=f"{word} file.txt", text=text, n_chunks=1)
+    RecognisedPage.objects.create(document=document, number=1, text=f"{word} picture")
+    Chunk.objects.create(document=document, chunker="test", position=0, start=0, end=len(text), text=text)
+    return document
+
+
+def _knowledge(owner: User, document: Document, word: str) -> Knowledge:
+    knowledge = make_knowledge(owner=owner, name=f"{word} knowledge")
+    service.describe_knowledge(knowledge, knowledge.name, f"{word} description")
+    service.add_document(knowledge, document, service.create_folder(knowledge, f"{word} folder"))
+    question = GoldenQuestion.objects.create(
+        knowledge=knowledge, question=f"{word} golden?", document=document, document_name=document.name,
+        document_owner=owner, made_by=owner,
+    )  # fmt: skip
+    run = Evaluation.objects.create(knowledge=knowledge, reason="asked", state="finished", n_questions=1, mrr=1.0)
+    EvaluationResult.objects.create(evaluation=run, question=question, rank=1, took_s=0.1)
+    folder = SyncedFolder.objects.create(knowledge=knowledge, path=f"/{word}/place", name=f"{word} synced")
+    SyncedFile.objects.create(
+        folder=folder,
+        path=f"{word}.txt",
+        real_path=f"{word}.txt",
+        size_bytes=1,
+        mtime_ns=1,
+        ctime_ns=1,
+        inode="1",
+        document=document,
+    )
+    return knowledge
+
+
+# How each kind of row leads to whose it is. A model class that is not named here fails `test_every_kind_is_known`.
+OWNERS: dict[type[Model], str | None] = {
+    Document: "owner",
+    ExtractedText: "document__owner",
+    Chunk: "document__owner",
+    Knowledge: "owner",
+    KnowledgeFolder: "knowledge__owner",
+    Membership: "knowledge__owner",
+    KnowledgeGrant: "knowledge__owner",
+    GoldenQuestion: "knowledge__owner",
+    Evaluation: "knowledge__owner",
+    EvaluationResult: "evaluation__knowledge__owner",
+    RecognisedPage: "document__owner",
+    SyncedFolder: "knowledge__owner",
+    SyncedFile: "folder__knowledge__owner",
+    Chat: "owner",
+    Message: "chat__owner",
+    Generation: "message__chat__owner",
+    Citation: "message__chat__owner",
+}
+NOBODYS = {"IndexVersion", "IndexEntry", "Removal"}
+
+
+def kinds() -> list[type[Model]]:
+    """Return every model class of documents and chats."""
+    return [model for app in ("rag", "chats") for model in apps.get_app_config(app).get_models()]
+
+
+def rows_of(owner: User) -> Iterator[Model]:
+    for model, path in OWNERS.items():
+        yield from model._default_manager.filter(**{str(path): owner}).order_by("pk")
+
+
+def snapshot(owner: User) -> list[dict[str, Any]]:
+    """Return all that belongs to a person, value by value, and where their documents are."""
+    values = [
+        {"kind": model.__name__, **row}
+        for model, path in OWNERS.items()
+        for row in model._default_manager.filter(**{str(path): owner}).order_by("pk").values()
+    ]
+    places = Membership.objects.filter(document__owner=owner).order_by("pk").values("knowledge_id", "document_id")
+    person = get_user_model().objects.filter(pk=owner.pk).values("email", "name", "role", "is_active")
+    return [*values, *places, *person]
