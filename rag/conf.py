@@ -24,6 +24,11 @@ def first_embedder() -> str:
     return fixed_embedder() or DEFAULT_EMBEDDER
 
 
+def reranker() -> str:
+    """Catalog id of the model that puts the best passages into order; empty for none."""
+    return str(getattr(settings, "HEARTH_RERANKER", ""))
+
+
 def max_upload_bytes() -> int:
     return int(getattr(settings, "HEARTH_MAX_UPLOAD_MB", 100)) * 1024 * 1024
 

@@ -25,10 +25,9 @@ def readable_trace(user: AbstractBaseUser | AnonymousUser, stored: Mapping[str, 
     now, and the words are read from the document: a trace keeps none of them.
     """
     candidates: list[dict[str, Any]] = stored["candidates"]
-    ranks = _ranks(candidates)
     documents = readable_documents(user).in_bulk({candidate["document_id"] for candidate in candidates})
-    readable = [(rank, item) for rank, item in zip(ranks, candidates, strict=True) if item["document_id"] in documents]
-    openings = _openings(documents, {item["start"] for _, item in readable})
+    readable = [item for item in candidates if item["document_id"] in documents]
+    openings = _openings(documents, {item["start"] for item in readable})
     return SeenTrace(
         question=stored["question"],
         searched=stored["searched"],
@@ -38,23 +37,16 @@ def readable_trace(user: AbstractBaseUser | AnonymousUser, stored: Mapping[str, 
         embedder=stored["embedder"],
         dense_trust=stored["dense_trust"],
         dense_problem=stored["dense_problem"],
-        candidates=tuple(_seen(rank, item, documents[item["document_id"]], openings) for rank, item in readable),
+        candidates=tuple(_seen(item, documents[item["document_id"]], openings) for item in readable),
         lexical_s=stored["lexical_s"],
         embed_s=stored["embed_s"],
         vector_s=stored["vector_s"],
         total_s=stored["total_s"],
         rewrite_s=stored["rewrite_s"],
+        reranker=stored["reranker"],
+        rerank_problem=stored["rerank_problem"],
+        rerank_s=stored["rerank_s"],
     )
-
-
-def _ranks(candidates: Collection[Mapping[str, Any]]) -> list[int | None]:
-    ranks: list[int | None] = []
-    n_kept = 0
-    for candidate in candidates:
-        is_kept = candidate["outcome"] == "kept"
-        n_kept += is_kept
-        ranks.append(n_kept if is_kept else None)
-    return ranks
 
 
 def _openings(documents: Collection[int], starts: Collection[int]) -> dict[tuple[int, int], str]:
@@ -64,9 +56,7 @@ def _openings(documents: Collection[int], starts: Collection[int]) -> dict[tuple
     return {(document_id, start): " ".join(opening.split()) for document_id, start, opening in rows}
 
 
-def _seen(
-    rank: int | None, item: Mapping[str, Any], document: Document, openings: Mapping[tuple[int, int], str]
-) -> SeenCandidate:
+def _seen(item: Mapping[str, Any], document: Document, openings: Mapping[tuple[int, int], str]) -> SeenCandidate:
     return SeenCandidate(
         document_uuid=document.uuid,
         document_name=document.name,
@@ -78,8 +68,9 @@ def _seen(
         coverage=item["coverage"],
         dense=item["dense"],
         fused=item["fused"],
+        rerank=item["rerank"],
         outcome=item["outcome"],
-        rank=rank,
+        passage=item["passage"],
         page_kind=item["page_kind"],
         page_name=item["page_name"],
     )

@@ -186,7 +186,7 @@ class Extraction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Passage:
-    """A chunk as retrieved for a question.
+    """A chunk as retrieved for a question, or several neighbouring ones.
 
     Attributes:
         page: 1-based; None for files without pages.
@@ -225,7 +225,7 @@ class Said:
 
 
 RewrittenBy = Literal["", "model", "joined"]
-Outcome = Literal["kept", "beyond limit", "near-duplicate", "below cut-off"]
+Outcome = Literal["kept", "joined", "beyond limit", "near-duplicate", "below cut-off"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,6 +236,8 @@ class Candidate:
         lexical: BM25 as a share of the best candidate's, 0 to 1.
         coverage: Share of the question's words that stand in it, rare words counting more.
         dense: Cosine similarity; None when the question could not be embedded.
+        rerank: Of the reranker, in its own measure; None when it has not read it.
+        passage: Number in the answer, from 1, of the passage that it is or was joined to.
     """
 
     document_id: int
@@ -248,6 +250,8 @@ class Candidate:
     dense: float | None
     fused: float
     outcome: Outcome
+    rerank: float | None = None
+    passage: int | None = None
     page_kind: PageKind = PageKind.PAGE
     page_name: str = ""
 
@@ -277,11 +281,14 @@ class RetrievalTrace:
     vector_s: float
     total_s: float
     rewrite_s: float = 0.0
+    reranker: str = ""
+    rerank_problem: str = ""
+    rerank_s: float = 0.0
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it as it is stored, bounded: what was kept and the best of the others, still by falling score."""
-        kept = [candidate for candidate in self.candidates if candidate.outcome == "kept"]
-        others = [candidate for candidate in self.candidates if candidate.outcome != "kept"]
+        """Return it as it is stored, bounded: what was kept and the best of the others, still best first."""
+        kept = [candidate for candidate in self.candidates if candidate.passage is not None]
+        others = [candidate for candidate in self.candidates if candidate.passage is None]
         stored = {*kept, *others[: max(TRACE_MAX_CANDIDATES - len(kept), 0)]}
         candidates = tuple(candidate for candidate in self.candidates if candidate in stored)
         return asdict(replace(self, candidates=candidates, terms=self.terms[:TRACE_MAX_TERMS]))
@@ -293,7 +300,7 @@ class SeenCandidate:
 
     Attributes:
         opening: Its first words; empty when the document was read anew since.
-        rank: From 1 among all that were kept, which is its number in the prompt; None when it was not kept.
+        passage: Number in the prompt, from 1, of the passage that it is or was joined to; None when it was left out.
     """
 
     document_uuid: UUID
@@ -306,8 +313,9 @@ class SeenCandidate:
     coverage: float
     dense: float | None
     fused: float
+    rerank: float | None
     outcome: Outcome
-    rank: int | None
+    passage: int | None
     page_kind: PageKind | str
     page_name: str
 
@@ -330,6 +338,9 @@ class SeenTrace:
     vector_s: float
     total_s: float
     rewrite_s: float
+    reranker: str
+    rerank_problem: str
+    rerank_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -46,12 +46,15 @@ _CJK_SHARE = 0.15
 
 @dataclass(frozen=True, slots=True)
 class Weighed:
+    """A candidate and its scores; `rerank` only when a reranker has read it."""
+
     chunk: FoundChunk
     lexical: float
     coverage: float
     dense: float | None
     meaning: float
     fused: float
+    rerank: float | None = None
 
 
 def weigh(

@@ -1,9 +1,11 @@
-"""Which of the weighed candidates an answer gets."""
+"""Which of the weighed candidates an answer gets, and which of them become one passage."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+from rag.retrieval.candidates import FoundChunk
 from rag.retrieval.fusion import Weighed
 from rag.types import Outcome
 
@@ -11,32 +13,68 @@ from rag.types import Outcome
 MIN_DENSE = 0.3
 MIN_COVERAGE = 0.55
 NEAR_DUPLICATE = 0.85
+MAX_JOINED = 3
+"""Chunks of one passage: a citation should still say where to look."""
 
 
-def select(weighed: Sequence[Weighed], limit: int) -> list[tuple[Weighed, Outcome]]:
-    """Return the candidates as they came, each with what becomes of it."""
-    kept: list[Weighed] = []
-    outcomes: list[tuple[Weighed, Outcome]] = []
-    for item in weighed:
-        outcome = _outcome(item, kept, limit)
-        if outcome == "kept":
-            kept.append(item)
-        outcomes.append((item, outcome))
-    return outcomes
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """A candidate with what becomes of it. `passage` is the number, from 1, of the one that it is in."""
+
+    item: Weighed
+    outcome: Outcome
+    passage: int | None = None
 
 
-def _outcome(item: Weighed, kept: Sequence[Weighed], limit: int) -> Outcome:
-    if item.meaning < MIN_DENSE and item.coverage < MIN_COVERAGE:
-        return "below cut-off"
-    if len(kept) >= limit:
-        return "beyond limit"
-    if any(_overlap(_terms(item), _terms(other)) >= NEAR_DUPLICATE for other in kept):
-        return "near-duplicate"
-    return "kept"
+def select(ranked: Sequence[Weighed], limit: int) -> list[Selected]:
+    """Return the candidates as they came, best first. Neighbours of a kept one that are good enough are joined to it.
+
+    No more chunks are joined than passages are kept: an answer does not become slow because its subject is long.
+    """
+    passages: list[list[Weighed]] = []
+    selected: list[Selected] = []
+    n_joined = 0
+    for item in ranked:
+        if item.meaning < MIN_DENSE and item.coverage < MIN_COVERAGE:
+            selected.append(Selected(item, "below cut-off"))
+        elif _repeats(item, passages):
+            selected.append(Selected(item, "near-duplicate"))
+        elif n_joined < limit and (number := _neighbour_of(item.chunk, passages)):
+            passages[number - 1].append(item)
+            n_joined += 1
+            selected.append(Selected(item, "joined", number))
+        elif len(passages) < limit:
+            passages.append([item])
+            selected.append(Selected(item, "kept", len(passages)))
+        else:
+            selected.append(Selected(item, "beyond limit"))
+    return selected
 
 
-def _terms(item: Weighed) -> frozenset[str]:
-    return frozenset(item.chunk.terms.split())
+def _repeats(item: Weighed, passages: Sequence[Sequence[Weighed]]) -> bool:
+    own = _terms(item.chunk)
+    return any(
+        _overlap(own, _terms(other.chunk)) >= NEAR_DUPLICATE
+        for passage in passages
+        for other in passage
+        if other.chunk.id != item.chunk.id
+    )
+
+
+def _neighbour_of(chunk: FoundChunk, passages: Sequence[Sequence[Weighed]]) -> int | None:
+    """Return the number of the passage that a chunk goes on, or leads to, on the same page and under one heading."""
+    for number, passage in enumerate(passages, 1):
+        first = passage[0].chunk
+        if (first.document_id, first.page, first.page_name) != (chunk.document_id, chunk.page, chunk.page_name):
+            continue
+        positions = [item.chunk.position for item in passage]
+        if len(passage) < MAX_JOINED and chunk.position in (min(positions) - 1, max(positions) + 1):
+            return number
+    return None
+
+
+def _terms(chunk: FoundChunk) -> frozenset[str]:
+    return frozenset(chunk.terms.split())
 
 
 def _overlap(a: frozenset[str], b: frozenset[str]) -> float:

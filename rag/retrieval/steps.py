@@ -6,15 +6,17 @@ import asyncio
 import time
 from collections.abc import Collection, Mapping, Sequence
 
-from rag import embedding
+from rag import conf, embedding
 from rag.retrieval import candidates
 from rag.retrieval.candidates import Nearness
 from rag.retrieval.fusion import Weighed, weigh
+from rag.retrieval.passages import passages_of
+from rag.retrieval.reranking import rerank
 from rag.retrieval.rewriting import Rewriting, rewrite
 from rag.retrieval.scope import OtherIndex, Scope, find_scope
-from rag.retrieval.selection import select
+from rag.retrieval.selection import Selected, select
 from rag.threads import in_thread
-from rag.types import Candidate, Outcome, Passage, Retrieval, RetrievalTrace, Said
+from rag.types import Candidate, Retrieval, RetrievalTrace, Said
 
 LIMIT = 6
 QUESTION_MAX_CHARACTERS = 2000
@@ -55,7 +57,9 @@ async def retrieve(
     nearness = by_meaning.result()
     # Counting the terms of a hundred chunks is too long for the event loop.
     weighed = await in_thread(_weigh, user_id, scope, rewriting, trust, lexical_shares, nearness)
-    selected = select(weighed, limit)
+    reranking = await rerank(question, weighed, conf.reranker())
+    selected = select(reranking.ranked, limit)
+    passages = await in_thread(passages_of, selected)
     trace = RetrievalTrace(
         question=asked,
         searched=question,
@@ -66,13 +70,16 @@ async def retrieve(
         embedder=scope.embedder,
         dense_trust=trust,
         dense_problem=nearness.problem,
-        candidates=tuple(_candidate(item, outcome) for item, outcome in selected),
+        reranker=conf.reranker(),
+        rerank_problem=reranking.problem,
+        rerank_s=reranking.seconds,
+        candidates=tuple(map(_candidate, selected)),
         lexical_s=lexical_s,
         embed_s=nearness.embed_s,
         vector_s=nearness.vector_s,
         total_s=time.perf_counter() - started,
     )
-    return Retrieval(passages=tuple(_passage(item) for item, outcome in selected if outcome == "kept"), trace=trace)
+    return Retrieval(passages=passages, trace=trace)
 
 
 def _weigh(
@@ -88,23 +95,8 @@ def _weigh(
     return weigh(rewriting.question, rewriting.terms, trust, chunks, lexical_shares, similarities, rewriting.borrowed)
 
 
-def _passage(item: Weighed) -> Passage:
-    chunk = item.chunk
-    return Passage(
-        document_id=chunk.document_id,
-        document_uuid=chunk.document_uuid,
-        document_name=chunk.document_name,
-        page=chunk.page,
-        page_kind=chunk.page_kind,
-        page_name=chunk.page_name,
-        start=chunk.start,
-        end=chunk.end,
-        text=chunk.text,
-        score=item.fused,
-    )
-
-
-def _candidate(item: Weighed, outcome: Outcome) -> Candidate:
+def _candidate(selected: Selected) -> Candidate:
+    item = selected.item
     chunk = item.chunk
     return Candidate(
         document_id=chunk.document_id,
@@ -118,7 +110,9 @@ def _candidate(item: Weighed, outcome: Outcome) -> Candidate:
         coverage=item.coverage,
         dense=item.dense,
         fused=item.fused,
-        outcome=outcome,
+        rerank=item.rerank,
+        outcome=selected.outcome,
+        passage=selected.passage,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from itertools import count
 from typing import Any
 
 import pytest
@@ -26,13 +27,17 @@ def a_candidate(document: Document, **values: Any) -> dict[str, Any]:
     return {
         "document_id": document.pk, "document_name": document.name, "page": None, "start": 0, "end": len(TEXT),
         "lexical": 1.0, "coverage": 0.8, "dense": 0.71, "fused": 0.8, "outcome": "kept",
-        "page_kind": "page", "page_name": "",
+        "page_kind": "page", "page_name": "", "rerank": None,
     } | values  # fmt: skip
 
 
 def a_trace(*candidates: dict[str, Any], **values: Any) -> dict[str, Any]:
+    numbers = count(1)
+    for candidate in candidates:
+        candidate.setdefault("passage", next(numbers) if candidate["outcome"] == "kept" else None)
     return {
         "question": QUESTION, "searched": QUESTION, "rewritten_by": "", "rewrite_problem": "", "rewrite_s": 0.0,
+        "reranker": "", "rerank_problem": "", "rerank_s": 0.0,
         "terms": ["lighthous", "built"], "embedder": "all-minilm", "dense_trust": 1.0,
         "dense_problem": "", "candidates": list(candidates),
         "lexical_s": 0.002, "embed_s": 0.05, "vector_s": 0.0004, "total_s": 0.06,
@@ -83,6 +88,35 @@ def test_the_panel_tells_question_scores_and_times(alice: User, alice_client: Cl
     assert f"/documents/{document.uuid}/?start=0" in html
 
 
+def test_the_panel_tells_what_was_searched_when_it_is_not_what_was_asked(alice: User, alice_client: Client) -> None:
+    message = an_answer(
+        alice, a_candidate(a_document(alice)), question="And the second one?", rewritten_by="joined", rewrite_s=0.0002
+    )
+
+    html = panel(alice_client, message)
+
+    assert html.index(QUESTION) < html.index("As it was asked: And the second one?")
+    assert "so the question before it was joined to it" in html
+    assert "Question rewritten" in html
+
+
+def test_the_panel_tells_scores_of_a_reranker_and_what_was_joined(alice: User, alice_client: Client) -> None:
+    document = a_document(alice)
+    joined = a_candidate(document, outcome="joined", passage=1, rerank=0.31)
+    message = an_answer(alice, a_candidate(document, rerank=0.92), joined, reranker="ranker", rerank_s=0.4)
+
+    html = panel(alice_client, message)
+
+    for shown in ("Reranked", "0.92", "0.31", "Passages reranked", "400 ms", "It stands next to a better passage"):
+        assert shown in html
+
+
+def test_a_reranker_that_fails_is_named(alice: User, alice_client: Client) -> None:
+    message = an_answer(alice, a_candidate(a_document(alice)), reranker="ranker", rerank_problem="TimeoutError")
+
+    assert "The reranking model ranker did not answer" in panel(alice_client, message)
+
+
 @pytest.mark.parametrize(
     ("outcome", "words"),
     [
@@ -130,11 +164,15 @@ def test_the_json_has_all_that_the_panel_shows(alice: User, alice_client: Client
             {
                 "document": str(document.uuid), "name": "harbour.txt", "place": "page 3", "page": 3,
                 "start": 0, "end": len(TEXT), "opening": TEXT,
-                "lexical": 1.0, "coverage": 0.8, "dense": 0.71, "fused": 0.8,
-                "outcome": "kept", "reason": "", "citation": 1,
+                "lexical": 1.0, "coverage": 0.8, "dense": 0.71, "fused": 0.8, "rerank": None,
+                "outcome": "kept", "reason": "", "passage": 1, "citation": 1,
             }
         ],
-        "seconds": {"rewriting": 0.0, "lexical": 0.002, "embedding": 0.05, "vectors": 0.0004, "total": 0.06},
+        "reranker": "",
+        "rerank_problem": "",
+        "seconds": {
+            "rewriting": 0.0, "lexical": 0.002, "embedding": 0.05, "vectors": 0.0004, "reranking": 0.0, "total": 0.06,
+        },
     }  # fmt: skip
 
 

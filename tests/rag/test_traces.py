@@ -32,12 +32,13 @@ def candidate(number: int, **values: Any) -> Candidate:
         "document_id": 1, "document_name": "a.txt", "page": None, "start": number * 10, "end": number * 10 + 9,
         "lexical": 0.1, "coverage": 0.1, "dense": None, "fused": 1 / (number + 1), "outcome": "below cut-off",
     }  # fmt: skip
-    return Candidate(**fields | values)
+    passage = 1 if values.get("outcome") == "kept" else None
+    return Candidate(**fields | {"passage": passage} | values)
 
 
 TRACE = RetrievalTrace(
     question="When?", searched="When?", rewritten_by="", rewrite_problem="",
-        terms=("when",), embedder="e", dense_trust=1.0, dense_problem="", candidates=(),
+    terms=("when",), embedder="e", dense_trust=1.0, dense_problem="", candidates=(),
     lexical_s=0.0, embed_s=0.0, vector_s=0.0, total_s=0.0,
 )  # fmt: skip
 
@@ -54,7 +55,7 @@ def test_the_reader_sees_where_each_passage_stands_and_how_it_begins(
     best = seen.candidates[0]
     assert (best.document_uuid, best.document_name, best.page) == (document.uuid, "harbour.pdf", 2)
     assert best.opening == "The keeper of the lighthouse was Ole Brandt."
-    assert (best.outcome, best.rank) == ("kept", 1)
+    assert (best.outcome, best.passage) == ("kept", 1)
     assert seen.total_s > 0
 
 

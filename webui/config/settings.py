@@ -38,6 +38,8 @@ FILE_UPLOAD_PERMISSIONS = 0o600
 HEARTH_MAX_UPLOAD_MB = env.integer("HEARTH_MAX_UPLOAD_MB", 100, minimum=1, maximum=10_000)
 # The model that turns documents and questions into vectors, by its name in the catalog.
 HEARTH_EMBEDDER = env.text("HEARTH_EMBEDDER", "")
+# A model that reads question and passage together and puts the best passages into order; empty: none.
+HEARTH_RERANKER = env.text("HEARTH_RERANKER", "")
 # In private networks: pages of other hosts there are not fetched.
 HEARTH_WEB_PAGE_HOSTS = env.hosts("HEARTH_WEB_PAGE_HOSTS")
 # Of scanned pages, by the names of tesseract.

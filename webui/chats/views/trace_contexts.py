@@ -22,6 +22,7 @@ NO_ROOM = "no room"
 
 _VERDICTS: dict[str, str | Promise] = {
     "kept": gettext_lazy("Kept"),
+    "joined": gettext_lazy("Joined"),
     NO_ROOM: gettext_lazy("No room left"),
     "below cut-off": gettext_lazy("Too weak"),
     "near-duplicate": gettext_lazy("Near duplicate"),
@@ -29,6 +30,7 @@ _VERDICTS: dict[str, str | Promise] = {
 }
 _REASONS: dict[str, str | Promise] = {
     "kept": "",
+    "joined": gettext_lazy("It stands next to a better passage and was joined to it."),
     NO_ROOM: gettext_lazy("It was found, but did not fit into what the model can read at once."),
     "below cut-off": gettext_lazy("Too far in meaning, and too few of the words stand in it."),
     "near-duplicate": gettext_lazy("It says almost the same as a better passage."),
@@ -73,8 +75,10 @@ class CandidateDict(TypedDict):
     coverage: float
     dense: float | None
     fused: float
+    rerank: float | None
     outcome: str
     reason: str
+    passage: int | None
     citation: int | None
 
 
@@ -89,6 +93,8 @@ class TraceDict(TypedDict):
     dense_problem: str
     shortcomings: list[str]
     candidates: list[CandidateDict]
+    reranker: str
+    rerank_problem: str
     seconds: dict[str, float]
 
 
@@ -108,7 +114,12 @@ class CandidateView:
 
     @property
     def is_kept(self) -> bool:
-        return self.outcome == "kept"
+        return self.outcome in ("kept", "joined")
+
+    @property
+    def passage(self) -> int | None:
+        """Return its number in what the model read."""
+        return self.seen.passage if self.is_kept else None
 
     @property
     def verdict(self) -> str:
@@ -143,8 +154,10 @@ class CandidateView:
             "coverage": seen.coverage,
             "dense": seen.dense,
             "fused": seen.fused,
+            "rerank": seen.rerank,
             "outcome": self.outcome,
             "reason": self.reason,
+            "passage": self.passage,
             "citation": self.citation,
         }
 
@@ -213,12 +226,13 @@ class TracePanel:
             StepView(name=_("Words looked up"), duration=_duration(seen.lexical_s)),
             StepView(name=_("Meaning of the question"), duration=_duration(seen.embed_s) if seen.embed_s else not_done),
             StepView(name=_("Meanings compared"), duration=_duration(seen.vector_s) if compared else not_done),
+            *([StepView(name=_("Passages reranked"), duration=_duration(seen.rerank_s))] if seen.reranker else []),
             StepView(name=_("All together"), duration=_duration(seen.total_s)),
         ]
 
     def as_json(self) -> TraceDict:
         seen = self.seen
-        candidates = sorted([*self.kept, *self.left_out], key=lambda candidate: -candidate.seen.fused)
+        candidates = [*self.kept, *self.left_out]
         return {
             "question": seen.question,
             "searched": seen.searched,
@@ -230,11 +244,14 @@ class TracePanel:
             "dense_problem": seen.dense_problem,
             "shortcomings": list(self.shortcomings),
             "candidates": [candidate.as_json() for candidate in candidates],
+            "reranker": seen.reranker,
+            "rerank_problem": seen.rerank_problem,
             "seconds": {
                 "rewriting": seen.rewrite_s,
                 "lexical": seen.lexical_s,
                 "embedding": seen.embed_s,
                 "vectors": seen.vector_s,
+                "reranking": seen.rerank_s,
                 "total": seen.total_s,
             },
         }
@@ -256,12 +273,12 @@ def trace_panel(seen: SeenTrace, generation: Generation, *, chat_uuid: UUID) -> 
 
 
 def _candidate_view(seen: SeenCandidate, cited: set[int], n_read: int | None) -> CandidateView:
-    had_no_room = seen.rank is not None and n_read is not None and seen.rank > n_read
+    had_no_room = seen.passage is not None and n_read is not None and seen.passage > n_read
     return CandidateView(
         seen=seen,
         outcome=NO_ROOM if had_no_room else seen.outcome,
         # A number that the answer does not show would tell how many passages stood before it.
-        citation=seen.rank if seen.rank in cited else None,
+        citation=seen.passage if seen.passage in cited else None,
         place=place_in_words(seen.page_kind, seen.page, seen.page_name),
     )
 
@@ -276,6 +293,10 @@ def _shortcomings(seen: SeenTrace) -> Iterator[str]:
             "Part of the question is in a language that the embedding model does not know: meaning counted "
             "%(percent)d %% of what it usually does."
         ) % {"percent": round(100 * seen.dense_trust)}
+    if seen.rerank_problem:
+        yield _(
+            "The reranking model %(model)s did not answer, so the passages kept the order of words and meaning."
+        ) % {"model": seen.reranker}
 
 
 def _has_compared_meanings(seen: SeenTrace) -> bool:
