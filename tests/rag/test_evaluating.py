@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -28,6 +32,7 @@ from tests.factories import make_document, make_knowledge
 from tests.rag.fixtures import build_all
 from webui.accounts.models import User
 
+ROOT = Path(__file__).resolve().parents[2]
 Ingest = Callable[[User, str, str], Document]
 
 HARBOUR = "The lighthouse of Sandhagen was built in 1902. Its keeper was Ole Brandt.\n\n" + "\n\n".join(
@@ -491,3 +496,24 @@ def test_the_history_has_an_end(
 
 def test_pressing_twice_runs_once(knowledge: Knowledge, asked: list[GoldenQuestion], alice: User) -> None:
     assert evaluations.ask_for_run(knowledge, alice) == evaluations.ask_for_run(knowledge, alice)
+
+
+def test_a_run_killed_in_its_middle_asks_only_what_is_left(tmp_path: Path) -> None:
+    """kill -9, with real processes, a real database file and a real index."""
+
+    def start(step: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(  # noqa: S603  (our own module)
+            [sys.executable, "-m", "tests.rag.interrupted_evaluation", step],
+            cwd=ROOT, env={**os.environ, "HEARTH_DATA": str(tmp_path)}, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+
+    with start("begin") as killed:
+        assert killed.stdout is not None
+        assert killed.stdout.readline() == "standing still\n"
+        killed.kill()
+    with start("go_on") as resumed:
+        output, _ = resumed.communicate(timeout=120)
+
+    facts = json.loads(output)
+    assert (facts["state"], facts["n_results"], facts["n_asked"]) == ("finished", 6, 3)
+    assert facts["recall"]["1"] == 1

@@ -85,6 +85,7 @@ class QuestionRow:
         document_name: Empty when the reader may not know of the document; then `quote` and `url` are too.
         mood: success, danger, or empty for one that was not asked yet.
         change: What is new against the run before; empty when nothing is.
+        is_turned: It was found before and is not now, or the other way round.
     """
 
     uuid: str
@@ -96,6 +97,7 @@ class QuestionRow:
     verdict: str
     mood: str
     change: str
+    is_turned: bool
 
     dom_noun = "question"
 
@@ -202,6 +204,7 @@ def question_row(golden: rag.GoldenQuestion, *, is_told: bool, now: Results, bef
         verdict=verdict,
         mood=mood,
         change=_change(result, old),
+        is_turned=bool(result and old and (result.rank is None) != (old.rank is None)),
     )
 
 
