@@ -31,7 +31,7 @@ def knowledge(document: Document, alice: User) -> Knowledge:
 def answer_for(user: User, document: Document, *, asked: str = "And who kept it?", searched: str = "") -> Message:
     chat = make_chat(owner=user)
     make_message(chat, content=asked)
-    ledger = {"retrieval": {"question": searched}} if searched else {}
+    ledger = {"retrieval": {"question": asked, "searched": searched}} if searched else {}
     answer = make_answer(chat, content="Ole Brandt [1].", ledger=ledger)
     Citation.objects.create(
         message=answer, number=1, document=document, document_name=document.name, text=QUOTE,

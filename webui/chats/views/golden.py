@@ -86,7 +86,7 @@ def _asked(message: Message) -> str:
     """Return what was searched for, which stands alone; or else what the person wrote."""
     generation = message.its_generation
     if generation and generation.has_retrieval:
-        return str(generation.ledger["retrieval"]["question"])
+        return str(generation.ledger["retrieval"]["searched"])
     return message.parent.content if message.parent else ""
 
 

@@ -212,6 +212,8 @@ def _found(request: MemberRequest, shown: rag.Knowledge, searched: str) -> Itera
 
 def _passage(document: rag.Document, page: int | None, page_name: str, start: int, end: int, text: str) -> Choice:
     place = place_in_words(document.page_kind, page, page_name)
+    # Several chunks in a row may come as one passage.
+    end = min(end, start + rag.QUOTE_MAX_LENGTH)
     return Choice(
         value=f"{document.uuid}:{start}:{end}",
         title=f"{document.name}, {place}" if place else document.name,
