@@ -116,6 +116,7 @@ from rag.services.synced_folders import (
     rescan_folder,
     resume_folder,
 )
+from rag.services.syncing import on_exchange
 from rag.services.versions import IndexOverview, abort_build, drop_previous, index_overview
 from rag.services.web_pages import fetch_page, page_address
 from rag.store import ownership
@@ -212,6 +213,7 @@ __all__ = [
     "memberships_of",
     "move_documents",
     "page_address",
+    "on_exchange",
     "page_image",
     "page_marks",
     "parse_patterns",

@@ -55,7 +55,8 @@ def documents_readable_by(user_id: int | None) -> QuerySet[Document]:
     granted = Membership.objects.filter(knowledge__in=_granted(user_id)).values("document")
     own_knowledge = Membership.objects.filter(knowledge__owner=user_id).values("document")
     # Two lists of ids rather than one join, so that every part is read from an index and no document comes twice.
-    readable = Q(owner=user_id) | Q(pk__in=granted) | Q(pk__in=own_knowledge)
+    # A copy of a synced folder's file is read through the knowledge alone: what is exchanged there is exchanged whole.
+    readable = Q(owner=user_id, synced_folder=None) | Q(pk__in=granted) | Q(pk__in=own_knowledge)
     return Document.objects.filter(readable, _is_member(user_id))
 
 

@@ -11,7 +11,7 @@ import logging
 import os
 import shutil
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import asdict
 from datetime import timedelta
 from typing import IO, NamedTuple
@@ -46,6 +46,10 @@ BATCH = 20
 RESERVE_BYTES = 500_000_000
 _ROWS_A_TRANSACTION = 500
 _COPY_BYTES = 1 << 20
+# A look that finds nothing new is noted so seldom: at rest nothing is written.
+_NOTE_INTERVAL_S = 30.0
+
+_listeners: list[Callable[[int, int], None]] = []
 
 
 class _Known(NamedTuple):
@@ -97,6 +101,8 @@ def note_listing(folder: SyncedFolder, listing: Listing, scan_s: float) -> None:
         FolderUnusable: So much is gone that it is rather the disk; nothing is noted.
     """
     fingerprint = listing.fingerprint()
+    if fingerprint == folder.fingerprint and _was_just_noted(folder):
+        return
     if fingerprint != folder.fingerprint:
         is_all_noted = _note_differences(folder, listing)
         folder.fingerprint = fingerprint if is_all_noted else ""
@@ -115,6 +121,12 @@ def note_listing(folder: SyncedFolder, listing: Listing, scan_s: float) -> None:
             "is_scan_wanted", "accepts_missing",
         ]
     )  # fmt: skip
+
+
+def _was_just_noted(folder: SyncedFolder) -> bool:
+    if folder.problem or folder.is_scan_wanted or folder.scanned_at is None:
+        return False
+    return timezone.now() - folder.scanned_at < timedelta(seconds=_NOTE_INTERVAL_S)
 
 
 def _note_differences(folder: SyncedFolder, listing: Listing) -> bool:
@@ -314,7 +326,7 @@ def _attach(folder: SyncedFolder, row: SyncedFile, document: Document) -> None:
             _note_copied(row)
             _place(folder, document)
             if old and old != document:
-                _place(folder, old)
+                _succeed(folder, old, document)
         else:
             row.next_document = document
             _note_copied(row)
@@ -328,17 +340,31 @@ def exchange(folder: SyncedFolder) -> int:
     ready = folder.files.filter(next_document__state=Document.State.READY).select_related("document", "next_document")
     rows = list(ready[:BATCH])
     for row in rows:
-        documents = row.next_document, row.document
+        old, new = row.document, row.next_document
         with transaction.atomic():
-            row.document, row.next_document = row.next_document, None
+            row.document, row.next_document = new, None
             row.save(update_fields=["document", "next_document"])
-            for document in filter(None, documents):
-                _place(folder, document)
-            # Looked for in the new text when they are run again.
-            GoldenQuestion.objects.filter(document=documents[1], knowledge=folder.knowledge_id).update(
-                document=documents[0]
-            )
+            if new:
+                _place(folder, new)
+            if old and new:
+                _succeed(folder, old, new)
     return len(rows)
+
+
+def _succeed(folder: SyncedFolder, old: Document, new: Document) -> None:
+    """Let a newer copy follow an older one wherever that is referred to, unless another file still equals it."""
+    _place(folder, old)
+    if old.synced_files.exists():
+        return
+    # Its words are looked for in the new text when it is run again.
+    GoldenQuestion.objects.filter(document=old, knowledge=folder.knowledge_id).update(document=new)
+    for tell in _listeners:
+        tell(old.pk, new.pk)
+
+
+def on_exchange(listener: Callable[[int, int], None]) -> None:
+    """Have a function told, in the same transaction, which document follows which, by their ids."""
+    _listeners.append(listener)
 
 
 def _remove(folder: SyncedFolder, row_id: int) -> None:

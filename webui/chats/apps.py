@@ -7,3 +7,9 @@ class ChatsConfig(AppConfig):
     name = "webui.chats"
     label = "chats"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from rag import api as rag
+        from webui.chats.services.messages import exchange_document
+
+        rag.on_exchange(exchange_document)

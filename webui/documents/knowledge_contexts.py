@@ -138,6 +138,10 @@ class KnowledgePage:
         return any(row.document.is_unfinished for row in self.rows)
 
     @property
+    def may_tick(self) -> bool:
+        return self.may_write and not all(row.document.is_synced for row in self.rows)
+
+    @property
     def is_empty(self) -> bool:
         return not (self.rows or self.folders or self.before or self.folder)
 

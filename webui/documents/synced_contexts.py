@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from django.utils.translation import gettext as _
 
 from rag import api as rag
-from rag.types import FolderProblem, FolderProgress
+from rag.types import FolderProblem, FolderProgress, Problem
 from webui.documents import folder_wording, wording
 from webui.documents.knowledge_contexts import FolderLink, KnowledgeRow
 
@@ -147,9 +147,10 @@ def _file_problem(row: rag.SyncedFile) -> FileProblem:
     documents = (row.next_document, row.document)
     code = row.problem or next(document.error for document in documents if document and document.has_failed)
     words = wording.problem_words(code)
-    sentence, advice = (str(words.sentence), str(words.advice)) if words else (_("This file could not be read."), "")
+    sentence = str(words.sentence) if words else _("This file could not be read.")
+    advice = str(words.advice if words and code == Problem.NO_ACCESS else wording.SYNCED_ADVICE)
     if row.document and row.document.is_ready:
-        advice = f"{advice} {_('Answers still come from the version before.')}".strip()
+        advice = f"{advice} {_('Answers still come from the version before.')}"
     return FileProblem(path=rag.display_path(row.path), sentence=sentence, advice=advice)
 
 

@@ -139,9 +139,14 @@ def fetch_failure_in_words(error: PageNotFetched | UploadRefused) -> str:
     return f"{sentence} ({error.status})" if error.status else sentence
 
 
+SYNCED_ADVICE = gettext_lazy("Put a version that can be read in its place: it is taken up by itself.")
+
+
 def advice_in_words(document: Document) -> str:
     """Return what to do about a document's problem; empty for one without."""
     words = _words_of(document)
+    if words and document.is_synced and document.has_failed:
+        return str(SYNCED_ADVICE)
     return str(words.advice) if words else ""
 
 

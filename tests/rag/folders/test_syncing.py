@@ -18,7 +18,17 @@ from rag import access, queries, retrieval, syncing
 from rag.errors import FolderConnected, FolderRefused, FolderUnusable
 from rag.folders import opening
 from rag.lexical import n_entries
-from rag.models import Chunk, Document, Knowledge, KnowledgeFolder, Membership, Removal, SyncedFile, SyncedFolder
+from rag.models import (
+    Chunk,
+    Document,
+    GoldenQuestion,
+    Knowledge,
+    KnowledgeFolder,
+    Membership,
+    Removal,
+    SyncedFile,
+    SyncedFolder,
+)
 from rag.services import knowledge as knowledge_service
 from rag.services import syncing as steps
 from rag.services.documents import create_document
@@ -32,7 +42,7 @@ from rag.services.synced_folders import (
 from rag.syncing import FolderHand, keep_step
 from rag.types import FolderProblem, LeftOut, Problem
 from tests.doubles.embedder import FakeEmbedder
-from tests.factories import make_knowledge
+from tests.factories import make_chat, make_knowledge, make_message
 from tests.rag.fixtures import ingest_all
 from webui.accounts.models import User
 
@@ -249,6 +259,48 @@ def test_the_old_text_answers_until_the_new_one_is_ready(
     assert not Document.objects.filter(pk=old.pk).exists()
     assert not Removal.objects.exists()
     assert Chunk.objects.count() == n_entries() == 1
+
+
+def test_what_refers_to_a_file_refers_to_its_new_version(
+    alice: User, knowledge: Knowledge, shelf: Path, connect: Callable[..., SyncedFolder]
+) -> None:
+    put(shelf / "a.txt", "The lighthouse was built in 1902.")
+    put(shelf / "same.txt", "The lighthouse was built in 1902.")
+    folder = connect()
+    old = Document.objects.get()
+    message = make_message(make_chat(owner=alice))
+    message.documents.add(old)
+    question = GoldenQuestion.objects.create(
+        knowledge=knowledge, question="When?", document=old, document_name=old.name, made_by=alice
+    )
+
+    put(shelf / "a.txt", "The lighthouse was built in 1911.", at=LONG_AGO + 1)
+    keep(folder)
+
+    assert Document.objects.count() == 2
+    assert message.documents.get() == old
+
+    put(shelf / "same.txt", "The lighthouse was built in 1920.", at=LONG_AGO + 2)
+    keep(folder)
+
+    new = SyncedFile.objects.get(path="same.txt").document
+    question.refresh_from_db()
+    assert message.documents.get() == question.document == new
+    assert not Document.objects.filter(pk=old.pk).exists()
+
+
+def test_the_owner_of_the_knowledge_reads_one_version_at_a_time(
+    alice: User, shelf: Path, connect: Callable[..., SyncedFolder]
+) -> None:
+    put(shelf / "a.txt", "The lighthouse was built in 1902.")
+    folder = connect()
+    put(shelf / "a.txt", "The lighthouse was built in 1911.", at=LONG_AGO + 1)
+    hand = FolderHand()
+    step(folder, hand)
+    ingest_all()
+
+    assert Document.objects.filter(state="ready").count() == 2
+    assert queries.readable_documents(alice).get() == folder.files.get().document
 
 
 def test_a_new_version_that_cannot_be_read_leaves_the_old_one(

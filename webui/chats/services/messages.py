@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
@@ -202,3 +203,10 @@ def _ask(
         attached=attached,
         has_siblings=has_siblings,
     )
+
+
+def exchange_document(old_id: int, new_id: int) -> None:
+    """Attach the newer copy of a synced file wherever the older one is attached. What was cited keeps its words."""
+    attached: Any = Message.documents.through.objects
+    already = attached.filter(document_id=new_id).values("message_id")
+    attached.filter(document_id=old_id).exclude(message_id__in=already).update(document_id=new_id)
