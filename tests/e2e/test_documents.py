@@ -84,7 +84,15 @@ async def test_an_answer_cites_the_page_and_the_citation_opens_the_passage(page:
     await expect(answers(page).locator(".source").first).to_contain_text("house.pdf")
     await expect(answers(page).locator(".source").first).to_contain_text("page 2")
 
+    await page.keyboard.press("Tab")
+    await answers(page).locator(".citation").first.focus()
+    card = page.get_by_role("tooltip").and_(page.locator("#citation-card"))
+    for shown in ("house.pdf", "page 2", "Miller and Sons"):
+        await expect(card).to_contain_text(shown)
+    await expect(answers(page).locator(".citation").first).to_have_attribute("aria-describedby", "citation-card")
+
     await answers(page).locator(".citation").first.click()
+    await expect(card).to_be_hidden()
     panel = page.locator("chat-panel")
     await expect(panel.locator("mark").first).to_contain_text("Miller and Sons")
     assert await overflow(page) <= 0

@@ -102,6 +102,38 @@ MINUTES_ZH = """市议会2021年春季总结
 游泳馆因维修关闭到秋天。图书馆增加两个房间。横跨阿尔姆河的新桥以九票对四票被否决。
 """
 
+# Written after everything was tuned; asked to see how others would fare.
+BEES = """Keeping bees in the allotments
+
+Every hive must be registered with the district office before the first of April. Registration is free of \
+charge. The form asks for the number of colonies and the name of the keeper.
+
+Hives stand at least five metres from a path. Their entrances face away from the neighbours. A source of water \
+is needed within fifty metres, because bees fly to garden ponds otherwise.
+
+The honey belongs to the keeper. It may be sold at the summer fair without a licence, up to twenty kilos. Jars \
+carry the keeper's address and the year of harvest.
+
+Swarms are reported to Mrs Okafor, telephone 0117 4960. She keeps empty boxes in the shed behind the tool \
+library. Anyone who is stung and feels dizzy calls an ambulance first.
+
+Foulbrood was found in two hives in 2018; both were burned. Since then an inspector comes each May. Colonies \
+that show signs of disease are moved to the quarantine field.
+"""
+
+BEES_ZH = """社区菜园养蜂规定
+
+每个蜂箱必须在四月一日之前到区办公室登记。登记免费。表格上要填写蜂群数量和养蜂人姓名。
+
+蜂箱离小路至少五米。出口不能朝向邻居。五十米之内要有水源，否则蜜蜂会飞到花园的池塘去。
+
+蜂蜜归养蜂人所有。夏季集市上不需要许可证就可以出售，最多二十公斤。瓶子上要写养蜂人的地址和收获年份。
+
+发现分蜂请报告欧女士，电话01174960。她在工具房后面的棚子里放着空箱。被蜇后头晕的人先叫救护车。
+
+2018年在两个蜂箱里发现了腐蛆病，两个都烧掉了。从那以后检查员每年五月来一次。有病的蜂群要搬到隔离区。
+"""
+
 DOCUMENTS = {
     "lighthouse.txt": LIGHTHOUSE,
     "travel.txt": TRAVEL,
@@ -110,6 +142,8 @@ DOCUMENTS = {
     "灯塔.txt": LIGHTHOUSE_ZH,
     "差旅.txt": TRAVEL_ZH,
     "年报.md": MINUTES_ZH,
+    "bees.txt": BEES,
+    "养蜂.txt": BEES_ZH,
 }
 
 ENGLISH = (
@@ -220,4 +254,30 @@ CHINESE_NEAR_MISSES = (
     "灯塔用了多少水泥？",
     "巴黎的酒店上限是多少？",
     "采石场什么时候关闭？",
+)
+
+HELD_OUT_ENGLISH = (
+    ("By when do I have to register a hive?", "first of April"),
+    ("What does registration cost?", "free of charge"),
+    ("How far from a path must hives stand?", "five metres"),
+    ("How much honey can be sold at the fair?", "twenty kilos"),
+    ("Who do I call about a swarm?", "Okafor"),
+    ("Where are the empty boxes?", "tool library"),
+    ("When does the inspector visit?", "each May"),
+    ("What happened to the hives with foulbrood?", "burned"),
+    ("What must be written on the jars?", "year of harvest"),
+    ("Do bees need water nearby?", "fifty metres"),
+)
+
+HELD_OUT_CHINESE = (
+    ("蜂箱要在什么时候之前登记？", "四月一日"),
+    ("登记要多少钱？", "免费"),
+    ("蜂箱离小路多远？", "五米"),
+    ("集市上最多可以卖多少蜂蜜？", "二十公斤"),
+    ("发现分蜂应该联系谁？", "欧女士"),
+    ("空箱放在哪里？", "棚子"),
+    ("检查员什么时候来？", "五月"),
+    ("得了腐蛆病的蜂箱怎么处理了？", "烧掉"),
+    ("瓶子上要写什么？", "收获年份"),
+    ("附近需要有水吗？", "五十米"),
 )

@@ -21,6 +21,7 @@ from rag.threads import in_thread
 from rag.types import Retrieval
 from tests.doubles.embedder import FakeEmbedder
 from tests.doubles.pdf_files import text_pdf
+from tests.rag.quoted_questions import LIGHTHOUSE_ZH
 from webui.accounts.models import User
 
 Upload = Callable[..., Document]
@@ -207,3 +208,13 @@ def test_an_unfinished_upload_is_not_searched(shared_database: None, embedder: F
     document = create_document(alice, SimpleUploadedFile("a.txt", b"The lighthouse was built in 1902."))
 
     assert ask(alice, "When was the lighthouse built?", [document]).is_empty
+
+
+@pytest.mark.parametrize("question", ["灯塔有多高？", "台阶有多少级？", "灯是哪一年点亮的？", "谁在暴风雨中救了人？"])
+def test_a_short_chinese_question_is_not_cut_off_for_the_pairs_between_its_words(
+    ingested: Upload, alice: User, question: str
+) -> None:
+    document = ingested(alice, LIGHTHOUSE_ZH, "灯塔.txt")
+
+    assert not ask(alice, question, [document]).is_empty
+    assert ask(alice, "蒙古的首都是哪里？", [document]).is_empty

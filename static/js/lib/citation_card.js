@@ -38,11 +38,14 @@ export function showCard(citation) {
   write(card, "[data-card-text]", text);
   card.showPopover();
   placeBeside(card, citation);
+  citation.setAttribute("aria-describedby", card.id);
 }
 
 export function hideCard() {
   const card = document.getElementById("citation-card");
-  if (card?.matches(":popover-open")) card.hidePopover();
+  if (!card?.matches(":popover-open")) return;
+  card.hidePopover();
+  document.querySelector(`[aria-describedby="${card.id}"]`)?.removeAttribute("aria-describedby");
 }
 
 /**
