@@ -37,7 +37,7 @@ from rag.extraction.detect import READABLE_NAMES
 from rag.folders.opening import root_of
 from rag.folders.rules import parse_patterns
 from rag.markers import may_cite, without_marks
-from rag.measures import CUTS, Changes, Measures, compare, measure
+from rag.measures import CUTS, Measures, compare, measure
 from rag.models import (
     DESCRIPTION_MAX_LENGTH,
     FOLDER_PATH_MAX_LENGTH,
@@ -82,7 +82,7 @@ from rag.services.documents import (
     retry_document,
     stop_document,
 )
-from rag.services.evaluations import ask_for_run, changes_of, run_before
+from rag.services.evaluations import ask_for_run, n_newly_lost, run_before
 from rag.services.knowledge import (
     add_document,
     create_folder,
@@ -136,7 +136,6 @@ __all__ = [
     "QUESTION_MAX_LENGTH",
     "QUOTE_MAX_LENGTH",
     "READABLE_NAMES",
-    "Changes",
     "Chunk",
     "Document",
     "DocumentText",
@@ -163,7 +162,6 @@ __all__ = [
     "add_document",
     "ask_for_run",
     "change_question",
-    "changes_of",
     "choices_in",
     "choose_embedder",
     "chunk_of",
@@ -216,6 +214,7 @@ __all__ = [
     "on_exchange",
     "page_image",
     "page_marks",
+    "n_newly_lost",
     "parse_patterns",
     "pause_folder",
     "problem_files",

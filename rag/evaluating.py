@@ -37,10 +37,11 @@ MOST_WAIT_S = 30.0
 
 # Traces with these problems are as they should be: there is nothing to compare meanings with.
 _NO_PROBLEMS = ("", "no documents", "no index")
+RERANKER = "reranker"
 
 
 class _Impaired(Exception):
-    """Meanings could not be compared: ranks would tell of that, not of the search."""
+    """A model of the search did not do its part: ranks would tell of that, not of the search."""
 
     def __init__(self, problem: str) -> None:
         super().__init__(problem)
@@ -135,6 +136,8 @@ async def _try(run: Evaluation, trial: Trial, reader_id: int) -> None:
     )
     if found.trace.dense_problem not in _NO_PROBLEMS:
         raise _Impaired(found.trace.dense_problem)
+    if found.trace.rerank_problem:
+        raise _Impaired(RERANKER)
     await in_thread(evaluations.record, run, trial, found.passages, time.perf_counter() - began)
 
 

@@ -572,7 +572,8 @@ class Evaluation(models.Model):
     # Why it failed: what kept meanings from being compared, as a trace names it, or `crashed`; never a sentence.
     error = models.CharField(max_length=40, blank=True)
     n_attempts = models.PositiveIntegerField(default=0)
-    # What it ran under: embedder, digest, dimensions, chunker, search; and what of documents and questions it saw.
+    # What it ran under: embedder, digest, dimensions, chunker, search, reranker; and what of documents and questions
+    # it saw.
     configuration = models.JSONField(default=dict)
     documents_mark = models.CharField(max_length=200, blank=True)
     questions_mark = models.CharField(max_length=200, blank=True)
@@ -580,6 +581,9 @@ class Evaluation(models.Model):
     # {"1": 0.5, ...} by k, and the mean reciprocal rank; None until it is finished.
     recall = models.JSONField(default=dict)
     mrr = models.FloatField(null=True)
+    # Questions found that were not in the run before, and the other way round.
+    n_found = models.PositiveIntegerField(default=0)
+    n_lost = models.PositiveIntegerField(default=0)
     created_at = models.DateTimeField(default=timezone.now)
     finished_at = models.DateTimeField(null=True)
 

@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import Count, F, Max, Sum
 from django.utils import timezone
 
-from rag import measures, retrieval, tasks
+from rag import conf, measures, retrieval, tasks
 from rag.models import Document, Evaluation, EvaluationResult, GoldenQuestion, Knowledge, Membership
 from rag.queries import current_version, knowledge_readable_by
 from rag.services.questions import MAX_QUESTIONS, expected_span
@@ -114,7 +114,7 @@ def configuration_now() -> dict[str, Any]:
             "n_dims": version.n_dims,
             "chunker": version.chunker,
         }
-    return {**index, "search": retrieval.NAME}
+    return {**index, "search": retrieval.NAME, "reranker": conf.reranker()}
 
 
 def is_due(knowledge_id: int, marks: Marks, retry_before: Any) -> bool:
@@ -235,9 +235,10 @@ def finish(run: Evaluation) -> bool:
         run.state, run.error, run.finished_at = State.FINISHED, "", timezone.now()
         run.n_questions, run.mrr = figures.n_questions, figures.mrr
         run.recall = {str(k): share for k, share in figures.recall.items()}
+        changes = changes_of(run)
         Evaluation.objects.filter(pk=run.pk).update(
             state=run.state, error="", finished_at=run.finished_at, n_questions=run.n_questions, mrr=run.mrr,
-            recall=run.recall,
+            recall=run.recall, n_found=len(changes.found), n_lost=len(changes.lost),
         )  # fmt: skip
     _forget_old_runs(run.knowledge_id)
     return True
@@ -260,6 +261,12 @@ def run_before(run: Evaluation) -> Evaluation | None:
     """Return the finished run before this one."""
     runs = Evaluation.objects.filter(knowledge=run.knowledge_id, state=State.FINISHED, pk__lt=run.pk)
     return runs.first()
+
+
+def n_newly_lost(knowledge: Knowledge) -> int:
+    """Return how many questions the last finished run has lost against the one before it."""
+    runs = knowledge.evaluations.filter(state=State.FINISHED)
+    return runs.values_list("n_lost", flat=True).first() or 0
 
 
 def ranks_of(run: Evaluation) -> dict[int, int | None]:

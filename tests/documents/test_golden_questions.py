@@ -121,6 +121,16 @@ def test_a_page_with_many_questions_asks_the_database_no_more_often(
         shown(alice_client, golden.knowledge)
 
 
+def test_the_page_of_the_knowledge_says_that_questions_were_lost(
+    golden: GoldenQuestion, alice_client: Client, bob_client: Client
+) -> None:
+    Evaluation.objects.filter(pk=finished_run(golden, None).pk).update(n_lost=3)
+    address = url("knowledge", golden.knowledge)
+
+    assert "\u22123</span>" in alice_client.get(address).content.decode()
+    assert "\u22123</span>" not in bob_client.get(address).content.decode()
+
+
 # ---- to whom ---------------------------------------------------------------------------------------
 
 

@@ -11,9 +11,13 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import pytest
 from django.utils import timezone
+from pytest_django.fixtures import Settings
 
+from inference import client
 from inference.errors import ConnectionRefused
 from rag import chunking, embedding, evaluating, retrieval
 from rag.chunking import Span
@@ -154,7 +158,7 @@ def test_a_run_records_what_it_ran_under(knowledge: Knowledge, asked: list[Golde
 
     assert run_by(knowledge, alice).configuration == {
         "embedder": "all-minilm", "digest": "d" * 64, "n_dims": 64, "chunker": chunking.NAME,
-        "search": retrieval.NAME,
+        "search": retrieval.NAME, "reranker": "",
     }  # fmt: skip
 
 
@@ -194,6 +198,16 @@ def test_a_search_without_meanings_is_no_result(
     assert (run.state, run.error, run.mrr) == (Evaluation.State.FAILED, "ConnectionRefused", None)
 
 
+def test_an_order_without_its_reranker_is_no_result(
+    knowledge: Knowledge, asked: list[GoldenQuestion], alice: User, settings: Settings
+) -> None:
+    settings.HEARTH_RERANKER = "gone"
+
+    run = run_by(knowledge, alice)
+
+    assert (run.state, run.error) == (Evaluation.State.FAILED, "reranker")
+
+
 # ---- what differs ----------------------------------------------------------------------------------
 
 
@@ -229,8 +243,10 @@ def test_a_change_in_the_documents_is_seen_question_by_question(
     opera = questions.change_question(asked[3], asked[3].question, Expected(document=score))
     knowledge_service.remove_documents(knowledge, knowledge.memberships.filter(document__name="bakery.txt"))
 
-    changes = evaluations.changes_of(run_by(knowledge, alice))
+    run = run_by(knowledge, alice)
 
+    changes = evaluations.changes_of(run)
+    assert (run.n_found, run.n_lost, evaluations.n_newly_lost(knowledge)) == (1, 1, 1)
     assert (changes.found, changes.lost) == ((opera.pk,), (asked[1].pk,))
 
 
@@ -293,6 +309,19 @@ def test_another_way_to_search_makes_them_run_again(
 ) -> None:
     due_now()
     monkeypatch.setattr(retrieval, "NAME", "by dice")
+
+    assert [run.reason for run in due_now()] == [Evaluation.Reason.SEARCH]
+
+
+def test_a_reranker_makes_them_run_again(
+    knowledge: Knowledge, asked: list[GoldenQuestion], settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def as_they_are(model: str, query: str, documents: Sequence[str]) -> npt.NDArray[np.float32]:
+        return np.linspace(1, 0, len(documents), dtype=np.float32)
+
+    monkeypatch.setattr(client, "rerank", as_they_are)
+    due_now()
+    settings.HEARTH_RERANKER = "judge"
 
     assert [run.reason for run in due_now()] == [Evaluation.Reason.SEARCH]
 

@@ -31,6 +31,7 @@ _FAILURES: dict[str, str | Promise] = {
     "ModelLoadFailed": gettext_lazy("The embedding model could not be loaded."),
     "OutOfMemory": gettext_lazy("There was no memory for the embedding model."),
     "embedder changed": gettext_lazy("Another embedding model answers to the name of the one that made the index."),
+    "reranker": gettext_lazy("The reranking model did not answer, so the order would not be the usual one."),
     "unreadable": gettext_lazy("Whoever asked for it may not read this knowledge any more."),
     "crashed": gettext_lazy("Something unexpected happened; the log of the server tells more."),
 }
@@ -113,6 +114,8 @@ class RunRow:
     recall: Sequence[str]
     mrr: str
     failure: str
+    n_found: int
+    n_lost: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,6 +254,8 @@ def run_row(run: rag.Evaluation) -> RunRow:
         embedder=run.configuration.get("embedder", ""),
         recall=[f"{run.recall[str(k)]:.2f}" for k in rag.CUTS] if is_finished else [],
         mrr=f"{run.mrr:.3f}" if run.mrr is not None and is_finished else "",
+        n_found=run.n_found,
+        n_lost=run.n_lost,
         failure=str(_FAILURES.get(run.error, _OTHER_FAILURE)) if run.state == rag.Evaluation.State.FAILED else "",
     )
 

@@ -112,6 +112,7 @@ class KnowledgePage:
         may_write: The reader may change what is in it.
         is_own: The reader may share and delete it.
         may_connect: The reader may connect it with folders of the server.
+        n_lost: Test questions that the last run did not find any more.
     """
 
     knowledge: KnowledgeRow
@@ -125,6 +126,7 @@ class KnowledgePage:
     may_write: bool
     is_own: bool
     may_connect: bool
+    n_lost: int
     max_upload_bytes: int
     accepted_files: str = ",".join(rag.READABLE_NAMES)
     sidebar: None = None

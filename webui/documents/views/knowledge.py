@@ -83,6 +83,8 @@ def knowledge(request: MemberRequest, uuid: UUID) -> HttpResponse:
         may_write=may_write,
         is_own=shown.owner_id == request.user.pk,
         may_connect=may_write and is_administrator(request),
+        # Questions about documents that one may not read count too, so the number is for writers.
+        n_lost=rag.n_newly_lost(shown) if may_write else 0,
         max_upload_bytes=rag.max_upload_bytes(),
     )
     is_polling = request.headers.get("HX-Target") == "members"
