@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from django.test import Client
 from django.urls import reverse
@@ -114,3 +116,15 @@ def test_the_page_is_there_without_the_model_server(root_client: Client, setting
 
     assert "It does not answer." in page
     assert "signup" in page
+
+
+def test_the_folders_that_may_be_connected_are_told_with_where_that_comes_from(
+    root_client: Client, settings: Settings, upstream: Upstream
+) -> None:
+    page = root_client.get(reverse("administration:settings")).content.decode()
+    settings.HEARTH_FOLDERS = (Path("/srv/handbook"),)
+    pinned = root_client.get(reverse("administration:settings")).content.decode()
+
+    assert "Fixed by HEARTH_FOLDERS" not in page
+    assert "Fixed by HEARTH_FOLDERS" in pinned
+    assert "/srv/handbook" in pinned

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from inference import client
+from rag import api as rag
 from webui.accounts.decorators import admin_required
 from webui.accounts.http import MemberRequest
 from webui.administration import services
@@ -54,7 +55,7 @@ def reset(request: MemberRequest, name: str) -> HttpResponseBase:
 
 
 def _page(request: MemberRequest, forms: list[SettingForm], *, status: int = 200) -> HttpResponse:
-    context = {"forms": forms, "server": async_to_sync(client.server_settings)()}
+    context = {"forms": forms, "folders": rag.folder_roots(), "server": async_to_sync(client.server_settings)()}
     return render(request, "administration/settings.html", context, status=status)
 
 
