@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from rag import chunking, conf
 from rag.models import Document, IndexVersion
-from rag.queries import current_version, searchable_documents
+from rag.queries import current_version, documents_readable_by, searchable_documents
 from rag.store import vector_store
 
 if TYPE_CHECKING:
@@ -65,12 +65,26 @@ class Scope:
         return self.on_trial or vector_store()
 
 
+# With more ids, writing the query takes longer than reading those of all documents.
+_MAX_NAMED = 500
+
+
 def find_scope(
     user_id: int, document_ids: Collection[int], knowledge_ids: Collection[int], index: OtherIndex | None = None
 ) -> Scope:
     found_at = time.perf_counter()
-    readable = tuple(searchable_documents(user_id, document_ids, knowledge_ids).order_by().values_list("pk", flat=True))
+    readable = readable_ids(user_id, document_ids, knowledge_ids)
     is_everything = bool(readable) and Document.objects.count() == len(readable)
     if index is not None:
         return Scope(readable, index.version, is_everything, found_at, index.neighbours)
     return Scope(readable, current_version(), is_everything, found_at)
+
+
+def readable_ids(user_id: int, document_ids: Collection[int], knowledge_ids: Collection[int] = ()) -> tuple[int, ...]:
+    """Return those of the documents, and of what is in the knowledge, that this person may search now."""
+    if knowledge_ids or len(document_ids) <= _MAX_NAMED:
+        found = searchable_documents(user_id, document_ids, knowledge_ids)
+        return tuple(found.order_by().values_list("pk", flat=True))
+    chosen = frozenset(document_ids)
+    all_ready = documents_readable_by(user_id).filter(state=Document.State.READY)
+    return tuple(pk for pk in all_ready.order_by().values_list("pk", flat=True) if pk in chosen)
