@@ -105,13 +105,15 @@ def _begin_due_runs(settling: Settling) -> list[Evaluation]:
 
 
 async def evaluate(run: Evaluation) -> None:
-    """Bring one run to its end, or fail it with its reason. Never raises."""
+    """Bring a run to its end, or fail it with its reason; one that must stand back is left for later. Never raises."""
     try:
         reader_id = await in_thread(evaluations.reader_of, run)
         if reader_id is None:
             await in_thread(evaluations.fail, run, evaluations.UNREADABLE)
             return
         for trial in await in_thread(evaluations.take_up, run):
+            if await in_thread(evaluations.must_stand_back, run):
+                return
             began = time.perf_counter()
             await _try(run, trial, reader_id)
             await _rest(time.perf_counter() - began, gives_way=run.asked_by_id is None)

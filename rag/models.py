@@ -571,6 +571,7 @@ class Evaluation(models.Model):
     state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED)
     # Why it failed: what kept meanings from being compared, as a trace names it, or `crashed`; never a sentence.
     error = models.CharField(max_length=40, blank=True)
+    # Begun so many times since it last got through a question.
     n_attempts = models.PositiveIntegerField(default=0)
     # What it ran under: embedder, digest, dimensions, chunker, search, reranker; and what of documents and questions
     # it saw.

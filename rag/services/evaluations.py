@@ -57,12 +57,17 @@ class Trial:
 
 
 def ask_for_run(knowledge: Knowledge, asked_by: AbstractBaseUser) -> Evaluation:
-    """Queue a run; one that waits or runs already comes back instead."""
+    """Queue a run. One that somebody waits for already comes back instead; one by itself becomes this person's."""
     with transaction.atomic():
         Knowledge.objects.select_for_update().get(pk=knowledge.pk)
-        active = knowledge.evaluations.filter(state__in=Evaluation.ACTIVE_STATES).first()
+        run = knowledge.evaluations.filter(state__in=Evaluation.ACTIVE_STATES).first()
+        if run is None:
+            run = Evaluation.objects.create(knowledge=knowledge, asked_by_id=asked_by.pk, reason=Reason.ASKED)
+        elif run.asked_by_id is None:
+            run.asked_by_id, run.reason = asked_by.pk, Reason.ASKED
+            run.save(update_fields=["asked_by", "reason"])
         transaction.on_commit(tasks.wake)
-        return active or Evaluation.objects.create(knowledge=knowledge, asked_by_id=asked_by.pk, reason=Reason.ASKED)
+    return run
 
 
 def active_runs() -> list[Evaluation]:
@@ -79,6 +84,14 @@ def active_runs() -> list[Evaluation]:
 def is_ingestion_idle() -> bool:
     """Whether no document is being read or indexed, those that wait for their next try aside."""
     return not Document.objects.filter(state__in=Document.UNFINISHED_STATES, retry_at=None).exists()
+
+
+def must_stand_back(run: Evaluation) -> bool:
+    """Whether a run by itself is to wait: documents are being read, or somebody waits for another run."""
+    if run.asked_by_id is not None:
+        return False
+    waited_for = Evaluation.objects.filter(state__in=Evaluation.ACTIVE_STATES, asked_by__isnull=False)
+    return waited_for.exists() or not is_ingestion_idle()
 
 
 def marks_now() -> dict[int, Marks]:
@@ -194,10 +207,9 @@ def record(run: Evaluation, trial: Trial, passages: Sequence[Passage], took_s: f
     places = places_of(passages)
     rank, document_rank, problem = _ranks(trial.expected, places)
     with transaction.atomic():
-        if not (
-            Evaluation.objects.filter(pk=run.pk).exists()
-            and GoldenQuestion.objects.filter(pk=trial.question_id).exists()
-        ):
+        # Attempts are counted from the last question that was got through.
+        is_there = Evaluation.objects.filter(pk=run.pk).update(n_attempts=0)
+        if not is_there or not GoldenQuestion.objects.filter(pk=trial.question_id).exists():
             return
         EvaluationResult.objects.update_or_create(
             evaluation=run,

@@ -361,6 +361,47 @@ def test_reading_documents_comes_first(knowledge: Knowledge, asked: list[GoldenQ
     assert run.state == Evaluation.State.FINISHED
 
 
+async def test_a_run_by_itself_stands_back_for_one_that_somebody_waits_for(
+    knowledge: Knowledge, asked: list[GoldenQuestion], harbour: Document, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = await in_thread(make_knowledge, harbour, owner=alice, name="Other")
+    await in_thread(keep, other, "Who was the keeper?", harbour)
+    await in_thread(evaluations.begin_due_run, knowledge.pk, (await in_thread(evaluations.marks_now))[knowledge.pk])
+    record, finished = evaluations.record, []
+
+    def recorded(run: Evaluation, *args: object) -> None:
+        record(run, *args)  # type: ignore[arg-type]
+        if run.results.count() == 2 and not other.evaluations.exists():
+            evaluations.ask_for_run(other, alice)
+
+    def finish(run: Evaluation) -> bool:
+        finished.append((run.knowledge_id, run.results.count()))
+        return close(run)
+
+    close = evaluations.finish
+    monkeypatch.setattr(evaluations, "record", recorded)
+    monkeypatch.setattr(evaluations, "finish", finish)
+
+    # Nothing but the one by itself is known at the first look; at the second, both.
+    await run_due(Settling(settle_s=1000))
+    await run_due(Settling(settle_s=1000))
+
+    assert finished == [(other.pk, 1), (knowledge.pk, 4)]
+
+
+def test_a_run_by_itself_stands_back_for_documents_that_come(
+    knowledge: Knowledge, asked: list[GoldenQuestion], harbour: Document
+) -> None:
+    run = evaluations.begin_due_run(knowledge.pk, evaluations.marks_now()[knowledge.pk])
+    assert run is not None
+    make_document(owner=knowledge.owner, name="new.txt", state=Document.State.QUEUED)
+
+    asyncio.run(evaluate(run))
+    run.refresh_from_db()
+
+    assert (run.state, run.results.count()) == (Evaluation.State.RUNNING, 0)
+
+
 def test_it_gives_way_to_an_answer_being_written(
     knowledge: Knowledge, asked: list[GoldenQuestion], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -525,6 +566,17 @@ def test_the_history_has_an_end(
 
 def test_pressing_twice_runs_once(knowledge: Knowledge, asked: list[GoldenQuestion], alice: User) -> None:
     assert evaluations.ask_for_run(knowledge, alice) == evaluations.ask_for_run(knowledge, alice)
+
+
+def test_a_run_by_itself_that_somebody_asks_for_does_not_make_them_wait(
+    knowledge: Knowledge, asked: list[GoldenQuestion], alice: User
+) -> None:
+    by_itself = evaluations.begin_due_run(knowledge.pk, evaluations.marks_now()[knowledge.pk])
+
+    run = evaluations.ask_for_run(knowledge, alice)
+
+    assert run == by_itself
+    assert (run.asked_by, run.reason) == (alice, Evaluation.Reason.ASKED)
 
 
 def test_a_run_killed_in_its_middle_asks_only_what_is_left(tmp_path: Path) -> None:
