@@ -12,6 +12,7 @@ from pathlib import Path
 
 import aiohttp
 import psutil
+from yarl import URL
 
 from bench.chats import ask, socket
 from bench.processes import environment, free_port, run, running, tree, wait_until_ok
@@ -56,7 +57,10 @@ def measure(folder: Path, n_files: int) -> list[Row]:
 
 
 async def _drop(base: str, cookie: str, web: psutil.Process, n_files: int) -> list[Row]:
-    async with aiohttp.ClientSession(cookies={"hearth_session": cookie}) as http, socket(http, base, cookie) as ws:
+    # Without `unsafe` it keeps no cookie of a host that has no name.
+    jar = aiohttp.CookieJar(unsafe=True)
+    jar.update_cookies({"hearth_session": cookie}, URL(base))
+    async with aiohttp.ClientSession(cookie_jar=jar) as http, socket(http, base, cookie) as ws:
         token = _TOKEN.findall(await _page(http, f"{base}/documents/"))[0]
         # The first file waits for the embedder to be built and loaded.
         await _upload(http, base, token, 0)
