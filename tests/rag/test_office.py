@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import xlsxwriter
+from django.test import Client
 
 from rag.extraction import child
 from rag.models import Document
@@ -136,12 +137,14 @@ def test_a_damaged_slide_does_not_cost_the_others() -> None:
     assert places(found) == [("", "One\nFirst"), ("", ""), ("", "Three\nThird")]
 
 
-def test_a_document_says_which_slide_was_left_out(ingested: Upload, alice: User) -> None:
+def test_a_document_says_which_slide_was_left_out(ingested: Upload, alice: User, alice_client: Client) -> None:
     data = pptx_file([("One", "First", ""), ("Two", "Second", "")])
 
     document = ingested(alice, repacked(data, {"ppt/slides/slide2.xml": b"<p:sld"}), "plan.pptx")
 
     assert state_in_words(document) == "2 slides, damaged and left out: 2"
+    page = alice_client.get(f"/documents/{document.uuid}/?page=2").content.decode()
+    assert "There is no text here that could be read." in page
 
 
 def test_hidden_sheets_are_read_and_those_of_programs_are_not() -> None:

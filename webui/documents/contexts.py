@@ -150,6 +150,10 @@ class ReaderPage:
     sidebar: None = None
 
     @property
+    def is_empty(self) -> bool:
+        return not f"{self.text.before}{self.text.marked}{self.text.after}".strip()
+
+    @property
     def previous(self) -> int | None:
         return self.number - 1 if self.number > 1 else None
 
