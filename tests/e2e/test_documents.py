@@ -199,7 +199,7 @@ async def test_a_page_of_the_web_is_attached_asked_and_cited(page: Page, web: We
 
 
 async def test_an_address_that_was_pasted_is_fetched_before_the_question_goes(page: Page, web: WebServer) -> None:
-    await ask(page, f"How often does the ferry leave? #{web.url('/news')}")
+    await ask(page, f"#{web.url('/news')} How often does the ferry leave?")
 
     await expect(answers(page)).to_contain_text("every hour", timeout=EMBEDDER_START_MS)
     await expect(page.locator("chat-message.message--user")).not_to_contain_text("http")

@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import MappingProxyType
 
@@ -148,6 +148,28 @@ def test_an_upload_beyond_the_limit_is_refused_in_words_once_it_has_been_sent(ru
 
     assert status == 413
     assert "At most 1 MB" in json.loads(body)["error"]
+
+
+def test_two_gigabytes_fill_neither_memory_nor_disk(running: Running) -> None:
+    web = running.child("webui")
+    before_bytes = web.memory_info().rss
+    most_bytes = [0, 0]
+
+    def pieces() -> Iterator[bytes]:
+        for n in range(2048):
+            if n % 64 == 0:
+                most_bytes[0] = max(most_bytes[0], web.memory_info().rss)
+                # Files without a name too, as temporary ones are.
+                for file in Path(f"/proc/{web.pid}/fd").iterdir():
+                    with suppress(OSError):
+                        most_bytes[1] = max(most_bytes[1], file.stat().st_size)
+            yield bytes(1024 * 1024)
+
+    status, _ = running.post_in_pieces("/documents/upload/", pieces())
+
+    assert status == 413
+    assert most_bytes[0] - before_bytes < 30 * 1024 * 1024
+    assert most_bytes[1] < 16 * 1024 * 1024
 
 
 @pytest.mark.parametrize("path", ["/documents/upload/", "/accounts/login/"])
