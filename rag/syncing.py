@@ -128,7 +128,6 @@ async def keep_step(folder_id: int, hand: FolderHand) -> float | None:
     try:
         return await _keep_step(folder_id, hand)
     except FolderUnusable as exc:
-        logger.info("The synced folder %d cannot be kept: %s", folder_id, exc.problem)
         await in_thread(_note_problem, folder_id, exc.problem)
     except Exception:
         # The outermost handler of this folder; the others go on.

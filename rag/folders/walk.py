@@ -48,6 +48,7 @@ class Listing:
         examples: Some of their paths, by reason.
         unsupported: Endings that cannot be read, with how many files have them.
         unread: Folders that could not be looked into: of what lies below them nothing is known.
+        empty: Folders with nothing at all in them, as a disk leaves behind that is not mounted.
     """
 
     files: dict[str, FoundFile] = field(default_factory=dict)
@@ -55,6 +56,7 @@ class Listing:
     examples: dict[LeftOut, list[str]] = field(default_factory=dict)
     unsupported: Counter[str] = field(default_factory=Counter)
     unread: list[str] = field(default_factory=list)
+    empty: list[str] = field(default_factory=list)
 
     def leave_out(self, reason: LeftOut, path: str) -> None:
         self.left_out[reason] += 1
@@ -123,6 +125,8 @@ class _Walk:
             self._seen_folders.add(place)
             with os.scandir(descriptor) as scanned:
                 entries = sorted(scanned, key=lambda entry: entry.name)
+            if not entries:
+                self._listing.empty.append(path)
             for entry in entries:
                 self._look_at(descriptor, entry, _join(path, entry.name), _join(real_path, entry.name), depth)
         except OSError:

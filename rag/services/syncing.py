@@ -37,7 +37,7 @@ SCAN_DEADLINE_S = 60.0
 SETTLE_S = 2.0
 # A file is believed to be gone once it has been away for so long: editors save by replacing, networks blink.
 GRACE_S = 30.0
-# From so many files on, most of them gone at once is taken for a disk that is not there.
+# From so many files on, most of them, or all of a folder that is still there, gone at once is taken for a lost disk.
 MANY_FILES = 20
 # Documents of one folder that are on their way at the same time: what is copied does not run ahead of what is indexed.
 MAX_UNFINISHED = 50
@@ -90,6 +90,8 @@ def look(folder: SyncedFolder) -> Listing:
 
 
 def note_problem(folder: SyncedFolder, problem: FolderProblem) -> None:
+    if problem != folder.problem:
+        logger.warning("The synced folder %d cannot be kept: %s", folder.pk, problem)
     SyncedFolder.objects.filter(pk=folder.pk).update(problem=problem, scanned_at=timezone.now(), is_scan_wanted=False)
     folder.refresh_from_db()
 
@@ -138,7 +140,7 @@ def _note_differences(folder: SyncedFolder, listing: Listing) -> bool:
     changed = [(known[path], file) for path, file in found.items() if path in known and _differs(known[path], file)]
     moved = _moves(gone, [file for path, file in found.items() if path not in known])
     lost = [row for row in gone if row.id not in moved]
-    if lost and not folder.accepts_missing and _is_suspicious(len(lost), len(known), bool(found)):
+    if lost and not folder.accepts_missing and _is_suspicious(lost, len(known), listing):
         raise FolderUnusable(FolderProblem.MANY_GONE)
     arrived_by_move = {file.path for file in moved.values()}
     new = [file for path, file in found.items() if path not in known and path not in arrived_by_move]
@@ -157,8 +159,11 @@ def _differs(row: _Known, file: FoundFile) -> bool:
     return row.numbers != (file.size_bytes, file.mtime_ns, file.ctime_ns) or row.real_path != file.real_path
 
 
-def _is_suspicious(n_lost: int, n_known: int, is_anything_left: bool) -> bool:
-    return not is_anything_left or (n_lost >= MANY_FILES and 2 * n_lost > n_known)
+def _is_suspicious(lost: Sequence[_Known], n_known: int, listing: Listing) -> bool:
+    """Whether files are gone as when a disk is not there, be it that of a folder within the folder."""
+    if not listing.files or (len(lost) >= MANY_FILES and 2 * len(lost) > n_known):
+        return True
+    return any(sum(row.path.startswith(f"{folder}/") for row in lost) >= MANY_FILES for folder in listing.empty)
 
 
 def _is_whole(file: FoundFile) -> bool:

@@ -484,6 +484,30 @@ def test_a_disk_that_vanishes_takes_nothing_along(
         assert (len(contents(knowledge)), folder.problem) == (0 if vanish == "content" else 2, "")
 
 
+def test_a_disk_that_vanishes_within_the_folder_takes_nothing_along(
+    knowledge: Knowledge,
+    shelf: Path,
+    connect: Callable[..., SyncedFolder],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(steps, "MANY_FILES", 2)
+    for number in range(4):
+        put(shelf / f"{number}.txt", f"Locker {number} belongs to Ada.")
+    for number in (5, 6):
+        put(shelf / "disk" / "sub" / f"{number}.txt", f"Locker {number} belongs to Ada.")
+    folder = connect()
+
+    (shelf / "disk" / "sub").rename(shelf.parent / "away")
+    keep(folder, 3)
+
+    assert (folder.problem, len(contents(knowledge))) == (FolderProblem.MANY_GONE, 6)
+
+    (shelf / "disk").rmdir()
+    keep(folder, 3)
+
+    assert (folder.problem, len(contents(knowledge))) == ("", 4)
+
+
 def test_what_lies_in_a_folder_that_cannot_be_read_stays(
     knowledge: Knowledge, shelf: Path, connect: Callable[..., SyncedFolder], monkeypatch: pytest.MonkeyPatch
 ) -> None:
