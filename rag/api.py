@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Collection
 
 from django.db.models import Count, Q
 
-from rag import conf
+from rag import conf, store
 from rag.access import (
     chunk_of,
     document_read,
@@ -119,7 +119,6 @@ from rag.services.synced_folders import (
 from rag.services.syncing import on_exchange
 from rag.services.versions import IndexOverview, abort_build, drop_previous, index_overview
 from rag.services.web_pages import fetch_page, page_address
-from rag.store import ownership
 from rag.syncing import sync_loop
 from rag.tasks import choose_embedder, ingestion_loop, roll_back
 from rag.threads import in_thread
@@ -274,13 +273,13 @@ def _unfinished(document_ids: Collection[int]) -> list[Document]:
 
 
 def index_state() -> IndexState:
-    """Return how the document side is. Cheap: one query, and the vector store is not opened for it."""
+    """Return how the document side is. Cheap: one query, and an embedded vector store is not opened for it."""
     counts = Document.objects.aggregate(
         waiting=Count("pk", filter=Q(state__in=Document.UNFINISHED_STATES)),
         failed=Count("pk", filter=Q(state=Document.State.FAILED)),
     )
     try:
-        ownership.acquire()
+        store.check()
         problem = ""
     except StoreOwnedElsewhere:
         # Another web process ingests; here questions are answered by their words alone.

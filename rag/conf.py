@@ -6,6 +6,8 @@ from pathlib import Path
 
 from django.conf import settings
 
+CHROMA = "chroma"
+PGVECTOR = "pgvector"
 DEFAULT_EMBEDDER = "all-minilm"
 
 
@@ -50,6 +52,16 @@ def folder_roots() -> tuple[Path, ...]:
 def nearby_hosts() -> frozenset[str]:
     """Hosts in private networks whose pages may be fetched."""
     return frozenset(getattr(settings, "HEARTH_WEB_PAGE_HOSTS", ()))
+
+
+def vector_store() -> str:
+    """Return CHROMA for the embedded one, PGVECTOR for our PostgreSQL, or the URL of a Chroma server."""
+    return str(getattr(settings, "HEARTH_VECTOR_STORE", CHROMA))
+
+
+def vector_store_anywhere() -> bool:
+    """Whether the Chroma server may be outside of private networks."""
+    return bool(getattr(settings, "HEARTH_VECTOR_STORE_ANYWHERE", False))
 
 
 def vectors_folder() -> Path:

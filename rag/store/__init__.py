@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from rag import conf
+from rag.conf import CHROMA, PGVECTOR
 from rag.store import ownership
 
 if TYPE_CHECKING:
@@ -70,11 +71,39 @@ def vector_store() -> VectorStore:
     global _store
     with _lock:
         if _store is None:
-            ownership.acquire()
-            from rag.store.chroma import ChromaStore
-
-            _store = ChromaStore.open(conf.vectors_folder())
+            _store = _opened()
         return _store
+
+
+def _opened() -> VectorStore:
+    kind = conf.vector_store()
+    if kind == PGVECTOR:
+        from rag.store.pgvector import PgVectorStore
+
+        return PgVectorStore.open()
+    # Here and not above: importing chromadb costs two seconds and 60 MB.
+    if kind != CHROMA:
+        from rag.store.addresses import server_address
+        from rag.store.chroma import ChromaStore
+
+        return ChromaStore.connect(server_address(kind, anywhere=conf.vector_store_anywhere()))
+    ownership.acquire()
+    from rag.store.chroma import ChromaStore
+
+    return ChromaStore.open(conf.vectors_folder())
+
+
+def is_shared() -> bool:
+    """Whether several processes may use the store at once; the embedded Chroma has one owner."""
+    return conf.vector_store() != CHROMA
+
+
+def check() -> None:
+    """Raise StoreUnavailable if the store cannot be used by anybody, or StoreOwnedElsewhere if not from here."""
+    if is_shared():
+        vector_store().collections()
+    else:
+        ownership.acquire()
 
 
 def is_open() -> bool:

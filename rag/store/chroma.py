@@ -1,8 +1,8 @@
-"""Vectors in an embedded Chroma.
+"""Vectors in Chroma: embedded in this process, or a server in a private network.
 
-Our own vectors only: no embedding function is ever configured, and no server is started (CVE-2026-45829). Chroma does
-not notice what another process writes, so only the owner of the folder may open it (`ownership`). Importing chromadb
-costs two seconds and 60 MB, which is why nothing imports this module before the first document is there.
+Our own vectors only: no embedding function is ever configured, and no server is started (CVE-2026-45829). The embedded
+one does not notice what another process writes, so only the owner of the folder may open it (`ownership`).
+Importing chromadb costs two seconds and 60 MB: nothing imports this module before the first document is there.
 """
 
 from __future__ import annotations
@@ -14,24 +14,28 @@ from pathlib import Path
 from typing import Any, Self
 
 import chromadb
+import httpx
 import numpy as np
 import numpy.typing as npt
 from chromadb.config import Settings
 from chromadb.errors import ChromaError, NotFoundError
 
 from rag.errors import StoreUnavailable
+from rag.store.addresses import ServerAddress
 
 # Measured on real vectors: recall at least .998.
 _HNSW = {"space": "cosine", "max_neighbors": 16, "ef_construction": 100, "ef_search": 100}
 _ADD_BATCH = 1000
+SERVER_TIMEOUT_S = 30.0
 _READ_BATCH = 5000
 
 
 class ChromaStore:
-    """One Chroma folder, open until `close`."""
+    """One Chroma folder or server, open until `close`."""
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: Any, sessions: Sequence[httpx.Client] = ()) -> None:
         self._client = client
+        self._sessions = sessions
         self._collections: dict[str, Any] = {}
         # Chroma takes one writer at a time; readers go beside it.
         self._writing = threading.Lock()
@@ -50,6 +54,22 @@ class ChromaStore:
         except (ChromaError, ValueError, OSError) as exc:
             raise StoreUnavailable(type(exc).__name__) from exc
         return cls(client)
+
+    @classmethod
+    def connect(cls, address: ServerAddress) -> Self:
+        """Connect to a Chroma server. Raises StoreUnavailable."""
+        settings = Settings(_env_file=None, anonymized_telemetry=False, allow_reset=False)  # type: ignore[call-arg]
+        try:
+            client = chromadb.HttpClient(
+                host=address.host, port=address.port, ssl=address.is_encrypted, settings=settings
+            )
+        except (ChromaError, httpx.HTTPError, ValueError, OSError) as exc:
+            raise StoreUnavailable(f"no Chroma server answers at {address.host}:{address.port}") from exc
+        # One for collections and one for databases; Chroma itself would wait for ever and leave them open.
+        sessions = (client._server._session, client._admin_client._server._session)  # type: ignore[attr-defined]
+        for session in sessions:
+            session.timeout = httpx.Timeout(SERVER_TIMEOUT_S)
+        return cls(client, sessions)
 
     def add(
         self, collection: str, document_id: int, chunk_ids: Sequence[int], vectors: npt.NDArray[np.float32]
@@ -147,6 +167,8 @@ class ChromaStore:
 
     def close(self) -> None:
         self._client.close()
+        for session in self._sessions:
+            session.close()
 
     def _open_collection(self, name: str) -> Any:
         if name not in self._collections:
@@ -171,6 +193,6 @@ def _named_errors() -> Iterator[None]:
         yield
     except NotFoundError:
         raise
-    except (ChromaError, OSError) as exc:
+    except (ChromaError, httpx.HTTPError, OSError) as exc:
         # Only the kind: Chroma's messages quote what it was given.
         raise StoreUnavailable(type(exc).__name__) from exc

@@ -16,7 +16,6 @@ from rag import store, tasks
 from rag.models import Document
 from rag.services import ingestion
 from rag.services.documents import create_document
-from rag.store.chroma import ChromaStore
 from tests.doubles.embedder import FakeEmbedder
 from webui.accounts.models import User
 
@@ -30,9 +29,9 @@ def data_folder(tmp_path: Path, settings: Settings) -> Iterator[Path]:
     settings.HEARTH_DATA = tmp_path
     settings.MEDIA_ROOT = tmp_path / "uploads"
     yield tmp_path
-    if isinstance(opened := store._store, ChromaStore):
-        for collection in opened._client.list_collections():
-            opened.drop(collection.name)
+    if store.is_open():
+        for collection in store.vector_store().collections():
+            store.vector_store().drop(collection)
 
 
 @pytest.fixture

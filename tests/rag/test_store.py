@@ -1,20 +1,30 @@
-"""The contract of every vector store. Chroma is the one there is; the next one joins `STORES`."""
+"""The contract of every vector store, against real ones: Chroma in the process, Chroma's own server, PostgreSQL."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import numpy as np
 import numpy.typing as npt
 import pytest
+from django.db import DEFAULT_DB_ALIAS, connections, transaction
+from pytest_django.plugin import DjangoDbBlocker
 
 from rag import store as stores
 from rag.errors import StoreOwnedElsewhere, StoreUnavailable
 from rag.store import VectorStore, ownership
-from rag.store.chroma import ChromaStore
+from rag.store.addresses import server_address
+from rag.store.chroma import SERVER_TIMEOUT_S, ChromaStore
+from rag.store.pgvector import PgVectorStore
+from tests.doubles.vector_servers import running_chroma
+from tests.scale.servers import new_database, running_postgresql
 
-STORES: dict[str, Callable[[Path], VectorStore]] = {"chroma": ChromaStore.open}
+KINDS = ("embedded Chroma", "Chroma server", "pgvector")
+DATABASE = "vectors"
+OpenStore = Callable[[], VectorStore]
 
 A, B = "chunks-v1", "chunks-v2"
 
@@ -23,10 +33,48 @@ def vectors(*rows: tuple[float, ...]) -> npt.NDArray[np.float32]:
     return np.array(rows, dtype=np.float32)
 
 
-@pytest.fixture(params=STORES)
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[VectorStore]:
-    opened = STORES[request.param](tmp_path / "store")
+@pytest.fixture(scope="module")
+def chroma_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with running_chroma(tmp_path_factory.mktemp("chroma")) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def database(django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
+    """The alias of a second database: PostgreSQL with pgvector."""
+    with running_postgresql(has_vectors=True) as url, django_db_blocker.unblock():
+        address = urlsplit(new_database(url, DATABASE))
+        connections.settings[DATABASE] = {
+            **connections.settings[DEFAULT_DB_ALIAS],
+            "ENGINE": "django.db.backends.postgresql", "NAME": DATABASE, "USER": address.username,
+            "PASSWORD": unquote(address.password or ""), "HOST": address.hostname, "PORT": str(address.port),
+            "OPTIONS": {},
+        }  # fmt: skip
+        yield DATABASE
+        connections[DATABASE].close()
+        del connections.settings[DATABASE]
+
+
+@pytest.fixture(params=KINDS)
+def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> OpenStore:
+    """A function that opens the store under test, as often as one likes; it is the same store each time."""
+    match request.param:
+        case "embedded Chroma":
+            return lambda: ChromaStore.open(tmp_path / "store")
+        case "Chroma server":
+            url = request.getfixturevalue("chroma_server")
+            return lambda: ChromaStore.connect(server_address(url, anywhere=False))
+        case _:
+            alias = request.getfixturevalue("database")
+            return lambda: PgVectorStore.open(alias)
+
+
+@pytest.fixture
+def store(open_store: OpenStore) -> Iterator[VectorStore]:
+    opened = open_store()
     yield opened
+    for collection in opened.collections():
+        opened.drop(collection)
     opened.close()
 
 
@@ -86,15 +134,77 @@ def test_similarities_leave_out_what_is_not_there(store: VectorStore) -> None:
     assert store.similarities(A, vectors((1, 0))[0], []) == {}
 
 
-def test_what_was_added_is_there_after_opening_again(tmp_path: Path) -> None:
-    for open_store in STORES.values():
-        first = open_store(tmp_path / "again")
-        first.add(A, 1, [10], vectors((1, 0)))
-        first.close()
+def test_what_was_added_is_there_after_opening_again(store: VectorStore, open_store: OpenStore) -> None:
+    store.add(A, 1, [10], vectors((1, 0)))
 
-        second = open_store(tmp_path / "again")
-        assert second.count(A, 1) == 1
-        second.close()
+    again = open_store()
+
+    assert again.count(A, 1) == 1
+    assert list(again.nearest(A, vectors((1, 0))[0], [1], limit=1)) == [10]
+    again.close()
+
+
+def test_a_collection_that_is_not_there_holds_nothing(store: VectorStore) -> None:
+    assert store.collections() == []
+    assert store.nearest(A, vectors((1, 0))[0], [1], limit=5) == {}
+    assert store.similarities(A, vectors((1, 0))[0], [1]) == {}
+    assert (store.count(A, 1), store.contents(A), store.vectors(A, [1])) == (0, {}, {})
+    store.remove_from(A, 1)
+    store.remove_chunks(A, [1])
+    store.remove_document(1)
+    store.drop(A)
+    assert store.collections() == []
+
+
+def test_it_names_its_collections_and_what_they_hold(store: VectorStore) -> None:
+    store.add(A, 1, [10, 11], vectors((1, 0), (0, 1)))
+    store.add(B, 2, [20], vectors((1, 0)))
+
+    assert sorted(store.collections()) == [A, B]
+    assert store.contents(A) == {10: 1, 11: 1}
+
+
+def test_vectors_come_back_as_they_were_added(store: VectorStore) -> None:
+    store.add(A, 1, [10, 11], vectors((0.6, 0.8), (0, 1)))
+
+    found = store.vectors(A, [10, 99])
+
+    assert list(found) == [10]
+    assert found[10] == pytest.approx([0.6, 0.8])
+
+
+def test_single_chunks_and_one_collection_can_be_emptied(store: VectorStore) -> None:
+    for collection in (A, B):
+        store.add(collection, 1, [10, 11], vectors((1, 0), (0, 1)))
+
+    store.remove_chunks(A, [10])
+    store.remove_from(B, 1)
+
+    assert store.contents(A) == {11: 1}
+    assert store.contents(B) == {}
+
+
+def test_another_opening_sees_what_is_written(store: VectorStore, open_store: OpenStore) -> None:
+    store.add(A, 1, [10], vectors((1, 0)))
+    other = open_store()
+    assert other.count(A, 1) == 1
+
+    store.add(A, 1, [11], vectors((0.9, 0.1)))
+
+    assert sorted(other.nearest(A, vectors((1, 0))[0], [1], limit=5)) == [10, 11]
+    other.close()
+
+
+def test_threads_write_and_read_at_once(store: VectorStore) -> None:
+    def write(document_id: int) -> int:
+        ids = range(document_id * 100, document_id * 100 + 20)
+        store.add(A, document_id, ids, np.eye(20, 16, dtype=np.float32) + 0.1)
+        found = len(store.nearest(A, np.ones(16, dtype=np.float32), [document_id], limit=50))
+        connections.close_all()
+        return found
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(write, range(1, 9))) == [20] * 8
 
 
 def test_a_vector_of_another_size_is_refused(store: VectorStore) -> None:
@@ -109,6 +219,52 @@ def test_many_vectors_go_in_at_once(store: VectorStore) -> None:
     store.add(A, 1, range(n), np.eye(n, 16, dtype=np.float32) + 0.1)
 
     assert store.count(A, 1) == n
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [("http://127.0.0.1:8000", "127.0.0.1"), ("http://10.1.2.3", "10.1.2.3"), ("https://[fd00::1]:9000", "fd00::1")],
+)
+def test_a_server_in_a_private_network_is_taken(url: str, host: str) -> None:
+    assert server_address(url, anywhere=False).host == host
+
+
+def test_a_server_elsewhere_is_refused_with_the_reason() -> None:
+    with pytest.raises(StoreUnavailable, match=r"8\.8\.8\.8 is not in a private network"):
+        server_address("http://8.8.8.8:8000", anywhere=False)
+
+    assert server_address("http://8.8.8.8:8000", anywhere=True).port == 8000
+
+
+def test_a_server_that_does_not_answer_is_named() -> None:
+    with pytest.raises(StoreUnavailable, match="no Chroma server answers at 127.0.0.1:1"):
+        ChromaStore.connect(server_address("http://127.0.0.1:1", anywhere=False))
+
+
+def test_the_wait_for_a_server_has_an_end(chroma_server: str) -> None:
+    opened = ChromaStore.connect(server_address(chroma_server, anywhere=False))
+
+    assert opened._client._server._session in opened._sessions
+    assert {session.timeout.read for session in opened._sessions} == {SERVER_TIMEOUT_S}
+    opened.close()
+
+
+@pytest.mark.django_db
+def test_pgvector_without_postgresql_says_what_is_missing() -> None:
+    with pytest.raises(StoreUnavailable, match="set DATABASE_URL"):
+        PgVectorStore.open()
+
+
+def test_pgvector_undoes_what_a_failed_transaction_added(database: str) -> None:
+    store = PgVectorStore.open(database)
+    store.add(A, 1, [10], vectors((1, 0)))
+
+    with pytest.raises(ZeroDivisionError), transaction.atomic(using=database):
+        store.add(A, 1, [11], vectors((0, 1)))
+        raise ZeroDivisionError
+
+    assert store.contents(A) == {10: 1}
+    store.drop(A)
 
 
 def test_an_env_file_in_the_working_folder_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

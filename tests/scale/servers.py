@@ -17,6 +17,8 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
+from tests.doubles.vector_servers import free_port, postgresql_with_pgvector
+
 START_TIMEOUT_S = 30
 STOP_TIMEOUT_S = 10
 SUPERUSER = "postgres"
@@ -33,15 +35,19 @@ class ProgramMissing(Exception):
 
 
 @contextmanager
-def running_postgresql() -> Iterator[str]:
-    """Run a PostgreSQL and yield the URL of its server, without a database name.
+def running_postgresql(*, has_vectors: bool = False) -> Iterator[str]:
+    """Run a PostgreSQL, with pgvector if asked, and yield the URL of its server, without a database name.
 
     It refuses to run as root, so for root it belongs to the user `postgres` that its package creates.
     """
-    initdb, postgres = _postgresql_program("initdb"), _postgresql_program("postgres")
     # Not below pytest's own folder, which other users cannot enter.
     with tempfile.TemporaryDirectory(prefix="hearth-postgresql-") as folder:
         owner = _unprivileged_owner(Path(folder))
+        if has_vectors:
+            programs = postgresql_with_pgvector(Path(folder)) / "bin"
+            initdb, postgres = str(programs / "initdb"), str(programs / "postgres")
+        else:
+            initdb, postgres = _postgresql_program("initdb"), _postgresql_program("postgres")
         data, port = Path(folder) / "data", free_port()
         password_file = Path(folder) / "password"
         password_file.write_text(PASSWORD)
@@ -70,12 +76,6 @@ def running_redis() -> Iterator[str]:
         command = [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", folder]
         with _running(command, Path(folder) / "log", lambda: _pongs(port), None, signal.SIGTERM):
             yield f"redis://127.0.0.1:{port}"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _postgresql_program(name: str) -> str:

@@ -18,8 +18,8 @@ from uuid import uuid4
 import httpx
 from websockets.asyncio.client import ClientConnection, connect
 
+from tests.doubles.vector_servers import free_port
 from tests.management.commands import ROOT, environment_for
-from tests.scale.servers import free_port
 
 TIMEOUT_S = 20.0
 PASSWORD = "a-long-enough-passphrase"

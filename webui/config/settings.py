@@ -42,6 +42,10 @@ HEARTH_EMBEDDER = env.text("HEARTH_EMBEDDER", "")
 HEARTH_RERANKER = env.text("HEARTH_RERANKER", "")
 # In private networks: pages of other hosts there are not fetched.
 HEARTH_WEB_PAGE_HOSTS = env.hosts("HEARTH_WEB_PAGE_HOSTS")
+HEARTH_VECTOR_STORE = env.text("HEARTH_VECTOR_STORE", "chroma")
+HEARTH_VECTOR_STORE_ANYWHERE = env.boolean("HEARTH_VECTOR_STORE_ANYWHERE", False)
+if HEARTH_VECTOR_STORE not in ("chroma", "pgvector"):
+    env.url("HEARTH_VECTOR_STORE", "", ("http", "https"), "chroma, pgvector or http://10.0.0.5:8000")
 # Of scanned pages, by the names of tesseract.
 HEARTH_OCR_LANGUAGES = env.words("HEARTH_OCR_LANGUAGES", "+")
 # Folders of this server that administrators may connect with knowledge. Never in the pages: who may change the site is
@@ -178,6 +182,10 @@ TEMPLATES = [
 # ---- database, cache, sockets --------------------------------------------------------------------------
 
 _database = env.database("DATABASE_URL")
+if HEARTH_VECTOR_STORE == "pgvector" and not _database:
+    env.reject(
+        "DATABASE_URL", "must name a PostgreSQL for HEARTH_VECTOR_STORE=pgvector", "postgres://hearth@localhost/hearth"
+    )
 DATABASES: dict[str, dict[str, Any]] = {
     "default": {
         "ENGINE": "django.db.backends.postgresql",
