@@ -65,6 +65,8 @@ class Document(models.Model):
     work_before = models.PositiveIntegerField(default=0)
     # Ingestions begun since the upload or the last success; a file that ends the process is given up.
     n_attempts = models.PositiveIntegerField(default=0)
+    # The process that works on it says so anew again and again; when this time has passed, it is there no more.
+    leased_until = models.DateTimeField(null=True, blank=True)
     # Not taken up before this time; None: at once.
     retry_at = models.DateTimeField(null=True, blank=True)
     # Whose file this is a copy of; None: somebody uploaded it. Changed by what happens in that folder alone.

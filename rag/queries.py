@@ -194,7 +194,7 @@ def due_documents(busy_owners: Collection[int], excluded: Collection[int]) -> Qu
     """Return unfinished documents whose time has come: owners with nothing in work first, then the oldest."""
     due = (
         Document.objects.filter(Q(retry_at=None) | Q(retry_at__lte=timezone.now()))
-        .filter(state__in=Document.UNFINISHED_STATES)
+        .filter(Q(leased_until=None) | Q(leased_until__lte=timezone.now()), state__in=Document.UNFINISHED_STATES)
         .exclude(pk__in=excluded)
         .order_by("created_at", "pk")
     )

@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from inference.errors import InferenceError, ModelNotFound
-from rag import chunking, conf, embedding, queries
+from rag import chunking, conf, embedding, queries, store
 from rag.errors import (
     EmbedderChanged,
     EmbedderFixed,
@@ -43,6 +43,7 @@ logger = logging.getLogger(__name__)
 CONCURRENCY = 2
 # Work that another process has left is found at the latest after so long.
 POLL_S = 2.0
+RENEW_S = 15.0
 OWNERSHIP_POLL_S = 5.0
 INDEX_POLL_S = 30.0
 INDEX_RETRY_S = 5.0
@@ -83,8 +84,9 @@ async def ingestion_loop() -> None:
     What was cut off is resumed from what is already stored.
     """
     try:
-        await become_owner()
-        await in_thread(ingestion.recover)
+        if not store.is_shared():
+            await become_owner()
+            await in_thread(ingestion.recover)
         async with asyncio.TaskGroup() as group:
             group.create_task(_build_index())
             with wake.listening() as event:
@@ -94,7 +96,10 @@ async def ingestion_loop() -> None:
 
 
 async def become_owner() -> None:
-    """Wait until no other process owns the vector store; that one ingests meanwhile."""
+    """Wait until no other process owns the vector folder; that one does meanwhile what only one may do.
+
+    It owns an embedded vector store. With a shared one it is the first of equals: all ingest, one builds the index.
+    """
     while True:
         try:
             return await asyncio.to_thread(ownership.acquire)
@@ -113,10 +118,15 @@ async def _take_up_documents(group: asyncio.TaskGroup, event: asyncio.Event) -> 
             await ingest(document)
         finally:
             del in_work[document.pk]
+            await in_thread(ingestion.release, document)
             event.set()
 
+    renewed = time.monotonic()
     while True:
         event.clear()
+        if in_work and time.monotonic() - renewed > RENEW_S:
+            await in_thread(ingestion.renew, list(in_work))
+            renewed = time.monotonic()
         await in_thread(removals.finish_removals)
         while len(in_work) < CONCURRENCY:
             busy_owners = {document.owner_id for document in in_work.values()}
@@ -182,6 +192,7 @@ async def _embed(document: Document, version: IndexVersion) -> IndexEntry:
 
 async def _build_index() -> None:
     """Build the index version that is wanted, whenever it is not the one in use, and bring it into use."""
+    await become_owner()
     with wake.listening() as event:
         while True:
             event.clear()

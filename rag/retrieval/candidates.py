@@ -15,6 +15,7 @@ from rag import commonness, embedding, lexical
 from rag.errors import EmbedderChanged, StoreUnavailable
 from rag.models import Chunk, Document
 from rag.retrieval.scope import Scope, readable_ids
+from rag.threads import in_thread
 from rag.types import PageKind, page_kind
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ async def search_meaning(scope: Scope, question: str, trust: float) -> Nearness:
         return Nearness(problem=type(exc).__name__, embed_s=time.perf_counter() - started)
     embedded = time.perf_counter()
     try:
-        nearest = await asyncio.to_thread(_nearest, scope, scope.version.collection, vector)
+        nearest = await in_thread(_nearest, scope, scope.version.collection, vector)
     except StoreUnavailable as exc:
         return Nearness(problem=str(exc) or type(exc).__name__, embed_s=embedded - started)
     return Nearness(

@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils import timezone
 
 from rag import chunking, lexical
@@ -35,6 +35,8 @@ logger = logging.getLogger(__name__)
 # A file that ends the whole process each time it is read must not do so for ever.
 MAX_ATTEMPTS = 5
 _GIVEN_UP_AFTER_ATTEMPTS = ("", Problem.CRASHED)
+# After so long without a sign, the process that worked on a document is taken for dead.
+LEASE = timedelta(seconds=60)
 RETRY_DELAYS_S = (2, 5, 15, 30, 60)
 _INSERT_BATCH = 500
 MAX_DAMAGED_PAGES = 50
@@ -47,8 +49,9 @@ class ChunkText:
 
 
 def recover() -> None:
-    """Put back in the queue what the end of the last process cut off. Call once, before the first ingestion."""
+    """Put back in the queue what the end of the last process cut off. Only where no other process ingests."""
     Document.objects.filter(state=Document.State.EXTRACTING).update(state=Document.State.QUEUED)
+    Document.objects.exclude(leased_until=None).update(leased_until=None)
 
 
 def take_document(busy_owners: Collection[int], excluded: Collection[int]) -> Document | None:
@@ -59,13 +62,28 @@ def take_document(busy_owners: Collection[int], excluded: Collection[int]) -> Do
         fail(document, Problem.CRASHED)
     else:
         return None
-    Document.objects.filter(pk=document.pk).update(
-        n_attempts=F("n_attempts") + 1, work_since=timezone.now(), work_before=F("n_chunks_done")
-    )
+    free = Q(leased_until=None) | Q(leased_until__lte=timezone.now())
+    if not Document.objects.filter(free, pk=document.pk, state=document.state).update(
+        n_attempts=F("n_attempts") + 1,
+        work_since=timezone.now(),
+        work_before=F("n_chunks_done"),
+        leased_until=timezone.now() + LEASE,
+    ):
+        # Another process was quicker.
+        return take_document(busy_owners, excluded)
     if document.state == Document.State.QUEUED:
         change_in_work(document, state=Document.State.EXTRACTING)
         document.state = Document.State.EXTRACTING
     return document
+
+
+def renew(document_ids: Collection[int]) -> None:
+    """Say that these documents are still worked on."""
+    Document.objects.filter(pk__in=document_ids).update(leased_until=timezone.now() + LEASE)
+
+
+def release(document: Document) -> None:
+    Document.objects.filter(pk=document.pk).update(leased_until=None)
 
 
 def extract(document: Document) -> Extraction:

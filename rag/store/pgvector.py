@@ -80,19 +80,20 @@ class PgVectorStore:
             )
 
     def nearest(
-        self, collection: str, vector: npt.NDArray[np.float32], document_ids: Collection[int], limit: int
+        self, collection: str, vector: npt.NDArray[np.float32], document_ids: Collection[int] | None, limit: int
     ) -> dict[int, float]:
         table = self._table(collection)
         with self._cursor() as cursor:
-            if not document_ids or not self._has_table(cursor, table):
+            if (document_ids is not None and not document_ids) or not self._has_table(cursor, table):
                 return {}
             cursor.execute(f"SET LOCAL hnsw.ef_search = {max(_EF_SEARCH, min(limit, 1000)):d}")
             cursor.execute("SET LOCAL hnsw.iterative_scan = strict_order")
             wanted = _text(vector)
+            of_documents = "" if document_ids is None else "WHERE document_id = ANY(%s) "
             cursor.execute(
                 f'SELECT chunk_id, 1 - (embedding <=> %s::vector) FROM "{table}" '  # noqa: S608
-                "WHERE document_id = ANY(%s) ORDER BY embedding <=> %s::vector LIMIT %s",
-                [wanted, list(document_ids), wanted, limit],
+                f"{of_documents}ORDER BY embedding <=> %s::vector LIMIT %s",
+                [wanted, *([] if document_ids is None else [list(document_ids)]), wanted, limit],
             )
             return {chunk_id: float(cosine) for chunk_id, cosine in cursor.fetchall()}
 
@@ -162,8 +163,11 @@ class PgVectorStore:
         return f"{_PREFIX}{collection}"
 
     def _has_table(self, cursor: CursorWrapper, table: str) -> bool:
-        cursor.execute("SELECT to_regclass(%s)", [f'"{table}"'])
-        return cursor.fetchone()[0] is not None
+        # Not to_regclass: it may still remember that there was none before another process made it.
+        cursor.execute(
+            "SELECT 1 FROM pg_class WHERE relname = %s AND relnamespace = current_schema()::regnamespace", [table]
+        )
+        return cursor.fetchone() is not None
 
     def _make_table(self, cursor: CursorWrapper, table: str, n_dims: int) -> None:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_TABLES_LOCK])

@@ -29,6 +29,11 @@ def data_folder(tmp_path: Path, settings: Settings) -> Iterator[Path]:
     settings.HEARTH_DATA = tmp_path
     settings.MEDIA_ROOT = tmp_path / "uploads"
     yield tmp_path
+    if not store.is_shared():
+        _empty_store()
+
+
+def _empty_store() -> None:
     if store.is_open():
         for collection in store.vector_store().collections():
             store.vector_store().drop(collection)
@@ -48,6 +53,9 @@ def shared_database(transactional_db: None) -> Iterator[None]:
     yield
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM rag_lexical")
+    if store.is_shared():
+        # They lie in the database.
+        _empty_store()
 
 
 def ingest_all() -> None:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
 
 import pytest
 from channels.db import database_sync_to_async
 from django.core.files.base import ContentFile
+from django.db import connections
+from django.utils import timezone
 
 from inference.errors import ConnectionRefused
+from rag import tasks
 from rag.api import create_document, index_state, ingestion_loop, retry_document, wait_until_ready
 from rag.models import Document
 from rag.services import ingestion
@@ -138,3 +143,55 @@ def test_the_state_of_the_index_counts_what_waits_and_what_failed(alice: User) -
 
     assert (state.is_ready, state.n_waiting, state.n_failed) == (True, 1, 1)
     ownership.release()
+
+
+def test_what_one_process_works_on_no_other_takes_until_it_falls_silent(alice: User) -> None:
+    make_document(owner=alice, state=Document.State.QUEUED)
+    taken = ingestion.take_document([], [])
+
+    assert ingestion.take_document([], []) is None
+    ingestion.renew([taken.pk])
+    assert ingestion.take_document([], []) is None
+    # Its process is gone: nobody renews.
+    Document.objects.update(leased_until=timezone.now() - timedelta(seconds=1))
+    assert ingestion.take_document([], []) == taken
+
+
+def test_processes_that_take_at_once_take_different_documents(alice: User) -> None:
+    for _ in range(6):
+        make_document(owner=alice, state=Document.State.QUEUED)
+
+    def take(_: int) -> int:
+        taken = ingestion.take_document([], [])
+        connections.close_all()
+        return taken.pk
+
+    with ThreadPoolExecutor(6) as pool:
+        assert len(set(pool.map(take, range(6)))) == 6
+
+
+async def test_a_document_is_free_again_after_its_turn(alice: User, embedder: FakeEmbedder) -> None:
+    embedder.error = ConnectionRefused("http://127.0.0.1:1")
+    document = await upload(alice, "The lighthouse was built in 1902.")
+
+    async with running_loop():
+        async for left in wait_until_ready([document.pk], timeout_s=20):
+            if left[0].error:
+                break
+        embedder.error = None
+        await database_sync_to_async(retry_document)(document)
+        assert await states(document) == ["ready"]
+
+
+async def test_with_a_shared_store_a_process_ingests_beside_the_owner(
+    alice: User, embedder: FakeEmbedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def never() -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(tasks, "become_owner", never)
+    monkeypatch.setattr(tasks.store, "is_shared", lambda: True)
+    document = await upload(alice, "The lighthouse was built in 1902.")
+
+    async with running_loop():
+        assert await states(document) == ["ready"]

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from tests.management.commands import ROOT, hearth
-from tests.scale.servers import ProgramMissing, new_database, running_redis
+from tests.scale.servers import ProgramMissing, new_database, running_postgresql, running_redis
 
 TIMEOUT_S = 120
 # One run for all: the start of the suite and its migrations cost more than most of these tests.
@@ -24,6 +24,15 @@ SUITE = (
     "tests/chats/services/test_messages.py",
     "tests/chats/test_queries.py",
     "tests/chats/test_shown_branch.py",
+)
+DOCUMENT_SUITE = (
+    "tests/rag/test_ingestion.py::test_a_pdf_becomes_ready_with_its_pages",
+    "tests/rag/test_ingestion.py::test_deleting_leaves_nothing_anywhere",
+    "tests/rag/test_retrieval.py::test_the_best_passage_comes_first_with_its_page_and_place",
+    "tests/rag/test_versions.py::test_another_chunker_cuts_beside_the_old_chunks",
+    "tests/rag/test_versions.py::test_going_back_brings_the_old_index_into_use_with_what_came_since",
+    "tests/rag/test_versions.py::test_giving_up_the_way_back_removes_its_vectors_and_chunks",
+    "tests/rag/test_tasks.py::test_processes_that_take_at_once_take_different_documents",
 )
 
 
@@ -48,6 +57,22 @@ def test_what_holds_on_sqlite_holds_on_postgresql(postgresql: str, tmp_path: Pat
     run = subprocess.run(  # noqa: S603  (our own command)
         command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=TIMEOUT_S
     )
+
+    assert run.returncode == 0, run.stdout[-8000:]
+
+
+def test_documents_are_kept_and_found_with_their_vectors_in_postgresql(tmp_path: Path) -> None:
+    with running_postgresql(has_vectors=True) as url:
+        environment = os.environ | {
+            "DATABASE_URL": f"{url}/suite",
+            "HEARTH_VECTOR_STORE": "pgvector",
+            "HEARTH_DATA": str(tmp_path / "data"),
+        }
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--create-db", *DOCUMENT_SUITE]
+
+        run = subprocess.run(  # noqa: S603  (our own command)
+            command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=TIMEOUT_S
+        )
 
     assert run.returncode == 0, run.stdout[-8000:]
 
