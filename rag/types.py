@@ -13,6 +13,8 @@ class Problem(StrEnum):
 
     EMPTY = "empty"
     """No text in it."""
+    EMPTY_PAGE = "empty_page"
+    """No text of its own in a page of the web."""
     SCANNED = "scanned"
     """Pages, but only pictures of text."""
     PASSWORD = "password"  # noqa: S105  (not a password)

@@ -248,6 +248,17 @@ def test_a_page_becomes_a_document_with_its_main_text(
     assert [path for path, _ in web.asked] == ["/light"]
 
 
+def test_a_page_of_many_short_pieces_is_read_whole(
+    web: WebServer, alice: User, shared_database: None, embedder: FakeEmbedder
+) -> None:
+    rows = "".join(f"<div><span>Locker {n}</span> <span>rope</span></div>" for n in range(200))
+
+    document = fetch_page(alice, web.page("/list", f"<title>Lockers</title><body><p>All lockers.</p>{rows}"))
+    ingest_all()
+
+    assert "Locker 199 rope" in document_text(document).text
+
+
 def test_files_at_an_address_are_read_as_what_they_are(
     web: WebServer, alice: User, shared_database: None, embedder: FakeEmbedder
 ) -> None:
@@ -283,7 +294,7 @@ def test_a_page_without_text_of_its_own_says_so(
     ingest_all()
     document.refresh_from_db()
 
-    assert (document.state, document.error) == (Document.State.FAILED, Problem.EMPTY)
+    assert (document.state, document.error) == (Document.State.FAILED, Problem.EMPTY_PAGE)
 
 
 def test_a_second_enter_does_not_fetch_again(web: WebServer, alice: User, shared_database: None) -> None:

@@ -27,6 +27,10 @@ PROBLEMS: dict[Problem, ProblemWords] = {
     Problem.EMPTY: ProblemWords(
         gettext_lazy("There is no text in this file."), gettext_lazy("Choose a file that contains text.")
     ),
+    Problem.EMPTY_PAGE: ProblemWords(
+        gettext_lazy("There is no text on this page: it may ask for a log-in, or be filled by JavaScript."),
+        gettext_lazy("Open it in your browser, save it as a PDF and upload that."),
+    ),
     Problem.SCANNED: ProblemWords(
         gettext_lazy("This PDF holds pictures of pages, but no text."),
         gettext_lazy(
@@ -105,11 +109,6 @@ PROBLEMS: dict[Problem, ProblemWords] = {
 }
 
 
-_EMPTY_PAGE = ProblemWords(
-    gettext_lazy("There is no text on this page: it may ask for a log-in, or be filled by JavaScript."),
-    gettext_lazy("Open it in your browser, save it as a PDF and upload that."),
-)
-
 FETCH_PROBLEMS: dict[FetchProblem, str | Promise] = {
     FetchProblem.OFF: gettext_lazy("This site does not fetch web pages. Upload the page as a file instead."),
     FetchProblem.ADDRESS: gettext_lazy("This is no address of a web page. It begins with https:// or http://."),
@@ -144,16 +143,10 @@ SYNCED_ADVICE = gettext_lazy("Put a version that can be read in its place: it is
 
 def advice_in_words(document: Document) -> str:
     """Return what to do about a document's problem; empty for one without."""
-    words = _words_of(document)
+    words = problem_words(document.error)
     if words and document.is_synced and document.has_failed:
         return str(SYNCED_ADVICE)
     return str(words.advice) if words else ""
-
-
-def _words_of(document: Document) -> ProblemWords | None:
-    if document.source_url and document.error == Problem.EMPTY:
-        return _EMPTY_PAGE
-    return problem_words(document.error)
 
 
 def problem_words(code: str) -> ProblemWords | None:
@@ -162,7 +155,7 @@ def problem_words(code: str) -> ProblemWords | None:
 
 def state_in_words(document: Document) -> str:
     """Return one short line: where the document stands, with a number where there is one."""
-    words = _words_of(document)
+    words = problem_words(document.error)
     if document.has_failed:
         return str(words.sentence) if words else _("This file could not be read.")
     if document.is_ready:
