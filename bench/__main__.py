@@ -14,7 +14,7 @@ from pathlib import Path
 
 import aiohttp
 
-from bench import documents, drop, loading, stopping
+from bench import documents, drop, ingestion, loading, stopping
 from bench.chats import Answer, ask, ask_upstream, socket
 from bench.processes import (
     cpu_s,
@@ -29,7 +29,9 @@ from bench.processes import (
 )
 from bench.rows import Row, percentile, show
 
-MEASUREMENTS = ["start", "memory", "first-token", "streams", "stop", "loads", "retrieval", "search", "drop", "all"]
+MEASUREMENTS = [
+    "start", "memory", "first-token", "streams", "stop", "loads", "retrieval", "search", "ingestion", "drop", "all",
+]  # fmt: skip
 KEPT = Path.home() / ".cache" / "hearth-bench"
 DELAY_MS = 100
 N_STOPPED = 20
@@ -72,7 +74,8 @@ def main() -> None:
     parser.add_argument("--loads", type=int, default=500, help="times that a model is loaded")
     parser.add_argument("--kept", type=Path, default=KEPT, help="folder for what is fetched and embedded once")
     parser.add_argument("--files", type=int, default=1000, help="files that are dropped at once")
-    parser.add_argument("--reranker", default="", help="model that orders the passages, for retrieval")
+    parser.add_argument("--reranker", default="", help="file in GGUF that orders the passages, for retrieval")
+    parser.add_argument("--maker", type=Path, default=Path("make_pdf.py"), help="program that writes the book")
     wanted = parser.parse_args()
 
     rows: list[Row] = []
@@ -91,6 +94,8 @@ def main() -> None:
             rows += stop_rows(asyncio.run(stopping.measure(Path(folder), N_STOPPED)))
         if wanted.what == "loads":
             rows += load_rows(loading.measure(Path(folder), wanted.loads))
+        if wanted.what == "ingestion":
+            rows += ingestion.measure(Path(folder), ingestion.make_book(wanted.maker, wanted.kept), wanted.repeat)
         if wanted.what == "search":
             for n_chunks, goal_ms in ((1_000, 10), (100_000, 40)):
                 rows += documents.measure_search(wanted.kept, n_chunks, goal_ms)

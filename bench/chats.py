@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -55,12 +55,11 @@ async def socket(http: aiohttp.ClientSession, base: str, cookie: str) -> AsyncIt
         yield ws
 
 
-async def ask(ws: aiohttp.ClientWebSocketResponse, prompt: str) -> Answer:
-    """Ask in a new chat and read until the answer is stored."""
+async def ask(ws: aiohttp.ClientWebSocketResponse, prompt: str, *, documents: Sequence[str] = ()) -> Answer:
+    """Ask in a new chat, with documents attached, and read until the answer is stored."""
     answer = Answer(asked_at=time.monotonic())
-    await ws.send_str(
-        orjson.dumps({"type": "message.sent", "ref": uuid4().hex, "content": prompt, "model": MODEL}).decode()
-    )
+    question = {"type": "message.sent", "ref": uuid4().hex, "content": prompt, "model": MODEL}
+    await ws.send_str(orjson.dumps(question | ({"documents": list(documents)} if documents else {})).decode())
     while answer.state == "missing":
         message = await ws.receive(timeout=ANSWER_TIMEOUT_S)
         if message.type != aiohttp.WSMsgType.TEXT:

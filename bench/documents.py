@@ -52,10 +52,14 @@ def model_server(data: Path) -> Iterator[dict[str, str]]:
 
 
 def measure_retrieval(folder: Path, kept: Path, reranker: str) -> None:
-    """Index the corpus, ask all questions, and print a table."""
+    """Index the corpus, ask all questions, and print a table. A reranker is a file in GGUF."""
     corpus.fetch(kept)
-    with model_server(folder / "retrieval") as env:
-        env |= {"HEARTH_RERANKER": reranker} if reranker else {}
+    data = folder / "retrieval"
+    if reranker:
+        (data / "models").mkdir(parents=True)
+        (data / "models" / "reranker.gguf").symlink_to(Path(reranker).resolve())
+    with model_server(data) as env:
+        env |= {"HEARTH_RERANKER": "reranker"} if reranker else {}
         figures = json.loads(run(["-m", "bench.retrieval", str(kept)], env=env))
     print("\n".join(retrieval_lines(figures)))
 

@@ -181,6 +181,9 @@ _METHODS = {
     "dense": _ranked(lambda candidate: candidate.dense or 0.0),
     "fused": _ranked(lambda candidate: candidate.fused),
 }
+if conf.reranker():
+    # What it has read comes first, in its order.
+    _METHODS["reranked"] = lambda retrieval: [(c.document_id, c.start) for c in retrieval.trace.candidates]
 
 
 if __name__ == "__main__":
