@@ -198,6 +198,19 @@ def test_a_model_that_gives_no_answer_is_told_and_changes_the_exit_code(
     assert ended.value.code == 2
 
 
+def test_an_embedder_that_is_silent_is_told_and_changes_the_exit_code(
+    knowledge: Knowledge, settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings.HEARTH_INFERENCE_URL = "http://127.0.0.1:9"
+    catalog.forget()
+
+    with pytest.raises(SystemExit) as ended:
+        call_command("rag_eval")
+
+    assert ended.value.code == 2
+    assert "Village, all-minilm: 2 were searched by their words alone." in capsys.readouterr().out
+
+
 def test_too_many_chunks_are_not_embedded_for_a_trial(knowledge: Knowledge, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rag.trials.MAX_CHUNKS", 2)
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 
 from inference import client
 from inference.errors import InferenceError, ModelNotFound
 from inference.types import ChatRequest, Delta, Finished, ModelInfo, Options, Usage
-from rag import measures
-from rag.errors import StoreOwnedElsewhere, StoreUnavailable
-from rag.models import Knowledge
+from rag import embedding, measures
+from rag.errors import EmbedderUnfit, StoreOwnedElsewhere, StoreUnavailable
+from rag.models import IndexVersion, Knowledge
 from rag.queries import current_version, knowledge_readable_by
 from rag.retrieval import LIMIT, OtherIndex
 from rag.store import vector_store
@@ -101,7 +101,7 @@ async def evaluate(plan: Plan, tell: Tell) -> AsyncIterator[Score | Answer]:
         if not await in_thread(_is_readable, knowledge):
             raise CannotMeasure(f"The owner of “{knowledge.name}” may not read it now, so nothing would be found.")
         for embedder in embedders:
-            index = await _index(knowledge, embedder, in_use.embedder, tell)
+            index = await _index(knowledge, embedder, in_use, tell)
             tried = []
             async for one in try_questions(knowledge, knowledge.owner_id, index, plan.n_questions):
                 tried.append(one)
@@ -140,9 +140,9 @@ def _is_readable(knowledge: Knowledge) -> bool:
     return knowledge_readable_by(knowledge.owner_id).filter(pk=knowledge.pk).exists()
 
 
-async def _index(knowledge: Knowledge, embedder: str, in_use: str, tell: Tell) -> OtherIndex | None:
+async def _index(knowledge: Knowledge, embedder: str, in_use: IndexVersion, tell: Tell) -> OtherIndex | None:
     """Return vectors made in memory; None for the index in use, where this process can open it."""
-    if embedder == in_use:
+    if embedder == in_use.embedder:
         try:
             await in_thread(vector_store)
         except StoreOwnedElsewhere:
@@ -150,6 +150,9 @@ async def _index(knowledge: Knowledge, embedder: str, in_use: str, tell: Tell) -
         except StoreUnavailable:
             tell("The index cannot be opened: its vectors are made again in memory")
         else:
+            # Loading the embedder is not part of the first question; what is wrong with it shows there.
+            with suppress(InferenceError, EmbedderUnfit):
+                await embedding.embed_question(in_use, knowledge.name)
             return None
     return await index_in_memory(
         knowledge, embedder, lambda n, n_all: tell(f"{knowledge.name}, {embedder}: {n} of {n_all} chunks embedded")

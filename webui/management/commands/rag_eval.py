@@ -33,7 +33,7 @@ class Command(BaseCommand):
     help = (
         "Run the golden questions of knowledge: recall@k and mean reciprocal rank for each embedder, and with --models "
         "the time and the tokens a second of each answer. "
-        "Exit code 0: all was measured; 1: nothing was; 2: a model did not answer every question."
+        "Exit code 0: all was measured; 1: nothing was; 2: a model, or the embedding model, did not always answer."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -67,7 +67,7 @@ class Command(BaseCommand):
         else:
             for line in [*_score_lines(scores), *_answer_lines(answers)]:
                 self.stdout.write(line)
-        if any(answer.problem for answer in answers):
+        if any(answer.problem for answer in answers) or any(score.n_by_words_alone for score in scores):
             sys.exit(UNANSWERED_EXIT_CODE)
 
     def _measured(self, plan: Plan) -> tuple[list[Score], list[Answer]]:
@@ -95,7 +95,7 @@ class Command(BaseCommand):
     def _tell(self, words: str) -> None:
         """Say how far it is in one line, which the next one takes the place of; in a file nobody reads that."""
         if self.stderr.isatty():
-            self.stderr.write(f"\r\x1b[K{words}", ending="")
+            self.stderr.write(f"\r\x1b[K{words}", style_func=str, ending="")
             self.stderr.flush()
 
 
