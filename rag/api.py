@@ -52,6 +52,7 @@ from rag.models import (
     Knowledge,
     KnowledgeFolder,
     KnowledgeGrant,
+    KnowledgeImport,
     Membership,
     SyncedFile,
     SyncedFolder,
@@ -83,6 +84,8 @@ from rag.services.documents import (
     stop_document,
 )
 from rag.services.evaluations import ask_for_run, n_newly_lost, run_before
+from rag.services.exports import export_knowledge
+from rag.services.imports import import_knowledge
 from rag.services.knowledge import (
     add_document,
     create_folder,
@@ -149,12 +152,13 @@ __all__ = [
     "Knowledge",
     "KnowledgeFolder",
     "KnowledgeGrant",
+    "KnowledgeImport",
     "Measures",
     "Membership",
     "NothingToRollBack",
     "RagError",
-    "Survey",
     "Refusal",
+    "Survey",
     "SyncedFile",
     "SyncedFolder",
     "abort_build",
@@ -188,6 +192,7 @@ __all__ = [
     "drop_previous",
     "evaluation_in",
     "evaluation_loop",
+    "export_knowledge",
     "exported",
     "fetch_page",
     "folder_in",
@@ -195,6 +200,7 @@ __all__ = [
     "golden_question_in",
     "grant",
     "grant_of",
+    "import_knowledge",
     "import_questions",
     "index_overview",
     "index_state",
@@ -203,6 +209,7 @@ __all__ = [
     "knowledge_read",
     "knowledge_readable_by",
     "knowledge_write",
+    "max_import_bytes",
     "max_upload_bytes",
     "may_cite",
     "measure",
@@ -229,12 +236,12 @@ __all__ = [
     "resume_folder",
     "retrieve",
     "retry_document",
-    "stop_document",
     "revoke",
     "roll_back",
     "root_of",
     "run_before",
     "searchable_documents",
+    "stop_document",
     "survey",
     "sync_loop",
     "synced_folder_of",
@@ -246,6 +253,7 @@ __all__ = [
 ]
 
 max_upload_bytes = conf.max_upload_bytes
+max_import_bytes = conf.max_import_bytes
 folder_roots = conf.folder_roots
 
 _WAIT_POLL_S = 0.2

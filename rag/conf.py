@@ -31,6 +31,18 @@ def reranker() -> str:
     return str(getattr(settings, "HEARTH_RERANKER", ""))
 
 
+def max_import_bytes() -> int:
+    """How large the ZIP of a knowledge may be, and what is in it."""
+    return int(getattr(settings, "HEARTH_MAX_IMPORT_MB", 500)) * 1024 * 1024
+
+
+def temporary_folder() -> Path:
+    """Where files of a moment lie: on the disk of the data, which is known to have room."""
+    folder = Path(settings.HEARTH_DATA) / "cache" / "uploads"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
 def max_upload_bytes() -> int:
     return int(getattr(settings, "HEARTH_MAX_UPLOAD_MB", 100)) * 1024 * 1024
 

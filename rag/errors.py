@@ -7,6 +7,7 @@ RagError
 │   ├── UploadBroken       its content contradicts its name
 │   ├── UploadUnsupported  no extractor reads this kind
 │   └── UploadNotStored    the disk is full or does not take files
+├── ImportRefused          a ZIP was not taken as knowledge; nothing is stored
 ├── FolderRefused          a folder of a knowledge cannot be made or renamed so
 ├── FolderUnusable         a folder of the server cannot be read
 ├── FolderConnected        the knowledge follows that folder already
@@ -74,6 +75,12 @@ class UploadUnsupported(UploadRefused):
 class UploadNotStored(UploadRefused):
     problem = Problem.NOT_STORED
     permanent = False
+
+
+class ImportRefused(RagError):
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.value)
+        self.problem = problem
 
 
 class FolderRefused(RagError):

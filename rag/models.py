@@ -278,6 +278,19 @@ class Membership(models.Model):
         return f"document {self.document_id} in knowledge {self.knowledge_id}"
 
 
+class KnowledgeImport(models.Model):
+    """What became of each file of the ZIP that a knowledge was made of."""
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    knowledge = models.ForeignKey(Knowledge, on_delete=models.CASCADE, related_name="imports")
+    # [{"name", "folder", "outcome": "taken" | "known"} or {"name", "folder", "problem": code}, ...]
+    report = models.JSONField(default=list)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return f"import {self.uuid}"
+
+
 class KnowledgeGrant(models.Model):
     """That somebody may read, or read and change, a knowledge: one person, a group, or with neither everybody."""
 

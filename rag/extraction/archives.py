@@ -53,10 +53,14 @@ def _named_type(archive: zipfile.ZipFile) -> str:
 
 def _refuse_bombs(entries: list[zipfile.ZipInfo]) -> None:
     unpacked = sum(entry.file_size for entry in entries)
-    packed = sum(entry.compress_size for entry in entries)
-    is_bomb = unpacked > _HARMLESS_BYTES and unpacked > MAX_RATIO * packed
-    if len(entries) > MAX_ENTRIES or unpacked > MAX_UNPACKED_BYTES or is_bomb:
+    if len(entries) > MAX_ENTRIES or unpacked > MAX_UNPACKED_BYTES or is_bomb(entries):
         raise Unreadable(Problem.TOO_LARGE)
+
+
+def is_bomb(entries: list[zipfile.ZipInfo]) -> bool:
+    """Whether entries pack so well that nobody can have written them."""
+    unpacked = sum(entry.file_size for entry in entries)
+    return unpacked > _HARMLESS_BYTES and unpacked > MAX_RATIO * sum(entry.compress_size for entry in entries)
 
 
 def _document_type(names: set[str]) -> str | None:

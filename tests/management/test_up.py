@@ -188,6 +188,19 @@ def test_a_body_for_which_the_disk_has_no_room_is_answered_in_words(running: Run
     assert running.get("/health")[0] == 200
 
 
+def test_an_address_that_takes_little_never_fills_the_disk(running: Running) -> None:
+    web = running.child("webui")
+    unlimited = web.rlimit(psutil.RLIMIT_FSIZE)
+    web.rlimit(psutil.RLIMIT_FSIZE, (6 * 1024 * 1024, unlimited[1]))
+    try:
+        status, _ = running.post_in_pieces("/accounts/login/", (bytes(1024 * 1024) for _ in range(8)))
+    finally:
+        web.rlimit(psutil.RLIMIT_FSIZE, unlimited)
+
+    # Not 507: no more was written than the address takes, though others take hundreds of times as much.
+    assert status == 413
+
+
 def test_nobody_but_the_server_says_that_a_body_found_no_room(running: Running) -> None:
     status, _ = running.get("/accounts/signup/", headers={"X-Hearth-Not-Stored": "1"})
 

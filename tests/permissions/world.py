@@ -20,6 +20,7 @@ from rag.models import (
     Knowledge,
     KnowledgeFolder,
     KnowledgeGrant,
+    KnowledgeImport,
     Membership,
     RecognisedPage,
     SyncedFile,
@@ -116,6 +117,8 @@ def _knowledge(owner: User, document: Document, word: str) -> Knowledge:
     )  # fmt: skip
     run = Evaluation.objects.create(knowledge=knowledge, reason="asked", state="finished", n_questions=1, mrr=1.0)
     EvaluationResult.objects.create(evaluation=run, question=question, rank=1, took_s=0.1)
+    report = [{"name": f"{word} imported", "folder": "", "problem": "link"}]
+    KnowledgeImport.objects.create(knowledge=knowledge, report=report)
     folder = SyncedFolder.objects.create(knowledge=knowledge, path=f"/{word}/place", name=f"{word} synced")
     SyncedFile.objects.create(
         folder=folder,
@@ -140,6 +143,7 @@ OWNERS: dict[type[Model], str | None] = {
     Membership: "knowledge__owner",
     KnowledgeGrant: "knowledge__owner",
     GoldenQuestion: "knowledge__owner",
+    KnowledgeImport: "knowledge__owner",
     Evaluation: "knowledge__owner",
     EvaluationResult: "evaluation__knowledge__owner",
     RecognisedPage: "document__owner",

@@ -22,15 +22,21 @@ NOT_STORED_HEADER: Final = b"x-hearth-not-stored"
 
 def largest_body_bytes() -> int:
     """Return the limit of all requests: that of documents, unless it is smaller than a piece of a model file."""
-    return max(_document_bytes(), UPLOAD_CHUNK_BYTES)
+    return max(_document_bytes(), _import_bytes(), UPLOAD_CHUNK_BYTES)
 
 
 def body_limit(path: str) -> int:
+    if path == reverse("knowledge:import"):
+        return _import_bytes()
     is_in_knowledge = path.startswith(reverse("knowledge:list")) and path.endswith("/upload/")
     if is_in_knowledge or path == reverse("documents:upload"):
         return _document_bytes()
     is_chunk = path.startswith(reverse("administration:uploads")) and "/chunks/" in path
     return UPLOAD_CHUNK_BYTES if is_chunk else settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+
+
+def _import_bytes() -> int:
+    return int(settings.HEARTH_MAX_IMPORT_MB) * MEGABYTE + ENVELOPE_BYTES
 
 
 def _document_bytes() -> int:

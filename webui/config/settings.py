@@ -36,6 +36,8 @@ MEDIA_ROOT = HEARTH_DATA / "uploads"
 FILE_UPLOAD_TEMP_DIR = HEARTH_DATA / "cache" / "uploads"
 FILE_UPLOAD_PERMISSIONS = 0o600
 HEARTH_MAX_UPLOAD_MB = env.integer("HEARTH_MAX_UPLOAD_MB", 100, minimum=1, maximum=10_000)
+# The ZIP of a whole knowledge.
+HEARTH_MAX_IMPORT_MB = env.integer("HEARTH_MAX_IMPORT_MB", 500, minimum=1, maximum=100_000)
 # The model that turns documents and questions into vectors, by its name in the catalog.
 HEARTH_EMBEDDER = env.text("HEARTH_EMBEDDER", "")
 # A model that reads question and passage together and puts the best passages into order; empty: none.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -249,4 +249,38 @@ class AddPage:
     folder: str
     query: str
     documents: Sequence[DocumentRow]
+    sidebar: None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportPage:
+    max_bytes: int
+    sidebar: None = None
+
+    @property
+    def max_mb(self) -> int:
+        return self.max_bytes // (1024 * 1024)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportLine:
+    """A file of an imported archive. `problem` says why it was not taken; empty when it was."""
+
+    path: str
+    problem: str
+
+
+def report_line(entry: Mapping[str, str]) -> ReportLine:
+    path = "/".join(filter(None, (entry["folder"], entry["name"])))
+    return ReportLine(path=path, problem=wording.import_problem_in_words(entry.get("problem", "")))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportPage:
+    """What an import took: new documents, those that its owner had already, and what was not taken."""
+
+    knowledge: KnowledgeRow
+    refused: Sequence[ReportLine]
+    n_taken: int
+    n_known: int
     sidebar: None = None

@@ -2,13 +2,22 @@ from __future__ import annotations
 
 from django.urls import path
 
-from webui.documents.views import golden, knowledge, knowledge_documents, knowledge_search, sharing, synced_folders
+from webui.documents.views import (
+    golden,
+    knowledge,
+    knowledge_documents,
+    knowledge_search,
+    sharing,
+    synced_folders,
+    transfer,
+)
 
 app_name = "knowledge"
 
 urlpatterns = [
     path("", knowledge.knowledge_list, name="list"),
     path("create/", knowledge.create, name="create"),
+    path("import/", transfer.take_in, name="import"),
     path("<uuid:uuid>/", knowledge.knowledge, name="knowledge"),
     path("<uuid:uuid>/describe/", knowledge.describe, name="describe"),
     path("<uuid:uuid>/delete/", knowledge.delete, name="delete"),
@@ -37,6 +46,8 @@ urlpatterns = [
     path(
         "<uuid:uuid>/server-folders/<uuid:folder_uuid>/disconnect/", synced_folders.disconnect, name="disconnect_folder"
     ),
+    path("<uuid:uuid>/export/", transfer.export, name="export"),
+    path("<uuid:uuid>/imports/<uuid:import_uuid>/", transfer.report, name="report"),
     path("<uuid:uuid>/share/", sharing.share, name="share"),
     path("<uuid:uuid>/grants/", sharing.grant, name="grant"),
     path("<uuid:uuid>/grants/<uuid:grant_uuid>/revoke/", sharing.revoke, name="revoke"),

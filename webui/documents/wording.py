@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from rag.api import Document
-from rag.errors import FolderRefused, PageNotFetched, UploadRefused, UploadTooLarge
+from rag.errors import FolderRefused, ImportRefused, PageNotFetched, UploadRefused, UploadTooLarge
 from rag.types import FetchProblem, PageKind, Problem
 
 _DAMAGED_SHOWN = 5
@@ -207,6 +207,34 @@ _FOLDER_REFUSALS: dict[str, str | Promise] = {
 
 def folder_refusal_in_words(error: FolderRefused) -> str:
     return str(_FOLDER_REFUSALS[error.reason])
+
+
+_IMPORT_PROBLEMS: dict[str, str | Promise] = {
+    "unsafe_name": gettext_lazy("Its name leads out of the archive."),
+    "link": gettext_lazy("It is a link, not a file."),
+    "twice": gettext_lazy("The archive holds it more than once; the last one counts."),
+    "wrong_checksum": gettext_lazy("It is not what the archive says it is: the checksum differs."),
+    "not_there": gettext_lazy("The archive names it, but does not hold it."),
+}
+
+
+def import_problem_in_words(code: str) -> str:
+    """Return why a file of an archive was not taken; empty for one that was."""
+    if not code:
+        return ""
+    return str(_IMPORT_PROBLEMS[code] if code in _IMPORT_PROBLEMS else PROBLEMS[Problem(code)].sentence)
+
+
+def import_refusal_in_words(error: ImportRefused) -> str:
+    match error.problem:
+        case Problem.TOO_LARGE:
+            return _("This archive holds more than can be taken in.")
+        case Problem.EMPTY:
+            return _("Nothing in this archive can be read.")
+        case Problem.UNSUPPORTED:
+            return _("This archive was made by a newer version.")
+        case _:
+            return _("This is no ZIP archive, or it is damaged.")
 
 
 def place_in_words(kind: str, page: int | None, name: str) -> str:

@@ -11,10 +11,11 @@ from __future__ import annotations
 import logging
 from io import BytesIO
 from typing import Any
+from urllib.parse import unquote
 
 from daphne.http_protocol import HTTPFactory, WebRequest
 
-from webui.config.body_limit import NOT_STORED_HEADER
+from webui.config.body_limit import NOT_STORED_HEADER, body_limit
 
 logger = logging.getLogger(__name__)
 
@@ -25,6 +26,9 @@ class BoundedRequest(WebRequest):  # type: ignore[misc]  # daphne is not typed
     def gotLength(self, length: int | None) -> None:  # noqa: N802  (Twisted's name)
         # Only our own word about it counts.
         self.requestHeaders.removeHeader(NOT_STORED_HEADER)
+        # Nobody fills the disk through an address that takes little. Twisted keeps the address there until the end.
+        path = unquote(getattr(self.channel, "_path", b"").decode("latin1").partition("?")[0])
+        self.max_bytes = min(self.max_bytes, body_limit(path))
         # One byte more than allowed, so that the application sees that it was too much.
         self._room = self.max_bytes + 1
         try:

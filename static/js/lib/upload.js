@@ -1,7 +1,7 @@
 import { csrfToken } from "./requests.js";
 
 /**
- * @typedef {{uuid: string, name: string, state: string, detail: string, advice: string, progress: number | null}} UploadedDocument
+ * @typedef {{uuid: string, name: string, state: string, detail: string, advice: string, progress: number | null, url?: string}} UploadedDocument
  */
 
 /** An upload that was refused or broke off. `message` is the server's sentence for the person, or empty. */
