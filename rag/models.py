@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from typing import ClassVar
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db import models
@@ -136,6 +137,11 @@ class Document(models.Model):
             return None
         elapsed_s = (self.updated_at - self.work_since).total_seconds()
         return max(1, round(elapsed_s / n_now * (n_total - n_done)))
+
+    @property
+    def source_host(self) -> str:
+        """The host of a page from the web; empty for uploads."""
+        return urlsplit(self.source_url).hostname or ""
 
     @property
     def has_unread_scans(self) -> bool:

@@ -192,6 +192,7 @@ async def test_a_page_of_the_web_is_attached_asked_and_cited(page: Page, web: We
     await ask(page, "How many cars does the new ferry carry?")
     await expect(answers(page).locator(".citation").first).to_be_visible(timeout=EMBEDDER_START_MS)
     await answer_is_finished(page)
+    await expect(answers(page).locator("[data-source-page]")).to_have_text("127.0.0.1, section Ferry")
     await answers(page).locator(".citation").first.click()
 
     await expect(page.locator("chat-panel").get_by_role("link", name=web.url("/news"))).to_be_visible()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from urllib.parse import urlsplit
 
 from django.urls import reverse
 
@@ -29,7 +28,7 @@ class DocumentRow:
         progress: 0 to 100 while it is indexed, else None.
         is_own: It belongs to the reader, who may delete it.
         is_synced: It is the copy of a file in a folder of the server, and changes with that alone.
-        address: Of a page fetched from the web; empty for files.
+        address, host: Of a page fetched from the web; empty for files.
     """
 
     uuid: str
@@ -49,13 +48,10 @@ class DocumentRow:
     is_own: bool
     is_synced: bool
     address: str
+    host: str
     fetched_at: datetime | None
 
     dom_noun = "document"
-
-    @property
-    def host(self) -> str:
-        return urlsplit(self.address).hostname or ""
 
 
 def document_row(document: rag.Document, reader_id: int) -> DocumentRow:
@@ -79,6 +75,7 @@ def document_row(document: rag.Document, reader_id: int) -> DocumentRow:
         is_own=document.owner_id == reader_id and not document.is_synced,
         is_synced=document.is_synced,
         address=document.source_url,
+        host=document.source_host,
         fetched_at=document.fetched_at,
     )
 

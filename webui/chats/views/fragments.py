@@ -119,14 +119,15 @@ def _uuid_of(message_id: int | None, branch: Branch) -> str | None:
 
 
 def _citation_view(citation: Citation) -> CitationView:
-    url = panel_url = ""
+    url = panel_url = host = ""
     if citation.document is not None:
         url = passage_page_url(citation.document.uuid, page=citation.page, start=citation.start, end=citation.end)
         panel_url = passage_url(citation.document.uuid, page=citation.page, start=citation.start, end=citation.end)
+        host = citation.document.source_host
     return CitationView(
         number=citation.number,
         document_name=citation.document_name,
-        place=place_in_words(citation.page_kind, citation.page, citation.page_name),
+        place=", ".join(filter(None, [host, place_in_words(citation.page_kind, citation.page, citation.page_name)])),
         text=citation.text,
         url=url,
         passage_url=panel_url,
