@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -69,7 +70,11 @@ def measure_search(kept: Path, n_chunks: int, goal_ms: float) -> list[Row]:
     corpus.fetch(kept)
     built_by = "".join((ROOT / "rag" / name).read_text() for name in ("chunking.py", "words.py", "models.py"))
     digest = hashlib.sha256(built_by.encode()).hexdigest()[:8]
-    with model_server(kept / f"search-{n_chunks}-{digest}") as env:
+    data = kept / f"search-{n_chunks}-{digest}"
+    for outdated in set(kept.glob(f"search-{n_chunks}-*")) - {data}:
+        # A folder, or the log beside one.
+        shutil.rmtree(outdated) if outdated.is_dir() else outdated.unlink()
+    with model_server(data) as env:
         times = json.loads(run(["-m", "bench.search", str(kept), str(n_chunks)], env=env))
     rows = []
     for language, name in (("en", "English"), ("zh", "Chinese")):

@@ -32,33 +32,30 @@ def select(ranked: Sequence[Weighed], limit: int) -> list[Selected]:
     No more chunks are joined than passages are kept: an answer does not become slow because its subject is long.
     """
     passages: list[list[Weighed]] = []
+    terms_in_use: list[frozenset[str]] = []
     selected: list[Selected] = []
     n_joined = 0
     for item in ranked:
         if item.meaning < MIN_DENSE and item.coverage < MIN_COVERAGE:
             selected.append(Selected(item, "below cut-off"))
-        elif _repeats(item, passages):
+            continue
+        number = _neighbour_of(item.chunk, passages) if n_joined < limit else None
+        if number is None and len(passages) >= limit:
+            selected.append(Selected(item, "beyond limit"))
+            continue
+        terms = frozenset(item.chunk.terms.split())
+        if any(_overlap(terms, other) >= NEAR_DUPLICATE for other in terms_in_use):
             selected.append(Selected(item, "near-duplicate"))
-        elif n_joined < limit and (number := _neighbour_of(item.chunk, passages)):
+            continue
+        terms_in_use.append(terms)
+        if number is not None:
             passages[number - 1].append(item)
             n_joined += 1
             selected.append(Selected(item, "joined", number))
-        elif len(passages) < limit:
+        else:
             passages.append([item])
             selected.append(Selected(item, "kept", len(passages)))
-        else:
-            selected.append(Selected(item, "beyond limit"))
     return selected
-
-
-def _repeats(item: Weighed, passages: Sequence[Sequence[Weighed]]) -> bool:
-    own = _terms(item.chunk)
-    return any(
-        _overlap(own, _terms(other.chunk)) >= NEAR_DUPLICATE
-        for passage in passages
-        for other in passage
-        if other.chunk.id != item.chunk.id
-    )
 
 
 def _neighbour_of(chunk: FoundChunk, passages: Sequence[Sequence[Weighed]]) -> int | None:
@@ -71,10 +68,6 @@ def _neighbour_of(chunk: FoundChunk, passages: Sequence[Sequence[Weighed]]) -> i
         if len(passage) < MAX_JOINED and chunk.position in (min(positions) - 1, max(positions) + 1):
             return number
     return None
-
-
-def _terms(chunk: FoundChunk) -> frozenset[str]:
-    return frozenset(chunk.terms.split())
 
 
 def _overlap(a: frozenset[str], b: frozenset[str]) -> float:

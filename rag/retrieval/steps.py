@@ -16,7 +16,7 @@ from rag.retrieval.rewriting import Rewriting, rewrite
 from rag.retrieval.scope import OtherIndex, Scope, find_scope
 from rag.retrieval.selection import Selected, select
 from rag.threads import in_thread
-from rag.types import Candidate, Retrieval, RetrievalTrace, Said
+from rag.types import Candidate, Passage, Retrieval, RetrievalTrace, Said
 
 LIMIT = 6
 QUESTION_MAX_CHARACTERS = 2000
@@ -58,8 +58,7 @@ async def retrieve(
     # Counting the terms of a hundred chunks is too long for the event loop.
     weighed = await in_thread(_weigh, user_id, scope, rewriting, trust, lexical_shares, nearness)
     reranking = await rerank(question, weighed, conf.reranker())
-    selected = select(reranking.ranked, limit)
-    passages = await in_thread(passages_of, selected)
+    selected, passages = await in_thread(_choose, reranking.ranked, limit)
     trace = RetrievalTrace(
         question=asked,
         searched=question,
@@ -93,6 +92,11 @@ def _weigh(
     similarities = candidates.similarities_of(scope, nearness, lexical_shares)
     chunks = candidates.read_chunks(user_id, scope, {*lexical_shares, *similarities})
     return weigh(rewriting.question, rewriting.terms, trust, chunks, lexical_shares, similarities, rewriting.borrowed)
+
+
+def _choose(ranked: Sequence[Weighed], limit: int) -> tuple[list[Selected], tuple[Passage, ...]]:
+    selected = select(ranked, limit)
+    return selected, passages_of(selected)
 
 
 def _candidate(selected: Selected) -> Candidate:
