@@ -21,8 +21,8 @@ from webui.documents.knowledge_contexts import knowledge_rows
 from webui.documents.synced_contexts import ConnectPage, SyncedFoldersPage, folder_cards, links_above, path_link
 
 
-@require_GET
 @admin_required
+@require_GET
 def synced_folders(request: MemberRequest, uuid: UUID) -> HttpResponse:
     shown = rag.knowledge_write(request.user, uuid)
     page = SyncedFoldersPage(
@@ -35,8 +35,8 @@ def synced_folders(request: MemberRequest, uuid: UUID) -> HttpResponse:
     return render(request, template, {"page": page})
 
 
-@require_http_methods(["GET", "POST"])
 @admin_required
+@require_http_methods(["GET", "POST"])
 def connect(request: MemberRequest, uuid: UUID) -> HttpResponse:
     """Let somebody choose a folder, look what is in it, and connect it."""
     shown = rag.knowledge_write(request.user, uuid)
@@ -65,29 +65,29 @@ def connect(request: MemberRequest, uuid: UUID) -> HttpResponse:
     return redirect("knowledge:synced_folders", shown.uuid)
 
 
-@require_POST
 @admin_required
+@require_POST
 def pause(request: MemberRequest, uuid: UUID, folder_uuid: UUID) -> HttpResponse:
     rag.pause_folder(_folder(request, uuid, folder_uuid))
     return redirect("knowledge:synced_folders", uuid)
 
 
-@require_POST
 @admin_required
+@require_POST
 def resume(request: MemberRequest, uuid: UUID, folder_uuid: UUID) -> HttpResponse:
     rag.resume_folder(_folder(request, uuid, folder_uuid))
     return redirect("knowledge:synced_folders", uuid)
 
 
-@require_POST
 @admin_required
+@require_POST
 def rescan(request: MemberRequest, uuid: UUID, folder_uuid: UUID) -> HttpResponse:
     rag.rescan_folder(_folder(request, uuid, folder_uuid), accepts_missing="accept" in request.POST)
     return redirect("knowledge:synced_folders", uuid)
 
 
-@require_POST
 @admin_required
+@require_POST
 def disconnect(request: MemberRequest, uuid: UUID, folder_uuid: UUID) -> HttpResponse:
     folder = _folder(request, uuid, folder_uuid)
     rag.disconnect_folder(folder, keep_documents="keep" in request.POST)
