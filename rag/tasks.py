@@ -31,11 +31,14 @@ from rag.extraction import child
 from rag.models import Document, IndexEntry, IndexVersion
 from rag.services import ingestion, removals, versions
 from rag.services.in_work import DocumentGone
+from rag.services.ingestion import ChunkText
 from rag.store import ownership
 from rag.threads import in_thread
 from rag.types import Problem
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     from django.contrib.auth.base_user import AbstractBaseUser
 
 logger = logging.getLogger(__name__)
@@ -47,6 +50,7 @@ RENEW_S = 15.0
 OWNERSHIP_POLL_S = 5.0
 INDEX_POLL_S = 30.0
 INDEX_RETRY_S = 5.0
+GONE_PAUSE_S = 0.5
 # Vectors of so many chunks are stored, and counted, at once.
 STORE_BATCH = 64
 
@@ -180,14 +184,35 @@ async def _embed(document: Document, version: IndexVersion) -> IndexEntry:
     await in_thread(ingestion.cut_again, document, version.chunker)
     entry = await in_thread(ingestion.entry_of, document, version)
     while True:
-        while chunks := await in_thread(ingestion.next_chunks, entry, STORE_BATCH):
+        await in_thread(ingestion.copy_vectors, entry, document, STORE_BATCH)
+        await _embed_the_rest(entry, version)
+        if await in_thread(ingestion.complete, entry):
+            return entry
+
+
+async def _embed_the_rest(entry: IndexEntry, version: IndexVersion) -> None:
+    """Embed and store what has no vector yet. While one batch is being stored, the next is being embedded."""
+
+    def begin(chunks: list[ChunkText]) -> asyncio.Task[npt.NDArray[np.float32]] | None:
+        texts = [chunk.text for chunk in chunks]
+        return asyncio.create_task(embedding.embed_for(version, texts)) if texts else None
+
+    chunks = await in_thread(ingestion.next_chunks, entry, STORE_BATCH)
+    embed = begin(chunks)
+    try:
+        while embed:
             began = time.monotonic()
-            vectors = await embedding.embed_for(version, [chunk.text for chunk in chunks])
+            vectors = await embed
+            following = await in_thread(ingestion.next_chunks, entry, STORE_BATCH, skipped=len(chunks))
+            embed = begin(following)
             await in_thread(ingestion.store_vectors, entry, chunks, vectors)
             if version.state == IndexVersion.State.BUILDING:
                 await in_thread(versions.note_progress, version, len(chunks), time.monotonic() - began)
-        if await in_thread(ingestion.complete, entry):
-            return entry
+            chunks = following
+    finally:
+        if embed and not embed.done():
+            embed.cancel()
+            await asyncio.wait([embed])
 
 
 async def _build_index() -> None:
@@ -217,7 +242,8 @@ async def build_on() -> float:
             logger.info("Answers draw on the index of %s now", building)
         return 0.0
     except DocumentGone:
-        return 0.0
+        # Deleted, or without its text: then it would come again at once.
+        return GONE_PAUSE_S
     except (InferenceError, EmbedderUnfit, StoreUnavailable) as exc:
         logger.info("The building of the index waits: %s", type(exc).__name__)
         problem = problem_of(exc)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import numpy as np
 from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
@@ -27,7 +28,6 @@ from rag.store import vector_store
 from rag.types import Extraction, PageKind, Problem, page_kind
 
 if TYPE_CHECKING:
-    import numpy as np
     import numpy.typing as npt
 
 logger = logging.getLogger(__name__)
@@ -185,14 +185,31 @@ def entry_of(document: Document, version: IndexVersion) -> IndexEntry:
     return entry
 
 
-def next_chunks(entry: IndexEntry, limit: int) -> list[ChunkText]:
-    """Return the next chunks without a stored vector, in order."""
-    chunks = Chunk.objects.filter(document_id=entry.document_id, chunker=entry.version.chunker)
-    rows = chunks.filter(position__gte=entry.n_chunks_done).order_by("position")[:limit]
-    return [
-        ChunkText(pk, chunking.indexed_text(path, text))
-        for pk, path, text in rows.values_list("pk", "page_name", "text")
-    ]
+def next_chunks(entry: IndexEntry, limit: int, *, skipped: int = 0) -> list[ChunkText]:
+    """Return the next chunks without a stored vector, in order, from so many on that are under way."""
+    return _chunks_from(entry.document_id, entry.version, entry.n_chunks_done + skipped, limit)
+
+
+def _chunks_from(document_id: int, version: IndexVersion, position: int, limit: int) -> list[ChunkText]:
+    chunks = Chunk.objects.filter(document_id=document_id, chunker=version.chunker, position__gte=position)
+    rows = chunks.order_by("position")[:limit].values_list("pk", "page_name", "text")
+    return [ChunkText(pk, chunking.indexed_text(path, text)) for pk, path, text in rows]
+
+
+def copy_vectors(entry: IndexEntry, document: Document, batch: int) -> None:
+    """Take the vectors of an identical file, whoever's it is, as far as the chunks are the same."""
+    twins = IndexEntry.objects.filter(version=entry.version, is_complete=True, document__sha256=document.sha256)
+    twin = twins.exclude(document=document).first()
+    while twin:
+        chunks = next_chunks(entry, batch)
+        others = _chunks_from(twin.document_id, entry.version, entry.n_chunks_done, batch)
+        # The same bytes under another kind of name are read in another way.
+        if not chunks or [chunk.text for chunk in chunks] != [other.text for other in others]:
+            return
+        found = vector_store().vectors(entry.version.collection, [other.id for other in others])
+        if len(found) < len(others):
+            return
+        store_vectors(entry, chunks, np.stack([found[other.id] for other in others]))
 
 
 def store_vectors(entry: IndexEntry, chunks: Sequence[ChunkText], vectors: npt.NDArray[np.float32]) -> None:

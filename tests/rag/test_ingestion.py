@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
+import numpy.typing as npt
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
@@ -19,6 +21,8 @@ from webui.accounts.models import User
 Upload = Callable[..., Document]
 
 THIRTY_PAGES = [f"Page {n} begins here. The code of locker {n} is {n * 1111}. It ends here." for n in range(1, 31)]
+# Made once: the time of its making stands in it.
+LOCKERS = text_pdf(THIRTY_PAGES)
 
 
 def n_vectors(document: Document) -> int:
@@ -75,6 +79,47 @@ def test_the_same_file_is_not_embedded_twice(ingested: Upload, alice: User, embe
 
     assert second == first
     assert len(embedder.texts) == n_texts
+
+
+def test_the_same_file_of_two_people_is_embedded_once(
+    ingested: Upload, alice: User, bob: User, embedder: FakeEmbedder
+) -> None:
+    first = ingested(alice, LOCKERS, "lockers.pdf")
+    embedder.texts.clear()
+
+    second = ingested(bob, LOCKERS, "mine.pdf")
+
+    assert embedder.texts == []
+    assert second.is_ready
+    assert np.allclose(stored_vectors(first), stored_vectors(second), atol=1e-4)
+
+
+def stored_vectors(document: Document) -> npt.NDArray[np.float32]:
+    """Return the vectors of a document in the order of its chunks, shape (n_chunks, n_dims)."""
+    ids = list(document.chunks.values_list("pk", flat=True))
+    found = vector_store().vectors(IndexVersion.objects.get(state="current").collection, ids)
+    return np.stack([found[chunk_id] for chunk_id in ids])
+
+
+def test_a_copy_outlives_the_file_it_was_taken_from(ingested: Upload, alice: User, bob: User) -> None:
+    first = ingested(alice, LOCKERS, "lockers.pdf")
+    second = ingested(bob, LOCKERS, "mine.pdf")
+
+    delete_document(first)
+
+    assert n_vectors(second) == 30
+
+
+def test_a_copy_that_cannot_be_whole_is_left_to_the_embedder(
+    ingested: Upload, alice: User, bob: User, embedder: FakeEmbedder
+) -> None:
+    first = ingested(alice, LOCKERS, "lockers.pdf")
+    vector_store().remove_chunks(IndexVersion.objects.get().collection, [first.chunks.last().pk])
+    embedder.texts.clear()
+
+    second = ingested(bob, LOCKERS, "mine.pdf")
+
+    assert len(embedder.texts) == n_vectors(second) == 30
 
 
 def test_two_people_may_have_the_same_file(ingested: Upload, alice: User, bob: User) -> None:
