@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from django.db.models.functions import Substr
+from django.db import connection
 
-from rag.models import ExtractedText
 from rag.retrieval.candidates import FoundChunk
 from rag.retrieval.selection import Selected
 from rag.types import Passage
+
+_PIECE = "SELECT substr(text, %s, %s) FROM rag_extractedtext WHERE document_id = %s"
 
 
 def passages_of(selected: Sequence[Selected]) -> tuple[Passage, ...]:
@@ -51,6 +52,7 @@ def _joined_text(chunks: Sequence[FoundChunk]) -> str:
 
 
 def _between(document_id: int, start: int, end: int) -> str:
-    texts = ExtractedText.objects.filter(document=document_id)
-    found = texts.annotate(piece=Substr("text", start + 1, end - start)).values_list("piece", flat=True).first()
-    return found or " " * (end - start)
+    with connection.cursor() as cursor:
+        cursor.execute(_PIECE, [start + 1, end - start, document_id])
+        row = cursor.fetchone()
+    return str(row[0]) if row else " " * (end - start)

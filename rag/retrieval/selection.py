@@ -9,8 +9,9 @@ from rag.retrieval.candidates import FoundChunk
 from rag.retrieval.fusion import Weighed
 from rag.types import Outcome
 
-# A passage is kept when its meaning is near, or when most of what the question asks for stands in it.
-MIN_DENSE = 0.3
+# A passage is kept when its meaning is near, or when most of what the question asks for stands in it. Measured: of
+# questions about anything else, one in eight comes this near to something in 12,000 chunks.
+MIN_DENSE = 0.33
 MIN_COVERAGE = 0.55
 NEAR_DUPLICATE = 0.85
 MAX_JOINED = 3
