@@ -33,6 +33,8 @@ DOCUMENT_SUITE = (
     "tests/rag/test_versions.py::test_going_back_brings_the_old_index_into_use_with_what_came_since",
     "tests/rag/test_versions.py::test_giving_up_the_way_back_removes_its_vectors_and_chunks",
     "tests/rag/test_tasks.py::test_processes_that_take_at_once_take_different_documents",
+    "tests/rag/folders/test_syncing.py::test_the_old_text_answers_until_the_new_one_is_ready",
+    "tests/rag/folders/test_syncing.py::test_a_file_that_moves_keeps_its_document",
 )
 
 
