@@ -45,7 +45,8 @@ def stopping_at(step: str, embedder: FakeEmbedder) -> Callable[..., Any]:
     """Let the first half of the vectors pass, then stand still in the middle of a step."""
 
     async def embed(model: str, texts: list[str]) -> Any:
-        if step == "embed" and len(embedder.texts) > 100:
+        # In the third batch, when the first is stored for certain; the second is being stored meanwhile.
+        if step == "embed" and len(embedder.texts) > 160:
             stand_still()
         return await embedder.embed(model, texts)
 
