@@ -197,7 +197,7 @@ def _take(
         digest = _copy(archive, info, copy)
         if wanted.sha256 and wanted.sha256.lower() != digest:
             raise _NotTaken(WRONG_CHECKSUM)
-        existing = Document.objects.filter(owner_id=owner.pk, sha256=digest).exists()
+        existing = Document.objects.filter(owner_id=owner.pk, sha256=digest, synced_folder=None).exists()
         try:
             return create_document(owner, File(copy, name=wanted.name)), not existing
         except UploadRefused as exc:

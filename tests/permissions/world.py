@@ -10,6 +10,7 @@ from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.db.models import Model
 
+from rag.measures import CUTS
 from rag.models import (
     Chunk,
     Document,
@@ -27,6 +28,7 @@ from rag.models import (
     SyncedFolder,
 )
 from rag.services import knowledge as service
+from rag.types import RetrievalTrace
 from tests.factories import make_answer, make_chat, make_document, make_knowledge, make_message
 from webui.accounts.models import Group, User
 from webui.chats.models import Chat, Citation, Generation, Message
@@ -53,8 +55,9 @@ class World:
         return _ids(self.rows)
 
     def private_ids(self) -> list[str]:
-        """Return the ids of what is shared with nobody."""
-        shared = {self.shared, self.shared_document}
+        """Return the ids of what is shared with nobody: test questions and their runs go with their knowledge."""
+        with_it = [row for row in self.rows if isinstance(row, GoldenQuestion | Evaluation)]
+        shared = {self.shared, self.shared_document, *(row for row in with_it if row.knowledge_id == self.shared.pk)}
         return _ids(row for row in self.rows if row not in shared)
 
     def outer_ids(self) -> list[str]:
@@ -85,11 +88,12 @@ def make_world(owner: User, reader: User | None = None, *, mark: bool = True) ->
     question = make_message(chat, content=f"{private_word} question")
     question.documents.add(private_document, shared_document)
     question.knowledge.add(private, shared)
-    trace = {
-        "question": f"{private_word} question", "terms": [private_word], "embedder": "e", "dense_trust": 1.0,
-        "dense_problem": "", "lexical_s": 0.1, "embed_s": 0.1, "vector_s": 0.1, "total_s": 0.1, "candidates": [],
-    }  # fmt: skip
-    answer = make_answer(chat, content=f"{private_word} answer [1]", ledger={"retrieval": trace})
+    trace = RetrievalTrace(
+        question=f"{private_word} question", searched=f"{private_word} question", rewritten_by="", rewrite_problem="",
+        terms=(private_word,), embedder="e", dense_trust=1.0, dense_problem="", candidates=(), lexical_s=0.1,
+        embed_s=0.1, vector_s=0.1, total_s=0.1,
+    )  # fmt: skip
+    answer = make_answer(chat, content=f"{private_word} answer [1]", ledger={"retrieval": trace.as_dict()})
     Citation.objects.create(
         message=answer, number=1, document=private_document, document_name=private_document.name, start=0, end=9,
         text=f"{private_word} quotation",
@@ -115,7 +119,10 @@ def _knowledge(owner: User, document: Document, word: str) -> Knowledge:
         knowledge=knowledge, question=f"{word} golden?", document=document, document_name=document.name,
         document_owner=owner, made_by=owner,
     )  # fmt: skip
-    run = Evaluation.objects.create(knowledge=knowledge, reason="asked", state="finished", n_questions=1, mrr=1.0)
+    run = Evaluation.objects.create(
+        knowledge=knowledge, reason="asked", state="finished", n_questions=1, mrr=1.0,
+        recall={str(cut): 1.0 for cut in CUTS},
+    )  # fmt: skip
     EvaluationResult.objects.create(evaluation=run, question=question, rank=1, took_s=0.1)
     report = [{"name": f"{word} imported", "folder": "", "problem": "link"}]
     KnowledgeImport.objects.create(knowledge=knowledge, report=report)
