@@ -46,7 +46,7 @@ def stopping_at(step: str, embedder: FakeEmbedder) -> Callable[..., Any]:
 
     async def embed(model: str, texts: list[str]) -> Any:
         # In the third batch, when the first is stored for certain; the second is being stored meanwhile.
-        if step == "embed" and len(embedder.texts) > 160:
+        if step == "embed" and len(embedder.texts) > 150:
             stand_still()
         return await embedder.embed(model, texts)
 
