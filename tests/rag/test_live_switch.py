@@ -17,9 +17,8 @@ from rag.api import create_document, ingestion_loop, wait_until_ready
 from rag.models import Document, IndexVersion
 from rag.queries import current_version, version_in
 from rag.retrieval import retrieve
-from rag.services import versions
 from rag.store import vector_store
-from rag.tasks import choose_embedder
+from rag.tasks import choose_embedder, roll_back
 from rag.types import Retrieval
 from tests.doubles import gguf_files
 from tests.doubles.model_server import ModelServer
@@ -102,7 +101,7 @@ async def test_no_question_notices_the_switch(alice: User, embedders: ModelServe
             late = await upload(alice, N_DOCUMENTS + 1)
             await until_current(new)
             n_before_switch = len(asking.answers)
-            await database_sync_to_async(versions.roll_back)()
+            await database_sync_to_async(roll_back)()
             await until_current(old)
             while len(asking.answers) < n_before_switch + 5:
                 await asyncio.sleep(0.05)
