@@ -129,13 +129,21 @@ def stop_all() -> None:
             process.kill()
 
 
+def command(arguments: list[str]) -> list[str]:
+    return [sys.executable, "-P", "-s", "-B", "-m", "rag.extraction", *arguments]
+
+
+def environment() -> dict[str, str]:
+    return {"PYTHONPATH": str(_SOURCE_ROOT), "LANG": "C.UTF-8", "PATH": os.defpath}
+
+
 def _started(arguments: list[str], source: IO[bytes]) -> subprocess.Popen[bytes]:
     process = subprocess.Popen(  # noqa: S603  (our own module, arguments as a list, no shell)
-        [sys.executable, "-P", "-s", "-B", "-m", "rag.extraction", *arguments],
+        command(arguments),
         stdin=source,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        env={"PYTHONPATH": str(_SOURCE_ROOT), "LANG": "C.UTF-8", "PATH": os.defpath},
+        env=environment(),
         cwd="/",
     )
     with _running_lock:

@@ -117,7 +117,7 @@ def test_a_foreign_page_cannot_upload(root_client: Client) -> None:
 
 
 def test_only_chunks_may_be_as_large_as_chunks(settings: Settings) -> None:
-    settings.HEARTH_MAX_UPLOAD_MB = 1
+    settings.HEARTH_MAX_UPLOAD_MB = settings.HEARTH_MAX_IMPORT_MB = 1
 
     assert body_limit(f"{UPLOADS}{NOBODY}/chunks/3/") == UPLOAD_CHUNK_BYTES == largest_body_bytes()
     assert body_limit(f"{UPLOADS}begin/") == settings.DATA_UPLOAD_MAX_MEMORY_SIZE

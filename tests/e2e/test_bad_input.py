@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="session")]
 
 UNREADABLE = [
     ("locked.pdf", text_pdf(["A secret"], password="sesame"), "protected by a password"),
-    ("scan.pdf", scanned_pdf(), "pictures of pages, but no text"),
+    ("scan.pdf", scanned_pdf(), "no text in this file"),
     ("cut.pdf", text_pdf(["Whole"])[:300], "damaged, or it is not what its name says"),
 ]
 REFUSED = [
