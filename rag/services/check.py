@@ -15,7 +15,7 @@ from django.core.files.storage import default_storage
 from django.db import connection, transaction
 from django.db.models import Count, Exists, OuterRef
 
-from rag import conf, lexical
+from rag import chunking, conf, lexical
 from rag.models import Chunk, Document, ExtractedText, IndexEntry, IndexVersion, Removal
 from rag.services import ingestion, removals, versions
 from rag.store import vector_store
@@ -69,7 +69,8 @@ def _lexical_entries() -> Iterator[Difference]:
 
 def _add_lexical(chunk_ids: list[int]) -> None:
     with transaction.atomic():
-        lexical.add(Chunk.objects.filter(pk__in=chunk_ids).values_list("pk", "text"))
+        rows = Chunk.objects.filter(pk__in=chunk_ids).values_list("pk", "page_name", "text")
+        lexical.add((pk, chunking.indexed_text(path, text)) for pk, path, text in rows)
 
 
 def _documents_without_their_rows() -> Iterator[Difference]:

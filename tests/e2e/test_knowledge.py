@@ -21,6 +21,8 @@ PAGES = [
     "The house at the harbour was built in 1911 by two brothers who traded in rope and tar.",
     "In the spring of 2019 the old boiler was replaced by Miller and Sons for 8450 euros.",
 ]
+# So much to index that the page is seen at it.
+LEDGER = [f"Account {n}. " + "Rope, tar, nails and lamp oil were bought for the boats. " * 20 for n in range(1, 151)]
 QUESTION = "Who replaced the boiler, and for how much?"
 EMBEDDER_START_MS = 90_000
 
@@ -51,13 +53,13 @@ async def test_knowledge_is_filled_asked_shared_revoked_and_deleted(
     whole_site: Site, open_browser: OpenBrowser, tmp_path: Path
 ) -> None:
     house = tmp_path / "house.pdf"
-    house.write_bytes(text_pdf(PAGES))
+    house.write_bytes(text_pdf([*PAGES, *LEDGER]))
     ada = await (await open_browser(whole_site.url)).new_page()
     await sign_up(ada, "ada@example.org")
     bob = await (await open_browser(whole_site.url, PHONE, frozenset({404}))).new_page()
     await sign_up(bob, "bob@example.org")
 
-    # Made and filled.
+    # Made and filled, with progress.
     await ada.get_by_role("link", name="Knowledge").click()
     await ada.get_by_role("button", name="New knowledge").click()
     await ada.keyboard.type("House papers")
@@ -66,7 +68,8 @@ async def test_knowledge_is_filled_asked_shared_revoked_and_deleted(
     knowledge = ada.url
     await ada.locator("#drop-zone-files").set_input_files(house)
     members = ada.locator("#members")
-    await expect(members).to_contain_text("2 pages", timeout=EMBEDDER_START_MS)
+    await expect(members.locator("progress")).to_be_visible()
+    await expect(members).to_contain_text("152 pages", timeout=EMBEDDER_START_MS)
     await expect(members).to_contain_text("1 document")
 
     # Asked, and the citation opened.

@@ -160,6 +160,19 @@ def test_damage_is_found_and_mended(lockers: Document, damage: Callable[[Documen
     assert lockers.state == ("failed" if is_lost else "ready")
 
 
+def test_a_mended_chunk_is_found_by_its_headings_again(ingested: Callable[..., Document], alice: User) -> None:
+    text = "# Heating\n\n## Boiler\n\nIt was replaced by Miller and Sons."
+    chunk = ingested(alice, text, "house.md").chunks.get(text__contains="Miller")
+    before = lexical.terms_of([chunk.pk])
+    assert " heat " in before[chunk.pk]
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM rag_lexical WHERE rowid = %s", [chunk.pk])
+
+    assert check("--repair")[0] == 1
+
+    assert lexical.terms_of([chunk.pk]) == before
+
+
 def test_an_index_being_built_is_looked_at_too(
     lockers: Document, embedder: FakeEmbedder, monkeypatch: pytest.MonkeyPatch
 ) -> None:

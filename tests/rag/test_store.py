@@ -195,6 +195,18 @@ def test_another_opening_sees_what_is_written(store: VectorStore, open_store: Op
     other.close()
 
 
+def test_a_document_is_found_among_hundreds_of_equal_ones(store: VectorStore) -> None:
+    rows = np.eye(20, 16, dtype=np.float32) + 0.1
+    n_copies = 200
+    for document_id in range(n_copies):
+        store.add(A, document_id, range(document_id * 100, document_id * 100 + 20), rows)
+
+    for document_id in (0, n_copies // 2, n_copies - 1):
+        found = store.nearest(A, rows[3], [document_id], limit=20)
+        assert len(found) == 20
+        assert next(iter(found)) == document_id * 100 + 3
+
+
 def test_threads_write_and_read_at_once(store: VectorStore) -> None:
     def write(document_id: int) -> int:
         ids = range(document_id * 100, document_id * 100 + 20)
@@ -239,6 +251,18 @@ def test_a_server_elsewhere_is_refused_with_the_reason() -> None:
 def test_a_server_that_does_not_answer_is_named() -> None:
     with pytest.raises(StoreUnavailable, match="no Chroma server answers at 127.0.0.1:1"):
         ChromaStore.connect(server_address("http://127.0.0.1:1", anywhere=False))
+
+
+def test_a_collection_that_another_process_dropped_is_told(chroma_server: str) -> None:
+    store, other = (ChromaStore.connect(server_address(chroma_server, anywhere=False)) for _ in range(2))
+    store.add("chunks-v77", 1, [10], vectors((1, 0)))
+
+    other.drop("chunks-v77")
+
+    with pytest.raises(StoreUnavailable):
+        store.nearest("chunks-v77", vectors((1, 0))[0], None, 3)
+    store.close()
+    other.close()
 
 
 def test_the_wait_for_a_server_has_an_end(chroma_server: str) -> None:
