@@ -11,6 +11,7 @@ import pytest
 from django.contrib.contenttypes.management import create_contenttypes
 from django.db.models.signals import post_migrate
 from django.test import Client
+from hypothesis import HealthCheck, settings
 
 from inference import catalog
 from inference.connections import ollama
@@ -21,6 +22,10 @@ from tests.rag.fixtures import embedder as embedder
 from tests.rag.fixtures import ingested as ingested
 from tests.rag.fixtures import shared_database as shared_database
 from webui.accounts.models import Role, User
+
+# The first example of a fresh clone reads the constants of all our modules, for seconds: no strategy is slow for that.
+settings.register_profile("hearth", suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("hearth")
 
 _connect = socket.socket.connect
 _connect_ex = socket.socket.connect_ex
