@@ -63,12 +63,12 @@ def test_before_the_first_document_the_model_can_be_chosen(shared_database: None
     assert "Answers draw on the index of this model." in page
 
 
-def test_only_models_that_embed_are_offered(root_client: Client, notes: Document) -> None:
+def test_only_other_models_that_embed_are_offered(root_client: Client, notes: Document) -> None:
     page = shown(root_client)
 
-    assert '<option value="all-minilm:latest" selected>' in page
     assert 'value="wide:latest"' in page
     assert 'value="chat"' not in page
+    assert 'value="all-minilm:latest"' not in page
 
 
 def test_a_chosen_model_builds_the_new_index_visibly(root_client: Client, root: User, notes: Document) -> None:
@@ -108,6 +108,19 @@ def test_a_model_that_tells_nothing_apart_is_refused(
 
     assert status == 422
     assert "gives every text the same vector" in page
+
+
+def test_without_another_model_it_says_so(
+    root_client: Client, notes: Document, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def models_at_hand() -> ModelList:
+        return ModelList(models=(), problems=())
+
+    monkeypatch.setattr(client, "models_at_hand", models_at_hand)
+    page = shown(root_client)
+
+    assert "No other model here turns text into meaning." in page
+    assert "Build the index with it" not in page
 
 
 def test_a_name_that_nobody_offers_is_refused(root_client: Client, notes: Document) -> None:

@@ -53,9 +53,8 @@ class EmbedderForm(forms.Form):
         super().__init__(data)
         self.overview = overview
         field = cast(forms.ChoiceField, self.fields["embedder"])
-        field.choices = [(name, name) for name in names]
-        if overview.current:
-            field.initial = next((n for n in names if n.removesuffix(":latest") == overview.current.embedder), None)
+        in_use = overview.current.embedder if overview.current else ""
+        field.choices = [(name, name) for name in names if name.removesuffix(":latest") != in_use]
 
 
 class SettingForm(forms.Form):
