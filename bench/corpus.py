@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rag.words import share_of_latin
+from rag.lexical.words import share_of_latin
 
 PACKAGES = (
     "aptitude-doc-en", "debian-edu-doc-en", "debian-edu-doc-zh-cn", "debian-faq", "debian-faq-zh-cn",

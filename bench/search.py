@@ -26,8 +26,9 @@ import numpy as np  # noqa: E402
 from django.db import connection, transaction  # noqa: E402
 
 from bench import corpus, sections  # noqa: E402
-from rag import chunking, conf, embedding, words  # noqa: E402
+from rag import chunking, conf, embedding  # noqa: E402
 from rag.api import retrieve  # noqa: E402
+from rag.lexical import words  # noqa: E402
 from rag.models import Chunk, Document, IndexVersion  # noqa: E402
 from rag.services import versions  # noqa: E402
 from rag.store import close_store, vector_store  # noqa: E402

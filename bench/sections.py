@@ -15,8 +15,8 @@ from bench.corpus import File
 from rag.extraction import web
 from rag.extraction.pages import join_pages
 from rag.extraction.sections import SEPARATOR
+from rag.lexical.words import CJK_CHARACTER, share_of_latin
 from rag.types import Extraction
-from rag.words import CJK_CHARACTER, share_of_latin
 
 _NUMBER = re.compile(
     r"^(?:第\s*\d+\s*章\s*[.:：]?\s*|(?:(?:Chapter|Appendix|附录|章)\s*)?[A-Z]?\d*(?:\.\d+)*\.?\s+)(?=\S)"

@@ -23,7 +23,9 @@ from rag.access import (
     membership_in,
     synced_folder_of,
 )
-from rag.citations import cited_passages
+from rag.answers.citations import cited_passages
+from rag.answers.markers import may_cite, without_marks
+from rag.answers.quotes import quote
 from rag.errors import (
     EmbedderFixed,
     EmbedderUseless,
@@ -32,12 +34,13 @@ from rag.errors import (
     StoreOwnedElsewhere,
     StoreUnavailable,
 )
-from rag.evaluating import evaluation_loop
+from rag.evaluation.loop import evaluation_loop
+from rag.evaluation.measures import CUTS, Measures, compare, measure
 from rag.extraction.detect import READABLE_NAMES
+from rag.folders.loop import sync_loop
 from rag.folders.opening import root_of
+from rag.folders.placing import on_exchange
 from rag.folders.rules import parse_patterns
-from rag.markers import may_cite, without_marks
-from rag.measures import CUTS, Measures, compare, measure
 from rag.models import (
     DESCRIPTION_MAX_LENGTH,
     FOLDER_PATH_MAX_LENGTH,
@@ -72,7 +75,6 @@ from rag.queries import (
     totals_of,
     writable_knowledge,
 )
-from rag.quotes import quote
 from rag.retrieval import retrieve
 from rag.services.documents import (
     create_document,
@@ -119,10 +121,8 @@ from rag.services.synced_folders import (
     rescan_folder,
     resume_folder,
 )
-from rag.services.syncing import on_exchange
 from rag.services.versions import IndexOverview, abort_build, drop_previous, index_overview
 from rag.services.web_pages import fetch_page, page_address
-from rag.syncing import sync_loop
 from rag.tasks import choose_embedder, ingestion_loop, roll_back
 from rag.threads import in_thread
 from rag.traces import readable_trace

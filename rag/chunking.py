@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from rag.extraction.sections import SEPARATOR
-from rag.words import CJK_CHARACTER
+from rag.lexical.words import CJK_CHARACTER
 
 NAME = "sentences-240-40-headings"
 """Part of an index version: change it with anything that moves a border, or changes what is indexed of a chunk."""

@@ -10,8 +10,9 @@ import numpy.typing as npt
 
 from inference import client
 from inference.errors import InferenceError
-from rag import conf, words
+from rag import conf
 from rag.errors import EmbedderChanged, EmbedderUseless
+from rag.lexical import words
 from rag.models import IndexVersion
 
 # Small batches are as fast, and leave the embedder free for a question every tenth of a second.

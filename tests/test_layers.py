@@ -20,7 +20,7 @@ ALLOWED = {
     },
     "webui.ui": {"webui.ui"},
     # What a citation looks like is said in one place.
-    "webui.rendering": {"webui.rendering", "rag.markers"},
+    "webui.rendering": {"webui.rendering", "rag.answers.markers"},
     "webui.accounts": {
         "webui.accounts", "webui.ui", "rag.api", "inference.client", "inference.errors", "inference.types",
     },

@@ -10,7 +10,7 @@ import re
 from bisect import bisect_right
 from dataclasses import dataclass
 
-from rag.words import CJK
+from rag.lexical.words import CJK
 
 _CJK_PUNCTUATION = "\u3001-\u3011\u3014-\u301f\uff01-\uff0f\uff1a-\uff20\uff3b-\uff3d\uff5b-\uff65\u2018-\u201d\u2026"
 _WIDE = f"[{CJK}{_CJK_PUNCTUATION}]"

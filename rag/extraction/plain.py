@@ -6,8 +6,8 @@ import codecs
 import re
 
 from rag.extraction import layout, limits
+from rag.lexical.words import CJK
 from rag.types import PLAIN, Extraction, Problem
-from rag.words import CJK
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from inference.errors import InferenceError
-from rag import commonness, embedding, lexical
+from rag import embedding
 from rag.errors import EmbedderChanged, StoreUnavailable
+from rag.lexical import commonness, entries
 from rag.models import Chunk, Document
 from rag.retrieval.scope import Scope, readable_ids
 from rag.threads import in_thread
@@ -79,7 +80,7 @@ _FIELDS = (
 def search_words(terms: Sequence[str], scope: Scope) -> tuple[dict[int, float], float]:
     """Return chunk ids with their BM25 as a share of the best one's, and the seconds it took."""
     started = time.perf_counter()
-    matches = lexical.search(commonness.without_common(terms), scope.document_ids, scope.chunker, N_LEXICAL)
+    matches = entries.search(commonness.without_common(terms), scope.document_ids, scope.chunker, N_LEXICAL)
     best = max((match.score for match in matches), default=0.0)
     shares = {match.chunk_id: match.score / best if best > 0 else 0.0 for match in matches}
     return shares, time.perf_counter() - started
@@ -138,5 +139,5 @@ def read_chunks(user_id: int, scope: Scope, chunk_ids: Collection[int]) -> list[
         chosen = set(readable_ids(user_id, scope.document_ids))
     found = Chunk.objects.filter(pk__in=chunk_ids, document__state=Document.State.READY).order_by()
     rows: list[tuple[Any, ...]] = list(found.values_list(*_FIELDS))
-    terms = lexical.terms_of(chunk_ids)
+    terms = entries.terms_of(chunk_ids)
     return [FoundChunk(terms.get(row[0], " "), *row) for row in rows if row[1] in chosen]

@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from rag import words
 from rag.chunking import indexed_text
+from rag.lexical import words
 from rag.retrieval.candidates import FoundChunk
 
 NAME = "weighed-30-70-nearby"

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from inference import client
 from inference.errors import InferenceError
 from inference.types import ChatMessage, ChatRequest, Delta, Options
-from rag import asking, words
+from rag.answers import wishes
+from rag.lexical import words
 from rag.types import RewrittenBy, Said
 
 logger = logging.getLogger(__name__)
@@ -87,13 +88,13 @@ def leans_on_conversation(question: str) -> bool:
     Pronouns and openings like "what about" count as long as little else is in the question; one of a word or two does
     so too, unless it asks what that word is.
     """
-    pointing = not asking.is_about_itself(question) and bool(_POINTING.search(question))
+    pointing = not wishes.is_about_itself(question) and bool(_POINTING.search(question))
     n_terms = _n_terms(question)
     if pointing and n_terms <= _MAX_TERMS_POINTING:
         return True
     if _GOING_ON.search(question) and n_terms <= _MAX_TERMS_GOING_ON:
         return True
-    if asking.is_about_itself(question) or _DEFINING.search(question):
+    if wishes.is_about_itself(question) or _DEFINING.search(question):
         return False
     is_short = not words.CJK_CHARACTER.search(question) or len(question.strip()) <= _MAX_CHARACTERS_ELLIPTIC
     return n_terms <= _MAX_TERMS_ELLIPTIC and is_short
@@ -101,7 +102,7 @@ def leans_on_conversation(question: str) -> bool:
 
 def _n_terms(question: str) -> int:
     """Return how many words tell what is asked for; pronouns and question words do not."""
-    left = _POINTING.sub(" ", asking.telling_part(question))
+    left = _POINTING.sub(" ", wishes.telling_part(question))
     return len([term for term in words.telling_terms(left) if term not in _MEASURES])
 
 
@@ -136,7 +137,7 @@ async def rewrite(question: str, earlier: Sequence[Said], model: str, *, asked_b
 def _joined(question: str, asked_before: Sequence[str], problem: str, started: float) -> Rewriting:
     # The last one that says what it is about: "and the third one?" may follow "and the second one?".
     subject = next((text for text in reversed(asked_before) if not leans_on_conversation(text)), asked_before[0])
-    subject = asking.telling_part(subject[:SAID_MAX_CHARACTERS]).strip()
+    subject = wishes.telling_part(subject[:SAID_MAX_CHARACTERS]).strip()
     # What points back says nothing by itself.
     own = words.telling_terms(_POINTING.sub(" ", question))
     borrowed = [term for term in words.query_terms(subject) if term not in own]

@@ -15,7 +15,8 @@ from django.core.files.storage import default_storage
 from django.db import connection, transaction
 from django.db.models import Count, Exists, OuterRef
 
-from rag import chunking, conf, lexical
+from rag import chunking, conf
+from rag.lexical import entries
 from rag.models import Chunk, Document, ExtractedText, IndexEntry, IndexVersion, Removal
 from rag.services import ingestion, removals, versions
 from rag.store import vector_store
@@ -54,7 +55,7 @@ def differences(*, with_vectors: bool) -> Iterator[Difference]:
 
 def _lexical_entries() -> Iterator[Difference]:
     with connection.cursor() as cursor:
-        missing, left = lexical.chunks_without_entry(cursor), lexical.entries_without_chunk(cursor)
+        missing, left = entries.chunks_without_entry(cursor), entries.entries_without_chunk(cursor)
     if missing:
         yield Difference(
             f"{_counted(len(missing), 'chunk')} cannot be found by words.", "indexed", partial(_add_lexical, missing)
@@ -63,14 +64,14 @@ def _lexical_entries() -> Iterator[Difference]:
         yield Difference(
             f"The lexical index holds {_counted(len(left), 'chunk')} that no document has.",
             "removed",
-            partial(lexical.remove_entries, left),
+            partial(entries.remove_entries, left),
         )
 
 
 def _add_lexical(chunk_ids: list[int]) -> None:
     with transaction.atomic():
         rows = Chunk.objects.filter(pk__in=chunk_ids).values_list("pk", "page_name", "text")
-        lexical.add((pk, chunking.indexed_text(path, text)) for pk, path, text in rows)
+        entries.add((pk, chunking.indexed_text(path, text)) for pk, path, text in rows)
 
 
 def _documents_without_their_rows() -> Iterator[Difference]:

@@ -13,7 +13,8 @@ from django.db import transaction
 from django.db.models import Count, F, Max, Sum
 from django.utils import timezone
 
-from rag import conf, measures, retrieval, tasks
+from rag import conf, retrieval, tasks
+from rag.evaluation import measures
 from rag.models import Document, Evaluation, EvaluationResult, GoldenQuestion, Knowledge, Membership
 from rag.queries import current_version, knowledge_readable_by
 from rag.services.questions import MAX_QUESTIONS, expected_span

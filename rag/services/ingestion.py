@@ -17,9 +17,10 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
-from rag import chunking, lexical
+from rag import chunking
 from rag.errors import IngestionFailed, StoreUnavailable
 from rag.extraction import child
+from rag.lexical import entries
 from rag.models import Chunk, Document, ExtractedText, IndexEntry, IndexVersion
 from rag.queries import due_documents
 from rag.services.in_work import DocumentGone, change_in_work, check_there
@@ -132,7 +133,7 @@ def store_text(document: Document, extraction: Extraction, chunker: str) -> None
 
 def forget_text(document: Document) -> bool:
     """Remove text, chunks and lexical entries; return whether there may be vectors of them."""
-    lexical.remove(document.pk)
+    entries.remove(document.pk)
     document.chunks.all().delete()
     ExtractedText.objects.filter(document=document).delete()
     n_entries, _ = IndexEntry.objects.filter(document=document).delete()
@@ -163,7 +164,7 @@ def _store_chunks(document: Document, extracted: ExtractedText, spans: Sequence[
         for position, span in enumerate(spans)
     ]  # fmt: skip
     for stored in _inserted(chunks):
-        lexical.add((chunk.pk, chunking.indexed_text(chunk.page_name, chunk.text)) for chunk in stored)
+        entries.add((chunk.pk, chunking.indexed_text(chunk.page_name, chunk.text)) for chunk in stored)
 
 
 def _page_name(extracted: ExtractedText, page: int | None) -> str:

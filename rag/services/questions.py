@@ -14,7 +14,7 @@ from django.db import transaction
 from django.db.models.functions import Substr
 
 from rag.errors import QuestionRefused
-from rag.measures import Span
+from rag.evaluation.measures import Span
 from rag.models import (
     QUESTION_MAX_LENGTH,
     QUOTE_MAX_LENGTH,

@@ -13,8 +13,9 @@ from uuid import UUID
 
 from django.core.files.storage import default_storage
 
-from rag import conf, lexical
+from rag import conf
 from rag.errors import StoreUnavailable
+from rag.lexical import entries
 from rag.models import Document, IndexVersion, Removal
 from rag.store import vector_store
 
@@ -23,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 def leave_removal(sender: type[Document], instance: Document, using: str, **_: Any) -> None:
     """Record what lies outside the tables before a document goes, also when it goes along with its owner."""
-    lexical.remove(instance.pk)
+    entries.remove(instance.pk)
     Removal.objects.using(using).get_or_create(
         document_id=instance.pk, defaults={"document_uuid": instance.uuid, "file": instance.file.name or ""}
     )

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from rag import conf
 from rag.errors import FolderUnusable
 from rag.extraction.limits import MAX_CHARACTERS
+from rag.folders.copying import RESERVE_BYTES
 from rag.folders.opening import subfolders
 from rag.folders.rules import Rules, ending_of
 from rag.folders.walk import FoundFile, Listing, list_folder
 from rag.queries import current_version
-from rag.services.syncing import RESERVE_BYTES
 from rag.threads import run_apart
 from rag.types import FolderProblem
 

@@ -9,8 +9,9 @@ from django.db import IntegrityError, transaction
 
 from rag import tasks
 from rag.errors import FolderConnected, FolderDoesNotFit
-from rag.models import Knowledge, SyncedFolder
-from rag.services import syncing
+from rag.folders.copying import try_again
+from rag.models import Knowledge, KnowledgeFolder, SyncedFolder
+from rag.services.documents import clean_name
 from rag.services.surveys import survey
 
 if TYPE_CHECKING:
@@ -44,13 +45,24 @@ def connect_folder(
     try:
         with transaction.atomic():
             folder = SyncedFolder.objects.create(
-                knowledge=knowledge, path=path, name=syncing.unique_name(knowledge.pk, path),
+                knowledge=knowledge, path=path, name=_unique_name(knowledge.pk, path),
                 include=list(include), exclude=list(exclude), connected_by_id=by.pk,
             )  # fmt: skip
     except IntegrityError as exc:
         raise FolderConnected from exc
     transaction.on_commit(tasks.wake)
     return folder
+
+
+def _unique_name(knowledge_id: int, path: str) -> str:
+    """Return a name at the top of a knowledge that neither a folder nor a synced folder has."""
+    base = clean_name(path.rpartition("/")[2])[:90] or "folder"
+    taken = {
+        *KnowledgeFolder.objects.filter(knowledge=knowledge_id).values_list("path", flat=True),
+        *SyncedFolder.objects.filter(knowledge=knowledge_id).values_list("name", flat=True),
+    }
+    names = (base, *(f"{base} {number}" for number in range(2, len(taken) + 3)))
+    return next(name for name in names if name not in taken)
 
 
 def pause_folder(folder: SyncedFolder) -> None:
@@ -71,7 +83,7 @@ def rescan_folder(folder: SyncedFolder, *, accepts_missing: bool = False) -> Non
     Args:
         accepts_missing: Somebody says that the files which are not there were deleted.
     """
-    syncing.try_again(folder)
+    try_again(folder)
     SyncedFolder.objects.filter(pk=folder.pk).update(
         is_scan_wanted=True, fingerprint="", accepts_missing=accepts_missing
     )

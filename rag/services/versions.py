@@ -15,9 +15,10 @@ from django.db.models import Count, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from rag import chunking, conf, lexical
+from rag import chunking, conf
 from rag.embedding import EmbedderProbe, is_same_model
 from rag.errors import NothingToRollBack
+from rag.lexical import entries
 from rag.models import Chunk, Document, IndexEntry, IndexVersion
 from rag.queries import current_version, version_in
 from rag.store import vector_store
@@ -218,7 +219,7 @@ def forget_unused_chunks() -> None:
     """Remove them, a document at a time."""
     for document_id, chunker in unused_chunks().values_list("document", "chunker").distinct():
         with transaction.atomic():
-            lexical.remove(document_id, chunker)
+            entries.remove(document_id, chunker)
             Chunk.objects.filter(document=document_id, chunker=chunker).delete()
 
 

@@ -12,8 +12,8 @@ from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 
-from rag import evaluating
-from rag.evaluating import evaluate
+from rag.evaluation import loop
+from rag.evaluation.loop import evaluate
 from rag.models import Document, Evaluation, EvaluationResult, GoldenQuestion, Knowledge
 from rag.services import evaluations
 from rag.services import knowledge as service
@@ -279,7 +279,7 @@ def test_the_same_question_twice_is_refused_in_words(
 def test_they_are_run_with_progress(
     ingested: Callable[..., Document], alice: User, alice_client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(evaluating, "REST_SHARE", 0)
+    monkeypatch.setattr(loop, "REST_SHARE", 0)
     document = ingested(alice, TEXT, "harbour.txt")
     knowledge = make_knowledge(document, owner=alice)
     create_question(knowledge, QUESTION, Expected(document=document), made_by=alice)

@@ -11,10 +11,11 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django.fixtures import Settings
 
+from rag.folders import noting
 from rag.folders.walk import Listing
 from rag.models import Document, Knowledge, Membership, SyncedFile, SyncedFolder
 from rag.services import knowledge as service
-from rag.services import surveys, syncing
+from rag.services import surveys
 from rag.types import FolderProblem, Problem
 from tests.factories import make_document, make_knowledge
 from tests.rag.folders.conftest import shelf as shelf
@@ -199,7 +200,7 @@ def test_the_page_tells_how_far_each_folder_is(
 ) -> None:
     ready = make_document(owner=alice, synced_folder=folder)
     broken = make_document(owner=alice, synced_folder=folder, state="failed", error=Problem.PASSWORD)
-    syncing.note_listing(folder, Listing(), 0.0)
+    noting.note_listing(folder, Listing(), 0.0)
     SyncedFolder.objects.update(n_files=4, left_out={"link_out": 3}, examples={"link_out": ["a/out"]})
     for number, columns in enumerate(
         [
@@ -225,7 +226,7 @@ def test_the_page_tells_how_far_each_folder_is(
 
 
 def test_a_rest_is_asked_for_less_often(folder: SyncedFolder, knowledge: Knowledge, root_client: Client) -> None:
-    syncing.note_listing(folder, Listing(), 0.0)
+    noting.note_listing(folder, Listing(), 0.0)
 
     page = root_client.get(url("synced_folders", knowledge), headers={"HX-Target": "synced-folders"}).content.decode()
 
@@ -256,7 +257,7 @@ def test_a_folder_is_paused_resumed_looked_at_and_disconnected(
 def test_somebody_says_whether_files_were_deleted(
     folder: SyncedFolder, knowledge: Knowledge, root_client: Client
 ) -> None:
-    syncing.note_problem(folder, FolderProblem.MANY_GONE)
+    noting.note_problem(folder, FolderProblem.MANY_GONE)
 
     page = show(root_client, "synced_folders", knowledge)
 

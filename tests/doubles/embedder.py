@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from inference.errors import InferenceError, ModelNotFound
 from inference.types import ModelInfo
-from rag import words
+from rag.lexical import words
 
 
 class FakeEmbedder:

@@ -19,6 +19,7 @@ from pytest_django.fixtures import Settings
 from inference import catalog, client
 from inference.errors import QueueFull
 from rag import chunking, conf, embedding, store
+from rag.evaluation.trials import index_in_memory
 from rag.models import Document, IndexVersion, Knowledge
 from rag.queries import current_version
 from rag.retrieval import OtherIndex
@@ -26,7 +27,6 @@ from rag.services import ingestion, questions
 from rag.services.questions import Expected
 from rag.store import vector_store
 from rag.tasks import ingest
-from rag.trials import index_in_memory
 from rag.types import Extraction
 from tests.doubles import gguf_files
 from tests.doubles.model_server import ModelServer
@@ -212,7 +212,7 @@ def test_an_embedder_that_is_silent_is_told_and_changes_the_exit_code(
 
 
 def test_too_many_chunks_are_not_embedded_for_a_trial(knowledge: Knowledge, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rag.trials.MAX_CHUNKS", 2)
+    monkeypatch.setattr("rag.evaluation.trials.MAX_CHUNKS", 2)
 
     with pytest.raises(CommandError, match="It has 3 chunks; up to 2"):
         run("--embedders", "wide")

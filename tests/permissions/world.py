@@ -10,7 +10,7 @@ from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.db.models import Model
 
-from rag.measures import CUTS
+from rag.evaluation.measures import CUTS
 from rag.models import (
     Chunk,
     Document,

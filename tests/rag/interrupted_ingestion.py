@@ -23,7 +23,8 @@ from django.core.files.base import ContentFile  # noqa: E402
 from django.core.management import call_command  # noqa: E402
 
 from inference import client  # noqa: E402
-from rag import lexical, tasks  # noqa: E402
+from rag import tasks  # noqa: E402
+from rag.lexical import entries  # noqa: E402
 from rag.models import Chunk, Document, IndexEntry, IndexVersion  # noqa: E402
 from rag.services import ingestion  # noqa: E402
 from rag.services.documents import create_document  # noqa: E402
@@ -83,7 +84,7 @@ def main(step: str) -> None:
         "state": document.state,
         "n_chunks": document.n_chunks,
         "n_rows": Chunk.objects.count(),
-        "n_lexical": lexical.n_entries(),
+        "n_lexical": entries.n_entries(),
         "n_vectors": vector_store().count(version.collection, document.pk),
         "n_embedded": len([text for text in embedder.texts if "Paragraph" in text]),
     }

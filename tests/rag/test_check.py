@@ -16,7 +16,8 @@ from django.core.files.storage import default_storage
 from django.core.management import call_command
 from django.db import connection
 
-from rag import conf, lexical
+from rag import conf
+from rag.lexical import entries
 from rag.management.commands import rag_check
 from rag.models import Chunk, Document, ExtractedText, IndexEntry, IndexVersion, Removal
 from rag.queries import current_version
@@ -57,7 +58,7 @@ def lose_a_lexical_entry(document: Document) -> None:
 
 
 def leave_a_lexical_entry(document: Document) -> None:
-    lexical.add([(999_999, "left behind")])
+    entries.add([(999_999, "left behind")])
 
 
 def lose_a_vector(document: Document) -> None:
@@ -81,7 +82,7 @@ def lose_the_text(document: Document) -> None:
 
 
 def lose_the_chunks(document: Document) -> None:
-    lexical.remove(document.pk)
+    entries.remove(document.pk)
     document.chunks.all().delete()
 
 
@@ -163,14 +164,14 @@ def test_damage_is_found_and_mended(lockers: Document, damage: Callable[[Documen
 def test_a_mended_chunk_is_found_by_its_headings_again(ingested: Callable[..., Document], alice: User) -> None:
     text = "# Heating\n\n## Boiler\n\nIt was replaced by Miller and Sons."
     chunk = ingested(alice, text, "house.md").chunks.get(text__contains="Miller")
-    before = lexical.terms_of([chunk.pk])
+    before = entries.terms_of([chunk.pk])
     assert " heat " in before[chunk.pk]
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM rag_lexical WHERE rowid = %s", [chunk.pk])
 
     assert check("--repair")[0] == 1
 
-    assert lexical.terms_of([chunk.pk]) == before
+    assert entries.terms_of([chunk.pk]) == before
 
 
 def test_an_index_being_built_is_looked_at_too(

@@ -5,8 +5,8 @@ from uuid import UUID
 
 import pytest
 
-from rag import words
 from rag.chunking import indexed_text
+from rag.lexical import words
 from rag.models import Document
 from rag.retrieval.candidates import FoundChunk
 from rag.retrieval.fusion import Weighed, is_contents, weigh

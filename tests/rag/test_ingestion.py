@@ -8,7 +8,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from inference.errors import ConnectionRefused, ModelNotFound
-from rag import lexical
+from rag.lexical import entries
 from rag.models import Chunk, Document, ExtractedText, IndexEntry, IndexVersion
 from rag.services.documents import create_document, delete_document, retry_document
 from rag.services.removals import finish_removals
@@ -183,7 +183,7 @@ def test_a_reading_that_was_cut_off_starts_again(ingested: Upload, alice: User) 
 
     document.refresh_from_db()
     assert document.is_ready
-    assert Chunk.objects.count() == lexical.n_entries() == n_vectors(document) == 1
+    assert Chunk.objects.count() == entries.n_entries() == n_vectors(document) == 1
 
 
 def test_a_file_that_ends_the_process_again_and_again_is_given_up(
@@ -208,7 +208,7 @@ def test_deleting_leaves_nothing_anywhere(ingested: Upload, alice: User) -> None
     assert not storage.exists(name)
     assert list(Chunk.objects.values_list("document_id", flat=True)) == [keeps.pk]
     assert list(ExtractedText.objects.values_list("document_id", flat=True)) == [keeps.pk]
-    assert lexical.n_entries() == 1
+    assert entries.n_entries() == 1
     assert vector_store().count(IndexVersion.objects.get().collection, pk) == 0
     assert n_vectors(keeps) == 1
 
@@ -220,5 +220,5 @@ def test_a_person_takes_their_documents_along(ingested: Upload, alice: User) -> 
     alice.delete()
     assert finish_removals() == 0
     assert not storage.exists(name)
-    assert lexical.n_entries() == 0
+    assert entries.n_entries() == 0
     assert vector_store().count(IndexVersion.objects.get().collection, pk) == 0

@@ -21,7 +21,7 @@ from rag.threads import in_thread
 from rag.types import Retrieval
 from tests.doubles.embedder import FakeEmbedder
 from tests.doubles.pdf_files import text_pdf
-from tests.rag.quoted_questions import LIGHTHOUSE_ZH
+from tests.rag.answers.quoted_questions import LIGHTHOUSE_ZH
 from webui.accounts.models import User
 
 Upload = Callable[..., Document]

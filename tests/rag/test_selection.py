@@ -13,7 +13,7 @@ from pytest_django.fixtures import Settings
 
 from inference import client
 from inference.errors import ConnectionRefused, InferenceError
-from rag import words
+from rag.lexical import words
 from rag.models import Document, ExtractedText
 from rag.retrieval import reranking
 from rag.retrieval.candidates import FoundChunk

@@ -11,8 +11,9 @@ from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from inference.errors import ConnectionRefused
-from rag import chunking, embedding, lexical
+from rag import chunking, embedding
 from rag.errors import NothingToRollBack
+from rag.lexical import entries
 from rag.models import Chunk, Document, IndexEntry, IndexVersion
 from rag.queries import current_version, version_in
 from rag.retrieval import retrieve
@@ -184,14 +185,14 @@ def test_giving_up_the_way_back_removes_its_vectors_and_chunks(
 ) -> None:
     monkeypatch.setattr(chunking, "NAME", "another")
     build_all()
-    assert Chunk.objects.count() == lexical.n_entries() == 14
+    assert Chunk.objects.count() == entries.n_entries() == 14
 
     versions.drop_previous()
     IndexVersion.objects.filter(state="retired").update(since=timezone.now() - timedelta(hours=1))
     versions.remove_retired()
 
     assert vector_store().collections() == [current_version().collection]
-    assert Chunk.objects.count() == lexical.n_entries() == 7
+    assert Chunk.objects.count() == entries.n_entries() == 7
 
 
 def test_a_build_given_up_can_be_chosen_again(lockers: Document, embedder: FakeEmbedder) -> None:

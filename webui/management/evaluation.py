@@ -10,14 +10,15 @@ from dataclasses import dataclass
 from inference import client
 from inference.errors import InferenceError, ModelNotFound
 from inference.types import ChatRequest, Delta, Finished, ModelInfo, Options, Usage
-from rag import embedding, measures
+from rag import embedding
 from rag.errors import EmbedderUnfit, StoreOwnedElsewhere, StoreUnavailable
+from rag.evaluation import measures
+from rag.evaluation.trials import Tried, index_in_memory, try_questions
 from rag.models import IndexVersion, Knowledge
 from rag.queries import current_version, knowledge_readable_by
 from rag.retrieval import LIMIT, OtherIndex
 from rag.store import vector_store
 from rag.threads import in_thread
-from rag.trials import Tried, index_in_memory, try_questions
 from rag.types import Passage
 from webui.chats import conf
 from webui.chats.prompting import build_prompt

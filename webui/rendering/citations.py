@@ -1,4 +1,4 @@
-"""Citation marks, `[1]` and the other forms of `rag.markers`, become chips: never in code, formulas or links."""
+"""Citation marks, in all forms of `rag.answers.markers`, become chips: never in code, formulas or links."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from markdown_it.rules_core import StateCore
 from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 
-from rag.markers import MARKER, numbers_of
+from rag.answers.markers import MARKER, numbers_of
 
 _CHIP = re.compile(r'<button type="button" class="citation" data-citation="(\d+)"')
 # Marks in other brackets than the ones of Markdown.

@@ -21,10 +21,11 @@ django.setup()
 from django.core.management import call_command  # noqa: E402
 
 from inference import client  # noqa: E402
-from rag import lexical, queries, syncing, tasks  # noqa: E402
+from rag import conf, queries, tasks  # noqa: E402
+from rag.folders import copying, loop, noting, placing  # noqa: E402
+from rag.lexical import entries  # noqa: E402
 from rag.models import Chunk, Document, IndexEntry, Membership, SyncedFile, SyncedFolder  # noqa: E402
 from rag.services import ingestion  # noqa: E402
-from rag.services import syncing as steps  # noqa: E402
 from rag.services.synced_folders import connect_folder  # noqa: E402
 from rag.store import close_store, vector_store  # noqa: E402
 from tests.doubles.embedder import FakeEmbedder  # noqa: E402
@@ -41,19 +42,19 @@ def stop_at(step: str) -> None:
     match step:
         case "note":
             # After the new files have their rows, before the look is noted.
-            steps._note_changed = stand_still
+            noting._note_changed = stand_still
         case "attach":
             # Between a document and the row that refers to it.
-            steps._attach = stand_still
+            copying._attach = stand_still
         case "exchange":
             # In the middle of the transaction that exchanges.
-            steps._succeed = stand_still
+            placing.succeed = copying.succeed = stand_still
 
 
 def keep(folder: SyncedFolder) -> None:
-    hand = syncing.FolderHand()
+    hand = loop.FolderHand()
     ingestion.recover()
-    while asyncio.run(syncing.keep_step(folder.pk, hand)) == 0:
+    while asyncio.run(loop.keep_step(folder.pk, hand)) == 0:
         while document := ingestion.take_document([], []):
             asyncio.run(tasks.ingest(document))
 
@@ -75,13 +76,13 @@ def main(step: str, path: str) -> None:
         "n_files": SyncedFile.objects.exclude(document=None).filter(next_document=None, is_waiting=False).count(),
         "n_memberships": Membership.objects.count(),
         "n_chunks": Chunk.objects.count(),
-        "n_lexical": lexical.n_entries(),
+        "n_lexical": entries.n_entries(),
         "n_vectors": sum(
             vector_store().count(version.collection, entry.document_id) for entry in IndexEntry.objects.all()
         )
         if version
         else 0,
-        "n_stored": len(list((steps.conf.data_folder() / "uploads" / "documents").iterdir())),
+        "n_stored": len(list((conf.data_folder() / "uploads" / "documents").iterdir())),
     }
     close_store()
     sys.stdout.write(json.dumps(facts))

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 from channels.db import database_sync_to_async
 
-from rag import conf, syncing, tasks
+from rag import conf, tasks
 from rag.api import connect_folder, ingestion_loop, retrieve, sync_loop
+from rag.folders import copying, loop, noting
 from rag.models import Knowledge, SyncedFolder
-from rag.services import syncing as steps
 from rag.store import close_store, ownership
 from tests.doubles.embedder import FakeEmbedder
 from tests.factories import make_knowledge
@@ -38,9 +38,9 @@ async def running_loops() -> AsyncIterator[None]:
 
 @pytest.fixture(autouse=True)
 def _quickly(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(steps, "GRACE_S", 0.1)
-    monkeypatch.setattr(syncing, "SCAN_INTERVAL_S", 0.1)
-    monkeypatch.setattr(syncing, "BUSY_INTERVAL_S", 0.05)
+    monkeypatch.setattr(noting, "GRACE_S", 0.1)
+    monkeypatch.setattr(loop, "SCAN_INTERVAL_S", 0.1)
+    monkeypatch.setattr(loop, "BUSY_INTERVAL_S", 0.05)
     monkeypatch.setattr(tasks, "POLL_S", 0.1)
     monkeypatch.setattr(tasks, "OWNERSHIP_POLL_S", 0.05)
 
@@ -120,7 +120,7 @@ async def test_thousands_of_files_wait_in_rows_and_stall_nothing(
         (shelf / f"{number}.txt").write_text(f"Locker {number}.")
         os.utime(shelf / f"{number}.txt", (1_700_000_000, 1_700_000_000))
     folder = await database_sync_to_async(connect_folder)(knowledge, str(shelf), by=root)
-    hand = syncing.FolderHand()
+    hand = loop.FolderHand()
     n_rounds = 0
 
     async def watch() -> None:
@@ -131,12 +131,12 @@ async def test_thousands_of_files_wait_in_rows_and_stall_nothing(
 
     began = time.monotonic()
     watching = asyncio.create_task(watch())
-    while await syncing.keep_step(folder.pk, hand) == 0:
+    while await loop.keep_step(folder.pk, hand) == 0:
         pass
     elapsed_s = time.monotonic() - began
     watching.cancel()
 
     assert await folder.files.acount() == 3000
-    assert await folder.documents.acount() == steps.MAX_UNFINISHED
+    assert await folder.documents.acount() == copying.MAX_UNFINISHED
     # Measured: 50 rounds a second on two busy cores; were the files noted in the loop, it would be one.
     assert n_rounds > 5 * elapsed_s

@@ -14,10 +14,11 @@ from django.db import connection
 from django.http import Http404
 from pytest_django.fixtures import Settings
 
-from rag import access, queries, retrieval, syncing
+from rag import access, queries, retrieval
 from rag.errors import FolderConnected, FolderRefused, FolderUnusable
-from rag.folders import opening
-from rag.lexical import n_entries
+from rag.folders import copying, leaving, loop, noting, opening
+from rag.folders.loop import FolderHand, keep_step
+from rag.lexical.entries import n_entries
 from rag.models import (
     Chunk,
     Document,
@@ -30,7 +31,6 @@ from rag.models import (
     SyncedFolder,
 )
 from rag.services import knowledge as knowledge_service
-from rag.services import syncing as steps
 from rag.services.documents import create_document
 from rag.services.synced_folders import (
     connect_folder,
@@ -39,7 +39,6 @@ from rag.services.synced_folders import (
     rescan_folder,
     resume_folder,
 )
-from rag.syncing import FolderHand, keep_step
 from rag.types import FolderProblem, LeftOut, Problem
 from tests.doubles.embedder import FakeEmbedder
 from tests.factories import make_chat, make_knowledge, make_message
@@ -53,7 +52,7 @@ LONG_AGO = 1_700_000_000
 
 @pytest.fixture(autouse=True)
 def _no_grace(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(steps, "GRACE_S", 0.0)
+    monkeypatch.setattr(noting, "GRACE_S", 0.0)
 
 
 @pytest.fixture
@@ -392,7 +391,7 @@ def test_what_is_put_in_a_files_place_before_it_is_copied_is_not_read(
 ) -> None:
     path = put(shelf / "a.txt", "The lighthouse was built in 1902.")
     folder = connect_folder(knowledge, str(shelf), by=root)
-    steps.note_listing(folder, steps.look(folder), 0.0)
+    noting.note_listing(folder, noting.look(folder), 0.0)
 
     path.unlink()
     match swap:
@@ -402,7 +401,7 @@ def test_what_is_put_in_a_files_place_before_it_is_copied_is_not_read(
             os.mkfifo(path)
         case _:
             put(path, "The lighthouse was built in 1902. And", at=LONG_AGO + 3)
-    steps.take_in(folder)
+    copying.take_in(folder)
 
     assert not Document.objects.exists()
     assert not list((shelf.parents[1] / "data").rglob("*.upload*"))
@@ -424,7 +423,7 @@ def test_a_file_that_is_gone_goes_after_a_grace(
     put(shelf / "sub" / "b.txt", "Locker 7 belongs to Ada.")
     folder = connect()
     stored = [Path(d.file.path) for d in Document.objects.all()]
-    monkeypatch.setattr(steps, "GRACE_S", 60.0)
+    monkeypatch.setattr(noting, "GRACE_S", 60.0)
 
     (shelf / "sub" / "b.txt").unlink()
     keep(folder, 3)
@@ -438,7 +437,7 @@ def test_a_file_that_is_gone_goes_after_a_grace(
 
     (shelf / "sub" / "b.txt").unlink()
     keep(folder, 1)
-    monkeypatch.setattr(steps, "GRACE_S", 0.0)
+    monkeypatch.setattr(noting, "GRACE_S", 0.0)
     keep(folder)
 
     assert contents(knowledge) == {"handbook/a.txt": "ready"}
@@ -457,7 +456,7 @@ def test_a_disk_that_vanishes_takes_nothing_along(
     vanish: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(steps, "MANY_FILES", 3)
+    monkeypatch.setattr(noting, "MANY_FILES", 3)
     for number in range(5):
         put(shelf / f"{number}.txt", f"Locker {number} belongs to Ada.")
     folder = connect()
@@ -490,7 +489,7 @@ def test_a_disk_that_vanishes_within_the_folder_takes_nothing_along(
     connect: Callable[..., SyncedFolder],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(steps, "MANY_FILES", 2)
+    monkeypatch.setattr(noting, "MANY_FILES", 2)
     for number in range(4):
         put(shelf / f"{number}.txt", f"Locker {number} belongs to Ada.")
     for number in (5, 6):
@@ -581,8 +580,8 @@ def test_disconnecting_removes_the_documents_or_leaves_them_as_ordinary_ones(
     connect: Callable[..., SyncedFolder],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(steps, "BATCH", 2)
-    for number in range(steps.BATCH + 1):
+    monkeypatch.setattr(leaving, "BATCH", 2)
+    for number in range(leaving.BATCH + 1):
         put(shelf / "sub" / f"{number}.txt", f"Locker {number} belongs to Ada.")
     folder = connect()
 
@@ -590,18 +589,18 @@ def test_disconnecting_removes_the_documents_or_leaves_them_as_ordinary_ones(
     keep(folder)
 
     assert not SyncedFolder.objects.exists()
-    assert len(contents(knowledge)) == queries.documents_of(alice).count() == steps.BATCH + 1
+    assert len(contents(knowledge)) == queries.documents_of(alice).count() == leaving.BATCH + 1
 
     folder = connect()
 
-    assert len(contents(knowledge)) == 2 * (steps.BATCH + 1)
+    assert len(contents(knowledge)) == 2 * (leaving.BATCH + 1)
 
     disconnect_folder(folder, keep_documents=False)
     keep(folder)
 
     assert not SyncedFolder.objects.exists()
     assert not SyncedFile.objects.exists()
-    assert len(contents(knowledge)) == Document.objects.count() == steps.BATCH + 1
+    assert len(contents(knowledge)) == Document.objects.count() == leaving.BATCH + 1
     assert not Removal.objects.exists()
 
 
@@ -644,7 +643,7 @@ def test_what_is_copied_does_not_run_ahead_of_what_is_indexed(knowledge: Knowled
     while step(folder, hand) == 0:
         pass
 
-    assert (Document.objects.count(), folder.files.count()) == (steps.MAX_UNFINISHED, 120)
+    assert (Document.objects.count(), folder.files.count()) == (copying.MAX_UNFINISHED, 120)
 
 
 def test_a_full_disk_stops_the_copying_and_says_so(
@@ -652,13 +651,13 @@ def test_a_full_disk_stops_the_copying_and_says_so(
 ) -> None:
     put(shelf / "a.txt", "The lighthouse was built in 1902.")
     folder = connect_folder(knowledge, str(shelf), by=root)
-    monkeypatch.setattr(steps, "RESERVE_BYTES", 10**18)
+    monkeypatch.setattr(copying, "RESERVE_BYTES", 10**18)
 
     keep(folder, 3)
 
     assert (folder.problem, contents(knowledge)) == (FolderProblem.DISK_FULL, {})
 
-    monkeypatch.setattr(steps, "RESERVE_BYTES", 0)
+    monkeypatch.setattr(copying, "RESERVE_BYTES", 0)
     keep(folder)
 
     assert (folder.problem, contents(knowledge)) == ("", {"handbook/a.txt": "ready"})
@@ -669,7 +668,7 @@ def test_a_disk_that_never_answers_holds_up_nobody(
 ) -> None:
     folder = connect_folder(knowledge, str(shelf), by=root)
     os.mkfifo(shelf / "pipe")
-    monkeypatch.setattr(syncing, "STEP_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(loop, "STEP_TIMEOUT_S", 0.05)
     looks = []
 
     def never(folder: SyncedFolder) -> float:
@@ -677,7 +676,7 @@ def test_a_disk_that_never_answers_holds_up_nobody(
         with (shelf / "pipe").open():
             return 0.0
 
-    monkeypatch.setattr(syncing, "_look", never)
+    monkeypatch.setattr(loop, "_look", never)
     hand = FolderHand()
     try:
         step(folder, hand)
@@ -694,10 +693,10 @@ def test_a_disk_that_never_answers_holds_up_nobody(
 def test_at_rest_a_look_reads_no_row_of_a_file(shelf: Path, connect: Callable[..., SyncedFolder]) -> None:
     put(shelf / "a.txt", "The lighthouse was built in 1902.")
     folder = connect()
-    listing = steps.look(folder)
+    listing = noting.look(folder)
 
     with connection.execute_wrapper(_refuse_files):
-        steps.note_listing(folder, listing, 0.0)
+        noting.note_listing(folder, listing, 0.0)
 
 
 def _refuse_files(execute: Callable[..., object], sql: str, *rest: object) -> object:

@@ -17,7 +17,7 @@ from inference import client
 from inference.errors import InferenceError
 from inference.terminal.server import sentence
 from rag.errors import EmbedderUseless, TooManyChunks
-from rag.measures import CUTS
+from rag.evaluation.measures import CUTS
 from rag.models import GoldenQuestion, Knowledge
 from rag.services.questions import MAX_QUESTIONS
 from rag.store import close_store

@@ -6,9 +6,9 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from rag import words
-from rag.markers import MARKER, numbers_of
-from rag.sentences import sentence_spans, split_sentences
+from rag.answers.markers import MARKER, numbers_of
+from rag.answers.sentences import sentence_spans, split_sentences
+from rag.lexical import words
 from rag.types import Passage
 
 _CODE = re.compile(

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.measures import CUTS, Span, compare, is_same_place, measure, rank_of
+from rag.evaluation.measures import CUTS, Span, compare, is_same_place, measure, rank_of
 
 Ranks = list[int | None]
 some_ranks = st.lists(st.one_of(st.none(), st.integers(min_value=1, max_value=20)), max_size=30)

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.stemming import stem
-from rag.words import query_characters, query_terms, share_of_latin, term_set, terms
+from rag.lexical.stemming import stem
+from rag.lexical.words import query_characters, query_terms, share_of_latin, term_set, terms
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,10 @@ from dataclasses import dataclass, replace
 from django.utils.translation import gettext, ngettext
 
 from inference.errors import InferenceError
-from rag import asking, embedding, words
-from rag.sentences import Kind, Statement, statements
+from rag import embedding
+from rag.answers import wishes
+from rag.answers.sentences import Kind, Statement, statements
+from rag.lexical import words
 from rag.types import Passage, QuotedAnswer, Retrieval
 
 logger = logging.getLogger(__name__)
@@ -32,7 +34,7 @@ MAX_EMBEDDED = 64
 EMBEDDED_MAX_CHARACTERS = 400
 EMBED_TIMEOUT_S = 5.0
 
-# Measured on tests/rag/quoted_questions.py.
+# Measured on tests/rag/answers/quoted_questions.py.
 _WORDS_WEIGHT = 0.5
 _MEANING_WEIGHT = 0.5
 # The whole passage's score against the sentence's own.
@@ -82,7 +84,7 @@ async def quote(question: str, retrieval: Retrieval | None) -> QuotedAnswer:
     if retrieval is None:
         return QuotedAnswer(text=_introduction(), passages={}, found=False)
     passages = retrieval.passages
-    terms = words.query_terms(asking.telling_part(question))
+    terms = words.query_terms(wishes.telling_part(question))
     candidates = await asyncio.to_thread(_candidates, question, terms, passages)
     rarity = _rarity(terms, candidates)
     candidates.sort(key=lambda candidate: -_overlap(candidate, rarity))
@@ -109,7 +111,7 @@ def _candidates(question: str, terms: Sequence[str], passages: Sequence[Passage]
         return words.term_set(shown(text)) | singles.intersection(text)
 
     # The name of a link is another document's.
-    shown = asking.without_links if asking.is_about_itself(question) else asking.without_addresses
+    shown = wishes.without_links if wishes.is_about_itself(question) else wishes.without_addresses
     return [
         _Candidate(
             statement=statement,
@@ -157,7 +159,7 @@ async def _meanings(question: str, candidates: Sequence[_Candidate], retrieval: 
 
 
 def _embedded_text(statement: Statement) -> str:
-    return asking.without_addresses(statement.quoted)[:EMBEDDED_MAX_CHARACTERS]
+    return wishes.without_addresses(statement.quoted)[:EMBEDDED_MAX_CHARACTERS]
 
 
 def _weigh(
@@ -168,15 +170,15 @@ def _weigh(
     passages: Sequence[Passage],
 ) -> list[_Weighed]:
     """Return what matches the question, by falling score."""
-    wish = asking.wish_of(question)
-    is_about_itself = asking.is_about_itself(question)
+    wish = wishes.wish_of(question)
+    is_about_itself = wishes.is_about_itself(question)
     best_passage = max((passage.score for passage in passages), default=0.0) or 1.0
     weighed = []
     for index, candidate in enumerate(candidates):
         statement = candidate.statement
         overlap = _overlap(candidate, rarity)
         meaning = meanings[index] if index < len(meanings) else 0.0
-        grants_wish = wish is not None and asking.grants(wish, statement.quoted)
+        grants_wish = wish is not None and wishes.grants(wish, statement.quoted)
         speaks_of_itself = is_about_itself and _stands_at_top(candidate) and (grants_wish or wish is None)
         is_title = statement.kind is Kind.HEADING and speaks_of_itself
         if statement.kind is Kind.HEADING and not is_title:
@@ -235,10 +237,10 @@ def _shortcomings(question: str, chosen: Sequence[_Candidate], passages: Sequenc
 
 
 def _missing_figure(question: str, chosen: Sequence[_Candidate]) -> str:
-    wish = asking.wish_of(question)
-    if wish is None or any(asking.grants(wish, candidate.statement.quoted) for candidate in chosen):
+    wish = wishes.wish_of(question)
+    if wish is None or any(wishes.grants(wish, candidate.statement.quoted) for candidate in chosen):
         return ""
-    if wish is asking.Wish.AMOUNT:
+    if wish is wishes.Wish.AMOUNT:
         return gettext("No number stands in these sentences.")
     return gettext("No date stands in these sentences.")
 

@@ -4,7 +4,7 @@ from uuid import UUID
 
 import pytest
 
-from rag.citations import cited_passages
+from rag.answers.citations import cited_passages
 from rag.types import Passage
 
 LIGHTHOUSE = (

@@ -17,10 +17,12 @@ import pytest
 from inference import client
 from inference.runner import minilm
 from inference.runner.onnx_embedder import OnnxEmbedder
-from rag import conf, quotes, words
+from rag import conf
+from rag.answers import quotes
 from rag.chunking import chunk_spans
+from rag.lexical import words
 from rag.types import Passage, Retrieval, RetrievalTrace
-from tests.rag import quoted_questions as asked
+from tests.rag.answers import quoted_questions as asked
 
 pytestmark = pytest.mark.model
 

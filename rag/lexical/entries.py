@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
 
-from rag import words
+from rag.lexical import words
 
 _ADD = {
     "sqlite": "INSERT INTO rag_lexical (rowid, terms) VALUES (%s, %s)",

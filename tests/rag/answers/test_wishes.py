@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from rag.asking import Wish, grants, is_about_itself, wish_of
+from rag.answers.wishes import Wish, grants, is_about_itself, wish_of
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from rag.errors import QuestionRefused
-from rag.measures import Span
+from rag.evaluation.measures import Span
 from rag.models import Document, ExtractedText, GoldenQuestion, Knowledge
 from rag.queries import told_questions
 from rag.services import knowledge as knowledge_service

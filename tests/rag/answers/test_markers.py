@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from rag.markers import MARKER, may_cite, numbers_of
+from rag.answers.markers import MARKER, may_cite, numbers_of
 
 
 def marked(text: str, n_passages: int = 3) -> list[list[int]]:

@@ -19,9 +19,10 @@ from pytest_django.fixtures import Settings
 
 from inference import client
 from inference.errors import ConnectionRefused
-from rag import chunking, embedding, evaluating, retrieval
+from rag import chunking, embedding, retrieval
 from rag.chunking import Span
-from rag.evaluating import Settling, evaluate, run_due
+from rag.evaluation import loop
+from rag.evaluation.loop import Settling, evaluate, run_due
 from rag.models import Document, Evaluation, GoldenQuestion, IndexVersion, Knowledge
 from rag.queries import current_version
 from rag.services import evaluations, ingestion, questions, versions
@@ -36,7 +37,7 @@ from tests.factories import make_document, make_knowledge
 from tests.rag.fixtures import build_all
 from webui.accounts.models import User
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 Ingest = Callable[[User, str, str], Document]
 
 HARBOUR = "The lighthouse of Sandhagen was built in 1902. Its keeper was Ole Brandt.\n\n" + "\n\n".join(
@@ -47,7 +48,7 @@ BAKERY = "Bread is baked on Fridays. The oven belongs to Per Holm."
 
 @pytest.fixture(autouse=True)
 def _without_rest(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(evaluating, "REST_SHARE", 0)
+    monkeypatch.setattr(loop, "REST_SHARE", 0)
 
 
 @pytest.fixture
@@ -412,8 +413,8 @@ def test_it_gives_way_to_an_answer_being_written(
         asked_for.append(len(run.results.all()) if (run := Evaluation.objects.first()) else 0)
         return next(answers)
 
-    monkeypatch.setattr(evaluating, "ANSWER_POLL_S", 0.001)
-    monkeypatch.setattr(evaluating, "_is_answering", is_answering)
+    monkeypatch.setattr(loop, "ANSWER_POLL_S", 0.001)
+    monkeypatch.setattr(loop, "_is_answering", is_answering)
     monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
     due_now()
 
@@ -432,7 +433,7 @@ def test_knowledge_of_somebody_who_is_suspended_rests(
 async def test_the_loop_runs_what_somebody_asks_for(
     knowledge: Knowledge, asked: list[GoldenQuestion], alice: User
 ) -> None:
-    loop = asyncio.create_task(evaluating.evaluation_loop())
+    running = asyncio.create_task(loop.evaluation_loop())
     try:
         run = await in_thread(evaluations.ask_for_run, knowledge, alice)
         async with asyncio.timeout(20):
@@ -440,7 +441,7 @@ async def test_the_loop_runs_what_somebody_asks_for(
                 await asyncio.sleep(0.02)
                 await in_thread(run.refresh_from_db)
     finally:
-        loop.cancel()
+        running.cancel()
 
     assert run.recall["1"] == 0.5
 
@@ -584,7 +585,7 @@ def test_a_run_killed_in_its_middle_asks_only_what_is_left(tmp_path: Path) -> No
 
     def start(step: str) -> subprocess.Popen[str]:
         return subprocess.Popen(  # noqa: S603  (our own module)
-            [sys.executable, "-m", "tests.rag.interrupted_evaluation", step],
+            [sys.executable, "-m", "tests.rag.evaluation.interrupted_evaluation", step],
             cwd=ROOT, env={**os.environ, "HEARTH_DATA": str(tmp_path)}, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from rag.sentences import Kind, split_sentences, statements
+from rag.answers.sentences import Kind, split_sentences, statements
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,8 @@ from django.core.files.base import ContentFile  # noqa: E402
 from django.core.management import call_command  # noqa: E402
 
 from inference import client  # noqa: E402
-from rag import evaluating, tasks  # noqa: E402
+from rag import tasks  # noqa: E402
+from rag.evaluation import loop  # noqa: E402
 from rag.models import Evaluation  # noqa: E402
 from rag.services import evaluations, ingestion  # noqa: E402
 from rag.services.documents import create_document  # noqa: E402
@@ -63,7 +64,7 @@ def main(step: str) -> None:
         return await embedder.embed(model, texts)
 
     client.embed = embed
-    asyncio.run(evaluating.run_due(evaluating.Settling(settle_s=0)))
+    asyncio.run(loop.run_due(loop.Settling(settle_s=0)))
     run = Evaluation.objects.get()
     sys.stdout.write(
         json.dumps(

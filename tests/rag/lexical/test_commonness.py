@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from rag import commonness
+from rag.lexical import commonness
 from rag.models import Document
 from tests.rag.test_retrieval import ask
 from webui.accounts.models import User

@@ -10,7 +10,7 @@ import pytest
 
 from inference import client
 from inference.errors import ConnectionRefused
-from rag import quotes
+from rag.answers import quotes
 from rag.types import Passage, QuotedAnswer, Retrieval, RetrievalTrace
 from tests.doubles.embedder import FakeEmbedder
 

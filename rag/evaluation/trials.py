@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from rag import chunking, embedding, measures
+from rag import chunking, embedding
 from rag.errors import TooManyChunks
+from rag.evaluation import measures
 from rag.models import Chunk, Document, IndexVersion, Knowledge
 from rag.queries import current_version
 from rag.retrieval import OtherIndex, retrieve

@@ -18,8 +18,8 @@ from django.db import connections
 from django.db.models import Q
 
 from rag.errors import FolderUnusable
+from rag.folders import copying, leaving, noting, placing
 from rag.models import Document, SyncedFolder
-from rag.services import syncing
 from rag.tasks import become_owner, wake
 from rag.threads import in_thread
 from rag.types import FolderProblem
@@ -140,18 +140,18 @@ async def _keep_step(folder_id: int, hand: FolderHand) -> float | None:
     if folder is None:
         return None
     if folder.knowledge_id is None or folder.state == SyncedFolder.State.LEAVING:
-        return None if await in_thread(syncing.remove_some, folder) else 0.0
+        return None if await in_thread(leaving.remove_some, folder) else 0.0
     if folder.state == SyncedFolder.State.KEEPING:
-        return None if await in_thread(syncing.hand_over_some, folder) else 0.0
+        return None if await in_thread(leaving.hand_over_some, folder) else 0.0
     n_done = 0
     if folder.is_active:
         if folder.is_scan_wanted or time.monotonic() >= hand.next_look:
             hand.next_look = time.monotonic() + PROBLEM_INTERVAL_S
             scan_s = await hand.run(_look, folder)
             hand.next_look = time.monotonic() + min(max(SCAN_INTERVAL_S, SCAN_SHARE * scan_s), MAX_INTERVAL_S)
-        n_done += await hand.run(syncing.take_in, folder)
-    n_done += await in_thread(syncing.exchange, folder)
-    n_done += await in_thread(syncing.sweep, folder)
+        n_done += await hand.run(copying.take_in, folder)
+    n_done += await in_thread(placing.exchange, folder)
+    n_done += await in_thread(placing.sweep, folder)
     if n_done:
         return 0.0
     if await in_thread(_is_busy, folder):
@@ -166,16 +166,16 @@ def _folder(folder_id: int) -> SyncedFolder | None:
 def _look(folder: SyncedFolder) -> float:
     """Look and note; return the seconds that looking took."""
     began = time.monotonic()
-    listing = syncing.look(folder)
+    listing = noting.look(folder)
     scan_s = time.monotonic() - began
-    syncing.note_listing(folder, listing, scan_s)
+    noting.note_listing(folder, listing, scan_s)
     return scan_s
 
 
 def _note_problem(folder_id: int, problem: FolderProblem) -> None:
     folder = _folder(folder_id)
     if folder:
-        syncing.note_problem(folder, problem)
+        noting.note_problem(folder, problem)
 
 
 def _is_busy(folder: SyncedFolder) -> bool:
