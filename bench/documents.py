@@ -69,7 +69,7 @@ def measure_search(kept: Path, n_chunks: int, goal_ms: float) -> list[Row]:
     """Time searches among so many chunks, which are built once in a data folder of their own."""
     corpus.fetch(kept)
     built_by = "".join(
-        (ROOT / "rag" / name).read_text() for name in ("chunking.py", "words.py", "migrations/0001_initial.py")
+        (ROOT / "rag" / name).read_text() for name in ("chunking.py", "lexical/words.py", "migrations/0001_initial.py")
     )
     digest = hashlib.sha256(built_by.encode()).hexdigest()[:8]
     data = kept / f"search-{n_chunks}-{digest}"
