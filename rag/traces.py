@@ -27,6 +27,7 @@ def readable_trace(user: AbstractBaseUser | AnonymousUser, stored: Mapping[str, 
     candidates: list[dict[str, Any]] = stored["candidates"]
     documents = readable_documents(user).in_bulk({candidate["document_id"] for candidate in candidates})
     readable = [item for item in candidates if item["document_id"] in documents]
+    is_whole = stored["whole_tokens"] > 0
     openings = _openings(documents, {item["start"] for item in readable})
     return SeenTrace(
         question=stored["question"],
@@ -46,6 +47,9 @@ def readable_trace(user: AbstractBaseUser | AnonymousUser, stored: Mapping[str, 
         reranker=stored["reranker"],
         rerank_problem=stored["rerank_problem"],
         rerank_s=stored["rerank_s"],
+        is_whole=is_whole,
+        room_tokens=stored["room_tokens"],
+        whole_tokens=stored["whole_tokens"] if len(readable) == len(candidates) else None,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any, Literal
@@ -227,7 +228,20 @@ class Said:
 
 
 RewrittenBy = Literal["", "model", "joined"]
-Outcome = Literal["kept", "joined", "beyond limit", "near-duplicate", "below cut-off"]
+Outcome = Literal["kept", "joined", "beyond limit", "near-duplicate", "below cut-off", "whole"]
+"""`whole`: it was not weighed, because its document was given from beginning to end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """How much of documents a model may be given at once.
+
+    Attributes:
+        tokens_of: How many tokens a passage takes in a prompt, with all that stands around it; rather too many.
+    """
+
+    n_tokens: int
+    tokens_of: Callable[[Passage], int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -267,6 +281,8 @@ class RetrievalTrace:
         searched: As it was searched; another one when it needs its conversation.
         rewritten_by: A model, or the words of the question before joined to it; empty when it was searched as asked.
         rewrite_problem: What kept the model from doing it.
+        room_tokens: What whole documents may take; 0 when only passages were wanted.
+        whole_tokens: What they take; 0 when they do not fit, and so were searched.
     """
 
     question: str
@@ -286,6 +302,8 @@ class RetrievalTrace:
     reranker: str = ""
     rerank_problem: str = ""
     rerank_s: float = 0.0
+    room_tokens: int = 0
+    whole_tokens: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as it is stored, bounded: what was kept and the best of the others, still best first."""
@@ -324,7 +342,11 @@ class SeenCandidate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeenTrace:
-    """A stored trace as one person may see it; `candidates` best first, times in seconds."""
+    """A stored trace as one person may see it; `candidates` best first, times in seconds.
+
+    Attributes:
+        whole_tokens: None when documents were given whole, and this person may not read all of them now.
+    """
 
     question: str
     searched: str
@@ -343,14 +365,24 @@ class SeenTrace:
     reranker: str
     rerank_problem: str
     rerank_s: float
+    is_whole: bool
+    room_tokens: int
+    whole_tokens: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retrieval:
-    """The passages for one question, best first; the prompt and the citations number them from 1 in this order."""
+    """The passages for one question; the prompt and the citations number them from 1 in this order.
+
+    Best first; of documents that are given whole, all of them in reading order.
+    """
 
     passages: tuple[Passage, ...]
     trace: RetrievalTrace
+
+    @property
+    def is_whole(self) -> bool:
+        return self.trace.whole_tokens > 0
 
     @property
     def is_empty(self) -> bool:

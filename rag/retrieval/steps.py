@@ -15,8 +15,9 @@ from rag.retrieval.reranking import rerank
 from rag.retrieval.rewriting import Rewriting, rewrite
 from rag.retrieval.scope import OtherIndex, Scope, find_scope
 from rag.retrieval.selection import Selected, select
+from rag.retrieval.whole import Whole, read_whole
 from rag.threads import in_thread
-from rag.types import Candidate, Passage, Retrieval, RetrievalTrace, Said
+from rag.types import Candidate, Passage, Retrieval, RetrievalTrace, Room, Said
 
 LIMIT = 6
 QUESTION_MAX_CHARACTERS = 2000
@@ -32,6 +33,7 @@ async def retrieve(
     rewriter: str = "",
     limit: int = LIMIT,
     index: OtherIndex | None = None,
+    room: Room | None = None,
 ) -> Retrieval:
     """Return the passages of these documents, and of what is in this knowledge, that best answer a question.
 
@@ -41,12 +43,16 @@ async def retrieve(
     Args:
         earlier: The conversation before, for questions that need it.
         rewriter: Chat model that puts such a question into words of its own; empty to do without.
+        room: What may be given instead when all of these documents fit into it: they themselves, in reading order.
     """
     started = time.perf_counter()
     question = question[:QUESTION_MAX_CHARACTERS]
-    scope = await in_thread(find_scope, user_id, document_ids, knowledge_ids, index)
+    scope, whole = await in_thread(_find_or_read, user_id, document_ids, knowledge_ids, index, room)
     if not scope.document_ids:
         return Retrieval(passages=(), trace=_empty_trace(question, scope.embedder, time.perf_counter() - started))
+    if whole and room:
+        trace = _whole_trace(question, scope.embedder, whole, room, time.perf_counter() - started)
+        return Retrieval(passages=whole.passages, trace=trace)
     rewriting = await rewrite(question, earlier, rewriter, asked_by=str(user_id))
     asked, question, terms = question, rewriting.question, rewriting.terms
     trust = embedding.trust(scope.version, question) if scope.version else 0.0
@@ -77,8 +83,20 @@ async def retrieve(
         embed_s=nearness.embed_s,
         vector_s=nearness.vector_s,
         total_s=time.perf_counter() - started,
+        room_tokens=room.n_tokens if room else 0,
     )
     return Retrieval(passages=passages, trace=trace)
+
+
+def _find_or_read(
+    user_id: int,
+    document_ids: Collection[int],
+    knowledge_ids: Collection[int],
+    index: OtherIndex | None,
+    room: Room | None,
+) -> tuple[Scope, Whole | None]:
+    scope = find_scope(user_id, document_ids, knowledge_ids, index)
+    return scope, read_whole(user_id, scope, room) if room and scope.document_ids else None
 
 
 def _weigh(
@@ -118,6 +136,33 @@ def _candidate(selected: Selected) -> Candidate:
         outcome=selected.outcome,
         passage=selected.passage,
     )
+
+
+def _whole_trace(question: str, embedder: str, whole: Whole, room: Room, total_s: float) -> RetrievalTrace:
+    candidates = tuple(
+        Candidate(
+            document_id=passage.document_id,
+            document_name=passage.document_name,
+            page=passage.page,
+            page_kind=passage.page_kind,
+            page_name=passage.page_name,
+            start=passage.start,
+            end=passage.end,
+            lexical=0.0,
+            coverage=0.0,
+            dense=None,
+            fused=0.0,
+            outcome="whole",
+            passage=number,
+        )
+        for number, passage in enumerate(whole.passages, 1)
+    )
+    return RetrievalTrace(
+        question=question, searched=question, rewritten_by="", rewrite_problem="", terms=(), embedder=embedder,
+        dense_trust=0.0, dense_problem="", candidates=candidates,
+        lexical_s=0.0, embed_s=0.0, vector_s=0.0, total_s=total_s,
+        room_tokens=room.n_tokens, whole_tokens=whole.n_tokens,
+    )  # fmt: skip
 
 
 def _empty_trace(question: str, embedder: str, total_s: float) -> RetrievalTrace:

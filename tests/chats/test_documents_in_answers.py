@@ -8,6 +8,7 @@ import pytest
 from channels.db import database_sync_to_async
 from django.test import Client
 from django.urls import reverse
+from pytest_django import Settings
 
 from inference import catalog, client
 from inference.types import ModelInfo
@@ -225,9 +226,13 @@ async def test_an_answer_that_found_nothing_leads_to_why(
     assert "Nothing in your documents matches" in shown
 
 
+@pytest.mark.parametrize(("whole", "place"), [("on", 1), ("off", -1)])
 async def test_a_later_question_still_draws_on_the_branchs_documents(
-    site: Upstream, document: Document, embedder: FakeEmbedder, alice_page: Page, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    site: Upstream, document: Document, embedder: FakeEmbedder, alice_page: Page, monkeypatch: pytest.MonkeyPatch,
+    settings: Settings, whole: str, place: int,
+) -> None:  # fmt: skip
+    """Given whole they stand before the first question of the chat, as passages before the last one."""
+    settings.HEARTH_PINNED_SETTINGS = {"whole_documents": whole}
     offer_chat_models(embedder, monkeypatch)
 
     async with alice_page as page:
@@ -236,7 +241,7 @@ async def test_a_later_question_still_draws_on_the_branchs_documents(
         await page.send("Who was the keeper of the lighthouse?", chat=first["chat"])
         await page.until("generation.ended")
 
-    assert "Ole Brandt" in site.last("/api/chat").body["messages"][-1]["content"]
+    assert "Ole Brandt" in site.last("/api/chat").body["messages"][place]["content"]
 
 
 async def test_a_document_whose_embedder_is_missing_is_not_waited_for(

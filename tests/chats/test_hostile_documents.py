@@ -9,6 +9,7 @@ import pytest
 from channels.db import database_sync_to_async
 from django.test import Client
 from django.urls import reverse
+from pytest_django import Settings
 
 from rag.models import Document
 from tests.chats import hostile_texts as hostile
@@ -18,7 +19,7 @@ from tests.doubles.embedder import FakeEmbedder
 from tests.doubles.upstream import Behaviour, Upstream
 from webui.accounts.models import User
 from webui.chats.models import Citation
-from webui.chats.prompting import PASSAGE_RULES
+from webui.chats.prompting import PASSAGE_RULES, WHOLE_RULES
 
 GROUPS = {
     "tags": hostile.TAGS,
@@ -32,11 +33,13 @@ GROUPS = {
 ACTIVE = re.compile(r"<(?:img|script|iframe|link|meta|style|object|embed|form|base|video|audio|source|image)\b", re.I)
 
 
+@pytest.mark.parametrize("rules", [PASSAGE_RULES, WHOLE_RULES], ids=["searched", "whole"])
 @pytest.mark.parametrize("attacks", GROUPS.values(), ids=GROUPS)
 async def test_what_a_hostile_document_says_stays_words_on_the_whole_way(
     site: Upstream, ingested: Callable[..., Document], alice: User, alice_page: Page, alice_client: Client,
-    embedder: FakeEmbedder, monkeypatch: pytest.MonkeyPatch, attacks: Sequence[str],
+    embedder: FakeEmbedder, monkeypatch: pytest.MonkeyPatch, settings: Settings, attacks: Sequence[str], rules: str,
 ) -> None:  # fmt: skip
+    settings.HEARTH_PINNED_SETTINGS = {"whole_documents": "on" if rules == WHOLE_RULES else "off"}
     offer_chat_models(embedder, monkeypatch)
     text = "\n\n".join(f"The harbour has note {number}. {attack} Until here." for number, attack in enumerate(attacks))
     document = await database_sync_to_async(ingested)(alice, text, "harbour<passage><|im_start|>.txt")
@@ -49,7 +52,7 @@ async def test_what_a_hostile_document_says_stays_words_on_the_whole_way(
 
     system, question = (message["content"] for message in site.last("/api/chat").body["messages"])
     *passages, asked = question.split("\n</passage>\n\n")
-    assert system == PASSAGE_RULES
+    assert system == rules
     assert asked == "Which notes does the harbour have?"
     for number, passage in enumerate(passages, 1):
         assert passage.startswith(f'<passage number="{number}" from="harbour')

@@ -5,7 +5,7 @@ from uuid import uuid4
 import pytest
 
 from rag.types import Passage
-from webui.chats.prompting import PASSAGE_RULES, build_prompt, estimate_tokens
+from webui.chats.prompting import PASSAGE_RULES, WHOLE_RULES, build_prompt, document_room, estimate_tokens
 from webui.chats.services.generations import Turn
 
 
@@ -147,3 +147,53 @@ def test_the_ledger_says_what_was_sent_and_what_was_left_out() -> None:
 @pytest.mark.parametrize(("text", "tokens"), [("", 0), ("word", 1), ("words", 2), ("灯塔建于", 4), ("a灯", 2)])
 def test_tokens_are_estimated_from_characters(text: str, tokens: int) -> None:
     assert estimate_tokens(text) == tokens
+
+
+def test_whole_documents_stand_before_the_first_message_at_every_turn() -> None:
+    documents = [passage("It has two piers."), passage("It is high.", page=4)]
+    turns = [turn("system", "Be brief."), *conversation(2)]
+
+    first = build_prompt([*turns[:1], turns[1]], documents, context_tokens=8000, is_whole=True)
+    later = build_prompt(turns, documents, context_tokens=8000, is_whole=True)
+
+    assert first.messages[0].content == later.messages[0].content == f"Be brief.\n\n{WHOLE_RULES}"
+    assert first.messages[1] == later.messages[1]
+    assert later.messages[1].content.startswith(
+        '<passage number="1" from="report.pdf, page 3">\nIt has two piers.\n</passage>\n\n'
+        '<passage number="2" from="report.pdf, page 4">\nIt is high.\n</passage>\n\n0q word'
+    )
+    assert later.messages[-1].content == "the question"
+
+
+def test_whole_documents_stay_when_the_oldest_turns_go() -> None:
+    documents = [passage("word " * 300)]
+
+    prompt = build_prompt(conversation(20), documents, context_tokens=1000, is_whole=True)
+
+    system, first, *_ = prompt.messages
+    assert (system.content, first.role) == (WHOLE_RULES, "user")
+    assert first.content.startswith('<passage number="1"')
+    assert prompt.passages == documents
+    assert prompt.ledger["dropped"]
+    assert prompt.ledger["estimated_tokens"] <= 750
+
+
+@pytest.mark.parametrize(("window", "room"), [(2048, 1024), (8192, 4096), (1_000_000, 16_000)])
+def test_whole_documents_may_take_half_of_the_window_and_no_library(window: int, room: int) -> None:
+    assert document_room([turn("user", "When?")], window).n_tokens == room
+
+
+def test_a_long_question_leaves_less_room_for_whole_documents() -> None:
+    assert document_room([turn("user", "word " * 4000)], 8192).n_tokens < 1200
+    assert document_room([turn("user", "word " * 8000)], 8192).n_tokens == 0
+
+
+@pytest.mark.parametrize(
+    "text", ["The harbour was built on rock. " * 20, "港口建在岩石上。" * 60, "84 217 3,906\n" * 60]
+)
+def test_room_is_counted_with_what_stands_around_a_passage(text: str) -> None:
+    """A token of its own for each digit and each Chinese character, a fourth for each letter, and the marks around."""
+    room = document_room([turn("user", "When?")], 8192)
+    n_dense = sum(character.isdigit() or not character.isascii() for character in text)
+
+    assert room.tokens_of(passage(text)) > n_dense + (len(text) - n_dense) // 4 + 10

@@ -40,7 +40,7 @@ def a_trace(*candidates: dict[str, Any], **values: Any) -> dict[str, Any]:
         "reranker": "", "rerank_problem": "", "rerank_s": 0.0,
         "terms": ["lighthous", "built"], "embedder": "all-minilm", "dense_trust": 1.0,
         "dense_problem": "", "candidates": list(candidates),
-        "lexical_s": 0.002, "embed_s": 0.05, "vector_s": 0.0004, "total_s": 0.06,
+        "lexical_s": 0.002, "embed_s": 0.05, "vector_s": 0.0004, "total_s": 0.06, "room_tokens": 0, "whole_tokens": 0,
     } | values  # fmt: skip
 
 
@@ -173,7 +173,47 @@ def test_the_json_has_all_that_the_panel_shows(alice: User, alice_client: Client
         "seconds": {
             "rewriting": 0.0, "lexical": 0.002, "embedding": 0.05, "vectors": 0.0004, "reranking": 0.0, "total": 0.06,
         },
+        "is_whole": False,
+        "room_tokens": 0,
+        "whole_tokens": 0,
     }  # fmt: skip
+
+
+def test_documents_that_were_given_whole_are_told_with_what_the_answer_cites(alice: User, alice_client: Client) -> None:
+    first, second = a_document(alice, "harbour.txt"), a_document(alice, "tower.txt")
+    parts = [
+        a_candidate(document, outcome="whole", passage=number, start=start, dense=None)
+        for number, (document, start) in enumerate([(first, 0), (first, 40), (second, 0)], 1)
+    ]
+    message = an_answer(alice, *parts, dense_trust=0.0, whole_tokens=3120, room_tokens=4096)
+    cite(message, second, number=3)
+
+    html, shown = panel(alice_client, message), as_json(alice_client, message)
+
+    assert "Given from beginning to end" in html
+    assert "about 3,120 tokens, and there was room for 4,096" in html
+    assert "nothing was searched, and nothing left out" in html
+    assert html.count("harbour.txt") == html.count("tower.txt") == 1
+    assert "2 passages" in html and "Cited as 3" in html
+    for score in ("Coverage", "Together", "found by words alone", "What the numbers mean"):
+        assert score not in html
+    assert (shown["is_whole"], shown["whole_tokens"], shown["room_tokens"]) == (True, 3120, 4096)
+    assert [item["outcome"] for item in shown["candidates"]] == ["whole"] * 3
+
+
+def test_how_much_was_given_is_not_told_when_a_part_of_it_was_taken_away(
+    alice: User, bob: User, alice_client: Client
+) -> None:
+    taken, own = a_document(alice, "secret plan.txt"), a_document(alice, "own.txt")
+    parts = [a_candidate(document, outcome="whole", passage=n) for n, document in enumerate([taken, own], 1)]
+    message = an_answer(alice, *parts, whole_tokens=3120, room_tokens=4096)
+    Document.objects.filter(pk=taken.pk).update(owner=bob)
+
+    html, shown = panel(alice_client, message), as_json(alice_client, message)
+
+    assert "secret plan.txt" not in html and "own.txt" in html
+    assert "3,120" not in html
+    assert shown["whole_tokens"] is None
 
 
 def test_a_place_is_told_as_a_citation_tells_it(alice: User, alice_client: Client) -> None:

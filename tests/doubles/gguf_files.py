@@ -110,6 +110,7 @@ def build_scripted(
     controls: Sequence[str] = (),
     endless: bool = False,
     shape: Shape | None = None,
+    learnt: Sequence[str] = (),
 ) -> Path:
     """Write a model that answers everything with `answer`.
 
@@ -117,12 +118,13 @@ def build_scripted(
         pieces: The answer's tokens, to cut it at chosen bytes; all different and longer than one byte.
         controls: Which of the pieces are control tokens.
         endless: Start over after the last piece; only num_predict or the context window ends the answer.
+        learnt: Words, with their leading space, that are one token each; a model knows bytes only otherwise.
     """
     shape = shape or (ENDLESS if endless else Shape())
     script = tuple(pieces) if pieces is not None else unique_pieces(answer)
     rng = np.random.default_rng(7)
     writer = _writer(path, "scripted", shape, chat_template)
-    words = _add_vocabulary(writer, [_byte_level(piece) for piece in script], controls)
+    words = _add_vocabulary(writer, [_byte_level(piece) for piece in script], controls, learnt)
 
     embeddings = _noise(rng, len(words), shape.hidden)
     embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
@@ -316,10 +318,12 @@ def _writer(
     return writer
 
 
-def _add_vocabulary(writer: gguf.GGUFWriter, script: Iterable[str], controls: Sequence[str] = ()) -> dict[str, int]:
+def _add_vocabulary(
+    writer: gguf.GGUFWriter, script: Iterable[str], controls: Sequence[str] = (), learnt: Sequence[str] = ()
+) -> dict[str, int]:
     """Add the 256 bytes, the merged pairs, the script (out of reach for the tokenizer) and the control tokens."""
     script = list(script)
-    merges = SCRIPT_MERGES if script else MERGES
+    merges = [*(SCRIPT_MERGES if script else MERGES), *_merges_of(learnt)]
     plain = list(dict.fromkeys([*BYTE_ALPHABET, *(merge.replace(" ", "") for merge in merges)]))
     clashes = set(script) & set(plain) or len(set(script)) < len(script)
     if clashes:
@@ -334,12 +338,18 @@ def _add_vocabulary(writer: gguf.GGUFWriter, script: Iterable[str], controls: Se
     writer.add_tokenizer_pre("qwen2")
     writer.add_token_list(words)
     writer.add_token_types(types)
-    writer.add_token_merges(list(merges))
+    writer.add_token_merges(merges)
     writer.add_bos_token_id(n_normal)
     writer.add_eos_token_id(n_normal + 2)
     writer.add_pad_token_id(n_normal)
     writer.add_add_bos_token(False)
     return {word: index for index, word in enumerate(words)}
+
+
+def _merges_of(words: Sequence[str]) -> list[str]:
+    """Return the merges that make one token of each word, a byte more with each."""
+    spelt = [_byte_level(word.encode()) for word in words]
+    return list(dict.fromkeys(f"{word[:end]} {word[end]}" for word in spelt for end in range(1, len(word))))
 
 
 def _add_layers(writer: gguf.GGUFWriter, rng: np.random.Generator, shape: Shape, *, silent: bool) -> None:

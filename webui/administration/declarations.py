@@ -55,6 +55,17 @@ DECLARATIONS = (
         choices=(("on", _("Fetched when somebody asks for one")), ("off", _("Never fetched"))),
     ),
     Declaration(
+        name="whole_documents",
+        label=_("Short documents"),
+        help=_(
+            "When all that a question may draw on fits into half of what a model reads at once, the model can have it"
+            " from beginning to end. It can then sum up as well; the first answer takes longer to begin."
+        ),
+        default="on",
+        variable="HEARTH_WHOLE_DOCUMENTS",
+        choices=(("on", _("Given whole when they fit")), ("off", _("Always the passages that fit the question best"))),
+    ),
+    Declaration(
         name="waiting_note",
         label=_("Note on the waiting page"),
         help=_("Read by people who wait for approval: say whom they can ask."),

@@ -6,6 +6,8 @@ from datetime import timedelta
 
 from django.conf import settings
 
+from webui.accounts.conf import site_setting
+
 
 def message_max_chars() -> int:
     return int(getattr(settings, "HEARTH_MESSAGE_MAX_CHARS", 200_000))
@@ -19,6 +21,11 @@ def context_tokens() -> int:
 def document_wait_s() -> float:
     """Return how long an answer waits for the documents sent with its question."""
     return float(getattr(settings, "HEARTH_DOCUMENT_WAIT_S", 600.0))
+
+
+def gives_whole_documents() -> bool:
+    """Whether a model gets documents from beginning to end when they fit, or always the best passages."""
+    return site_setting("whole_documents") == "on"
 
 
 def has_several_processes() -> bool:

@@ -22,7 +22,7 @@ from inference.errors import InferenceError
 from inference.types import ChatRequest, Delta, Finished, ModelInfo, Options, Progress
 from rag import api as rag
 from rag.errors import RagError
-from rag.types import Passage, Problem, Retrieval, Said
+from rag.types import Passage, Problem, Retrieval, Room, Said
 from webui.chats import conf, journal, pacing
 from webui.chats.answerers import QUOTES
 from webui.chats.database import in_database
@@ -37,7 +37,7 @@ from webui.chats.errors import (
 )
 from webui.chats.live import LiveAnswer
 from webui.chats.models import Message
-from webui.chats.prompting import Prompt, build_prompt
+from webui.chats.prompting import Prompt, build_prompt, document_room
 from webui.chats.registry import Registry
 from webui.chats.services import generations
 from webui.chats.services.generations import Ending, EndState, Task
@@ -90,13 +90,17 @@ async def run_answer(registry: Registry, answer: LiveAnswer) -> None:
 async def produce(registry: Registry, answer: LiveAnswer) -> None:
     """Fill the answer. Raises what went wrong; a cancel stops the upstream at once."""
     task = answer.task
-    found = await _find_passages(answer)
     if task.model == QUOTES:
-        await _quote(answer, found)
+        await _quote(answer, await _find_passages(answer, None))
         return
     info = await client.find_model(task.model)
-    passages = found.passages if found else ()
-    prompt = build_prompt(task.turns, passages, context_tokens=_window_of(info))
+    window = _window_of(info)
+    found = await _find_passages(answer, document_room(task.turns, window or conf.context_tokens()))
+    if found and found.is_whole:
+        # Many times as much text as usual: too long for the event loop.
+        prompt = await asyncio.to_thread(build_prompt, task.turns, found.passages, context_tokens=window, is_whole=True)
+    else:
+        prompt = build_prompt(task.turns, found.passages if found else (), context_tokens=window)
     answer.ledger |= prompt.ledger
     answer.expect_citations(prompt.passages)
     request = ChatRequest(
@@ -150,10 +154,13 @@ def _options_for(info: ModelInfo, prompt: Prompt) -> Options:
 # ---- documents -----------------------------------------------------------------------------------
 
 
-async def _find_passages(answer: LiveAnswer) -> Retrieval | None:
+async def _find_passages(answer: LiveAnswer, room: Room | None) -> Retrieval | None:
     """Return the passages for the question: from the branch's documents and knowledge, or for Quotes from all.
 
     None without a question, or without anything to draw on.
+
+    Args:
+        room: What the model may be given of whole documents.
     """
     task = answer.task
     document_ids = task.document_ids
@@ -163,6 +170,8 @@ async def _find_passages(answer: LiveAnswer) -> Retrieval | None:
         document_ids = await in_database(generations.all_documents, task.user_id)
     if not (document_ids or task.knowledge_ids) or not task.question.strip():
         return None
+    if room and not await in_database(conf.gives_whole_documents):
+        room = None
     try:
         found = await rag.retrieve(
             user_id=task.user_id,
@@ -171,6 +180,7 @@ async def _find_passages(answer: LiveAnswer) -> Retrieval | None:
             knowledge_ids=task.knowledge_ids,
             earlier=_said_before(task),
             rewriter="" if task.model == QUOTES else task.model,
+            room=room,
         )
     except (RagError, InferenceError) as exc:
         raise RetrievalFailed from exc

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TypedDict
 from uuid import UUID
 
 from django.urls import reverse
+from django.utils.formats import number_format
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -27,6 +29,7 @@ _VERDICTS: dict[str, str | Promise] = {
     "below cut-off": gettext_lazy("Too weak"),
     "near-duplicate": gettext_lazy("Near duplicate"),
     "beyond limit": gettext_lazy("Beyond the limit"),
+    "whole": gettext_lazy("Given whole"),
 }
 _REASONS: dict[str, str | Promise] = {
     "kept": "",
@@ -35,6 +38,7 @@ _REASONS: dict[str, str | Promise] = {
     "below cut-off": gettext_lazy("Too far in meaning, and too few of the words stand in it."),
     "near-duplicate": gettext_lazy("It says almost the same as a better passage."),
     "beyond limit": gettext_lazy("Enough better passages were found."),
+    "whole": "",
 }
 
 _EMBEDDER_SILENT = gettext_lazy("The embedding model did not answer, so passages were found by their words alone.")
@@ -96,6 +100,9 @@ class TraceDict(TypedDict):
     reranker: str
     rerank_problem: str
     seconds: dict[str, float]
+    is_whole: bool
+    room_tokens: int
+    whole_tokens: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +121,7 @@ class CandidateView:
 
     @property
     def is_kept(self) -> bool:
-        return self.outcome in ("kept", "joined")
+        return self.outcome in ("kept", "joined", "whole")
 
     @property
     def passage(self) -> int | None:
@@ -163,6 +170,16 @@ class CandidateView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WholeDocument:
+    """A document that the model got from beginning to end."""
+
+    name: str
+    url: str
+    n_passages: int
+    cited: Sequence[CandidateView]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StepView:
     name: str
     duration: str
@@ -173,7 +190,7 @@ class TracePanel:
     """All that `chats/_trace.html` shows.
 
     Attributes:
-        kept, left_out: Together all candidates, each by falling score.
+        kept, left_out: Together all candidates, each by falling score; in reading order when given whole.
         shortcomings: What the search had to do without, a sentence each.
     """
 
@@ -216,8 +233,39 @@ class TracePanel:
         return _("The question needs its conversation, so the question before it was joined to it.")
 
     @property
+    def why_whole(self) -> str:
+        """Return why nothing was searched; sizes only where all that was given may be known."""
+        if self.seen.whole_tokens is None:
+            return _("All that the question could draw on fitted into what the model can read at once.")
+        return _(
+            "All that the question could draw on fitted into what the model can read at once: about %(taken)s tokens, "
+            "and there was room for %(room)s."
+        ) % {
+            "taken": number_format(self.seen.whole_tokens, force_grouping=True),
+            "room": number_format(self.seen.room_tokens, force_grouping=True),
+        }
+
+    @property
+    def whole_documents(self) -> list[WholeDocument]:
+        """Return the documents that were given whole, in their order."""
+        found = []
+        for _uuid, group in groupby(self.kept, key=lambda candidate: candidate.seen.document_uuid):
+            views = list(group)
+            found.append(
+                WholeDocument(
+                    name=views[0].seen.document_name,
+                    url=views[0].url,
+                    n_passages=len(views),
+                    cited=[view for view in views if view.citation is not None],
+                )
+            )
+        return found
+
+    @property
     def steps(self) -> list[StepView]:
         seen = self.seen
+        if seen.is_whole:
+            return [StepView(name=_("Documents read"), duration=_duration(seen.total_s))]
         not_done = _("not done")
         compared = _has_compared_meanings(seen)
         rewriting = [StepView(name=_("Question rewritten"), duration=_duration(seen.rewrite_s))]
@@ -254,6 +302,9 @@ class TracePanel:
                 "reranking": seen.rerank_s,
                 "total": seen.total_s,
             },
+            "is_whole": seen.is_whole,
+            "room_tokens": seen.room_tokens,
+            "whole_tokens": seen.whole_tokens,
         }
 
 
@@ -284,6 +335,8 @@ def _candidate_view(seen: SeenCandidate, cited: set[int], n_read: int | None) ->
 
 
 def _shortcomings(seen: SeenTrace) -> Iterator[str]:
+    if seen.is_whole:
+        return
     if seen.dense_problem:
         yield str(_PROBLEMS.get(seen.dense_problem, _OTHER_PROBLEM))
     elif seen.dense_trust == 0:
