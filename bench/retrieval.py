@@ -176,10 +176,17 @@ def _ranked(score: Callable[[Candidate], float]) -> Callable[[Retrieval], list[t
     return order
 
 
+def _given(retrieval: Retrieval) -> list[tuple[int, int]]:
+    """Return what an answer gets, after the cut-off: a chunk that is joined to a passage has that one's place."""
+    chunks = [candidate for candidate in retrieval.trace.candidates if candidate.passage is not None]
+    return [(c.document_id, c.start) for c in sorted(chunks, key=lambda candidate: candidate.passage or 0)]
+
+
 _METHODS = {
     "lexical": _ranked(lambda candidate: candidate.lexical),
     "dense": _ranked(lambda candidate: candidate.dense or 0.0),
     "fused": _ranked(lambda candidate: candidate.fused),
+    "given": _given,
 }
 if conf.reranker():
     # What it has read comes first, in its order.

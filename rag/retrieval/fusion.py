@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 import re
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from rag.chunking import indexed_text
 from rag.lexical import words
 from rag.retrieval.candidates import FoundChunk
+from rag.retrieval.evidence import coverage_of
 
-NAME = "weighed-30-70-nearby"
+NAME = "weighed-30-70-evidence"
 """Of this way to search: change it with anything that moves a rank, so that golden questions are run again."""
 
 # Measured on 22 650 chunks of two languages; equal-weight rank fusion lost half of the Chinese answers.
@@ -25,11 +25,8 @@ SINGLE_CHARACTERS_WEIGHT = 0.3
 NEIGHBOUR_WEIGHT = 0.1
 """Of the chunks before and behind, where meaning does not help: an answer stands among others on its subject."""
 SAME_LANGUAGE_BONUS = 0.05
-ABSENT_PAIR = 0.5
 CONTENTS_FACTOR = 0.5
 """A table of contents holds the words of every question about its document, and answers none."""
-BORROWED_FACTOR = 0.5
-"""Of an earlier question's words against those of this one."""
 
 _SATURATION = 1.2
 # "9.6.1. LVM2", "Chapter 2. Packages", or with the number of its page behind. Steps, "1. Open it", are no titles.
@@ -71,9 +68,7 @@ def weigh(
     Args:
         borrowed: Those of the terms that are an earlier question's.
     """
-    held = {chunk.id: [term for term in terms if _holds(chunk, term)] for chunk in chunks}
-    rarity = _rarity(terms, held.values(), borrowed)
-    coverage = {pk: sum(rarity[term] for term in own) for pk, own in held.items()}
+    coverage = coverage_of(terms, chunks, borrowed)
     # BM25 says which passage fits best, not whether any fits well: of a long question, most words may stand in none.
     confidence = max(coverage.values(), default=0.0)
     by_place = {(chunk.document_id, chunk.position): lexical_shares.get(chunk.id, 0.0) for chunk in chunks}
@@ -98,24 +93,6 @@ def weigh(
             )
         )
     return sorted(weighed, key=lambda item: (-item.fused, item.chunk.id))
-
-
-def _holds(chunk: FoundChunk, term: str) -> bool:
-    """A single CJK character, left of a question's other words, is indexed in pairs only."""
-    is_single = len(term) == 1 and words.CJK_CHARACTER.match(term)
-    return term in chunk.text if is_single else f" {term} " in chunk.terms
-
-
-def _rarity(terms: Sequence[str], held: Collection[Sequence[str]], borrowed: Collection[str]) -> dict[str, float]:
-    """Return the weight of each term, together 1: the fewer candidates hold it, the more it tells."""
-    n_holding = Counter(term for own in held for term in own)
-    weights = {term: math.log(1 + (len(held) + 1) / (1 + n_holding[term])) for term in terms}
-    weights |= {term: BORROWED_FACTOR * weights[term] for term in borrowed if term in weights}
-    # Pairs that span two words of a Chinese question stand nowhere, and nobody misses them.
-    absent = [term for term in terms if not n_holding[term] and words.CJK_CHARACTER.match(term)]
-    weights |= {term: ABSENT_PAIR * weights[term] for term in absent}
-    total = sum(weights.values())
-    return {term: weight / total for term, weight in weights.items()}
 
 
 def _character_scores(question: str, chunks: Collection[FoundChunk]) -> dict[int, float]:

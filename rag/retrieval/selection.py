@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rag.retrieval.candidates import FoundChunk
+from rag.retrieval.evidence import NEEDED_BESIDE, evidence
 from rag.retrieval.fusion import Weighed
 from rag.types import Outcome
 
-# A passage is kept when its meaning is near, or when most of what the question asks for stands in it. Measured: of
-# questions about anything else, one in eight comes this near to something in 12,000 chunks.
-MIN_DENSE = 0.33
-MIN_COVERAGE = 0.55
 NEAR_DUPLICATE = 0.85
 MAX_JOINED = 3
 """Chunks of one passage: a citation should still say where to look."""
@@ -27,17 +25,22 @@ class Selected:
     passage: int | None = None
 
 
-def select(ranked: Sequence[Weighed], limit: int) -> list[Selected]:
+def select(ranked: Sequence[Weighed], limit: int, needed: float) -> list[Selected]:
     """Return the candidates as they came, best first. Neighbours of a kept one that are good enough are joined to it.
 
     No more chunks are joined than passages are kept: an answer does not become slow because its subject is long.
+
+    Args:
+        needed: Evidence that the best one must have; see `rag.retrieval.evidence`.
     """
+    found = {item.chunk.id: evidence(item.meaning, item.coverage) for item in ranked}
+    least = NEEDED_BESIDE * needed if max(found.values(), default=0.0) >= needed else math.inf
     passages: list[list[Weighed]] = []
     terms_in_use: list[frozenset[str]] = []
     selected: list[Selected] = []
     n_joined = 0
     for item in ranked:
-        if item.meaning < MIN_DENSE and item.coverage < MIN_COVERAGE:
+        if found[item.chunk.id] < least:
             selected.append(Selected(item, "below cut-off"))
             continue
         number = _neighbour_of(item.chunk, passages) if n_joined < limit else None

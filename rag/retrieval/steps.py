@@ -7,7 +7,7 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 
 from rag import conf, embedding
-from rag.retrieval import candidates
+from rag.retrieval import candidates, evidence
 from rag.retrieval.candidates import Nearness
 from rag.retrieval.fusion import Weighed, weigh
 from rag.retrieval.passages import passages_of
@@ -64,7 +64,9 @@ async def retrieve(
     # Counting the terms of a hundred chunks is too long for the event loop.
     weighed = await in_thread(_weigh, user_id, scope, rewriting, trust, lexical_shares, nearness)
     reranking = await rerank(question, weighed, conf.reranker())
-    selected, passages = await in_thread(_choose, reranking.ranked, limit)
+    # Without similarities the words alone must tell.
+    needed = evidence.needed(question, trust if nearness.similarities else 0.0)
+    selected, passages = await in_thread(_choose, reranking.ranked, limit, needed)
     trace = RetrievalTrace(
         question=asked,
         searched=question,
@@ -112,8 +114,8 @@ def _weigh(
     return weigh(rewriting.question, rewriting.terms, trust, chunks, lexical_shares, similarities, rewriting.borrowed)
 
 
-def _choose(ranked: Sequence[Weighed], limit: int) -> tuple[list[Selected], tuple[Passage, ...]]:
-    selected = select(ranked, limit)
+def _choose(ranked: Sequence[Weighed], limit: int, needed: float) -> tuple[list[Selected], tuple[Passage, ...]]:
+    selected = select(ranked, limit, needed)
     return selected, passages_of(selected)
 
 
