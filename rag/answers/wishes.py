@@ -13,8 +13,13 @@ class Wish(Enum):
 
 
 _ASKS_YEAR = re.compile(r"\b(?:what|which)\s+year\b|哪一?年|几几年", re.I)
+# "What happens when it restarts?" and "When it restarts, what happens?" do not ask for a time.
+_WHEN = (
+    r"^\W*when\b(?![^?]*,\s*(?:what|which|who|how|where|why|can|do|does|is|are|should|must)\b)|\bwhen\W*$"
+    r"|(?:\b(?:and|or|but|know|me|us|say|says|remember|out|since|by|until|from|exactly)\b|[,;:])\s*when\b"
+)
 _ASKS_DATE = re.compile(
-    r"\bwhen\b|\b(?:what|which)\s+(?:date|day|month|time|century)\b|\bhow\s+(?:late|early|soon)\b"
+    rf"{_WHEN}|\b(?:what|which)\s+(?:date|day|month|time|century)\b|\bhow\s+(?:late|early|soon)\b"
     r"|什么时候|什麼時候|何时|何時|哪一?[天月日]|几[年月号点日]|幾[年月號點日]|什么日子|多久",
     re.I,
 )
