@@ -84,7 +84,8 @@ def natural_questions(pages: Sequence[Page]) -> list[Question]:
     known = {Place(page.file.language, page.file.key, heading) for page in pages for heading in page.headings()}
     questions = []
     for item in json.loads(QUESTIONS.read_text()):
-        for language in ("en", "zh"):
+        # Some manuals are there in English only.
+        for language in (language for language in ("en", "zh") if item[language]):
             places = tuple(Place(language, key, heading) for key, heading in item[f"{language}_places"])
             if unknown := set(places) - known:
                 raise SystemExit(f"places that the corpus does not have: {unknown}")

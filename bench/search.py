@@ -56,7 +56,7 @@ def main() -> None:
     document_ids = list(Document.objects.values_list("pk", flat=True))
     questions = json.loads(QUESTIONS.read_text())
     times = {
-        language: asyncio.run(ask([item[language] for item in questions], owner.pk, document_ids))
+        language: asyncio.run(ask([item[language] for item in questions if item[language]], owner.pk, document_ids))
         for language in ("en", "zh")
     }
     print(json.dumps(times))

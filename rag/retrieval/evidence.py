@@ -89,6 +89,7 @@ def _weights(
         # Common is what stands anywhere, also apart from its neighbour.
         texts = [indexed_text(chunk.page_name, chunk.text) for chunk in chunks]
         n_holding |= {character: sum(character in text for text in texts) for character in characters}
-    weights = {part: math.log(1 + (len(held) + 1) / (1 + n_holding[part])) for part in parts}
+    # What none has weighs as what one has: among a few chunks the words that an answer lacks would outweigh all others.
+    weights = {part: math.log(1 + (len(held) + 1) / (1 + max(n_holding[part], 1))) for part in parts}
     weights |= {part: FUNCTION_FACTOR * weights[part] for part in weights.keys() & FUNCTION_CHARACTERS}
     return {part: weight if part in own else BORROWED_FACTOR * weight for part, weight in weights.items()}

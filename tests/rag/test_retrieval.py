@@ -62,6 +62,31 @@ def test_a_short_chinese_question_for_a_person_finds_the_passage(ingested: Uploa
     assert "李明" in found.passages[0].text
 
 
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("数据库坏掉以后，要有什么才能把它恢复回来？", "管理员的密码"),
+        ("备份数据库的工作一般是安排在几点钟进行的？", "凌晨三点"),
+    ],
+)
+def test_a_chinese_question_in_peoples_own_words_gets_passages(
+    ingested: Upload, alice: User, question: str, answer: str
+) -> None:
+    document = ingested(alice, CHINESE, "手册.txt")
+
+    found = ask(alice, question, [document])
+
+    assert answer in found.passages[0].text
+    assert found.trace.dense_trust == 0
+
+
+@pytest.mark.parametrize("question", ["红烧肉要炖几个小时才好吃？", "谁在二〇一四年得了足球世界杯冠军？"])
+def test_a_chinese_question_about_anything_else_gets_none(ingested: Upload, alice: User, question: str) -> None:
+    document = ingested(alice, CHINESE, "手册.txt")
+
+    assert ask(alice, question, [document]).is_empty
+
+
 def test_nothing_comes_back_when_nothing_matches(ingested: Upload, alice: User) -> None:
     document = ingested(alice, text_pdf(LOCKERS), "lockers.pdf")
 
