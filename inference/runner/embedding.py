@@ -113,13 +113,16 @@ class EmbeddingQueue:
         return None
 
 
-def fitting_padded(texts: Sequence[Sequence[int]], n_tokens: int) -> int:
-    """Return how many of the first texts, padded to the longest of them, hold so many tokens; one at least."""
-    longest = 0
+def fitting_lanes(texts: Sequence[Sequence[int]], n_lanes: int, n_tokens: int) -> int:
+    """Return how many of the first texts give each of some lanes so many tokens at most; one at least.
+
+    More texts than lanes come in multiples of them, so that no lane waits for another's second text.
+    """
+    total = 0
     for index, tokens in enumerate(texts):
-        longest = max(longest, len(tokens))
-        if index and (index + 1) * longest > n_tokens:
-            return index
+        total += len(tokens)
+        if index and total > n_lanes * n_tokens:
+            return index if index < n_lanes else index - index % n_lanes
     return len(texts)
 
 

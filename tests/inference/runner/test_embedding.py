@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from inference.runner.embedding import EmbeddingQueue, EmbedJob, Vectors, fitting_padded, normalised
+from inference.runner.embedding import EmbeddingQueue, EmbedJob, Vectors, fitting_lanes, normalised
 from inference.runner.worker import Ticket
 
 
@@ -105,16 +105,20 @@ def test_a_row_of_zeros_stays_as_it_is() -> None:
 
 
 @pytest.mark.parametrize(
-    ("lengths", "n_fitting"),
+    ("lengths", "n_lanes", "n_fitting"),
     [
-        ([], 0),
-        ([300, 1], 1),
-        ([100], 1),
-        ([100, 100, 1], 2),
-        ([1, 100, 100], 2),
-        ([1, 1, 251], 2),
-        ([5] * 60, 51),
+        ([], 2, 0),
+        ([300, 1], 1, 1),
+        ([300, 1], 2, 2),
+        ([250, 250, 250, 250], 2, 2),
+        ([160, 160, 160, 160], 2, 2),
+        ([100, 100, 100], 2, 3),
+        ([600, 1], 2, 1),
+        ([5] * 60, 1, 51),
+        ([5] * 110, 2, 102),
+        ([256] * 8, 8, 8),
+        ([256] * 9, 8, 8),
     ],
 )
-def test_as_many_texts_share_a_step_as_fit_with_their_padding(lengths: list[int], n_fitting: int) -> None:
-    assert fitting_padded([[7] * length for length in lengths], 256) == n_fitting
+def test_texts_are_spread_evenly_over_lanes(lengths: list[int], n_lanes: int, n_fitting: int) -> None:
+    assert fitting_lanes([[7] * length for length in lengths], n_lanes, 256) == n_fitting
