@@ -29,6 +29,8 @@ logger = logging.getLogger(__name__)
 
 N_LEXICAL = 60
 N_DENSE = 40
+N_SCORED = 150
+"""Chunks whose BM25 is told, for those of them that their meaning finds. More bring no rank, and cost time."""
 # The embedder may have to be loaded first; the words alone are better than a long silence.
 EMBED_TIMEOUT_S = 20.0
 RECHECK_AFTER_S = 0.25
@@ -78,9 +80,12 @@ _FIELDS = (
 
 
 def search_words(terms: Sequence[str], scope: Scope) -> tuple[dict[int, float], float]:
-    """Return chunk ids with their BM25 as a share of the best one's, and the seconds it took."""
+    """Return chunk ids, best first, with their BM25 as a share of the best one's, and the seconds it took.
+
+    The first N_LEXICAL are candidates; the others are scored for those that their meaning finds.
+    """
     started = time.perf_counter()
-    matches = entries.search(commonness.without_common(terms), scope.document_ids, scope.chunker, N_LEXICAL)
+    matches = entries.search(commonness.without_common(terms), scope.document_ids, scope.chunker, N_SCORED)
     best = max((match.score for match in matches), default=0.0)
     shares = {match.chunk_id: match.score / best if best > 0 else 0.0 for match in matches}
     return shares, time.perf_counter() - started

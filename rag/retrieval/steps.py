@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Collection, Mapping, Sequence
+from itertools import islice
 
 from rag import conf, embedding
 from rag.retrieval import candidates, evidence
@@ -109,8 +110,9 @@ def _weigh(
     lexical_shares: Mapping[int, float],
     nearness: Nearness,
 ) -> list[Weighed]:
-    similarities = candidates.similarities_of(scope, nearness, lexical_shares)
-    chunks = candidates.read_chunks(user_id, scope, {*lexical_shares, *similarities})
+    by_words = tuple(islice(lexical_shares, candidates.N_LEXICAL))
+    similarities = candidates.similarities_of(scope, nearness, by_words)
+    chunks = candidates.read_chunks(user_id, scope, {*by_words, *similarities})
     return weigh(rewriting.question, rewriting.terms, trust, chunks, lexical_shares, similarities, rewriting.borrowed)
 
 

@@ -87,6 +87,18 @@ def test_a_chinese_question_about_anything_else_gets_none(ingested: Upload, alic
     assert ask(alice, question, [document]).is_empty
 
 
+def test_the_words_count_of_what_only_its_meaning_has_found(
+    ingested: Upload, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    documents = [ingested(alice, f"The lighthouse was {what} in 1902.", f"{what}.txt") for what in ("built", "painted")]
+    monkeypatch.setattr(candidates, "N_LEXICAL", 1)
+
+    found = ask(alice, "When was the lighthouse built?", documents)
+
+    assert [candidate.document_name for candidate in found.trace.candidates] == ["built.txt", "painted.txt"]
+    assert all(candidate.lexical > 0 for candidate in found.trace.candidates)
+
+
 def test_nothing_comes_back_when_nothing_matches(ingested: Upload, alice: User) -> None:
     document = ingested(alice, text_pdf(LOCKERS), "lockers.pdf")
 
