@@ -41,6 +41,8 @@ from rag.folders.loop import sync_loop
 from rag.folders.opening import root_of
 from rag.folders.placing import on_exchange
 from rag.folders.rules import parse_patterns
+from rag.imports.loop import import_loop
+from rag.imports.taking import begin_import, stop_import
 from rag.models import (
     DESCRIPTION_MAX_LENGTH,
     FOLDER_PATH_MAX_LENGTH,
@@ -52,6 +54,7 @@ from rag.models import (
     Evaluation,
     EvaluationResult,
     GoldenQuestion,
+    ImportedFile,
     Knowledge,
     KnowledgeFolder,
     KnowledgeGrant,
@@ -87,7 +90,6 @@ from rag.services.documents import (
 )
 from rag.services.evaluations import ask_for_run, n_newly_lost, run_before
 from rag.services.exports import export_knowledge
-from rag.services.imports import import_knowledge
 from rag.services.knowledge import (
     add_document,
     create_folder,
@@ -148,6 +150,7 @@ __all__ = [
     "Expected",
     "GoldenQuestion",
     "ImportReport",
+    "ImportedFile",
     "IndexOverview",
     "Knowledge",
     "KnowledgeFolder",
@@ -164,6 +167,7 @@ __all__ = [
     "abort_build",
     "add_document",
     "ask_for_run",
+    "begin_import",
     "change_question",
     "choices_in",
     "choose_embedder",
@@ -200,7 +204,7 @@ __all__ = [
     "golden_question_in",
     "grant",
     "grant_of",
-    "import_knowledge",
+    "import_loop",
     "import_questions",
     "index_overview",
     "index_state",
@@ -242,6 +246,7 @@ __all__ = [
     "run_before",
     "searchable_documents",
     "stop_document",
+    "stop_import",
     "survey",
     "sync_loop",
     "synced_folder_of",

@@ -7,9 +7,12 @@ from rag.models.evaluations import QUESTION_MAX_LENGTH, QUOTE_MAX_LENGTH, Evalua
 from rag.models.folders import FOLDER_NAME_MAX_LENGTH, SyncedFile, SyncedFolder
 from rag.models.index import Chunk, IndexEntry, IndexVersion
 from rag.models.knowledge import (
+    ARCHIVES_FOLDER,
     DESCRIPTION_MAX_LENGTH,
     FOLDER_PATH_MAX_LENGTH,
+    IMPORTED_NAME_MAX_LENGTH,
     KNOWLEDGE_NAME_MAX_LENGTH,
+    ImportedFile,
     Knowledge,
     KnowledgeFolder,
     KnowledgeGrant,
@@ -18,6 +21,7 @@ from rag.models.knowledge import (
 )
 
 __all__ = [
+    "ARCHIVES_FOLDER",
     "Chunk",
     "DESCRIPTION_MAX_LENGTH",
     "Document",
@@ -27,6 +31,8 @@ __all__ = [
     "FOLDER_NAME_MAX_LENGTH",
     "FOLDER_PATH_MAX_LENGTH",
     "GoldenQuestion",
+    "IMPORTED_NAME_MAX_LENGTH",
+    "ImportedFile",
     "IndexEntry",
     "IndexVersion",
     "KNOWLEDGE_NAME_MAX_LENGTH",

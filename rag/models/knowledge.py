@@ -7,12 +7,15 @@ import uuid
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from rag.models.documents import Document
 
 KNOWLEDGE_NAME_MAX_LENGTH = 100
 DESCRIPTION_MAX_LENGTH = 2000
 FOLDER_PATH_MAX_LENGTH = 400
+IMPORTED_NAME_MAX_LENGTH = 400
+ARCHIVES_FOLDER = "imports"
 
 
 class Knowledge(models.Model):
@@ -79,17 +82,74 @@ class Membership(models.Model):
         return f"document {self.document_id} in knowledge {self.knowledge_id}"
 
 
+def stored_archive_name(begun: KnowledgeImport, filename: str) -> str:
+    return f"{ARCHIVES_FOLDER}/{begun.uuid.hex}"
+
+
 class KnowledgeImport(models.Model):
-    """What became of each file of the ZIP that a knowledge was made of."""
+    """The ZIP that a knowledge is made of. Its files are taken in one after another, in the order of the archive."""
+
+    class State(models.TextChoices):
+        RUNNING = "running", _("Being taken in")
+        DONE = "done", _("Taken in")
+        STOPPED = "stopped", _("Stopped")
+        FAILED = "failed", _("Failed")
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     knowledge = models.ForeignKey(Knowledge, on_delete=models.CASCADE, related_name="imports")
-    # [{"name", "folder", "outcome": "taken" | "known"} or {"name", "folder", "problem": code}, ...]
-    report = models.JSONField(default=list)
+    # Empty when it has come to its end.
+    file = models.FileField(upload_to=stored_archive_name, blank=True)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.RUNNING)
+    # A `rag.types.Problem`.
+    error = models.CharField(max_length=40, blank=True)
+    n_files = models.PositiveIntegerField()
+    # How many pieces of work have begun with the file that is next.
+    n_attempts = models.PositiveIntegerField(default=0)
     created_at = models.DateTimeField(auto_now_add=True)
+    # Archives are gone on with in turn.
+    worked_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(state__in=["running", "done", "stopped", "failed"]), name="rag_import_state_known"
+            ),
+        ]
+        indexes = [
+            # The loop looks for what is to be gone on with.
+            models.Index(fields=["worked_at"], condition=models.Q(state="running"), name="rag_import_running"),
+        ]
 
     def __str__(self) -> str:
         return f"import {self.uuid}"
+
+    @property
+    def is_running(self) -> bool:
+        return self.state == self.State.RUNNING
+
+
+class ImportedFile(models.Model):
+    """What became of one file of an archive. Stored together with the document that was made of it."""
+
+    class Outcome(models.TextChoices):
+        TAKEN = "taken", _("New")
+        # Its owner had the same file already.
+        KNOWN = "known", _("Known")
+
+    source = models.ForeignKey(KnowledgeImport, on_delete=models.CASCADE, related_name="files")
+    position = models.PositiveIntegerField()
+    name = models.CharField(max_length=IMPORTED_NAME_MAX_LENGTH)
+    folder = models.CharField(max_length=IMPORTED_NAME_MAX_LENGTH, blank=True)
+    # Empty when it was not taken; `problem` says why.
+    outcome = models.CharField(max_length=10, choices=Outcome.choices, blank=True)
+    problem = models.CharField(max_length=40, blank=True)
+
+    class Meta:
+        ordering = ["source", "position"]
+        constraints = [models.UniqueConstraint(fields=["source", "position"], name="rag_imported_file_once")]
+
+    def __str__(self) -> str:
+        return f"file {self.position} of import {self.source_id}"
 
 
 class KnowledgeGrant(models.Model):

@@ -16,6 +16,7 @@ from django.db import connection, transaction
 from django.db.models import Count, Exists, OuterRef
 
 from rag import chunking, conf
+from rag.imports.taking import left_over_archives
 from rag.lexical import entries
 from rag.models import Chunk, Document, ExtractedText, IndexEntry, IndexVersion, Removal
 from rag.services import ingestion, removals, versions
@@ -127,6 +128,10 @@ def _files() -> Iterator[Difference]:
             yield Difference(
                 f"The file {path} belongs to no document.", "removed", partial(default_storage.delete, path)
             )
+    for archive in left_over_archives():
+        yield Difference(
+            f"The archive {archive} belongs to no import.", "removed", partial(default_storage.delete, archive)
+        )
     for document in Document.objects.exclude(state=Document.State.FAILED).order_by("pk"):
         if not document.file or not default_storage.exists(document.file.name or ""):
             yield Difference(

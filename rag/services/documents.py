@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from django.core.files.base import File
@@ -31,12 +31,19 @@ NAME_MAX_LENGTH = 255
 
 
 def create_document(
-    owner: AbstractBaseUser, upload: File[bytes], synced_folder: SyncedFolder | None = None
+    owner: AbstractBaseUser,
+    upload: File[bytes],
+    synced_folder: SyncedFolder | None = None,
+    *,
+    together_with: Callable[[Document], None] = lambda _document: None,
 ) -> Document:
     """Store a file and queue its ingestion.
 
     A file that its owner, or the synced folder, already has is not stored again: the document there is comes back,
     tried again if it had failed.
+
+    Args:
+        together_with: Stores what belongs to a new document, in the transaction that stores it.
 
     Raises:
         UploadTooLarge, UploadEmpty, UploadBroken, UploadUnsupported, UploadNotStored: Nothing is stored.
@@ -47,12 +54,13 @@ def create_document(
     same = Document.objects.filter(owner_id=owner.pk, sha256=sha256, synced_folder=synced_folder)
     existing = same.first()
     if existing:
+        together_with(existing)
         return retry_document(existing) if existing.has_failed else existing
     document = Document(
         owner_id=owner.pk, name=name, media_type=media_type, size_bytes=upload.size, sha256=sha256,
         synced_folder=synced_folder,
     )  # fmt: skip
-    return _store(document, upload)
+    return _store(document, upload, together_with)
 
 
 def create_page_document(
@@ -79,7 +87,9 @@ def create_page_document(
     return _store(document, content)
 
 
-def _store(document: Document, upload: File[bytes]) -> Document:
+def _store(
+    document: Document, upload: File[bytes], together_with: Callable[[Document], None] = lambda _document: None
+) -> Document:
     upload.seek(0)
     try:
         document.file.save(document.name, upload, save=False)
@@ -89,12 +99,15 @@ def _store(document: Document, upload: File[bytes]) -> Document:
     try:
         with transaction.atomic():
             document.save(force_insert=True)
+            together_with(document)
     except IntegrityError:
         # The same file came twice at the same moment; the other one won.
         document.file.delete(save=False)
-        return Document.objects.get(
+        other = Document.objects.get(
             owner_id=document.owner_id, sha256=document.sha256, synced_folder=document.synced_folder
         )
+        together_with(other)
+        return other
     transaction.on_commit(tasks.wake)
     return document
 

@@ -18,6 +18,7 @@ from rag.models import (
     EvaluationResult,
     ExtractedText,
     GoldenQuestion,
+    ImportedFile,
     Knowledge,
     KnowledgeFolder,
     KnowledgeGrant,
@@ -124,8 +125,8 @@ def _knowledge(owner: User, document: Document, word: str) -> Knowledge:
         recall={str(cut): 1.0 for cut in CUTS},
     )  # fmt: skip
     EvaluationResult.objects.create(evaluation=run, question=question, rank=1, took_s=0.1)
-    report = [{"name": f"{word} imported", "folder": "", "problem": "link"}]
-    KnowledgeImport.objects.create(knowledge=knowledge, report=report)
+    source = KnowledgeImport.objects.create(knowledge=knowledge, n_files=1, state="done")
+    ImportedFile.objects.create(source=source, position=0, name=f"{word} imported", problem="link")
     folder = SyncedFolder.objects.create(knowledge=knowledge, path=f"/{word}/place", name=f"{word} synced")
     SyncedFile.objects.create(
         folder=folder,
@@ -151,6 +152,7 @@ OWNERS: dict[type[Model], str | None] = {
     KnowledgeGrant: "knowledge__owner",
     GoldenQuestion: "knowledge__owner",
     KnowledgeImport: "knowledge__owner",
+    ImportedFile: "source__knowledge__owner",
     Evaluation: "knowledge__owner",
     EvaluationResult: "evaluation__knowledge__owner",
     RecognisedPage: "document__owner",

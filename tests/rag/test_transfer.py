@@ -5,21 +5,27 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 import stat
 import struct
+import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from django.core.files.base import File
 from pytest_django.fixtures import Settings
 
 from rag.errors import ImportRefused
-from rag.models import Document, Knowledge, KnowledgeFolder, KnowledgeImport
-from rag.services import imports
+from rag.imports import archive as archives
+from rag.imports import taking
+from rag.imports.taking import begin_import, go_on, stop_import
+from rag.models import ARCHIVES_FOLDER, Document, Knowledge, KnowledgeFolder, KnowledgeImport
 from rag.services import knowledge as service
+from rag.services.documents import create_document
 from rag.services.exports import export_knowledge
-from rag.services.imports import import_knowledge
 from rag.types import Problem
 from tests.factories import make_document, make_knowledge
 from webui.accounts.models import User
@@ -45,12 +51,27 @@ def zipped(*entries: tuple[str | zipfile.ZipInfo, bytes]) -> io.BytesIO:
     return file
 
 
+def import_all(owner: User, file: io.BytesIO, name: str) -> KnowledgeImport:
+    """Import an archive as the loop does, to its end."""
+    begun = begin_import(owner, File(file), name)
+    while go_on():
+        pass
+    begun.refresh_from_db()
+    return begun
+
+
 def outcomes(made: KnowledgeImport) -> dict[str, str]:
-    return {entry["name"]: entry.get("outcome") or entry["problem"] for entry in made.report}
+    return {file.name: file.outcome or file.problem for file in made.files.all()}
 
 
-def nothing_is_left() -> bool:
-    return not (Document.objects.exists() or Knowledge.objects.exists() or KnowledgeFolder.objects.exists())
+def archives_stored(data_folder: Path) -> list[Path]:
+    folder = data_folder / "uploads" / ARCHIVES_FOLDER
+    return list(folder.iterdir()) if folder.exists() else []
+
+
+def nothing_is_left(data_folder: Path) -> bool:
+    kinds = (Document, Knowledge, KnowledgeFolder, KnowledgeImport)
+    return not any(kind.objects.exists() for kind in kinds) and not archives_stored(data_folder)
 
 
 # ---- out -------------------------------------------------------------------------------------------
@@ -106,7 +127,7 @@ def test_a_file_that_is_gone_is_exported_as_its_text(alice: User, bob: User) -> 
     document.file.delete(save=False)
     archive = b"".join(export_knowledge(make_knowledge(document, owner=alice), alice.pk))
 
-    made = import_knowledge(bob, io.BytesIO(archive), "x")
+    made = import_all(bob, io.BytesIO(archive), "x")
 
     assert outcomes(made) == {"notes.txt.txt": "taken"}
 
@@ -122,7 +143,7 @@ def test_an_export_comes_in_again_as_it_was(alice: User, bob: User) -> None:
     service.create_folder(knowledge, "empty")
     archive = io.BytesIO(b"".join(export_knowledge(knowledge, alice.pk)))
 
-    made = import_knowledge(bob, archive, "x")
+    made = import_all(bob, archive, "x")
 
     assert outcomes(made) == {"top.txt": "taken", "deep.txt": "taken"}
     assert (made.knowledge.name, made.knowledge.owner) == ("Harbour", bob)
@@ -134,15 +155,15 @@ def test_an_export_comes_in_again_as_it_was(alice: User, bob: User) -> None:
 
 
 def test_texts_alone_come_in_as_they_are_named(alice: User) -> None:
-    made = import_knowledge(alice, zipped(("report.pdf.txt", b"One."), ("notes.md.txt", b"Two.")), "Peer")
+    made = import_all(alice, zipped(("report.pdf.txt", b"One."), ("notes.md.txt", b"Two.")), "Peer")
 
     assert made.knowledge.name == "Peer"
     assert outcomes(made) == {"report.pdf.txt": "taken", "notes.md.txt": "taken"}
 
 
 def test_a_file_that_the_person_has_already_is_not_stored_again(alice: User) -> None:
-    import_knowledge(alice, zipped(("a.txt", b"One.")), "First")
-    made = import_knowledge(alice, zipped(("b.txt", b"One.")), "Second")
+    import_all(alice, zipped(("a.txt", b"One.")), "First")
+    made = import_all(alice, zipped(("b.txt", b"One.")), "Second")
 
     assert outcomes(made) == {"b.txt": "known"}
     assert Document.objects.count() == 1
@@ -157,11 +178,11 @@ def link(name: str) -> zipfile.ZipInfo:
 @pytest.mark.parametrize(
     ("entry", "problem"),
     [
-        (("../../etc/evil.txt", b"x"), imports.UNSAFE_NAME),
-        (("/etc/evil.txt", b"x"), imports.UNSAFE_NAME),
-        (("a\\..\\evil.txt", b"x"), imports.UNSAFE_NAME),
-        (("C:/evil.txt", b"x"), imports.UNSAFE_NAME),
-        ((link("evil.txt"), b"/etc/passwd"), imports.LINK),
+        (("../../etc/evil.txt", b"x"), archives.UNSAFE_NAME),
+        (("/etc/evil.txt", b"x"), archives.UNSAFE_NAME),
+        (("a\\..\\evil.txt", b"x"), archives.UNSAFE_NAME),
+        (("C:/evil.txt", b"x"), archives.UNSAFE_NAME),
+        ((link("evil.txt"), b"/etc/passwd"), archives.LINK),
         (("evil.txt", b""), Problem.EMPTY),
         (("evil.exe", bytes(range(256)) * 20), Problem.UNSUPPORTED),
         (("evil.pdf", bytes(range(256)) * 20), Problem.BROKEN),
@@ -170,18 +191,18 @@ def link(name: str) -> zipfile.ZipInfo:
 def test_what_cannot_be_taken_is_told_and_the_rest_goes_on(
     alice: User, entry: tuple[str | zipfile.ZipInfo, bytes], problem: str, data_folder: Path
 ) -> None:
-    made = import_knowledge(alice, zipped(("good.txt", b"Good."), entry), "Mixed")
+    made = import_all(alice, zipped(("good.txt", b"Good."), entry), "Mixed")
 
-    assert [e.get("outcome") or e["problem"] for e in made.report] == ["taken", problem]
+    assert [file.outcome or file.problem for file in made.files.all()] == ["taken", problem]
     assert [document.name for document in made.knowledge.documents.all()] == ["good.txt"]
     assert not list(data_folder.parent.rglob("evil*"))
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name:UserWarning")
 def test_a_name_that_comes_twice_is_taken_once(alice: User) -> None:
-    made = import_knowledge(alice, zipped(("a.txt", b"First."), ("a.txt", b"Second.")), "Twice")
+    made = import_all(alice, zipped(("a.txt", b"First."), ("a.txt", b"Second.")), "Twice")
 
-    assert [entry.get("outcome") or entry["problem"] for entry in made.report] == [imports.TWICE, "taken"]
+    assert [file.outcome or file.problem for file in made.files.all()] == [archives.TWICE, "taken"]
     assert made.knowledge.documents.get().sha256 == hashlib.sha256(b"Second.").hexdigest()
 
 
@@ -195,10 +216,10 @@ def test_a_file_that_is_not_what_the_manifest_says_is_refused(alice: User) -> No
     missing, unsafe = {"name": "c.txt", "original": "c"}, {"name": "d.txt", "original": "d", "folder": "../.."}
     files = [(name, name.encode() * 9) for name in "abd"]
 
-    made = import_knowledge(alice, zipped(manifest_of(right, wrong, missing, unsafe), *files), "x")
+    made = import_all(alice, zipped(manifest_of(right, wrong, missing, unsafe), *files), "x")
 
     assert outcomes(made) == {
-        "a.txt": "taken", "b.txt": imports.WRONG_CHECKSUM, "c.txt": imports.NOT_THERE, "d.txt": imports.UNSAFE_NAME,
+        "a.txt": "taken", "b.txt": archives.WRONG_CHECKSUM, "c.txt": archives.NOT_THERE, "d.txt": archives.UNSAFE_NAME,
     }  # fmt: skip
 
 
@@ -210,11 +231,13 @@ def test_a_file_that_is_not_what_the_manifest_says_is_refused(alice: User) -> No
         manifest_of({"name": 7, "original": ["a"]}, "nonsense", folders="x", description=7, name=None),  # type: ignore[arg-type]
     ],
 )
-def test_a_manifest_that_is_nonsense_breaks_nothing(alice: User, manifest: tuple[str, bytes]) -> None:
+def test_a_manifest_that_is_nonsense_breaks_nothing(
+    alice: User, manifest: tuple[str, bytes], data_folder: Path
+) -> None:
     try:
-        made = import_knowledge(alice, zipped(manifest, ("a.txt", b"One.")), "Named")
+        made = import_all(alice, zipped(manifest, ("a.txt", b"One.")), "Named")
     except ImportRefused:
-        assert nothing_is_left()
+        assert nothing_is_left(data_folder)
     else:
         assert made.knowledge.name == "Named"
         assert made.knowledge.documents.filter(name="a.txt").exists()
@@ -244,13 +267,13 @@ def lying_directory(size: int) -> io.BytesIO:
     ],
 )
 def test_an_archive_that_means_harm_leaves_nothing(
-    alice: User, make: Callable[[], io.BytesIO], problem: Problem
+    alice: User, make: Callable[[], io.BytesIO], problem: Problem, data_folder: Path
 ) -> None:
     with pytest.raises(ImportRefused) as refused:
-        import_knowledge(alice, make(), "x")
+        import_all(alice, make(), "x")
 
     assert refused.value.problem == problem
-    assert nothing_is_left()
+    assert nothing_is_left(data_folder)
 
 
 def test_more_than_the_limit_is_refused(alice: User, settings: Settings) -> None:
@@ -258,21 +281,158 @@ def test_more_than_the_limit_is_refused(alice: User, settings: Settings) -> None
     noise = b"".join(hashlib.sha256(str(n).encode()).digest() for n in range(40_000))
 
     with pytest.raises(ImportRefused):
-        import_knowledge(alice, zipped(("a.txt", noise)), "x")
+        import_all(alice, zipped(("a.txt", noise)), "x")
 
 
-def test_an_import_that_breaks_off_leaves_nothing_new(
-    alice: User, monkeypatch: pytest.MonkeyPatch, data_folder: Path
+# ---- what is stopped, cut off or deleted meanwhile -------------------------------------------------
+
+
+def test_an_archive_is_kept_until_its_last_file_is_taken(alice: User, data_folder: Path) -> None:
+    begun = begin_import(alice, File(zipped(("a.txt", b"One."))), "x")
+    assert len(archives_stored(data_folder)) == 1
+
+    while go_on():
+        pass
+
+    begun.refresh_from_db()
+    assert (begun.state, begun.file.name) == ("done", "")
+    assert archives_stored(data_folder) == []
+    assert not any((data_folder / "cache" / "uploads").iterdir())
+
+
+def test_nothing_readable_in_an_archive_fails_the_import_and_says_so(alice: User, data_folder: Path) -> None:
+    made = import_all(alice, zipped(("evil.exe", bytes(range(256)) * 20)), "x")
+
+    assert (made.state, made.error) == ("failed", Problem.EMPTY)
+    assert outcomes(made) == {"evil.exe": Problem.UNSUPPORTED}
+    assert archives_stored(data_folder) == []
+
+
+def test_archives_are_gone_on_with_in_turn(alice: User, bob: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(taking, "STEP_S", 0.0)
+    long = begin_import(alice, File(zipped(*((f"{n}.txt", b"%d" % n) for n in range(5)))), "long")
+    short = begin_import(bob, File(zipped(("a.txt", b"One."))), "short")
+
+    order = []
+    for _ in range(4):
+        before = {one.pk: one.files.count() for one in (long, short)}
+        assert go_on()
+        order += [one.pk for one in (long, short) if one.files.count() > before[one.pk]]
+
+    assert short.pk in order[:2]
+
+
+def test_stopping_keeps_what_was_taken(alice: User, data_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = begin_import(alice, File(zipped(*((f"{n}.txt", b"%d" % n) for n in range(3)))), "x")
+    take = taking._take
+
+    def take_and_stop(*args: Any) -> bool:
+        was_taken = take(*args)
+        stop_import(begun)
+        return was_taken
+
+    monkeypatch.setattr(taking, "_take", take_and_stop)
+    while go_on():
+        pass
+
+    begun.refresh_from_db()
+    assert begun.state == "stopped"
+    assert [document.name for document in begun.knowledge.documents.all()] == ["0.txt"]
+    assert archives_stored(data_folder) == []
+
+
+def test_a_knowledge_that_is_deleted_meanwhile_takes_its_import_along(
+    alice: User, data_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import_knowledge(alice, zipped(("old.txt", b"Old.")), "Old")
+    begun = begin_import(alice, File(zipped(("0.txt", b"0"), ("1.txt", b"1"))), "x")
+    take = taking._take
+
+    def take_and_delete(*args: Any) -> bool:
+        was_taken = take(*args)
+        service.delete_knowledge(begun.knowledge, with_documents=True)
+        return was_taken
+
+    monkeypatch.setattr(taking, "_take", take_and_delete)
+    while go_on():
+        pass
+
+    assert nothing_is_left(data_folder)
+
+
+def test_a_file_that_ends_the_process_each_time_is_left_out(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = begin_import(alice, File(zipped(("good.txt", b"Good."), ("evil.txt", b"Evil."))), "x")
+    taken: list[str] = []
+
+    def take(_owner: object, upload: File[bytes], **together: Any) -> Document:
+        taken.append(str(upload.name))
+        if upload.name == "evil.txt":
+            raise MemoryError
+        return create_document(alice, upload, **together)
+
+    monkeypatch.setattr(taking, "create_document", take)
+    for _ in range(taking.MAX_ATTEMPTS):
+        with pytest.raises(MemoryError):
+            go_on()
+    while go_on():
+        pass
+
+    begun.refresh_from_db()
+    assert taken == ["good.txt", *["evil.txt"] * taking.MAX_ATTEMPTS]
+    assert outcomes(begun) == {"good.txt": "taken", "evil.txt": Problem.CRASHED}
+    assert begun.state == "done"
+
+
+@pytest.mark.django_db(transaction=True)  # the database looks for the folder when all is committed
+def test_a_folder_that_is_deleted_meanwhile_is_made_again(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = begin_import(alice, File(zipped(*((f"part/{n}.txt", b"%d" % n) for n in range(3)))), "x")
+    take = taking._take
+
+    def take_and_delete(*args: Any) -> bool:
+        was_taken = take(*args)
+        begun.knowledge.folders.all().delete()
+        return was_taken
+
+    monkeypatch.setattr(taking, "_take", take_and_delete)
+    for _ in range(2):
+        go_on()
+    monkeypatch.setattr(taking, "_take", take)
+    while go_on():
+        pass
+
+    assert outcomes(begun) == {f"{n}.txt": "taken" for n in range(3)}
+    assert begun.knowledge.folders.get().path == "part"
+
+
+def test_an_archive_that_is_gone_ends_the_import(alice: User, data_folder: Path) -> None:
+    begun = begin_import(alice, File(zipped(("a.txt", b"One."))), "x")
+    for stored in archives_stored(data_folder):
+        stored.unlink()
+
+    while go_on():
+        pass
+
+    begun.refresh_from_db()
+    assert (begun.state, begun.error) == ("failed", Problem.BROKEN)
+
+
+def test_a_document_and_its_place_are_stored_together(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    begin_import(alice, File(zipped(("a.txt", b"One."))), "x")
 
     def break_off(*_: object) -> None:
         raise OSError("the disk is full")
 
-    monkeypatch.setattr(imports, "_store", break_off)
+    monkeypatch.setattr(taking, "add_document", break_off)
     with pytest.raises(OSError, match="disk"):
-        import_knowledge(alice, zipped(("old.txt", b"Old."), ("new.txt", b"New.")), "New")
+        go_on()
 
-    assert [document.name for document in Document.objects.all()] == ["old.txt"]
-    assert len(list((data_folder / "uploads" / "documents").iterdir())) == 1
-    assert not any((data_folder / "cache" / "uploads").iterdir())
+    assert not Document.objects.exists()
+
+
+def test_what_no_import_knows_of_is_found_when_it_is_old(alice: User, data_folder: Path) -> None:
+    begin_import(alice, File(zipped(("a.txt", b"One."))), "x")
+    folder = data_folder / "uploads" / ARCHIVES_FOLDER
+    for name, age_s in (("old", 3600), ("young", 1)):
+        (folder / name).write_bytes(b"PK")
+        os.utime(folder / name, (time.time() - age_s,) * 2)
+
+    assert taking.left_over_archives() == [f"{ARCHIVES_FOLDER}/old"]

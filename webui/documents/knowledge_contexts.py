@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -113,6 +113,7 @@ class KnowledgePage:
         is_own: The reader may share and delete it.
         may_connect: The reader may connect it with folders of the server.
         n_lost: Test questions that the last run did not find any more.
+        running_import: The import that still brings documents, for its owner.
     """
 
     knowledge: KnowledgeRow
@@ -128,6 +129,7 @@ class KnowledgePage:
     may_connect: bool
     n_lost: int
     max_upload_bytes: int
+    running_import: rag.KnowledgeImport | None = None
     accepted_files: str = ",".join(rag.READABLE_NAMES)
     sidebar: None = None
 
@@ -137,7 +139,7 @@ class KnowledgePage:
 
     @property
     def is_busy(self) -> bool:
-        return any(row.document.is_unfinished for row in self.rows)
+        return self.running_import is not None or any(row.document.is_unfinished for row in self.rows)
 
     @property
     def may_tick(self) -> bool:
@@ -249,38 +251,4 @@ class AddPage:
     folder: str
     query: str
     documents: Sequence[DocumentRow]
-    sidebar: None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImportPage:
-    max_bytes: int
-    sidebar: None = None
-
-    @property
-    def max_mb(self) -> int:
-        return self.max_bytes // (1024 * 1024)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReportLine:
-    """A file of an imported archive. `problem` says why it was not taken; empty when it was."""
-
-    path: str
-    problem: str
-
-
-def report_line(entry: Mapping[str, str]) -> ReportLine:
-    path = "/".join(filter(None, (entry["folder"], entry["name"])))
-    return ReportLine(path=path, problem=wording.import_problem_in_words(entry.get("problem", "")))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReportPage:
-    """What an import took: new documents, those that its owner had already, and what was not taken."""
-
-    knowledge: KnowledgeRow
-    refused: Sequence[ReportLine]
-    n_taken: int
-    n_known: int
     sidebar: None = None

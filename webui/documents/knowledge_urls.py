@@ -48,6 +48,7 @@ urlpatterns = [
     ),
     path("<uuid:uuid>/export/", transfer.export, name="export"),
     path("<uuid:uuid>/imports/<uuid:import_uuid>/", transfer.report, name="report"),
+    path("<uuid:uuid>/imports/<uuid:import_uuid>/stop/", transfer.stop, name="stop_import"),
     path("<uuid:uuid>/share/", sharing.share, name="share"),
     path("<uuid:uuid>/grants/", sharing.grant, name="grant"),
     path("<uuid:uuid>/grants/<uuid:grant_uuid>/revoke/", sharing.revoke, name="revoke"),

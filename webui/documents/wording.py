@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from rag.api import Document
-from rag.errors import FolderRefused, ImportRefused, PageNotFetched, UploadRefused, UploadTooLarge
+from rag.errors import FolderRefused, PageNotFetched, UploadRefused, UploadTooLarge
 from rag.types import FetchProblem, PageKind, Problem
 
 _DAMAGED_SHOWN = 5
@@ -219,14 +219,12 @@ _IMPORT_PROBLEMS: dict[str, str | Promise] = {
 
 
 def import_problem_in_words(code: str) -> str:
-    """Return why a file of an archive was not taken; empty for one that was."""
-    if not code:
-        return ""
+    """Return why a file of an archive was not taken."""
     return str(_IMPORT_PROBLEMS[code] if code in _IMPORT_PROBLEMS else PROBLEMS[Problem(code)].sentence)
 
 
-def import_refusal_in_words(error: ImportRefused) -> str:
-    match error.problem:
+def import_refusal_in_words(problem: Problem) -> str:
+    match problem:
         case Problem.TOO_LARGE:
             return _("This archive holds more than can be taken in.")
         case Problem.EMPTY:

@@ -10,7 +10,14 @@ from webui.management.background import BackgroundJobs
 
 def background_jobs() -> BackgroundJobs:
     return BackgroundJobs(
-        jobs=[chat_upkeep, rag.api.ingestion_loop, rag.api.sync_loop, rag.api.evaluation_loop, ask_for_models],
+        jobs=[
+            chat_upkeep,
+            rag.api.ingestion_loop,
+            rag.api.import_loop,
+            rag.api.sync_loop,
+            rag.api.evaluation_loop,
+            ask_for_models,
+        ],
         farewells=[end_answers, client.aclose],
     )
 

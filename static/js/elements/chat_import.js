@@ -1,6 +1,6 @@
 import { uploadFile } from "../lib/upload.js";
 
-/** Sends the ZIP of a knowledge with progress, and goes to the report of what became of each file. */
+/** Sends the ZIP of a knowledge with progress, and goes to the page that tells how far it is and what became of each file. */
 class ChatImport extends HTMLElement {
   connectedCallback() {
     this.addEventListener("change", this.#chosen);
@@ -23,7 +23,7 @@ class ChatImport extends HTMLElement {
     input.disabled = true;
     try {
       const stored = await uploadFile(file, (done) => {
-        // All is sent: from now on the server works, and nobody knows for how long.
+        // All is sent: the server looks at the archive before it answers.
         if (done === 1) this.#say(this.dataset.working ?? "", undefined);
         else this.#say(`${file.name}, ${Math.round(done * 100)} %`, done);
       });

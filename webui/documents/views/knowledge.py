@@ -25,6 +25,7 @@ from webui.documents.knowledge_contexts import (
 from webui.ui.keyset import BadCursor, newest_first
 
 ROWS_A_PAGE = 50
+State = rag.KnowledgeImport.State
 
 
 @require_GET
@@ -70,6 +71,7 @@ def knowledge(request: MemberRequest, uuid: UUID) -> HttpResponse:
         raise Http404 from exc
     paths = list(shown.folders.values_list("path", flat=True))
     path = folder.path if folder else ""
+    is_own = shown.owner_id == request.user.pk
     may_write = rag.writable_knowledge(request.user).filter(pk=shown.pk).exists()
     context = KnowledgePage(
         knowledge=knowledge_rows([shown], request.user.pk)[0],
@@ -81,11 +83,12 @@ def knowledge(request: MemberRequest, uuid: UUID) -> HttpResponse:
         next_cursor=page.next_cursor,
         before=before,
         may_write=may_write,
-        is_own=shown.owner_id == request.user.pk,
+        is_own=is_own,
         may_connect=may_write and is_administrator(request),
         # Questions about documents that one may not read count too, so the number is for writers.
         n_lost=rag.n_newly_lost(shown) if may_write else 0,
         max_upload_bytes=rag.max_upload_bytes(),
+        running_import=shown.imports.filter(state=State.RUNNING).first() if is_own else None,
     )
     is_polling = request.headers.get("HX-Target") == "members"
     template = "knowledge/_members.html" if is_polling else "knowledge/knowledge.html"

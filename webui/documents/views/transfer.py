@@ -13,14 +13,14 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from rag import api as rag
 from rag.errors import ImportRefused
 from webui.accounts.decorators import member_required
 from webui.accounts.http import MemberRequest, wants_json
 from webui.documents import wording
-from webui.documents.knowledge_contexts import ImportPage, ReportPage, knowledge_rows, report_line
+from webui.documents.import_contexts import ImportPage, report_page
 from webui.documents.uploads import UploadForm
 
 
@@ -49,7 +49,7 @@ def export(request: MemberRequest, uuid: UUID) -> HttpResponseBase:
 @require_http_methods(["GET", "POST"])
 @member_required
 def take_in(request: MemberRequest) -> HttpResponse:
-    """Make a knowledge of the ZIP in the field `file`. Scripts get JSON with the address of its report."""
+    """Make a knowledge of the ZIP in the field `file`. Scripts get JSON with the address that tells how far it is."""
     if request.method == "GET":
         return render(request, "knowledge/import.html", {"page": ImportPage(max_bytes=rag.max_import_bytes())})
     form = UploadForm(request.POST, request.FILES)
@@ -58,11 +58,11 @@ def take_in(request: MemberRequest) -> HttpResponse:
     file = form.cleaned_data["file"]
     name = rag.display_name(file.name or "").removesuffix(".zip")
     try:
-        made = rag.import_knowledge(request.user, file, name)
+        begun = rag.begin_import(request.user, file, name)
     except ImportRefused as exc:
-        return _refused(request, wording.import_refusal_in_words(exc), status=422)
-    url = reverse("knowledge:report", args=[made.knowledge.uuid, made.uuid])
-    return JsonResponse({"url": url, "state": "stored"}, status=201) if wants_json(request) else redirect(url)
+        return _refused(request, wording.import_refusal_in_words(exc.problem), status=422)
+    url = reverse("knowledge:report", args=[begun.knowledge.uuid, begun.uuid])
+    return JsonResponse({"url": url, "state": begun.state}, status=201) if wants_json(request) else redirect(url)
 
 
 def _refused(request: MemberRequest, sentence: str, *, status: int) -> HttpResponse:
@@ -75,15 +75,23 @@ def _refused(request: MemberRequest, sentence: str, *, status: int) -> HttpRespo
 @require_GET
 @member_required
 def report(request: MemberRequest, uuid: UUID, import_uuid: UUID) -> HttpResponse:
-    """Say what became of each file, first what was not taken. For the owner: it names files that are not there."""
+    """Say how far an import is, and at its end what became of each file, first what was not taken.
+
+    For the owner: it names files that are not there.
+    """
     shown = rag.knowledge_own(request.user, uuid)
     shown.owner = request.user
-    made = get_object_or_404(shown.imports, uuid=import_uuid)
-    lines = [report_line(entry) for entry in made.report]
-    context = ReportPage(
-        knowledge=knowledge_rows([shown], request.user.pk)[0],
-        refused=[line for line in lines if line.problem],
-        n_taken=sum(entry.get("outcome") == "taken" for entry in made.report),
-        n_known=sum(entry.get("outcome") == "known" for entry in made.report),
-    )
-    return render(request, "knowledge/report.html", {"page": context})
+    context = report_page(shown, get_object_or_404(shown.imports, uuid=import_uuid))
+    if wants_json(request):
+        return JsonResponse(context.as_json())
+    is_polling = request.headers.get("HX-Target") == "import-state"
+    template = "knowledge/_import_state.html" if is_polling else "knowledge/report.html"
+    return render(request, template, {"page": context})
+
+
+@require_POST
+@member_required
+def stop(request: MemberRequest, uuid: UUID, import_uuid: UUID) -> HttpResponse:
+    shown = rag.knowledge_own(request.user, uuid)
+    rag.stop_import(get_object_or_404(shown.imports, uuid=import_uuid))
+    return redirect("knowledge:report", shown.uuid, import_uuid)
