@@ -20,6 +20,7 @@ from rag import embedding
 from rag.answers import wishes
 from rag.answers.sentences import Kind, Statement, statements
 from rag.lexical import words
+from rag.lexical.variants import simplified
 from rag.types import Passage, QuotedAnswer, Retrieval
 
 logger = logging.getLogger(__name__)
@@ -108,7 +109,7 @@ def _candidates(question: str, terms: Sequence[str], passages: Sequence[Passage]
     singles = frozenset(filter(_SINGLE.fullmatch, terms))
 
     def terms_of(text: str) -> frozenset[str]:
-        return words.term_set(shown(text)) | singles.intersection(text)
+        return words.term_set(shown(text)) | singles.intersection(simplified(text))
 
     # The name of a link is another document's.
     shown = wishes.without_links if wishes.is_about_itself(question) else wishes.without_addresses

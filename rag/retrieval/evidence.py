@@ -9,7 +9,6 @@ import math
 from collections import Counter
 from collections.abc import Collection, Sequence
 
-from rag.chunking import indexed_text
 from rag.lexical import words
 from rag.retrieval.candidates import FoundChunk
 
@@ -72,7 +71,7 @@ def _parts(term: str) -> frozenset[str]:
 def _stands_in(chunk: FoundChunk, term: str) -> bool:
     """A single CJK character, left of a question's other words, is indexed in pairs only."""
     is_single = len(term) == 1 and words.CJK_CHARACTER.match(term)
-    return term in chunk.text if is_single else f" {term} " in chunk.terms
+    return term in chunk.terms if is_single else f" {term} " in chunk.terms
 
 
 def _weights(
@@ -87,8 +86,7 @@ def _weights(
     n_holding = Counter(part for one in held for part in one)
     if characters := [part for part in parts if words.CJK_CHARACTER.match(part)]:
         # Common is what stands anywhere, also apart from its neighbour.
-        texts = [indexed_text(chunk.page_name, chunk.text) for chunk in chunks]
-        n_holding |= {character: sum(character in text for text in texts) for character in characters}
+        n_holding |= {character: sum(character in chunk.terms for chunk in chunks) for character in characters}
     # What none has weighs as what one has: among a few chunks the words that an answer lacks would outweigh all others.
     weights = {part: math.log(1 + (len(held) + 1) / (1 + max(n_holding[part], 1))) for part in parts}
     weights |= {part: FUNCTION_FACTOR * weights[part] for part in weights.keys() & FUNCTION_CHARACTERS}

@@ -57,6 +57,7 @@ def differences(*, with_vectors: bool) -> Iterator[Difference]:
 def _lexical_entries() -> Iterator[Difference]:
     with connection.cursor() as cursor:
         missing, left = entries.chunks_without_entry(cursor), entries.entries_without_chunk(cursor)
+        outdated = sorted(set(entries.outdated_entries(cursor)) - set(left))
     if missing:
         yield Difference(
             f"{_counted(len(missing), 'chunk')} cannot be found by words.", "indexed", partial(_add_lexical, missing)
@@ -67,6 +68,18 @@ def _lexical_entries() -> Iterator[Difference]:
             "removed",
             partial(entries.remove_entries, left),
         )
+    if outdated:
+        yield Difference(
+            f"{_counted(len(outdated), 'chunk')} cannot be found by words in simplified characters.",
+            "indexed again",
+            partial(_index_again, outdated),
+        )
+
+
+@transaction.atomic
+def _index_again(chunk_ids: list[int]) -> None:
+    entries.remove_entries(chunk_ids)
+    _add_lexical(chunk_ids)
 
 
 def _add_lexical(chunk_ids: list[int]) -> None:

@@ -80,6 +80,21 @@ def test_a_chinese_question_in_peoples_own_words_gets_passages(
     assert found.trace.dense_trust == 0
 
 
+@pytest.mark.parametrize(
+    ("text", "question"),
+    [
+        ("圖書館的閉館時間是晚上九點。\n\n門票六十元。", "图书馆几点闭馆？"),
+        ("图书馆的闭馆时间是晚上九点。\n\n门票六十元。", "圖書館幾點閉館？"),
+    ],
+)
+def test_traditional_and_simplified_characters_find_each_other(
+    ingested: Upload, alice: User, text: str, question: str
+) -> None:
+    document = ingested(alice, text, "通知.txt")
+
+    assert text.splitlines()[0] in ask(alice, question, [document]).passages[0].text
+
+
 @pytest.mark.parametrize("question", ["红烧肉要炖几个小时才好吃？", "谁在二〇一四年得了足球世界杯冠军？"])
 def test_a_chinese_question_about_anything_else_gets_none(ingested: Upload, alice: User, question: str) -> None:
     document = ingested(alice, CHINESE, "手册.txt")

@@ -15,6 +15,7 @@ from rag.lexical.words import query_characters, query_terms, share_of_latin, ter
         ("数据库的备份", ["数据", "据库", "库的", "的备", "备份"]),
         ("用 SQLite 3.40 版", ["用", "sqlite", "3", "40", "版"]),
         ("ＡＢＣ１２３", ["abc123"]),
+        ("資料庫的備份", ["资料", "料库", "库的", "的备", "备份"]),
         ("カード 한국어", ["カー", "ード", "한국", "국어"]),
         ('"; DROP TABLE x; --', ["drop", "tabl", "x"]),
         ("", []),
@@ -35,6 +36,20 @@ def test_texts_become_terms(text: str, found: list[str]) -> None:
 )
 def test_a_question_is_reduced_to_what_it_asks_for(question: str, found: list[str]) -> None:
     assert query_terms(question) == found
+
+
+@pytest.mark.parametrize(
+    ("traditional", "simplified"),
+    [
+        ("資料庫什麼時候備份？", "资料库什么时候备份？"),
+        ("請問這棟樓有多高？", "请问这栋楼有多高？"),
+        ("裡面應該裝什麼？", "里面应该装什么？"),
+        ("誰負責維護？", "谁负责维护？"),
+    ],
+)
+def test_a_question_is_the_same_in_traditional_characters(traditional: str, simplified: str) -> None:
+    assert query_terms(traditional) == query_terms(simplified)
+    assert query_characters(traditional) == query_characters(simplified)
 
 
 def test_the_single_characters_of_a_question_are_those_that_tell() -> None:
