@@ -7,16 +7,21 @@ import logging
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from functools import cache
+from itertools import islice
+from typing import TYPE_CHECKING
 from uuid import UUID
+
+from django.db import connection
 
 from inference.errors import InferenceError
 from rag import embedding
 from rag.errors import EmbedderChanged, StoreUnavailable
 from rag.lexical import commonness, entries
 from rag.models import Chunk, Document
+from rag.prepared import Prepared, listed
+from rag.readers import in_reader
 from rag.retrieval.scope import Scope, readable_ids
-from rag.threads import in_thread
 from rag.types import PageKind, page_kind
 
 if TYPE_CHECKING:
@@ -45,6 +50,15 @@ class Nearness:
     problem: str = ""
     embed_s: float = 0.0
     vector_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wording:
+    """What the leg by words has found: shares of the best score by chunk, best first, and the first of these chunks."""
+
+    shares: Mapping[int, float]
+    chunks: Sequence[FoundChunk]
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +93,8 @@ _FIELDS = (
 )  # fmt: skip
 
 
-def search_words(terms: Sequence[str], scope: Scope) -> tuple[dict[int, float], float]:
-    """Return chunk ids, best first, with their BM25 as a share of the best one's, and the seconds it took.
+def search_words(terms: Sequence[str], scope: Scope) -> Wording:
+    """Return the chunks that hold words of the question, with their BM25 as a share of the best one's.
 
     The first N_LEXICAL are candidates; the others are scored for those that their meaning finds.
     """
@@ -88,7 +102,9 @@ def search_words(terms: Sequence[str], scope: Scope) -> tuple[dict[int, float], 
     matches = entries.search(commonness.without_common(terms), scope.document_ids, scope.chunker, N_SCORED)
     best = max((match.score for match in matches), default=0.0)
     shares = {match.chunk_id: match.score / best if best > 0 else 0.0 for match in matches}
-    return shares, time.perf_counter() - started
+    seconds = time.perf_counter() - started
+    # Read here and now: the embedder is still busy with the question.
+    return Wording(shares=shares, chunks=read_chunks(tuple(islice(shares, N_LEXICAL))), seconds=seconds)
 
 
 async def search_meaning(scope: Scope, question: str, trust: float) -> Nearness:
@@ -108,7 +124,7 @@ async def search_meaning(scope: Scope, question: str, trust: float) -> Nearness:
         return Nearness(problem=type(exc).__name__, embed_s=time.perf_counter() - started)
     embedded = time.perf_counter()
     try:
-        nearest = await in_thread(_nearest, scope, scope.version.collection, vector)
+        nearest = await in_reader(_nearest, scope, scope.version.collection, vector)
     except StoreUnavailable as exc:
         return Nearness(problem=str(exc) or type(exc).__name__, embed_s=embedded - started)
     return Nearness(
@@ -134,15 +150,28 @@ def similarities_of(scope: Scope, nearness: Nearness, chunk_ids: Collection[int]
         return known
 
 
-def read_chunks(user_id: int, scope: Scope, chunk_ids: Collection[int]) -> list[FoundChunk]:
-    """Return chunks with what is told of their documents; the indexes only propose.
+def read_chunks(chunk_ids: Collection[int]) -> list[FoundChunk]:
+    """Return chunks with what is told of their documents, if these are indexed whole."""
+    rows = _chunks(connection.vendor).rows({"chunks": chunk_ids})
+    terms = entries.terms_of(chunk_ids)
+    return [
+        FoundChunk(terms.get(pk, " "), pk, document, UUID(str(uuid)), *others) for pk, document, uuid, *others in rows
+    ]
 
-    What this person may read is asked again when the search has taken its time: a right may be gone meanwhile.
+
+@cache
+def _chunks(vendor: str) -> Prepared:
+    """Return the statement, written once for a kind of database."""
+    found = Chunk.objects.filter(pk__in=listed("chunks"), document__state=Document.State.READY)
+    return Prepared.of(found.order_by().values_list(*_FIELDS))
+
+
+def still_readable(user_id: int, scope: Scope, chunks: Sequence[FoundChunk]) -> list[FoundChunk]:
+    """Leave out what this person may not read; the indexes only propose.
+
+    That is asked again when the search has taken its time: a right may be gone meanwhile, or the document.
     """
     chosen: Collection[int] = frozenset(scope.document_ids)
     if time.perf_counter() - scope.found_at > RECHECK_AFTER_S:
-        chosen = set(readable_ids(user_id, scope.document_ids))
-    found = Chunk.objects.filter(pk__in=chunk_ids, document__state=Document.State.READY).order_by()
-    rows: list[tuple[Any, ...]] = list(found.values_list(*_FIELDS))
-    terms = entries.terms_of(chunk_ids)
-    return [FoundChunk(terms.get(row[0], " "), *row) for row in rows if row[1] in chosen]
+        chosen = frozenset(readable_ids(user_id, scope.document_ids))
+    return [chunk for chunk in chunks if chunk.document_id in chosen]

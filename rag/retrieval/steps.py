@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Collection, Mapping, Sequence
-from itertools import islice
+from collections.abc import Collection, Sequence
 
 from rag import conf, embedding
+from rag.readers import in_reader
 from rag.retrieval import candidates, evidence
-from rag.retrieval.candidates import Nearness
+from rag.retrieval.candidates import Nearness, Wording
 from rag.retrieval.fusion import Weighed, weigh
 from rag.retrieval.passages import passages_of
 from rag.retrieval.reranking import rerank
@@ -17,7 +17,6 @@ from rag.retrieval.rewriting import Rewriting, rewrite
 from rag.retrieval.scope import OtherIndex, Scope, find_scope
 from rag.retrieval.selection import Selected, select
 from rag.retrieval.whole import Whole, read_whole
-from rag.threads import in_thread
 from rag.types import Candidate, Passage, Retrieval, RetrievalTrace, Room, Said
 
 LIMIT = 6
@@ -48,7 +47,7 @@ async def retrieve(
     """
     started = time.perf_counter()
     question = question[:QUESTION_MAX_CHARACTERS]
-    scope, whole = await in_thread(_find_or_read, user_id, document_ids, knowledge_ids, index, room)
+    scope, whole = await in_reader(_find_or_read, user_id, document_ids, knowledge_ids, index, room)
     if not scope.document_ids:
         return Retrieval(passages=(), trace=_empty_trace(question, scope.embedder, time.perf_counter() - started))
     if whole and room:
@@ -58,16 +57,15 @@ async def retrieve(
     asked, question, terms = question, rewriting.question, rewriting.terms
     trust = embedding.trust(scope.version, question) if scope.version else 0.0
     async with asyncio.TaskGroup() as group:
-        by_words = group.create_task(in_thread(candidates.search_words, terms, scope))
+        by_words = group.create_task(in_reader(candidates.search_words, terms, scope))
         by_meaning = group.create_task(candidates.search_meaning(scope, question, trust))
-    lexical_shares, lexical_s = by_words.result()
-    nearness = by_meaning.result()
+    wording, nearness = by_words.result(), by_meaning.result()
     # Counting the terms of a hundred chunks is too long for the event loop.
-    weighed = await in_thread(_weigh, user_id, scope, rewriting, trust, lexical_shares, nearness)
+    weighed = await in_reader(_weigh, user_id, scope, rewriting, trust, wording, nearness)
     reranking = await rerank(question, weighed, conf.reranker())
     # Without similarities the words alone must tell.
     needed = evidence.needed(question, trust if nearness.similarities else 0.0)
-    selected, passages = await in_thread(_choose, reranking.ranked, limit, needed)
+    selected, passages = await in_reader(_choose, reranking.ranked, limit, needed)
     trace = RetrievalTrace(
         question=asked,
         searched=question,
@@ -82,7 +80,7 @@ async def retrieve(
         rerank_problem=reranking.problem,
         rerank_s=reranking.seconds,
         candidates=tuple(map(_candidate, selected)),
-        lexical_s=lexical_s,
+        lexical_s=wording.seconds,
         embed_s=nearness.embed_s,
         vector_s=nearness.vector_s,
         total_s=time.perf_counter() - started,
@@ -103,17 +101,13 @@ def _find_or_read(
 
 
 def _weigh(
-    user_id: int,
-    scope: Scope,
-    rewriting: Rewriting,
-    trust: float,
-    lexical_shares: Mapping[int, float],
-    nearness: Nearness,
+    user_id: int, scope: Scope, rewriting: Rewriting, trust: float, wording: Wording, nearness: Nearness
 ) -> list[Weighed]:
-    by_words = tuple(islice(lexical_shares, candidates.N_LEXICAL))
+    by_words = {chunk.id for chunk in wording.chunks}
     similarities = candidates.similarities_of(scope, nearness, by_words)
-    chunks = candidates.read_chunks(user_id, scope, {*by_words, *similarities})
-    return weigh(rewriting.question, rewriting.terms, trust, chunks, lexical_shares, similarities, rewriting.borrowed)
+    others = candidates.read_chunks(similarities.keys() - by_words)
+    chunks = candidates.still_readable(user_id, scope, [*wording.chunks, *others])
+    return weigh(rewriting.question, rewriting.terms, trust, chunks, wording.shares, similarities, rewriting.borrowed)
 
 
 def _choose(ranked: Sequence[Weighed], limit: int, needed: float) -> tuple[list[Selected], tuple[Passage, ...]]:
