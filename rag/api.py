@@ -78,7 +78,9 @@ from rag.queries import (
     totals_of,
     writable_knowledge,
 )
+from rag.readers import in_reader
 from rag.retrieval import retrieve
+from rag.rights import readable_ids
 from rag.services.documents import (
     create_document,
     delete_document,
@@ -126,7 +128,6 @@ from rag.services.synced_folders import (
 from rag.services.versions import IndexOverview, abort_build, drop_previous, index_overview
 from rag.services.web_pages import fetch_page, page_address
 from rag.tasks import choose_embedder, ingestion_loop, roll_back
-from rag.threads import in_thread
 from rag.traces import readable_trace
 from rag.types import IndexState
 
@@ -166,6 +167,7 @@ __all__ = [
     "SyncedFolder",
     "abort_build",
     "add_document",
+    "are_ready",
     "ask_for_run",
     "begin_import",
     "change_question",
@@ -231,6 +233,7 @@ __all__ = [
     "progress_of",
     "quote",
     "readable_documents",
+    "readable_ids",
     "readable_knowledge",
     "readable_trace",
     "reindex_documents",
@@ -271,7 +274,7 @@ async def wait_until_ready(document_ids: Collection[int], timeout_s: float) -> A
     """
     deadline = time.monotonic() + timeout_s
     seen: list[tuple[int, str, int, str]] = []
-    while unfinished := await in_thread(_unfinished, document_ids):
+    while unfinished := await in_reader(_unfinished, document_ids):
         progress = [(d.pk, d.state, d.n_chunks_done, d.error) for d in unfinished]
         if progress != seen:
             seen = progress
@@ -279,6 +282,11 @@ async def wait_until_ready(document_ids: Collection[int], timeout_s: float) -> A
         if time.monotonic() + _WAIT_POLL_S > deadline:
             return
         await asyncio.sleep(_WAIT_POLL_S)
+
+
+async def are_ready(document_ids: Collection[int]) -> bool:
+    """Return whether none of these documents is unfinished or has failed."""
+    return not await in_reader(Document.objects.filter(pk__in=document_ids).exclude(state=Document.State.READY).exists)
 
 
 def _unfinished(document_ids: Collection[int]) -> list[Document]:

@@ -21,7 +21,8 @@ from rag.lexical import commonness, entries
 from rag.models import Chunk, Document
 from rag.prepared import Prepared, listed
 from rag.readers import in_reader
-from rag.retrieval.scope import Scope, readable_ids
+from rag.retrieval.scope import Scope
+from rag.rights import searchable_ids
 from rag.types import PageKind, page_kind
 
 if TYPE_CHECKING:
@@ -67,12 +68,13 @@ class FoundChunk:
 
     Attributes:
         terms: As the lexical index has them, with a blank before and behind each.
+        document_uuid: As the database gives it; to make a UUID of each takes longer than to read it.
     """
 
     terms: str
     id: int
     document_id: int
-    document_uuid: UUID
+    document_uuid: UUID | str
     document_name: str
     media_type: str
     position: int
@@ -154,9 +156,7 @@ def read_chunks(chunk_ids: Collection[int]) -> list[FoundChunk]:
     """Return chunks with what is told of their documents, if these are indexed whole."""
     rows = _chunks(connection.vendor).rows({"chunks": chunk_ids})
     terms = entries.terms_of(chunk_ids)
-    return [
-        FoundChunk(terms.get(pk, " "), pk, document, UUID(str(uuid)), *others) for pk, document, uuid, *others in rows
-    ]
+    return [FoundChunk(terms.get(row[0], " "), *row) for row in rows]
 
 
 @cache
@@ -173,5 +173,5 @@ def still_readable(user_id: int, scope: Scope, chunks: Sequence[FoundChunk]) -> 
     """
     chosen: Collection[int] = frozenset(scope.document_ids)
     if time.perf_counter() - scope.found_at > RECHECK_AFTER_S:
-        chosen = frozenset(readable_ids(user_id, scope.document_ids))
+        chosen = frozenset(searchable_ids(user_id, scope.document_ids))
     return [chunk for chunk in chunks if chunk.document_id in chosen]

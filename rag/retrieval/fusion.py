@@ -35,6 +35,7 @@ _CONTENTS_LINE = re.compile(
     r"(?:[-*•] )?(?:(?:[A-Z]\.)?\d+(?:\.\d+)+\.?|(?:Chapter|Appendix) \w+\.?|[第附].{1,5}[章节録录].?)\s.{1,80}"
     r"|.{1,80}?(?:\.{3,}|…+| {3,})\s*\d{1,4}"
 )
+_DIGIT = re.compile(r"\d")
 _CONTENTS_MIN_LINES = 8
 _CONTENTS_MIN_SHARE = 0.6
 # As much of a chunk as tells its language; English has five characters where Chinese has one or two.
@@ -126,6 +127,12 @@ def _is_latin(text: str) -> bool:
 def is_contents(text: str) -> bool:
     """Whether a text is a table of contents, or a piece of one: hardly anything but numbered titles."""
     lines = text.split("\n")
-    if len(lines) < _CONTENTS_MIN_LINES or not any(character.isdigit() for character in lines[len(lines) // 2]):
+    if len(lines) < _CONTENTS_MIN_LINES or not _DIGIT.search(lines[len(lines) // 2]):
         return False
-    return sum(bool(_CONTENTS_LINE.fullmatch(line.strip())) for line in lines) >= _CONTENTS_MIN_SHARE * len(lines)
+    n_others_allowed = len(lines) - _CONTENTS_MIN_SHARE * len(lines)
+    for line in lines:
+        if not _CONTENTS_LINE.fullmatch(line.strip()):
+            n_others_allowed -= 1
+            if n_others_allowed < 0:
+                return False
+    return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from uuid import UUID
 
 from django.db import connection
 
@@ -27,7 +28,7 @@ def _passage(group: Sequence[Selected]) -> Passage:
     first = chunks[0]
     return Passage(
         document_id=first.document_id,
-        document_uuid=first.document_uuid,
+        document_uuid=UUID(str(first.document_uuid)),
         document_name=first.document_name,
         page=first.page,
         page_kind=first.page_kind,

@@ -5,15 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Protocol
-
-from django.db import connection
 
 from rag import chunking, conf
 from rag.models import Document, IndexVersion
-from rag.prepared import SOMEBODY, Prepared, listed
-from rag.queries import current_version, searchable_documents
+from rag.queries import current_version
+from rag.rights import searchable_ids
 from rag.store import vector_store
 
 if TYPE_CHECKING:
@@ -73,24 +70,8 @@ def find_scope(
     user_id: int, document_ids: Collection[int], knowledge_ids: Collection[int], index: OtherIndex | None = None
 ) -> Scope:
     found_at = time.perf_counter()
-    readable = readable_ids(user_id, document_ids, knowledge_ids)
+    readable = searchable_ids(user_id, document_ids, knowledge_ids)
     is_everything = bool(readable) and Document.objects.count() == len(readable)
     if index is not None:
         return Scope(readable, index.version, is_everything, found_at, index.neighbours)
     return Scope(readable, current_version(), is_everything, found_at)
-
-
-def readable_ids(user_id: int, document_ids: Collection[int], knowledge_ids: Collection[int] = ()) -> tuple[int, ...]:
-    """Return those of the documents, and of what is in the knowledge, that this person may search now."""
-    lists = {"documents": document_ids}
-    if knowledge_ids:
-        lists["knowledge"] = knowledge_ids
-    rows = _searchable(connection.vendor, *lists).rows(lists, user_id=user_id)
-    return tuple(pk for (pk,) in rows)
-
-
-@cache
-def _searchable(vendor: str, *lists: str) -> Prepared:
-    """Return `searchable_documents` with its rules as they are there, written once for a kind of database."""
-    found = searchable_documents(SOMEBODY, *map(listed, lists))
-    return Prepared.of(found.order_by().values_list("pk"))

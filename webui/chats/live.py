@@ -12,7 +12,7 @@ from django.utils.html import escape
 from django.utils.safestring import SafeString
 
 from inference.types import Usage
-from rag.types import Passage
+from rag.types import Passage, RetrievalTrace
 from webui.chats.events import EventLog, Frame
 from webui.chats.protocol import ServerEvent
 from webui.chats.services.generations import EndState, JournalEntry, Task
@@ -37,6 +37,7 @@ class LiveAnswer:
         self.first_delta_at: datetime | None = None
         self.usage = Usage()
         self.ledger: dict[str, Any] = {}
+        self.trace: RetrievalTrace | None = None
         self.passages: Sequence[Passage] = ()
         self.is_rendering = False
         """A thread has the renderer."""

@@ -184,7 +184,7 @@ async def _find_passages(answer: LiveAnswer, room: Room | None) -> Retrieval | N
         )
     except (RagError, InferenceError) as exc:
         raise RetrievalFailed from exc
-    answer.ledger["retrieval"] = found.trace.as_dict()
+    answer.trace = found.trace
     return found
 
 
@@ -194,6 +194,8 @@ def _said_before(task: Task) -> list[Said]:
 
 async def _wait_for_documents(answer: LiveAnswer) -> None:
     task = answer.task
+    if await rag.are_ready(task.document_ids):
+        return
     async for unfinished in rag.wait_until_ready(task.document_ids, conf.document_wait_s()):
         for document in unfinished:
             if document.error == Problem.EMBEDDER_MISSING:
@@ -282,7 +284,7 @@ async def _end(answer: LiveAnswer, producer: asyncio.Task[None]) -> None:
         failure=failure,
         usage=answer.usage,
         first_delta_at=answer.first_delta_at,
-        ledger=answer.ledger,
+        ledger=answer.ledger | ({"retrieval": answer.trace.as_dict()} if answer.trace else {}),
         citations=await asyncio.to_thread(_cited, answer, html) if answer.passages else {},
     )
     try:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from django.db import connection
 
+from rag import rights
 from rag.models import Document, KnowledgeGrant, Membership
 from rag.prepared import SOMEBODY
-from rag.queries import searchable_documents
-from rag.retrieval import scope
-from rag.retrieval.scope import readable_ids
+from rag.queries import documents_readable_by, searchable_documents
+from rag.rights import readable_ids, searchable_ids
 from tests.factories import make_document, make_group, make_knowledge
 from webui.accounts.models import User
 
@@ -30,7 +30,9 @@ def test_the_written_statement_finds_what_the_rules_find(alice: User, bob: User,
     for person in (alice, bob, charlie):
         for chosen, among in ((documents, []), (documents[::2], knowledge_ids[1:3]), ([], knowledge_ids), ([], [])):
             expected = set(searchable_documents(person.pk, chosen, among).values_list("pk", flat=True))
-            assert set(readable_ids(person.pk, chosen, among)) == expected
+            assert set(searchable_ids(person.pk, chosen, among)) == expected
+            expected = set(documents_readable_by(person.pk).filter(pk__in=chosen).values_list("pk", flat=True))
+            assert readable_ids(person.pk, chosen) == expected
 
 
 @pytest.mark.usefixtures("db")
@@ -39,11 +41,11 @@ def test_a_right_that_was_taken_back_is_gone_at_once(alice: User, bob: User) -> 
     document = make_document(owner=alice, state=Document.State.READY)
     Membership.objects.create(knowledge=knowledge, document=document)
     right = KnowledgeGrant.objects.create(knowledge=knowledge, user=bob)
-    assert readable_ids(bob.pk, [], [knowledge.pk]) == (document.pk,)
+    assert searchable_ids(bob.pk, [], [knowledge.pk]) == (document.pk,)
 
     right.delete()
 
-    assert readable_ids(bob.pk, [], [knowledge.pk]) == ()
+    assert searchable_ids(bob.pk, [], [knowledge.pk]) == ()
 
 
 @pytest.mark.usefixtures("db")
@@ -51,21 +53,21 @@ def test_a_suspended_person_finds_nothing(alice: User) -> None:
     document = make_document(owner=alice, state=Document.State.READY)
     User.objects.filter(pk=alice.pk).update(is_active=False)
 
-    assert readable_ids(alice.pk, [document.pk]) == ()
+    assert searchable_ids(alice.pk, [document.pk]) == ()
 
 
 @pytest.mark.usefixtures("db")
 def test_as_many_documents_as_one_likes_are_one_statement(alice: User) -> None:
     document = make_document(owner=alice, state=Document.State.READY)
 
-    assert readable_ids(alice.pk, range(document.pk, document.pk + 200_000)) == (document.pk,)
+    assert searchable_ids(alice.pk, range(document.pk, document.pk + 200_000)) == (document.pk,)
 
 
 @pytest.mark.usefixtures("db")
 def test_nobody_in_particular_is_left_in_the_statement(alice: User) -> None:
     for lists in (("documents",), ("documents", "knowledge")):
-        written = scope._searchable(connection.vendor, *lists)
+        written = rights._searchable(connection.vendor, *lists)
 
         assert SOMEBODY in written.parameters
         assert str(SOMEBODY) not in written.sql
-    assert readable_ids(SOMEBODY, [make_document(owner=alice, state=Document.State.READY).pk]) == ()
+    assert searchable_ids(SOMEBODY, [make_document(owner=alice, state=Document.State.READY).pk]) == ()
