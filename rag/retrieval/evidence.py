@@ -56,8 +56,11 @@ def coverage_of(
     Args:
         borrowed: Those of the terms that are an earlier question's.
     """
+    # Written out once: every term is looked for in a hundred chunks.
+    sought = [(_place(term), _parts(term)) for term in terms]
     held = {
-        chunk.id: frozenset().union(*(_parts(term) for term in terms if _stands_in(chunk, term))) for chunk in chunks
+        chunk.id: frozenset[str]().union(*(parts for place, parts in sought if place in chunk.terms))
+        for chunk in chunks
     }
     weights = _weights(terms, chunks, held.values(), borrowed)
     total = sum(weights.values())
@@ -68,10 +71,10 @@ def _parts(term: str) -> frozenset[str]:
     return frozenset(term) if words.CJK_CHARACTER.match(term) else frozenset((term,))
 
 
-def _stands_in(chunk: FoundChunk, term: str) -> bool:
-    """A single CJK character, left of a question's other words, is indexed in pairs only."""
+def _place(term: str) -> str:
+    """Return how a term stands among those of a chunk: a single CJK character is indexed in pairs only."""
     is_single = len(term) == 1 and words.CJK_CHARACTER.match(term)
-    return term in chunk.terms if is_single else f" {term} " in chunk.terms
+    return term if is_single else f" {term} "
 
 
 def _weights(

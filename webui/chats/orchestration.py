@@ -25,7 +25,7 @@ from rag.errors import RagError
 from rag.types import Passage, Problem, Retrieval, Room, Said
 from webui.chats import conf, journal, pacing
 from webui.chats.answerers import QUOTES
-from webui.chats.database import in_database
+from webui.chats.database import first_in_database, in_database
 from webui.chats.errors import (
     AnswerEmpty,
     AnswerTooLong,
@@ -170,7 +170,7 @@ async def _find_passages(answer: LiveAnswer, room: Room | None) -> Retrieval | N
         document_ids = await in_database(generations.all_documents, task.user_id)
     if not (document_ids or task.knowledge_ids) or not task.question.strip():
         return None
-    if room and not await in_database(conf.gives_whole_documents):
+    if room and not await first_in_database(conf.gives_whole_documents):
         room = None
     try:
         found = await rag.retrieve(
