@@ -1,7 +1,7 @@
 """What connecting a folder would bring, and what it would take of this server's disk: told before it begins.
 
 The figures are estimates on the high side. Measured on SQLite and the embedded Chroma: rows and lexical entries take 4
-bytes for each byte of English text and 9 for each of Chinese; a vector takes its numbers and about 1000 bytes more.
+bytes for each byte of English text and 9 for each of Chinese; a vector takes its numbers twice and about 1000 bytes more.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ MAX_CHOICES = 500
 _ROWS_A_TEXT_BYTE = 6
 _TEXT_BYTES_A_CHUNK = 800
 _BYTES_A_VECTOR = 1000
+# Chroma's, and those that are compared row by row.
+_BYTES_A_NUMBER = 4 + 4
 _DEFAULT_N_DIMS = 384
 # How much of a file is text; the others are text through and through. Compressed text is as long as it unpacks to.
 _TEXT_SHARES = {
@@ -110,7 +112,9 @@ def survey(path: str, include: Sequence[str] = (), exclude: Sequence[str] = ()) 
         kinds=_kinds(listing),
         copies_bytes=listing.size_bytes,
         text_bytes=int(_ROWS_A_TEXT_BYTE * text),
-        vectors_bytes=int(n_chunks * (4 * (version.n_dims if version else _DEFAULT_N_DIMS) + _BYTES_A_VECTOR)),
+        vectors_bytes=int(
+            n_chunks * (_BYTES_A_NUMBER * (version.n_dims if version else _DEFAULT_N_DIMS) + _BYTES_A_VECTOR)
+        ),
         free_bytes=max(shutil.disk_usage(conf.data_folder()).free - RESERVE_BYTES, 0),
     )
 

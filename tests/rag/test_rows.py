@@ -154,7 +154,7 @@ def test_rows_that_a_crash_left_behind_or_ahead_are_brought_to_what_the_store_ho
 def test_a_large_collection_is_asked_as_a_graph_and_gives_no_more_than_was_asked_for(
     store: ChromaStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(chroma, "_COMPARED_IN_ROWS", 100)
+    monkeypatch.setattr(chroma, "_COMPARED_IN_ROWS_BYTES", 0)
     vectors = some_vectors(400)
     store.add(A, 1, range(1, 401), vectors)
 
@@ -163,6 +163,18 @@ def test_a_large_collection_is_asked_as_a_graph_and_gives_no_more_than_was_asked
     best = np.argsort(-cosines(vectors, vectors[5]))[:40] + 1
     assert len(found) == 40
     assert len(set(found) & set(best.tolist())) >= 39
+
+
+def test_a_graph_that_has_lost_its_way_is_noticed(rows: Rows) -> None:
+    vectors = some_vectors(2000)
+    vectors[:300] = vectors[0]
+    rows.add(1, range(1, 2001), vectors)
+    best = rows.nearest(vectors[0], None, 40)
+    lost = dict.fromkeys(range(1000, 1040), 0.1)
+
+    assert not rows.has_nearer(vectors[0], best)
+    assert rows.has_nearer(vectors[0], lost)
+    assert rows.has_nearer(vectors[0], {})
 
 
 def test_a_question_of_another_length_is_refused(store: ChromaStore) -> None:
