@@ -1,7 +1,8 @@
 """What connecting a folder would bring, and what it would take of this server's disk: told before it begins.
 
 The figures are estimates on the high side. Measured on SQLite and the embedded Chroma: rows and lexical entries take 4
-bytes for each byte of English text and 9 for each of Chinese; a vector takes its numbers twice and about 1000 bytes more.
+bytes for each byte of English text and 9 for each of Chinese; a vector takes its numbers twice and about 1000 bytes
+more.
 """
 
 from __future__ import annotations
