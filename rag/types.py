@@ -227,7 +227,7 @@ class Said:
     text: str
 
 
-RewrittenBy = Literal["", "model", "joined"]
+RewrittenBy = Literal["", "model", "joined", "translated"]
 Outcome = Literal["kept", "joined", "beyond limit", "near-duplicate", "below cut-off", "whole"]
 """`whole`: it was not weighed, because its document was given from beginning to end."""
 
@@ -278,8 +278,9 @@ class RetrievalTrace:
 
     Attributes:
         question: As it was asked.
-        searched: As it was searched; another one when it needs its conversation.
-        rewritten_by: A model, or the words of the question before joined to it; empty when it was searched as asked.
+        searched: As it was searched; another one when it needs its conversation, or no document is in its script.
+        rewritten_by: A model, the words of the question before joined to it, or a model that has translated it; empty
+            when it was searched as asked.
         rewrite_problem: What kept the model from doing it.
         room_tokens: What whole documents may take; 0 when only passages were wanted.
         whole_tokens: What they take; 0 when they do not fit, and so were searched.

@@ -75,7 +75,7 @@ def weigh(
     confidence = max(coverage.values(), default=0.0)
     by_place = {(chunk.document_id, chunk.position): lexical_shares.get(chunk.id, 0.0) for chunk in chunks}
     characters = _character_scores(question, chunks)
-    is_latin = words.share_of_latin(question) >= 0.5
+    is_latin_question = words.share_of_latin(question) >= 0.5
     weighed = []
     for chunk in chunks:
         share = lexical_shares.get(chunk.id, 0.0)
@@ -86,7 +86,7 @@ def weigh(
         meaning = trust * max(similarity or 0.0, 0.0)
         fused = LEXICAL_WEIGHT * confidence * wording + DENSE_WEIGHT * meaning
         fused += COVERAGE_WEIGHT * trust * coverage[chunk.id]
-        if _is_latin(chunk.text) == is_latin:
+        if is_latin(chunk.text) == is_latin_question:
             fused *= 1 + SAME_LANGUAGE_BONUS
         if is_contents(chunk.text):
             fused *= CONTENTS_FACTOR
@@ -116,7 +116,7 @@ def _character_scores(question: str, chunks: Collection[FoundChunk]) -> dict[int
     return scores
 
 
-def _is_latin(text: str) -> bool:
+def is_latin(text: str) -> bool:
     """Whether a text is in Latin letters: a Chinese one about computers may be so by a third."""
     if text.isascii():
         return True

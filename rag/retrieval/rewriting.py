@@ -153,12 +153,16 @@ def _joined(question: str, asked_before: Sequence[str], problem: str, started: f
 
 async def _ask(question: str, earlier: Sequence[Said], model: str, asked_by: str) -> str:
     told = "\n".join(f"{said.role}: {_one_line(said.text)}" for said in earlier[-N_SAID:])
+    return await ask_model(
+        _TASK, f"Conversation:\n{told}\n\nLast question: {_one_line(question)}", model, asked_by
+    )  # fmt: skip
+
+
+async def ask_model(task: str, text: str, model: str, asked_by: str) -> str:
+    """Return what a model writes, cut off where no question is so long. Raises inference.errors.InferenceError."""
     request = ChatRequest(
         model=model,
-        messages=[
-            ChatMessage(role="system", content=_TASK),
-            ChatMessage(role="user", content=f"Conversation:\n{told}\n\nLast question: {_one_line(question)}"),
-        ],
+        messages=[ChatMessage(role="system", content=task), ChatMessage(role="user", content=text)],
         options=Options(num_predict=MAX_TOKENS, temperature=0.0),
         think=False,
         asked_by=asked_by,
@@ -169,7 +173,7 @@ async def _ask(question: str, earlier: Sequence[Said], model: str, asked_by: str
             if isinstance(event, Delta):
                 answer += event.content
             if len(answer) > 2 * MAX_CHARACTERS:
-                # Not a question; `parse` says so.
+                # Not a question; `one_question` says so.
                 break
     return answer
 
@@ -180,10 +184,14 @@ def _one_line(text: str) -> str:
 
 def parse(answer: str, question: str, earlier: Sequence[Said]) -> str:
     """Return the question that a model wrote, or "" when what it wrote is anything else."""
-    line = _LABEL.sub("", answer.strip()).strip().strip("\"'“”‘’「」`*").strip()
-    if not line or "\n" in line or len(line) > MAX_CHARACTERS:
-        return ""
+    line = one_question(answer)
     terms = words.query_terms(line)
     known = words.term_set("\n".join([question, *(said.text for said in earlier)]))
     n_known = sum(term in known for term in terms)
     return line if terms and n_known >= _MIN_KNOWN * len(terms) else ""
+
+
+def one_question(answer: str) -> str:
+    """Return the one line that a model wrote, without what it wrote around it; "" when there are more."""
+    line = _LABEL.sub("", answer.strip()).strip().strip("\"'“”‘’「」`*").strip()
+    return line if "\n" not in line and len(line) <= MAX_CHARACTERS else ""

@@ -16,6 +16,7 @@ from rag.retrieval.reranking import rerank
 from rag.retrieval.rewriting import Rewriting, rewrite
 from rag.retrieval.scope import OtherIndex, Scope, find_scope
 from rag.retrieval.selection import Selected, select
+from rag.retrieval.translating import translate
 from rag.retrieval.whole import Whole, read_whole
 from rag.types import Candidate, Passage, Retrieval, RetrievalTrace, Room, Said
 
@@ -42,7 +43,8 @@ async def retrieve(
 
     Args:
         earlier: The conversation before, for questions that need it.
-        rewriter: Chat model that puts such a question into words of its own; empty to do without.
+        rewriter: Chat model that puts such a question into words of its own, and translates one whose documents are all
+            in another script; empty to do without.
         room: What may be given instead when all of these documents fit into it: they themselves, in reading order.
     """
     started = time.perf_counter()
@@ -54,6 +56,7 @@ async def retrieve(
         trace = _whole_trace(question, scope.embedder, whole, room, time.perf_counter() - started)
         return Retrieval(passages=whole.passages, trace=trace)
     rewriting = await rewrite(question, earlier, rewriter, asked_by=str(user_id))
+    rewriting = await translate(rewriting, scope, rewriter, asked_by=str(user_id))
     asked, question, terms = question, rewriting.question, rewriting.terms
     trust = embedding.trust(scope.version, question) if scope.version else 0.0
     async with asyncio.TaskGroup() as group:

@@ -100,6 +100,22 @@ def test_the_panel_tells_what_was_searched_when_it_is_not_what_was_asked(alice: 
     assert "Question rewritten" in html
 
 
+def test_a_translated_question_is_shown_as_it_was_searched(alice: User, alice_client: Client) -> None:
+    asked = "灯塔是哪年建的？"
+    message = an_answer(alice, a_candidate(a_document(alice)), question=asked, rewritten_by="translated", rewrite_s=0.4)
+
+    html = panel(alice_client, message)
+
+    assert html.index(QUESTION) < html.index("the model translated it") < html.index(asked)
+    assert "Question rewritten" in html
+
+
+def test_a_question_that_no_model_translated_says_so(alice: User, alice_client: Client) -> None:
+    message = an_answer(alice, a_candidate(a_document(alice)), rewrite_problem="TimeoutError", rewrite_s=6.0)
+
+    assert "so it was searched as it was asked" in panel(alice_client, message)
+
+
 def test_the_panel_tells_scores_of_a_reranker_and_what_was_joined(alice: User, alice_client: Client) -> None:
     document = a_document(alice)
     joined = a_candidate(document, outcome="joined", passage=1, rerank=0.31)

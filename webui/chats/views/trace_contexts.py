@@ -225,6 +225,8 @@ class TracePanel:
             return ""
         if self.seen.rewritten_by == "model":
             return _("The question needs its conversation; the model put it into words of its own.")
+        if self.seen.rewritten_by == "translated":
+            return _("None of the documents is written in the script of the question; the model translated it.")
         if self.seen.rewrite_problem:
             return _(
                 "The question needs its conversation. The model did not rewrite it in time or gave no question, so the "
@@ -270,7 +272,7 @@ class TracePanel:
         compared = _has_compared_meanings(seen)
         rewriting = [StepView(name=_("Question rewritten"), duration=_duration(seen.rewrite_s))]
         return [
-            *(rewriting if seen.rewritten_by else []),
+            *(rewriting if seen.rewritten_by or seen.rewrite_problem else []),
             StepView(name=_("Words looked up"), duration=_duration(seen.lexical_s)),
             StepView(name=_("Meaning of the question"), duration=_duration(seen.embed_s) if seen.embed_s else not_done),
             StepView(name=_("Meanings compared"), duration=_duration(seen.vector_s) if compared else not_done),
@@ -337,6 +339,11 @@ def _candidate_view(seen: SeenCandidate, cited: set[int], n_read: int | None) ->
 def _shortcomings(seen: SeenTrace) -> Iterator[str]:
     if seen.is_whole:
         return
+    if seen.rewrite_problem and not seen.rewritten_by:
+        yield _(
+            "None of the documents is written in the script of the question. The model did not translate it in time or "
+            "gave no question, so it was searched as it was asked."
+        )
     if seen.dense_problem:
         yield str(_PROBLEMS.get(seen.dense_problem, _OTHER_PROBLEM))
     elif seen.dense_trust == 0:
