@@ -33,6 +33,8 @@ _FIRST_MEASURED = {
     ("natural", "zh", "fused"): (0.10, 0.29, 0.39, 0.19),
 }
 _KINDS = {"held out": "natural"}
+# What an index for `search` depends on.
+_BUILT_BY = ("rag/chunking.py", "rag/lexical/words.py", "rag/migrations/0001_initial.py", "bench/mixtures.py")
 _SETTLE_TIMEOUT_S = 60.0
 _STEPS = {"lexical_s": "words", "embed_s": "embedding of the question", "vector_s": "vectors"}
 
@@ -68,25 +70,26 @@ def measure_retrieval(folder: Path, kept: Path, reranker: str) -> None:
 def measure_search(kept: Path, n_chunks: int, goal_ms: float) -> list[Row]:
     """Time searches among so many chunks, which are built once in a data folder of their own."""
     corpus.fetch(kept)
-    built_by = "".join(
-        (ROOT / "rag" / name).read_text() for name in ("chunking.py", "lexical/words.py", "migrations/0001_initial.py")
-    )
+    built_by = "".join((ROOT / name).read_text() for name in _BUILT_BY)
     digest = hashlib.sha256(built_by.encode()).hexdigest()[:8]
     data = kept / f"search-{n_chunks}-{digest}"
     for outdated in set(kept.glob(f"search-{n_chunks}-*")) - {data}:
         # A folder, or the log beside one.
         shutil.rmtree(outdated) if outdated.is_dir() else outdated.unlink()
     with model_server(data) as env:
-        times = json.loads(run(["-m", "bench.search", str(kept), str(n_chunks)], env=env))
+        figures = json.loads(run(["-m", "bench.search", str(kept), str(n_chunks)], env=env))
     rows = []
     for language, name in (("en", "English"), ("zh", "Chinese")):
-        what, own = f"a search among {n_chunks:,} chunks, {name}", times[language]
+        what, own = f"a search among {n_chunks:,} chunks, {name}", figures["times"][language]
         rows += [
             Row(what=f"{what}, p50", value=percentile(own["total_s"], 50), unit="ms", goal=goal_ms),
             Row(what=f"{what}, p95", value=percentile(own["total_s"], 95), unit="ms"),
         ]
         for step, title in _STEPS.items():
             rows.append(Row(what=f"  {title}, p50", value=percentile(own[step], 50), unit="ms"))
+    for scope, share in figures["recall"].items():
+        what = f"  of the 40 nearest vectors, found in {scope} documents"
+        rows.append(Row(what=what, value=share, unit="", goal=0.99, is_more_better=True))
     return rows
 
 

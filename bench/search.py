@@ -1,7 +1,7 @@
 """`python -m bench.search FOLDER N_CHUNKS`: time searches among so many chunks; print milliseconds as JSON.
 
-The texts are Debian's manuals, again and again; their vectors are made up, but questions are embedded for real. What
-was built once in a data folder is used again.
+The texts are Debian's manuals, again and again; their vectors are mixtures of real ones, and questions are embedded for
+real. What was built once in a data folder is used again.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ import numpy as np  # noqa: E402
 from django.db import connection, transaction  # noqa: E402
 
 from bench import corpus, sections  # noqa: E402
+from bench.mixtures import Vectors, mixtures  # noqa: E402
 from rag import chunking, conf, embedding  # noqa: E402
 from rag.api import retrieve  # noqa: E402
 from rag.lexical import words  # noqa: E402
@@ -37,6 +38,11 @@ from webui.accounts.models import Role, User  # noqa: E402
 
 QUESTIONS = Path(__file__).with_name("questions.json")
 _CHUNKS_PER_DOCUMENT = 50
+_N_EMBEDDED = 400
+_N_NEAREST = 40
+# One question in so many is compared with every vector there is, and with those of one document in so many.
+_COMPARED = 4
+_ONE_IN = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +57,9 @@ def main() -> None:
     folder, n_chunks = Path(sys.argv[1]), int(sys.argv[2])
     version = versions.first_version(asyncio.run(embedding.probe(conf.first_embedder())))
     if not Document.objects.exists():
-        fill(version, n_chunks, list(texts(corpus.fetch(folder))))
+        base = list(texts(corpus.fetch(folder)))
+        sample = [text.text for text in base[:: len(base) // _N_EMBEDDED]]
+        fill(version, n_chunks, shuffled(base), asyncio.run(embedding.embed_texts(version.embedder, sample)))
     owner = User.objects.get(email="search@bench.example")
     document_ids = list(Document.objects.values_list("pk", flat=True))
     questions = json.loads(QUESTIONS.read_text())
@@ -59,7 +67,12 @@ def main() -> None:
         language: asyncio.run(ask([item[language] for item in questions if item[language]], owner.pk, document_ids))
         for language in ("en", "zh")
     }
-    print(json.dumps(times))
+    asked = [item["en"] for item in questions if item["en"]][::_COMPARED]
+    print(
+        json.dumps(
+            {"times": times, "recall": recall(version, asyncio.run(embedding.embed_texts(version.embedder, asked)))}
+        )
+    )
     close_store()
 
 
@@ -72,8 +85,15 @@ def texts(unpacked: Path) -> Iterator[_Text]:
             yield _Text(path, text, " ".join(words.terms(chunking.indexed_text(path, text))))
 
 
+def shuffled(base: Sequence[_Text]) -> list[_Text]:
+    """Return the texts with both languages from the beginning on; those of one document stay together."""
+    documents = [base[first : first + _CHUNKS_PER_DOCUMENT] for first in range(0, len(base), _CHUNKS_PER_DOCUMENT)]
+    order = np.random.default_rng(2).permutation(len(documents))
+    return [text for number in order for text in documents[number]]
+
+
 @transaction.atomic
-def fill(version: IndexVersion, n_chunks: int, base: Sequence[_Text]) -> None:
+def fill(version: IndexVersion, n_chunks: int, base: Sequence[_Text], real: Vectors) -> None:
     """Write documents of fifty chunks each until there are enough."""
     owner = User.objects.create(email="search@bench.example", role=Role.USER)
     generator = np.random.default_rng(1)
@@ -97,8 +117,7 @@ def fill(version: IndexVersion, n_chunks: int, base: Sequence[_Text]) -> None:
                 "INSERT INTO rag_lexical (rowid, terms) VALUES (%s, %s)",
                 [(chunk.pk, text.terms) for chunk, text in zip(chunks, own, strict=True)],
             )
-        vectors = generator.standard_normal((len(own), version.n_dims), dtype=np.float32)
-        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+        vectors = mixtures(real, len(own), generator)
         vector_store().add(version.collection, document.pk, [chunk.pk for chunk in chunks], vectors)
 
 
@@ -113,6 +132,31 @@ async def ask(questions: Sequence[str], user_id: int, document_ids: Sequence[int
             traces.append(found.trace)
     steps = ("total_s", "lexical_s", "embed_s", "vector_s")
     return {step: sorted(1000 * getattr(trace, step) for trace in traces) for step in steps}
+
+
+def recall(version: IndexVersion, questions: Vectors) -> dict[str, float]:
+    """Return the share of the nearest chunks that the store finds, in all documents and in some of them."""
+    store = vector_store()
+    stored = store.contents(version.collection)
+    ids = list(stored)
+    vectors = np.concatenate([
+        np.stack([found[pk] for pk in page])
+        for page in (ids[first : first + 5000] for first in range(0, len(ids), 5000))
+        if (found := store.vectors(version.collection, page))
+    ])  # fmt: skip
+    documents = np.array(list(stored.values()))
+    scopes: dict[str, list[int] | None] = {"all": None, "some": sorted(set(stored.values()))[::_ONE_IN]}
+    shares: dict[str, float] = {}
+    for name, scope in scopes.items():
+        own = np.arange(len(ids)) if scope is None else np.flatnonzero(np.isin(documents, scope))
+        found_shares = []
+        for question in questions:
+            cosines = vectors[own] @ question
+            needed = np.sort(cosines)[-_N_NEAREST:].min()
+            found_at = store.nearest(version.collection, question, scope, _N_NEAREST)
+            found_shares.append(sum(cosine > needed - 1e-5 for cosine in found_at.values()) / min(_N_NEAREST, len(own)))
+        shares[name] = float(np.mean(found_shares))
+    return shares
 
 
 if __name__ == "__main__":
