@@ -238,10 +238,12 @@ class Room:
 
     Attributes:
         tokens_of: How many tokens a passage takes in a prompt, with all that stands around it; rather too many.
+        is_wanted: Whether whole documents are wanted at all; asked in a thread that may read the database.
     """
 
     n_tokens: int
     tokens_of: Callable[[Passage], int]
+    is_wanted: Callable[[], bool] = lambda: True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

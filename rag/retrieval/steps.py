@@ -49,7 +49,7 @@ async def retrieve(
     """
     started = time.perf_counter()
     question = question[:QUESTION_MAX_CHARACTERS]
-    scope, whole = await in_reader(_find_or_read, user_id, document_ids, knowledge_ids, index, room)
+    scope, whole, room = await in_reader(_find_or_read, user_id, document_ids, knowledge_ids, index, room)
     if not scope.document_ids:
         return Retrieval(passages=(), trace=_empty_trace(question, scope.embedder, time.perf_counter() - started))
     if whole and room:
@@ -98,9 +98,12 @@ def _find_or_read(
     knowledge_ids: Collection[int],
     index: OtherIndex | None,
     room: Room | None,
-) -> tuple[Scope, Whole | None]:
+) -> tuple[Scope, Whole | None, Room | None]:
+    """Return also the room, if whole documents are wanted."""
     scope = find_scope(user_id, document_ids, knowledge_ids, index)
-    return scope, read_whole(user_id, scope, room) if room and scope.document_ids else None
+    if room is None or not scope.document_ids or not room.is_wanted():
+        return scope, None, None
+    return scope, read_whole(user_id, scope, room), room
 
 
 def _weigh(

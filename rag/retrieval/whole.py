@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import groupby
 
-from django.db.models import Sum
+from django.db import connection
 
 from rag.models import Chunk, Document
+from rag.prepared import Prepared, listed
 from rag.queries import documents_readable_by
 from rag.retrieval.scope import Scope
 from rag.retrieval.selection import MAX_JOINED
@@ -54,7 +56,7 @@ def read_whole(user_id: int, scope: Scope, room: Room) -> Whole | None:
     ids = scope.document_ids
     if len(ids) > MAX_DOCUMENTS:
         return None
-    n_chunks = Document.objects.filter(pk__in=ids).aggregate(n=Sum("n_chunks"))["n"] or 0
+    n_chunks = sum(n for (n,) in _sizes(connection.vendor).rows({"documents": ids}))
     if n_chunks * _LEAST_TOKENS_A_CHUNK > room.n_tokens:
         return None
     cuts = _cuts_of(scope)
@@ -67,6 +69,12 @@ def read_whole(user_id: int, scope: Scope, room: Room) -> Whole | None:
     if not passages or len(passages) > MAX_PASSAGES or n_tokens > room.n_tokens:
         return None
     return Whole(passages, n_tokens)
+
+
+@cache
+def _sizes(vendor: str) -> Prepared:
+    """Return the statement, written once for a kind of database."""
+    return Prepared.of(Document.objects.filter(pk__in=listed("documents")).order_by().values_list("n_chunks"))
 
 
 def _cuts_of(scope: Scope) -> dict[int, list[_Cut]]:

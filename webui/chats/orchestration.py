@@ -10,6 +10,7 @@ import logging
 import math
 from collections.abc import Callable
 from contextlib import aclosing
+from dataclasses import replace
 
 from django.db import DatabaseError
 from django.utils import translation
@@ -25,7 +26,7 @@ from rag.errors import RagError
 from rag.types import Passage, Problem, Retrieval, Room, Said
 from webui.chats import conf, journal, pacing
 from webui.chats.answerers import QUOTES
-from webui.chats.database import first_in_database, in_database
+from webui.chats.database import in_database
 from webui.chats.errors import (
     AnswerEmpty,
     AnswerTooLong,
@@ -95,7 +96,8 @@ async def produce(registry: Registry, answer: LiveAnswer) -> None:
         return
     info = await client.find_model(task.model)
     window = _window_of(info)
-    found = await _find_passages(answer, document_room(task.turns, window or conf.context_tokens()))
+    room = replace(document_room(task.turns, window or conf.context_tokens()), is_wanted=conf.gives_whole_documents)
+    found = await _find_passages(answer, room)
     if found and found.is_whole:
         # Many times as much text as usual: too long for the event loop.
         prompt = await asyncio.to_thread(build_prompt, task.turns, found.passages, context_tokens=window, is_whole=True)
@@ -170,8 +172,6 @@ async def _find_passages(answer: LiveAnswer, room: Room | None) -> Retrieval | N
         document_ids = await in_database(generations.all_documents, task.user_id)
     if not (document_ids or task.knowledge_ids) or not task.question.strip():
         return None
-    if room and not await first_in_database(conf.gives_whole_documents):
-        room = None
     try:
         found = await rag.retrieve(
             user_id=task.user_id,
