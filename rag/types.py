@@ -17,7 +17,7 @@ class Problem(StrEnum):
     EMPTY_PAGE = "empty_page"
     """No text of its own in a page of the web."""
     SCANNED = "scanned"
-    """Pages, but only pictures of text."""
+    """Only pictures of text: pages of a PDF, or a picture as such."""
     PASSWORD = "password"  # noqa: S105  (not a password)
     BROKEN = "broken"
     """The content is not what it claims to be."""
@@ -132,6 +132,11 @@ CSV = "text/csv"
 TSV = "text/tab-separated-values"
 JSON = "application/json"
 CODE = "text/x-code"
+PNG = "image/png"
+JPEG = "image/jpeg"
+TIFF = "image/tiff"
+WEBP = "image/webp"
+PICTURES = (PNG, JPEG, TIFF, WEBP)
 
 
 class PageKind(StrEnum):

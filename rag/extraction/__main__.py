@@ -1,6 +1,7 @@
 """The bounded child: reads the file on standard input, writes one JSON line and then its result to standard output.
 
-`text NAME`, `fetched MEDIA_TYPE`, `page NUMBER WIDTH`, `marks NUMBER START END`, `ocr NUMBER TESSERACT LANGUAGES`
+`text NAME`, `fetched MEDIA_TYPE`, `page NUMBER WIDTH`, `marks NUMBER START END`,
+`ocr NUMBER TESSERACT LANGUAGES [turns]`
 """
 
 from __future__ import annotations
@@ -69,22 +70,22 @@ def _as_answer(extraction: Extraction) -> tuple[dict[str, Any], bytes]:
 
 
 def page(file: IO[bytes], number: str, width: str) -> tuple[dict[str, Any], bytes]:
-    from rag.extraction import pdf
+    from rag.extraction.reading import pages_of
 
-    return {"problem": None}, pdf.render_page(file, int(number), int(width))
+    return {"problem": None}, pages_of(file).render_page(file, int(number), int(width))
 
 
 def marks(file: IO[bytes], number: str, start: str, end: str) -> tuple[dict[str, Any], bytes]:
-    from rag.extraction import pdf
+    from rag.extraction.reading import pages_of
 
-    return {"problem": None, **asdict(pdf.find_marks(file, int(number), int(start), int(end)))}, b""
+    return {"problem": None, **asdict(pages_of(file).find_marks(file, int(number), int(start), int(end)))}, b""
 
 
-def ocr(file: IO[bytes], number: str, path: str, languages: str) -> tuple[dict[str, Any], bytes]:
+def ocr(file: IO[bytes], number: str, path: str, languages: str, turns: str = "") -> tuple[dict[str, Any], bytes]:
     from rag.extraction.ocr import recognise
     from rag.extraction.tesseract import Tesseract
 
-    found = recognise(file, int(number), Tesseract(path, tuple(languages.split("+"))))
+    found = recognise(file, int(number), Tesseract(path, tuple(languages.split("+")), sees_turns=bool(turns)))
     return {"problem": None, **asdict(found)}, b""
 
 

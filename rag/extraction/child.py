@@ -60,8 +60,9 @@ def _extraction(job: list[str], file: IO[bytes], wall_s: float) -> Extraction:
 
 def recognise(file: IO[bytes], number: int, tesseract: Tesseract) -> RecognisedText:
     """Return what tesseract reads on a page. Blocks for seconds; raises RenderingFailed."""
-    job = ["ocr", str(number), tesseract.path, "+".join(tesseract.languages)]
-    header, _ = _drawn(job, file, wall_s=limits.OCR_WALL_S + 20)
+    job = ["ocr", str(number), tesseract.path, "+".join(tesseract.languages), "turns" if tesseract.sees_turns else ""]
+    # A page that lies on its side is read twice.
+    header, _ = _drawn(job, file, wall_s=2 * limits.OCR_WALL_S + 20)
     words = (PageWord(start=word["start"], end=word["end"], box=Box(**word["box"])) for word in header["words"])
     return RecognisedText(text=header["text"], width=header["width"], height=header["height"], words=tuple(words))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 
-from rag.types import CODE, CSV, HTML, JSON, MARKDOWN, PDF, PLAIN, TSV
+from rag.types import CODE, CSV, HTML, JPEG, JSON, MARKDOWN, PDF, PLAIN, PNG, TIFF, TSV, WEBP
 
 SAMPLE_BYTES = 64 * 1024
 
@@ -25,7 +25,10 @@ _TEXT_TYPES = {
     ".html": HTML, ".htm": HTML, ".xhtml": HTML,
     **dict.fromkeys(_CODE_NAMES, CODE),
 }  # fmt: skip
-_OTHER_NAMES = (".pdf", ".docx", ".docm", ".pptx", ".pptm", ".xlsx", ".xlsm", ".ods", ".epub", ".txt")
+_OTHER_NAMES = (
+    ".pdf", ".docx", ".docm", ".pptx", ".pptm", ".xlsx", ".xlsm", ".ods", ".epub", ".txt",
+    ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp",
+)  # fmt: skip
 READABLE_NAMES = (*_OTHER_NAMES, *_TEXT_TYPES)
 """How names of files end that can be read: for a file picker, and to tell a damaged file from one of another kind."""
 
@@ -33,6 +36,8 @@ _HTML_START = re.compile(
     rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html)\b", re.I | re.S
 )
 
+_PICTURE_MARKS = ((b"\x89PNG\r\n\x1a\n", PNG), (b"\xff\xd8\xff", JPEG), (b"II*\0", TIFF), (b"MM\0*", TIFF))
+_WEBP_MARK = re.compile(rb"RIFF.{4}WEBP", re.S)
 _ARCHIVE_MARK = b"PK\x03\x04"
 _OLE_MARK = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 # The header of an entry that Office files and books have, one of them at the beginning.
@@ -56,6 +61,11 @@ def media_type(sample: bytes, name: str) -> str:
         return ARCHIVE if _DOCUMENT_ENTRY.search(sample) else BINARY
     if sample.startswith(_OLE_MARK):
         return OLE
+    for mark, picture in _PICTURE_MARKS:
+        if sample.startswith(mark):
+            return picture
+    if _WEBP_MARK.match(sample):
+        return WEBP
     if not is_text(sample):
         return BINARY
     named = _TEXT_TYPES.get(_ending(name), PLAIN)

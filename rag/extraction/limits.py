@@ -18,6 +18,8 @@ MAX_CHARACTERS = 20_000_000
 # UTF-8 of the most characters, and the header.
 MAX_OUTPUT_BYTES = 4 * MAX_CHARACTERS + 1_000_000
 MAX_PAGE_PIXELS = 16_000_000
+# Of a picture that is a document, before it is made smaller: three bytes each, and one more in grey.
+MAX_PICTURE_PIXELS = 100_000_000
 
 # One page read by tesseract, which takes 3 to 7 s for a full one in two languages.
 OCR_DPI = 300

@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import IO
 
-import pypdfium2 as pdfium
-
-from rag.extraction import layout, limits, tesseract
-from rag.extraction.tesseract import Tesseract, Word
+from rag.errors import Unreadable
+from rag.extraction import layout, tesseract
+from rag.extraction.reading import pages_of
+from rag.extraction.tesseract import Drawing, Tesseract, Word
 from rag.types import Box, PageWord, RecognisedText
 
-_POINTS_AN_INCH = 72
+# Upright text has 90 and more, the same text on its side or its head some 60.
+_SURE = 75
 
 
 def recognise(file: IO[bytes], number: int, reader: Tesseract) -> RecognisedText:
     """Return what stands on page `number`, from 1. Raises Unreadable."""
-    page = pdfium.PdfDocument(file)[number - 1]
-    width, height = page.get_size()
-    scale = min(limits.OCR_DPI / _POINTS_AN_INCH, (limits.MAX_PAGE_PIXELS / (width * height)) ** 0.5)
-    bitmap = page.render(scale=scale, grayscale=True)
-    buffer = bytes(bitmap.buffer)
-    rows = range(0, bitmap.stride * bitmap.height, bitmap.stride)
-    pixels = b"".join(buffer[start : start + bitmap.width] for start in rows)
-    text, words = _joined(tesseract.read(pixels, bitmap.width, bitmap.height, reader))
+    drawing = pages_of(file).draw(file, number)
+    text, words = _joined(_upright_words(drawing, reader))
+    scale = drawing.scale
     placed = tuple(
         PageWord(
             start=start,
@@ -33,7 +30,52 @@ def recognise(file: IO[bytes], number: int, reader: Tesseract) -> RecognisedText
         )
         for start, end, word in words
     )
-    return RecognisedText(text=text, width=width, height=height, words=placed)
+    return RecognisedText(text=text, width=drawing.width / scale, height=drawing.height / scale, words=placed)
+
+
+def _upright_words(drawing: Drawing, reader: Tesseract) -> list[Word]:
+    """Return the words of a page that may lie on its side or on its head, each where it is on the page as it lies.
+
+    How it lies is only asked when the reading is doubtful: asking takes about as long as reading.
+    """
+    words = tesseract.read(drawing, reader)
+    if not reader.sees_turns or _certainty(words) >= _SURE:
+        return words
+    try:
+        degrees = tesseract.degrees_to_turn(drawing, reader)
+        turned = tesseract.read(_turned(drawing, degrees), reader) if degrees else []
+    except Unreadable:
+        return words
+    if _certainty(turned) <= _certainty(words):
+        return words
+    return [_turned_back(word, degrees, drawing) for word in turned]
+
+
+def _certainty(words: Sequence[Word]) -> float:
+    """Return the mean confidence of a page's characters, 0 without any."""
+    n_characters = sum(len(word.text) for word in words)
+    return sum(word.confidence * len(word.text) for word in words) / n_characters if n_characters else 0.0
+
+
+def _turned(drawing: Drawing, degrees: int) -> Drawing:
+    from PIL import Image
+
+    # Pillow turns the other way round.
+    how = {90: Image.Transpose.ROTATE_270, 180: Image.Transpose.ROTATE_180, 270: Image.Transpose.ROTATE_90}[degrees]
+    picture = Image.frombytes("L", (drawing.width, drawing.height), drawing.pixels).transpose(how)
+    return replace(drawing, pixels=picture.tobytes(), width=picture.width, height=picture.height)
+
+
+def _turned_back(word: Word, degrees: int, drawing: Drawing) -> Word:
+    """Return a word of a turned page with its box on the page as it was."""
+    x, y, width, height = word.x, word.y, word.width, word.height
+    match degrees:
+        case 90:
+            return replace(word, x=y, y=drawing.height - x - width, width=height, height=width)
+        case 180:
+            return replace(word, x=drawing.width - x - width, y=drawing.height - y - height)
+        case _:
+            return replace(word, x=drawing.width - y - height, y=x, width=height, height=width)
 
 
 def _joined(words: Iterable[Word]) -> tuple[str, list[tuple[int, int, Word]]]:

@@ -14,6 +14,7 @@ import pypdfium2.raw as pdfium_c
 from rag.extraction import layout, limits
 from rag.extraction.pages import join_pages
 from rag.extraction.png import encode_png
+from rag.extraction.tesseract import Drawing
 from rag.types import PDF, Box, Extraction, PageMarks, Problem
 
 # Scanners stamp pages with a number or a date; more characters than these are a page's own text.
@@ -22,6 +23,7 @@ _STAMP_CHARACTERS = 60
 _OUTLINES = 100
 # pdfium tells in whole pixels where something is seen; the page is taken to have so many a point.
 _STEPS_A_POINT = 100
+_POINTS_AN_INCH = 72
 
 
 def extract(file: IO[bytes]) -> Extraction:
@@ -39,6 +41,18 @@ def extract(file: IO[bytes]) -> Extraction:
     if not extraction.text.strip():
         extraction = replace(extraction, problem=Problem.SCANNED if scanned else Problem.EMPTY)
     return replace(extraction, scanned_pages=tuple(scanned))
+
+
+def draw(file: IO[bytes], number: int) -> Drawing:
+    """Return page `number`, from 1, in grey, as tesseract likes it."""
+    page = pdfium.PdfDocument(file)[number - 1]
+    width, height = page.get_size()
+    scale = min(limits.OCR_DPI / _POINTS_AN_INCH, (limits.MAX_PAGE_PIXELS / (width * height)) ** 0.5)
+    bitmap = page.render(scale=scale, grayscale=True)
+    buffer = bytes(bitmap.buffer)
+    rows = range(0, bitmap.stride * bitmap.height, bitmap.stride)
+    pixels = b"".join(buffer[start : start + bitmap.width] for start in rows)
+    return Drawing(pixels=pixels, width=bitmap.width, height=bitmap.height, scale=scale)
 
 
 def render_page(file: IO[bytes], number: int, width_px: int) -> bytes:

@@ -2,11 +2,50 @@
 
 from __future__ import annotations
 
-from typing import IO
+from typing import IO, Protocol
 
 from rag.errors import Unreadable
 from rag.extraction import detect
-from rag.types import CSV, DOCX, EPUB, HTML, MARKDOWN, ODS, PDF, PPTX, TSV, XLSX, Extraction, Problem
+from rag.extraction.tesseract import Drawing
+from rag.types import (
+    CSV,
+    DOCX,
+    EPUB,
+    HTML,
+    MARKDOWN,
+    ODS,
+    PDF,
+    PICTURES,
+    PPTX,
+    TSV,
+    XLSX,
+    Extraction,
+    PageMarks,
+    Problem,
+)
+
+
+class Pages(Protocol):
+    """A module that draws the pages of a kind of file. Each function raises Unreadable."""
+
+    def draw(self, file: IO[bytes], number: int) -> Drawing: ...
+
+    def render_page(self, file: IO[bytes], number: int, width_px: int) -> bytes: ...
+
+    def find_marks(self, file: IO[bytes], number: int, start: int, end: int) -> PageMarks: ...
+
+
+def pages_of(file: IO[bytes]) -> Pages:
+    """Return what draws the pages of a PDF or a picture."""
+    media_type = detect.media_type(file.read(detect.SAMPLE_BYTES), "")
+    file.seek(0)
+    if media_type in PICTURES:
+        from rag.extraction import pictures
+
+        return pictures
+    from rag.extraction import pdf
+
+    return pdf
 
 
 def read(file: IO[bytes], media_type: str, name: str) -> Extraction:
@@ -19,6 +58,10 @@ def read(file: IO[bytes], media_type: str, name: str) -> Extraction:
         from rag.extraction import pdf
 
         return pdf.extract(file)
+    if media_type in PICTURES:
+        from rag.extraction import pictures
+
+        return pictures.extract(file, media_type)
     if media_type in (CSV, TSV):
         from rag.extraction import delimited
 

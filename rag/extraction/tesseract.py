@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import ctypes
 import os
+import re
 import resource
 import shutil
 import signal
@@ -26,23 +27,42 @@ MAX_LANGUAGES = 4
 # Chinese first: English is read as well behind it, and before it takes short lines of Chinese for Latin letters.
 _FIRST_CHOICES = ("chi_sim", "eng", "chi_tra")
 # Layout and formulas: installed like languages, and none.
-_NO_LANGUAGES = ("osd", "equ", "snum")
+_TURNS = "osd"
+_NO_LANGUAGES = (_TURNS, "equ", "snum")
 
 # What tesseract makes of pictures, stains and scripts that it was not told of.
 _LEAST_CONFIDENCE = 30
 _WORD_LEVEL = "5"
 _COLUMNS = 12
+_ROTATE = re.compile(rb"^Rotate: (90|180|270)$", re.M)
 
 
 @dataclass(frozen=True, slots=True)
 class Tesseract:
+    """Attributes: sees_turns: It can tell how a page lies; that takes data of its own."""
+
     path: str
     languages: tuple[str, ...]
+    sees_turns: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawing:
+    """A page in grey, 8 bits a pixel, as tesseract gets it; `scale` in pixels a point."""
+
+    pixels: bytes
+    width: int
+    height: int
+    scale: float
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A word in a picture, in pixels from its upper left; `line` tells lines apart, `block` paragraphs."""
+    """A word in a picture, in pixels from its upper left; `line` tells lines apart, `block` paragraphs.
+
+    Attributes:
+        confidence: Of tesseract, 0 to 100.
+    """
 
     text: str
     x: int
@@ -51,6 +71,7 @@ class Word:
     height: int
     block: tuple[str, ...]
     line: str
+    confidence: float = 100.0
 
 
 def find(wanted: Collection[str] = ()) -> Tesseract | None:
@@ -68,7 +89,7 @@ def find(wanted: Collection[str] = ()) -> Tesseract | None:
     # The first line is a heading.
     installed = [line.strip() for line in listed.stdout.splitlines()[1:]]
     languages = _chosen([name for name in installed if name and name not in _NO_LANGUAGES], wanted)
-    return Tesseract(path, languages) if languages else None
+    return Tesseract(path, languages, sees_turns=_TURNS in installed) if languages else None
 
 
 def _chosen(installed: list[str], wanted: Collection[str]) -> tuple[str, ...]:
@@ -80,16 +101,32 @@ def _chosen(installed: list[str], wanted: Collection[str]) -> tuple[str, ...]:
     return tuple([*first, *others][:MAX_LANGUAGES])
 
 
-def read(pixels: bytes, width: int, height: int, tesseract: Tesseract) -> Iterator[Word]:
-    """Yield the words of a grey picture of 8 bits a pixel, in reading order. Raises Unreadable."""
-    picture = b"P5 %d %d 255\n" % (width, height) + pixels
-    command = [
-        tesseract.path, "stdin", "stdout", "-l", "+".join(tesseract.languages), "--dpi", str(limits.OCR_DPI), "tsv",
-    ]  # fmt: skip
+def read(drawing: Drawing, tesseract: Tesseract) -> list[Word]:
+    """Return the words of a page in reading order. Raises Unreadable."""
+    done = _run(drawing, tesseract, "-l", "+".join(tesseract.languages), "--dpi", str(limits.OCR_DPI), "tsv")
+    if done.returncode == -signal.SIGXCPU:
+        raise Unreadable(Problem.TIMEOUT)
+    if done.returncode:
+        raise Unreadable(Problem.CRASHED)
+    return list(_words(done.stdout.decode(errors="replace")))
+
+
+def degrees_to_turn(drawing: Drawing, tesseract: Tesseract) -> int:
+    """Return by how much a page is to be turned clockwise to stand upright; 0 when tesseract cannot tell.
+
+    Raises Unreadable.
+    """
+    done = _run(drawing, tesseract, "--psm", "0", "--dpi", str(limits.OCR_DPI))
+    found = _ROTATE.search(done.stdout)
+    return int(found[1]) if found and not done.returncode else 0
+
+
+def _run(drawing: Drawing, tesseract: Tesseract, *options: str) -> subprocess.CompletedProcess[bytes]:
+    picture = b"P5 %d %d 255\n" % (drawing.width, drawing.height) + drawing.pixels
     child = os.getpid()
     try:
-        done = subprocess.run(  # noqa: S603  (a path of ours, arguments as a list, no shell)
-            command,
+        return subprocess.run(  # noqa: S603  (a path of ours, arguments as a list, no shell)
+            [tesseract.path, "stdin", "stdout", *options],
             input=picture,
             capture_output=True,
             timeout=limits.OCR_WALL_S,
@@ -99,11 +136,6 @@ def read(pixels: bytes, width: int, height: int, tesseract: Tesseract) -> Iterat
         )
     except subprocess.TimeoutExpired as exc:
         raise Unreadable(Problem.TIMEOUT) from exc
-    if done.returncode == -signal.SIGXCPU:
-        raise Unreadable(Problem.TIMEOUT)
-    if done.returncode:
-        raise Unreadable(Problem.CRASHED)
-    return _words(done.stdout.decode(errors="replace"))
 
 
 def _bound(child: int) -> None:
@@ -121,4 +153,4 @@ def _words(table: str) -> Iterator[Word]:
             continue
         x, y, width, height = (int(value) for value in row[6:10])
         if text := row[11].strip():
-            yield Word(text, x, y, width, height, block=tuple(row[1:4]), line=row[4])
+            yield Word(text, x, y, width, height, block=tuple(row[1:4]), line=row[4], confidence=float(row[10]))

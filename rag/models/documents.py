@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from rag.types import PageKind, page_kind
+from rag.types import PDF, PICTURES, PageKind, page_kind
 
 
 def stored_name(document: Document, filename: str) -> str:
@@ -148,8 +148,9 @@ class Document(models.Model):
         return page_kind(self.media_type)
 
     @property
-    def is_pdf(self) -> bool:
-        return self.media_type == "application/pdf"
+    def is_drawn(self) -> bool:
+        """Whether its pages can be shown as they look."""
+        return self.media_type in (PDF, *PICTURES)
 
 
 class ExtractedText(models.Model):

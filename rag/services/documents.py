@@ -20,7 +20,7 @@ from rag.fetching import FetchedPage
 from rag.models import Document, Removal, SyncedFolder
 from rag.services import ingestion
 from rag.services.removals import finish_removal
-from rag.types import HTML, Problem
+from rag.types import HTML, PICTURES, Problem
 
 if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
@@ -73,6 +73,9 @@ def create_page_document(
     """
     name = display_name(content.name or "")
     media_type = HTML if page.is_html and content.size else _check_upload(content, "")
+    if media_type in PICTURES:
+        # On the web they are hardly ever pictures of text.
+        raise UploadUnsupported
     # The same bytes at two addresses are two pages, to be cited each by its own.
     sha256 = hashlib.sha256(f"{asked_url}\n".encode() + page.content).hexdigest()
     existing = Document.objects.filter(owner_id=owner.pk, sha256=sha256, synced_folder=None).first()

@@ -69,7 +69,7 @@ def page_image(document: Document, number: int, width_px: int) -> Path:
 def page_marks(document: Document, number: int, start: int, end: int) -> PageMarks:
     """Return where the span [start, end) of the document's text stands on a page. Raises RenderingFailed."""
     spans = document_text(document).page_spans
-    if not document.is_pdf or not 1 <= number <= len(spans):
+    if not document.is_drawn or not 1 <= number <= len(spans):
         raise RenderingFailed(Problem.UNSUPPORTED)
     page_start, page_end = spans[number - 1]
     first, last = max(start, page_start) - page_start, min(end, page_end) - page_start

@@ -153,7 +153,7 @@ def test_languages_are_chosen_from_those_installed() -> None:
     assert found
     assert found.languages[:2] == ("chi_sim", "eng")
 
-    assert tesseract.find(["chi_sim", "xyz"]) == Tesseract(found.path, ("chi_sim",))
+    assert tesseract.find(["chi_sim", "xyz"]) == Tesseract(found.path, ("chi_sim",), sees_turns=True)
     many = ["afr", "chi_sim", "deu", "eng", "fra", "jpn_vert", "script/Latin"]
     assert tesseract._chosen(many, ()) == ("chi_sim", "eng", "afr", "deu")
 

@@ -32,7 +32,7 @@ PROBLEMS: dict[Problem, ProblemWords] = {
         gettext_lazy("Open it in your browser, save it as a PDF and upload that."),
     ),
     Problem.SCANNED: ProblemWords(
-        gettext_lazy("This PDF holds pictures of pages, but no text."),
+        gettext_lazy("This file holds pictures of text, but no text."),
         gettext_lazy(
             "Ask your administrator to install text recognition (on Debian: apt-get install tesseract-ocr), then try"
             " again."
@@ -50,8 +50,8 @@ PROBLEMS: dict[Problem, ProblemWords] = {
     Problem.UNSUPPORTED: ProblemWords(
         gettext_lazy("This kind of file cannot be read yet."),
         gettext_lazy(
-            "PDF, Word, PowerPoint, Excel, CSV, HTML, EPUB and text files can; old .doc, .ppt and .xls files once they"
-            " are saved as .docx, .pptx and .xlsx."
+            "PDF, Word, PowerPoint, Excel, CSV, HTML, EPUB, pictures and text files can; old .doc, .ppt and .xls files"
+            " once they are saved as .docx, .pptx and .xlsx."
         ),
     ),
     Problem.TOO_LARGE: ProblemWords(

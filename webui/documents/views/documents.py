@@ -162,7 +162,7 @@ def _in_parts(
 
 
 def _image(found: rag.Document, number: int, start: int, end: int) -> ImagePage | None:
-    if not found.is_pdf:
+    if not found.is_drawn:
         return None
     return image_page(found, number, _marks(found, number, start, end) if start < end else None)
 
