@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 from django.contrib.contenttypes.management import create_contenttypes
+from django.db import transaction
 from django.db.models.signals import post_migrate
 from django.test import Client
 from hypothesis import HealthCheck, settings
+from pytest_django import DjangoDbBlocker
 
 from inference import catalog
 from inference.connections import ollama
@@ -66,6 +68,17 @@ def django_db_setup(django_db_setup: None) -> None:
     """
     assert post_migrate.disconnect(create_contenttypes)
     assert post_migrate.disconnect(dispatch_uid="django.contrib.auth.management.create_permissions")
+
+
+@pytest.fixture(scope="module")
+def module_rows(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """Let the rows that fixtures of a module make stay for all its tests; what a test adds goes with the test.
+
+    For modules whose tests all have the plain `django_db` mark.
+    """
+    with django_db_blocker.unblock(), transaction.atomic():
+        yield
+        transaction.set_rollback(True)
 
 
 @pytest.fixture(autouse=True)

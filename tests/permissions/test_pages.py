@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 from django.db import transaction
 from django.http import HttpResponse
-from django.test import Client
+from django.test import Client, override_settings
 
 from rag.services import knowledge as service
 from tests.factories import make_user
@@ -19,7 +18,7 @@ from tests.permissions.world import NOBODYS as NOBODYS_KINDS
 from tests.permissions.world import OWNERS, PRIVATE, SHARED, World, kinds, make_world, snapshot
 from webui.accounts.models import Role, User
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own")]
 
 # The first two end the session of whoever asks or change their password; the others, for machines, know nobody.
 NOT_ASKED = {"account_logout", "account_change_password", "alive", "ready"}
@@ -31,9 +30,58 @@ LIST_QUERIES = ("", "?q=q", f"?q={PRIVATE}", "?before=", "?q=lighthouse")
 _TOKENS = re.compile("[A-Za-z0-9]{64}")
 
 
-@pytest.fixture
-def world(alice: User, bob: User, data_folder: Path) -> World:
+@pytest.fixture(autouse=True, scope="module")
+def _files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    data = tmp_path_factory.mktemp("world")
+    with override_settings(HEARTH_DATA=data, MEDIA_ROOT=data / "uploads"):
+        yield
+
+
+@pytest.fixture(scope="module")
+def alice(module_rows: None) -> User:
+    return make_user(email="alice@example.org", name="Alice")
+
+
+@pytest.fixture(scope="module")
+def bob(module_rows: None) -> User:
+    return make_user(email="bob@example.org", name="Bob")
+
+
+@pytest.fixture(scope="module")
+def charlie(module_rows: None) -> User:
+    return make_user(email="charlie@example.org", name="Charlie")
+
+
+@pytest.fixture(scope="module")
+def lists_of_an_empty_site(alice: User, bob: User, charlie: User) -> dict[str, str]:
+    """What Charlie's lists say before anybody has anything, by their addresses."""
+    client = Client()
+    with transaction.atomic():
+        client.force_login(charlie)
+        said_by = {url: said(send(client, "get", url, {})) for route in IDLESS for url in lists(route)}
+        transaction.set_rollback(True)
+    return said_by
+
+
+@pytest.fixture(scope="module")
+def world(lists_of_an_empty_site: dict[str, str], alice: User, bob: User) -> World:
+    """What Alice has, a part of which Bob may read."""
     return make_world(alice, reader=bob)
+
+
+@pytest.fixture(scope="module")
+def own(world: World) -> World:
+    """The same of somebody else, without the words that can be recognised."""
+    return make_world(make_user(email="dora@example.org", name="Dora"), mark=False)
+
+
+@pytest.fixture(scope="module")
+def watched(own: World, world: World) -> Watched:
+    return Watched(world.owner, snapshot(world.owner))
+
+
+def lists(route: Route) -> list[str]:
+    return [route.url([]) + query for query in LIST_QUERIES]
 
 
 def send(
@@ -58,8 +106,10 @@ def assert_untouched(watched: Watched, what: str) -> None:
     assert snapshot(watched.person) == watched.before, f"{what} has changed what belongs to {watched.person}"
 
 
-def watch(person: User) -> Watched:
-    return Watched(person, snapshot(person))
+def methods_of(client: Client, route: Route) -> list[str]:
+    """Return what an address takes; that this is the same for every id is a part of the first test."""
+    ids = [NOBODYS] * len(route.ids)
+    return [method for method in METHODS if send(client, method, route.url(ids), {}).status_code != 405]
 
 
 def said(response: HttpResponse, sent: Iterable[str] = ()) -> str:
@@ -89,9 +139,9 @@ def test_the_world_holds_every_kind_of_row(world: World) -> None:
 
 @every_route
 def test_a_foreign_id_is_answered_as_one_that_nothing_has(
-    world: World, charlie: User, sign_in: Callable[[User], Client], route: Route
+    world: World, watched: Watched, charlie: User, sign_in: Callable[[User], Client], route: Route
 ) -> None:
-    client, watched = sign_in(charlie), watch(world.owner)
+    client = sign_in(charlie)
     body: dict[str, object] = dict.fromkeys(field_names(), NOBODYS)
     nobodys = [NOBODYS] * len(route.ids)
     for method in METHODS if route.ids else ():
@@ -105,17 +155,17 @@ def test_a_foreign_id_is_answered_as_one_that_nothing_has(
 
 @every_route
 def test_foreign_ids_beside_own_ones_and_in_bodies_lead_nowhere(
-    world: World, charlie: User, sign_in: Callable[[User], Client], route: Route
+    world: World, own: World, watched: Watched, sign_in: Callable[[User], Client], route: Route
 ) -> None:
-    client, watched = sign_in(charlie), watch(world.owner)
-    own = make_world(charlie, mark=False)
+    client = sign_in(own.owner)
     foreign = [str(row.uuid) for row in (world.private_document, world.private, world.message)]
     pool = own.inner_ids() if len(route.ids) == 1 else own.outer_ids()[1:]
+    values = {"get": [NOBODYS], "post": foreign if len(route.ids) < 2 else foreign[:1]}
 
-    for ids in with_ids(route, pool, [*own.inner_ids(), *world.inner_ids()]):
-        for value in foreign if len(route.ids) < 2 else foreign[:1]:
-            body: dict[str, object] = dict.fromkeys(field_names(), value)
-            for method in METHODS:
+    for method in methods_of(client, route):
+        for ids in with_ids(route, pool, [*own.inner_ids(), *world.inner_ids()]):
+            for value in values[method]:
+                body: dict[str, object] = dict.fromkeys(field_names(), value)
                 told = said(send(client, method, route.url(ids), body, watched), [*ids, value])
                 assert_silent(told, [PRIVATE, SHARED, *world.ids()], f"{method} {route.name}")
     assert_untouched(watched, route.name)
@@ -123,31 +173,29 @@ def test_foreign_ids_beside_own_ones_and_in_bodies_lead_nowhere(
 
 @pytest.mark.parametrize("route", IDLESS, ids=lambda route: route.name)
 def test_a_page_is_the_same_whatever_others_have(
-    alice: User, bob: User, charlie: User, data_folder: Path, sign_in: Callable[[User], Client], route: Route
+    lists_of_an_empty_site: dict[str, str], charlie: User, sign_in: Callable[[User], Client], route: Route
 ) -> None:
     client = sign_in(charlie)
-    urls = [route.url([]) + query for query in LIST_QUERIES]
-    before = [said(send(client, "get", url, {})) for url in urls]
 
-    make_world(alice, reader=bob)
-
-    assert [said(send(client, "get", url, {})) for url in urls] == before
+    for url in lists(route):
+        assert said(send(client, "get", url, {})) == lists_of_an_empty_site[url]
 
 
 @every_route
 def test_a_reader_of_a_part_learns_nothing_of_the_rest_and_changes_nothing(
-    world: World, bob: User, sign_in: Callable[[User], Client], route: Route
+    world: World, watched: Watched, bob: User, sign_in: Callable[[User], Client], route: Route
 ) -> None:
-    client, watched = sign_in(bob), watch(world.owner)
+    client = sign_in(bob)
     shared = [str(world.shared.uuid), str(world.shared_document.uuid)]
     values = [*shared, str(world.private_document.uuid)]
+    query = f"?q=lighthouse&folder={SHARED} folder"
 
-    for ids in with_ids(route, shared, world.inner_ids()):
-        for value in values if len(route.ids) < 2 else values[1:2]:
-            body: dict[str, object] = dict.fromkeys(field_names(), value)
-            for method in METHODS:
-                query = f"?q=lighthouse&folder={SHARED} folder" if method == "get" and value == values[1] else ""
-                told = said(send(client, method, route.url(ids) + query, body, watched), [*ids, value])
+    for method in methods_of(client, route):
+        tries = [("", value) for value in values] if method == "post" else [("", NOBODYS), (query, NOBODYS)]
+        for ids in with_ids(route, shared, world.inner_ids()):
+            for asked, value in tries if len(route.ids) < 2 else tries[1:2]:
+                body: dict[str, object] = dict.fromkeys(field_names(), value)
+                told = said(send(client, method, route.url(ids) + asked, body, watched), [*ids, value])
                 assert_silent(told, [PRIVATE, *world.private_ids()], f"{method} {route.name}")
     assert_untouched(watched, route.name)
 
