@@ -1,5 +1,6 @@
 # make up     install what is missing, then run Hearth on http://localhost:3000
-# make test   the whole test suite, browser tests included
+# make test   the whole test suite, browser tests included, in two processes
+# make quick  all of it but the browser tests
 # make check  formatting, lint, types, templates, spelling
 # make e2e    the browser tests alone
 # make fmt    format the sources
@@ -8,17 +9,22 @@
 PYTHON := .venv/bin/python
 UV := .venv/bin/uv
 UV_VERSION := 0.13.8
-INSTALL := $(UV) pip install --python $(PYTHON) --no-deps --require-hashes
+INSTALL := $(UV) pip install --python $(PYTHON) --no-deps --require-hashes --compile-bytecode
+# Files are the units: what a module shares is made once.
+PYTEST := $(PYTHON) -m pytest --numprocesses 2 --dist loadfile
 RUNTIME := .venv/.runtime-installed
 DEVELOPMENT := .venv/.development-installed
 
-.PHONY: up test check e2e fmt lock
+.PHONY: up test quick check e2e fmt lock
 
 up: $(RUNTIME)
 	@exec $(PYTHON) manage.py up
 
 test: $(DEVELOPMENT)
-	@chromium="$$(sh .ci/chromium $(PYTHON))" && HEARTH_TEST_CHROMIUM="$$chromium" $(PYTHON) -m pytest
+	@chromium="$$(sh .ci/chromium $(PYTHON))" && HEARTH_TEST_CHROMIUM="$$chromium" $(PYTEST)
+
+quick: $(DEVELOPMENT)
+	@$(PYTEST) -m "not e2e"
 
 e2e: $(DEVELOPMENT)
 	@chromium="$$(sh .ci/chromium $(PYTHON))" && HEARTH_TEST_CHROMIUM="$$chromium" $(PYTHON) -m pytest -m e2e tests/e2e

@@ -5,12 +5,16 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
+import sys
 import tempfile
 
 if "HEARTH_DATA" not in os.environ:
     os.environ["HEARTH_DATA"] = tempfile.mkdtemp(prefix="hearth-tests-")
     atexit.register(shutil.rmtree, os.environ["HEARTH_DATA"], ignore_errors=True)
 os.environ["HEARTH_ENV_FILE"] = os.devnull
+# Hundreds of processes run the same modules: compiled once, whatever the environment says.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 from webui.config.settings import *  # noqa: E402, F403  (the environment above must be set first)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator, Set
 from dataclasses import dataclass, field
@@ -104,10 +105,10 @@ def site(models: Upstream, built_in: Upstream, tmp_path_factory: pytest.TempPath
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
-    """The system's Chromium, or the one that Playwright installed."""
-    system = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    """The Chromium that `make` has found, else the system's, else the one that Playwright installed."""
+    path = os.environ.get("HEARTH_TEST_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
     async with async_playwright() as playwright:
-        started = await playwright.chromium.launch(executable_path=system, args=["--no-sandbox"])
+        started = await playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         yield started
         await started.close()
 

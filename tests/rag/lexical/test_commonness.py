@@ -21,22 +21,18 @@ def _nothing_known() -> Iterator[None]:
 
 @pytest.fixture
 def harbours(ingested: Upload, alice: User) -> list[Document]:
-    texts = [f"Harbour {n} has a pier of wood and a lamp." for n in range(30)]
+    texts = [f"Harbour {n} has a pier of wood and a lamp." for n in range(20)]
     return [ingested(alice, text, f"{n}.txt") for n, text in enumerate([*texts, "Harbour office: keys, tar and oars."])]
 
 
-def test_in_a_moderate_index_every_term_is_looked_for(harbours: list[Document]) -> None:
-    terms = ["harbour", "pier", "wood", "key", "tar"]
-
-    assert commonness.without_common(terms) == terms
-
-
-def test_in_a_large_index_the_commonest_terms_are_left_out(
+def test_in_a_large_index_alone_the_commonest_terms_are_left_out(
     harbours: list[Document], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(commonness, "MIN_ENTRIES", 10)
+    terms = ["harbour", "pier", "wood", "kei", "tar", "oar"]
 
-    assert commonness.without_common(["harbour", "pier", "wood", "kei", "tar", "oar"]) == ["kei", "tar", "oar"]
+    assert commonness.without_common(terms) == terms
+    monkeypatch.setattr(commonness, "MIN_ENTRIES", 10)
+    assert commonness.without_common(terms) == ["kei", "tar", "oar"]
 
 
 def test_the_rarest_terms_stay_however_common(harbours: list[Document], monkeypatch: pytest.MonkeyPatch) -> None:
