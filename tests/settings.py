@@ -8,8 +8,11 @@ import shutil
 import sys
 import tempfile
 
-if "HEARTH_DATA" not in os.environ:
-    os.environ["HEARTH_DATA"] = tempfile.mkdtemp(prefix="hearth-tests-")
+# A folder for each process of the suite, the first's around the others'; what tests start is given its own.
+_process = os.environ.get("PYTEST_XDIST_WORKER", "")
+if "HEARTH_DATA" not in os.environ or os.environ.get("HEARTH_TESTS_OF", _process) != _process:
+    os.environ["HEARTH_DATA"] = tempfile.mkdtemp(prefix="hearth-tests-", dir=os.environ.get("HEARTH_DATA"))
+    os.environ["HEARTH_TESTS_OF"] = _process
     atexit.register(shutil.rmtree, os.environ["HEARTH_DATA"], ignore_errors=True)
 os.environ["HEARTH_ENV_FILE"] = os.devnull
 # Hundreds of processes run the same modules: compiled once, whatever the environment says.
