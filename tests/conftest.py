@@ -26,7 +26,8 @@ from tests.rag.fixtures import shared_database as shared_database
 from webui.accounts.models import Role, User
 
 # The first example of a fresh clone reads the constants of all our modules, for seconds: no strategy is slow for that.
-settings.register_profile("hearth", suppress_health_check=[HealthCheck.too_slow])
+# Nor does an example fail for the time that other processes take from it.
+settings.register_profile("hearth", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("hearth")
 
 _connect = socket.socket.connect
