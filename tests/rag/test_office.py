@@ -267,31 +267,31 @@ OLE = OLE_HEADER + "Root Entry".encode("utf-16-le")
 
 
 @pytest.mark.parametrize(
-    ("data", "name", "problem"),
+    ("make", "name", "problem"),
     [
-        (bomb("ratio"), "a.docx", Problem.TOO_LARGE),
-        (bomb("entries"), "a.docx", Problem.TOO_LARGE),
-        (understated(), "a.docx", Problem.BROKEN),
-        (nested(), "a.zip", Problem.UNSUPPORTED),
-        (nested(), "a.docx", Problem.BROKEN),
-        (encrypted_archive(), "a.docx", Problem.PASSWORD),
-        (OLE + "EncryptedPackage".encode("utf-16-le"), "a.docx", Problem.PASSWORD),
-        (OLE + "WordDocument".encode("utf-16-le"), "a.doc", Problem.UNSUPPORTED),
-        (docx_file(handbook)[:9000], "a.docx", Problem.BROKEN),
-        (xlsx_file({"A": [["x"]]})[:4000], "a.xlsx", Problem.BROKEN),
-        (b"PK\x03\x04 and nothing of the kind", "a.pptx", Problem.BROKEN),
-        (repacked(docx_file(handbook), {}, without="word/document"), "a.docx", Problem.BROKEN),
-        (repacked(docx_file(handbook), {"word/document.xml": b"<w:document"}), "a.docx", Problem.BROKEN),
-        (repacked(pptx_file([("A", "b", "")]), {"ppt/slides/slide1.xml": b"no"}), "a.pptx", Problem.BROKEN),
-        (repacked(xlsx_file({"A": [["x"]]}), {}, without="xl/worksheets"), "a.xlsx", Problem.BROKEN),
-        (docx_file(lambda document: None), "a.docx", Problem.EMPTY),
-        (pptx_file([("", "", "")]), "a.pptx", Problem.EMPTY),
-        (xlsx_file({"A": []}), "a.xlsx", Problem.EMPTY),
-        (b"\n,,\n", "a.csv", Problem.EMPTY),
+        (lambda: bomb("ratio"), "a.docx", Problem.TOO_LARGE),
+        (lambda: bomb("entries"), "a.docx", Problem.TOO_LARGE),
+        (understated, "a.docx", Problem.BROKEN),
+        (nested, "a.zip", Problem.UNSUPPORTED),
+        (nested, "a.docx", Problem.BROKEN),
+        (encrypted_archive, "a.docx", Problem.PASSWORD),
+        (lambda: OLE + "EncryptedPackage".encode("utf-16-le"), "a.docx", Problem.PASSWORD),
+        (lambda: OLE + "WordDocument".encode("utf-16-le"), "a.doc", Problem.UNSUPPORTED),
+        (lambda: docx_file(handbook)[:9000], "a.docx", Problem.BROKEN),
+        (lambda: xlsx_file({"A": [["x"]]})[:4000], "a.xlsx", Problem.BROKEN),
+        (lambda: b"PK\x03\x04 and nothing of the kind", "a.pptx", Problem.BROKEN),
+        (lambda: repacked(docx_file(handbook), {}, without="word/document"), "a.docx", Problem.BROKEN),
+        (lambda: repacked(docx_file(handbook), {"word/document.xml": b"<w:document"}), "a.docx", Problem.BROKEN),
+        (lambda: repacked(pptx_file([("A", "b", "")]), {"ppt/slides/slide1.xml": b"no"}), "a.pptx", Problem.BROKEN),
+        (lambda: repacked(xlsx_file({"A": [["x"]]}), {}, without="xl/worksheets"), "a.xlsx", Problem.BROKEN),
+        (lambda: docx_file(lambda document: None), "a.docx", Problem.EMPTY),
+        (lambda: pptx_file([("", "", "")]), "a.pptx", Problem.EMPTY),
+        (lambda: xlsx_file({"A": []}), "a.xlsx", Problem.EMPTY),
+        (lambda: b"\n,,\n", "a.csv", Problem.EMPTY),
     ],
 )
-def test_what_cannot_be_read_is_named(data: bytes, name: str, problem: Problem) -> None:
-    assert extract(data, name).problem == problem
+def test_what_cannot_be_read_is_named(make: Callable[[], bytes], name: str, problem: Problem) -> None:
+    assert extract(make(), name).problem == problem
 
 
 def test_a_file_is_what_its_content_is_not_what_its_name_says() -> None:
