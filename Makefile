@@ -27,7 +27,7 @@ quick: $(DEVELOPMENT)
 	@$(PYTEST) -m "not e2e"
 
 e2e: $(DEVELOPMENT)
-	@chromium="$$(sh .ci/chromium $(PYTHON))" && HEARTH_TEST_CHROMIUM="$$chromium" $(PYTHON) -m pytest -m e2e tests/e2e
+	@chromium="$$(sh .ci/chromium $(PYTHON))" && HEARTH_TEST_CHROMIUM="$$chromium" $(PYTEST) -m e2e tests/e2e
 
 check: $(DEVELOPMENT)
 	@PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/pre-commit run --all-files
