@@ -279,6 +279,25 @@ class Candidate:
     page_name: str = ""
 
 
+UNRELATED = 0.045
+RELATED = 0.51
+"""Similarities of unrelated texts, and of questions with their answers, as the embedded embedder gives them: search and
+Quotes were measured with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """What an embedder's cosine similarities are worth: there are some that give unrelated texts 0.7 and more."""
+
+    unrelated: float = UNRELATED
+    related: float = RELATED
+
+    def comparable(self, similarity: float) -> float:
+        """Return a similarity on the scale of the embedded embedder, at most 1."""
+        factor = (RELATED - UNRELATED) / (self.related - self.unrelated)
+        return min(UNRELATED + factor * (similarity - self.unrelated), 1.0)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetrievalTrace:
     """How passages were found: everything weighed, best first, and the time of each step in seconds.
@@ -289,6 +308,7 @@ class RetrievalTrace:
         rewritten_by: A model, the words of the question before joined to it, or a model that has translated it; empty
             when it was searched as asked.
         rewrite_problem: What kept the model from doing it.
+        dense_scale: By which the embedder's similarities were made comparable.
         room_tokens: What whole documents may take; 0 when only passages were wanted.
         whole_tokens: What they take; 0 when they do not fit, and so were searched.
     """
@@ -312,6 +332,7 @@ class RetrievalTrace:
     rerank_s: float = 0.0
     room_tokens: int = 0
     whole_tokens: int = 0
+    dense_scale: Scale = Scale()
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as it is stored, bounded: what was kept and the best of the others, still best first."""

@@ -156,7 +156,8 @@ async def _meanings(question: str, candidates: Sequence[_Candidate], retrieval: 
     except (InferenceError, TimeoutError) as exc:
         logger.info("Sentences were chosen by their words alone: %s", type(exc).__name__)
         return []
-    return [max(float(similarity), 0.0) * trace.dense_trust for similarity in vectors[1:] @ vectors[0]]
+    similarities = (trace.dense_scale.comparable(float(similarity)) for similarity in vectors[1:] @ vectors[0])
+    return [max(similarity, 0.0) * trace.dense_trust for similarity in similarities]
 
 
 def _embedded_text(statement: Statement) -> str:

@@ -15,7 +15,7 @@ from rag.evaluation import measures
 from rag.models import Chunk, Document, IndexVersion, Knowledge
 from rag.queries import current_version
 from rag.retrieval import OtherIndex, retrieve
-from rag.services import evaluations
+from rag.services import evaluations, versions
 from rag.services.evaluations import Trial
 from rag.services.questions import MAX_QUESTIONS, expected_span
 from rag.threads import in_thread
@@ -63,8 +63,8 @@ async def index_in_memory(knowledge: Knowledge, embedder: str, progress: Progres
     probe = await embedding.probe(embedder)
     current = await in_thread(current_version)
     version = IndexVersion(
-        embedder=embedder, embedder_digest=probe.digest, n_dims=probe.n_dims, cjk_trust=probe.cjk_trust,
-        chunker=current.chunker if current else chunking.NAME,
+        embedder=embedder, embedder_digest=probe.digest, n_dims=probe.n_dims,
+        chunker=current.chunker if current else chunking.NAME, **versions.measured(probe),
     )  # fmt: skip
     rows = await in_thread(_chunk_rows, knowledge, version.chunker)
     vectors = np.zeros((len(rows), probe.n_dims), dtype=np.float32)

@@ -8,6 +8,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from rag.models.documents import Document
+from rag.types import Scale
 
 
 class Chunk(models.Model):
@@ -56,8 +57,12 @@ class IndexVersion(models.Model):
     embedder_digest = models.CharField(max_length=80, blank=True)
     n_dims = models.PositiveIntegerField()
     chunker = models.CharField(max_length=40)
-    # Share of the embedder's similarity that counts for Chinese, Japanese and Korean; measured by `embedding.probe`.
-    cjk_trust = models.FloatField(default=1.0)
+    # Measured by `embedding.probe`: the share of the embedder's similarity that counts for texts in Latin letters, and
+    # for Chinese, Japanese and Korean; and the similarity of unrelated texts, and of questions with their answers.
+    latin_trust = models.FloatField()
+    cjk_trust = models.FloatField()
+    unrelated = models.FloatField()
+    related = models.FloatField()
     state = models.CharField(max_length=10, choices=State.choices)
     has_been_current = models.BooleanField(default=False)
     # None: by the environment or by default.
@@ -85,6 +90,10 @@ class IndexVersion(models.Model):
 
     def __str__(self) -> str:
         return f"{self.embedder} ({self.n_dims}), {self.chunker}"
+
+    @property
+    def scale(self) -> Scale:
+        return Scale(self.unrelated, self.related)
 
     @property
     def collection(self) -> str:

@@ -18,7 +18,7 @@ from inference.errors import InferenceError
 from rag import embedding
 from rag.errors import EmbedderChanged, StoreUnavailable
 from rag.lexical import commonness, entries
-from rag.models import Chunk, Document
+from rag.models import Chunk, Document, IndexVersion
 from rag.prepared import Prepared, listed
 from rag.readers import in_reader
 from rag.retrieval.scope import Scope
@@ -44,7 +44,7 @@ RECHECK_AFTER_S = 0.25
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Nearness:
-    """What the leg by meaning has found: cosine similarities by chunk, or the problem that kept them away."""
+    """What the leg by meaning has found: similarities by chunk, as `Scale.comparable` gives them, or a problem."""
 
     vector: Vector | None = None
     similarities: Mapping[int, float] = field(default_factory=dict)
@@ -126,7 +126,7 @@ async def search_meaning(scope: Scope, question: str, trust: float) -> Nearness:
         return Nearness(problem=type(exc).__name__, embed_s=time.perf_counter() - started)
     embedded = time.perf_counter()
     try:
-        nearest = await in_reader(_nearest, scope, scope.version.collection, vector)
+        nearest = await in_reader(_nearest, scope, scope.version, vector)
     except StoreUnavailable as exc:
         return Nearness(problem=str(exc) or type(exc).__name__, embed_s=embedded - started)
     return Nearness(
@@ -134,9 +134,13 @@ async def search_meaning(scope: Scope, question: str, trust: float) -> Nearness:
     )
 
 
-def _nearest(scope: Scope, collection: str, vector: Vector) -> dict[int, float]:
+def _nearest(scope: Scope, version: IndexVersion, vector: Vector) -> dict[int, float]:
     document_ids = None if scope.is_everything else scope.document_ids
-    return scope.neighbours().nearest(collection, vector, document_ids, N_DENSE)
+    return _comparable(version, scope.neighbours().nearest(version.collection, vector, document_ids, N_DENSE))
+
+
+def _comparable(version: IndexVersion, similarities: Mapping[int, float]) -> dict[int, float]:
+    return {chunk_id: version.scale.comparable(similarity) for chunk_id, similarity in similarities.items()}
 
 
 def similarities_of(scope: Scope, nearness: Nearness, chunk_ids: Collection[int]) -> dict[int, float]:
@@ -146,10 +150,11 @@ def similarities_of(scope: Scope, nearness: Nearness, chunk_ids: Collection[int]
     if nearness.vector is None or scope.version is None or not others:
         return known
     try:
-        return known | scope.neighbours().similarities(scope.version.collection, nearness.vector, others)
+        found = scope.neighbours().similarities(scope.version.collection, nearness.vector, others)
     except StoreUnavailable:
         # It went away in the middle of a search: what it has said counts.
         return known
+    return known | _comparable(scope.version, found)
 
 
 def read_chunks(chunk_ids: Collection[int]) -> list[FoundChunk]:

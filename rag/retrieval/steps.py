@@ -18,7 +18,7 @@ from rag.retrieval.scope import OtherIndex, Scope, find_scope
 from rag.retrieval.selection import Selected, select
 from rag.retrieval.translating import translate
 from rag.retrieval.whole import Whole, read_whole
-from rag.types import Candidate, Passage, Retrieval, RetrievalTrace, Room, Said
+from rag.types import Candidate, Passage, Retrieval, RetrievalTrace, Room, Said, Scale
 
 LIMIT = 6
 QUESTION_MAX_CHARACTERS = 2000
@@ -88,6 +88,7 @@ async def retrieve(
         vector_s=nearness.vector_s,
         total_s=time.perf_counter() - started,
         room_tokens=room.n_tokens if room else 0,
+        dense_scale=scope.version.scale if scope.version else Scale(),
     )
     return Retrieval(passages=passages, trace=trace)
 

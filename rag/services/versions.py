@@ -92,7 +92,7 @@ def first_version(probe: EmbedderProbe) -> IndexVersion:
         # Two documents may be the first at the same moment.
         return current_version() or IndexVersion.objects.create(
             embedder=probe.embedder, embedder_digest=probe.digest, n_dims=probe.n_dims, chunker=chunking.NAME,
-            cjk_trust=probe.cjk_trust, state=State.CURRENT, has_been_current=True,
+            state=State.CURRENT, has_been_current=True, **measured(probe),
         )  # fmt: skip
 
 
@@ -120,9 +120,21 @@ def begin_build(probe: EmbedderProbe, *, by: AbstractBaseUser | None = None) -> 
         is_first = current_version() is None
         version.state, version.since, version.error = State.CURRENT if is_first else State.BUILDING, timezone.now(), ""
         version.has_been_current = is_first or version.has_been_current
-        version.cjk_trust, version.chosen_by_id = probe.cjk_trust, by.pk if by else None
+        version.chosen_by_id = by.pk if by else None
+        for name, value in measured(probe).items():
+            setattr(version, name, value)
         version.save()
     return version
+
+
+def measured(probe: EmbedderProbe) -> dict[str, float]:
+    """Return what a version keeps of how its embedder does."""
+    return {
+        "latin_trust": probe.latin_trust,
+        "cjk_trust": probe.cjk_trust,
+        "unrelated": probe.scale.unrelated,
+        "related": probe.scale.related,
+    }
 
 
 def abort_build() -> None:

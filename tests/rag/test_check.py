@@ -186,8 +186,9 @@ def test_an_index_being_built_is_looked_at_too(
 ) -> None:
     version = current_version()
     other = IndexVersion.objects.create(
-        embedder="other", n_dims=64, chunker=version.chunker, state=IndexVersion.State.BUILDING
-    )
+        embedder="other", n_dims=64, chunker=version.chunker, state=IndexVersion.State.BUILDING,
+        latin_trust=1.0, cjk_trust=0.0, unrelated=0.0, related=1.0,
+    )  # fmt: skip
     IndexEntry.objects.create(version=other, document=lockers, n_chunks_done=5, is_complete=True)
 
     code, said = check("--repair")

@@ -19,7 +19,7 @@ from rag.queries import current_version, version_in
 from rag.retrieval import retrieve
 from rag.store import vector_store
 from rag.tasks import choose_embedder, roll_back
-from rag.types import Retrieval
+from rag.types import RELATED, UNRELATED, Retrieval
 from tests.doubles import gguf_files
 from tests.doubles.model_server import ModelServer
 from webui.accounts.models import User
@@ -126,7 +126,9 @@ async def test_no_question_notices_the_switch(alice: User, embedders: ModelServe
     assert embedders.runner("wide:latest") is not None
 
 
-def test_the_embedded_embedder_is_not_trusted_with_chinese(embedders: ModelServer, settings: Settings) -> None:
+def test_the_embedded_embedder_knows_english_alone_and_sets_the_scale(
+    embedders: ModelServer, settings: Settings
+) -> None:
     settings.HEARTH_INFERENCE_URL = embedders.url
 
     async def measured() -> embedding.EmbedderProbe:
@@ -135,4 +137,6 @@ def test_the_embedded_embedder_is_not_trusted_with_chinese(embedders: ModelServe
         finally:
             await client.aclose()
 
-    assert asyncio.run(measured()).cjk_trust == 0
+    probe = asyncio.run(measured())
+    assert (probe.latin_trust, probe.cjk_trust) == (1, 0)
+    assert (probe.scale.unrelated, probe.scale.related) == pytest.approx((UNRELATED, RELATED), abs=0.02)
