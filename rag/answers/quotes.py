@@ -18,6 +18,7 @@ from django.utils.translation import gettext, ngettext
 from inference.errors import InferenceError
 from rag import embedding
 from rag.answers import wishes
+from rag.answers.figures import MONTH
 from rag.answers.sentences import Kind, Statement, statements
 from rag.lexical import words
 from rag.lexical.variants import simplified
@@ -57,6 +58,8 @@ _MIN_MEANING = 0.45
 _BESIDE_BEST = 0.9
 _ADDS = 0.2
 _NOT_FAR_BEHIND = 0.5
+# A figure in a sentence that is not as close answers another question.
+_CLOSE = 0.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +93,8 @@ async def quote(question: str, retrieval: Retrieval | None) -> QuotedAnswer:
     rarity = _rarity(terms, candidates)
     candidates.sort(key=lambda candidate: -_overlap(candidate, rarity))
     meanings = await _meanings(question, candidates, retrieval)
-    chosen = _choose(_weigh(question, candidates, meanings, rarity, passages), rarity)
+    ranked = _weigh(question, candidates, meanings, rarity, passages)
+    chosen = _choose(ranked, rarity) if _can_answer(question, ranked, passages) else []
     if not chosen:
         return QuotedAnswer(text=_nothing_matches(), passages={}, found=False)
     lead = ngettext(
@@ -99,7 +103,7 @@ async def quote(question: str, retrieval: Retrieval | None) -> QuotedAnswer:
         len(chosen),
     )
     return QuotedAnswer(
-        text="\n\n".join(filter(None, (lead, *map(_quotation, chosen), _shortcomings(question, chosen, passages)))),
+        text="\n\n".join(filter(None, (lead, *map(_quotation, chosen), _missing_words(question, passages)))),
         passages={candidate.number: candidate.passage for candidate in sorted(chosen, key=lambda c: c.number)},
         found=True,
     )
@@ -195,6 +199,20 @@ def _weigh(
     return sorted(weighed, key=lambda item: (-item.score, item.candidate.number, item.candidate.statement.start))
 
 
+def _can_answer(question: str, ranked: Sequence[_Weighed], passages: Sequence[Passage]) -> bool:
+    """Whether what comes closest can be an answer: it has the kind of figure that is asked for, or the names.
+
+    A sentence on the same subject that says something else is worse than none.
+    """
+    if not ranked:
+        return False
+    wish = wishes.wish_of(question)
+    if wish is None:
+        return not any(map(_IS_PROPER.fullmatch, _absent_names(question, passages)))
+    close = [item.candidate for item in ranked if item.score >= _CLOSE * ranked[0].score]
+    return any(wishes.allows(wish, candidate.statement.quoted) for candidate in close)
+
+
 def _stands_at_top(candidate: _Candidate) -> bool:
     return candidate.passage.start + candidate.statement.start < OPENING_CHARACTERS
 
@@ -233,29 +251,21 @@ def _quotation(candidate: _Candidate) -> str:
     return f"> {lines} [{candidate.number}]"
 
 
-def _shortcomings(question: str, chosen: Sequence[_Candidate], passages: Sequence[Passage]) -> str:
-    """Say what of the question the quotations leave open: a near miss must not pass for an answer."""
-    return " ".join(filter(None, (_missing_words(question, passages), _missing_figure(question, chosen))))
-
-
-def _missing_figure(question: str, chosen: Sequence[_Candidate]) -> str:
-    wish = wishes.wish_of(question)
-    if wish is None or any(wishes.grants(wish, candidate.statement.quoted) for candidate in chosen):
-        return ""
-    if wish is wishes.Wish.AMOUNT:
-        return gettext("No number stands in these sentences.")
-    return gettext("No date stands in these sentences.")
-
-
 def _missing_words(question: str, passages: Sequence[Passage]) -> str:
-    """Say which names and numbers of the question stand in no passage."""
-    held = frozenset().union(*(words.term_set(passage.text) for passage in passages))
-    named = [found[0] for found in words.LATIN_WORD.finditer(question) if _is_name(found[0], found.start())]
-    missing = [name for name in dict.fromkeys(named) if not words.term_set(name) & held]
+    """Say which names and numbers of the question stand in no passage: a near miss must not pass for an answer."""
+    missing = _absent_names(question, passages)
     if not missing:
         return ""
     listed = ", ".join(f"“{_verbatim(word)}”" for word in missing[:5])
     return gettext("Not in these passages: %(words)s.") % {"words": listed}
+
+
+def _absent_names(question: str, passages: Sequence[Passage]) -> list[str]:
+    held = frozenset().union(
+        *(words.term_set(f"{passage.document_name} {passage.page_name} {passage.text}") for passage in passages)
+    )
+    named = [found[0] for found in words.LATIN_WORD.finditer(question) if _is_name(found[0], found.start())]
+    return [name for name in dict.fromkeys(named) if not words.term_set(name) & held]
 
 
 def _is_name(word: str, position: int) -> bool:
@@ -263,6 +273,8 @@ def _is_name(word: str, position: int) -> bool:
     return has_digit or (position > 0 and word[0].isupper() and word.lower() not in words.STOP_WORDS)
 
 
+# "Paris" and "E7", but not "WiFi" or "DHCP", which texts often write out, nor a bare number.
+_IS_PROPER = re.compile(rf"(?!(?:{MONTH}|\w+day)\b)[A-Z][a-z]{{2,}}|[A-Za-z]{{1,3}}\d{{1,4}}[a-z]?")
 _ACTIVE = re.compile(r"([\\`*_~$<>|&])")
 _MARKER_LIKE = re.compile(r"\[(?=\d+\])")
 _LINE_START = re.compile(r"^(\s*)([#+-]|\d+(?=[.)]))", re.M)

@@ -5,10 +5,17 @@ from __future__ import annotations
 import re
 from enum import Enum, auto
 
+from rag.answers.figures import CJK_DIGIT, MONTH, NUMBER_WORD, Measure, measures
+
 
 class Wish(Enum):
     YEAR = auto()
     DATE = auto()
+    MONEY = auto()
+    WEIGHT = auto()
+    LENGTH = auto()
+    EXTENT = auto()
+    """Of time or of space: how long, how far."""
     AMOUNT = auto()
 
 
@@ -23,36 +30,51 @@ _ASKS_DATE = re.compile(
     r"|什么时候|什麼時候|何时|何時|哪一?[天月日]|几[年月号点日]|幾[年月號點日]|什么日子|多久",
     re.I,
 )
+# By what is asked, the first that fits.
+_ASKS_MEASURE = {
+    Wish.MONEY: re.compile(
+        r"\b(?:cost|costs|price|fee|salary|wages?|rent)\b|\bhow\s+much\b[^?]*\b(?:pay|pays|paid|earns?|spend|charged?)\b"
+        r"|多少钱|多少錢|几块|工资|工資|薪水|价格|價格|费用|費用",
+        re.I,
+    ),
+    Wish.WEIGHT: re.compile(r"\bhow\s+heavy\b|\bweighs?\b|\bweight\b|多重|重量|几公斤|多少公斤", re.I),
+    Wish.EXTENT: re.compile(r"\bhow\s+(?:long|far)\b|多[长長久远遠]", re.I),
+    Wish.LENGTH: re.compile(r"\bhow\s+(?:high|tall|wide|deep|thick)\b|\b(?:height|width|depth)\b|多[高宽寬深厚]", re.I),
+}
 _ASKS_AMOUNT = re.compile(
     r"\bhow\s+(?:many|much|long|high|tall|far|old|big|large|heavy|fast|deep|wide|often|hot|cold|thick)\b"
-    r"|\b(?:what|which)\b[^?]*\b(?:cost|price|number|percentage|share|limit|fee|size|height|length|width|weight|amount)\b"
-    r"|几|幾|多少|多[高长長大远遠久重深宽寬快厚]",
+    r"|\b(?:what|which)\b[^?]*\b(?:cost|price|number|percentage|share|limit|fee|size|height|length|width|weight|amount|salary|wages?|rent)\b"
+    r"|几|幾|多少|工资|工資|薪水|重量|多[高长長大远遠久重深宽寬快厚]",
     re.I,
 )
 
-_MONTH = (
-    "January|February|March|April|May|June|July|August|September|October|November|December|"
-    "Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec"
-)
-_NUMBER_WORD = (
-    "two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|"
-    "nineteen|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|hundreds?|thousands?|millions?|billions?|dozens?"
-)
-_CJK_DIGIT = "零〇一二两三四五六七八九十百千万亿"
 _FIGURES = {
-    Wish.YEAR: re.compile(rf"(?<!\d)(?:1\d|20)\d\d(?!\d)|[{_CJK_DIGIT}]{{2,4}}年"),
+    Wish.YEAR: re.compile(rf"(?<!\d)(?:1\d|20)\d\d(?!\d)|[{CJK_DIGIT}]{{2,4}}年"),
     Wish.DATE: re.compile(
-        rf"\b(?:1\d|20)\d\d\b|\b(?:{_MONTH})\b|\b(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)days?\b|\b\d{{1,2}}[:.]\d\d\b"
-        rf"|\b(?:\d+(?:st|nd|rd|th)?|{_NUMBER_WORD}|a|an|one|each|every)[ -]"
+        rf"\b(?:1\d|20)\d\d\b|\b(?:{MONTH})\b|\b(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)days?\b|\b\d{{1,2}}[:.]\d\d\b"
+        rf"|\b(?:\d+(?:st|nd|rd|th)?|{NUMBER_WORD}|a|an|one|each|every)[ -]"
         r"(?:century|weeks?|months?|days?|hours?|minutes?|years?)\b|\b(?:spring|summer|autumn|winter|noon|midnight)\b"
-        rf"|[\d{_CJK_DIGIT}]\s*(?:年|月|日|号|點|点|天|周|小时|小時|世纪)|星期|春|夏|秋|冬",
+        rf"|[\d{CJK_DIGIT}]\s*(?:年|月|日|号|點|点|天|周|小时|小時|世纪)|星期|春|夏|秋|冬",
     ),
     Wish.AMOUNT: re.compile(
-        rf"\d|\b(?:{_NUMBER_WORD})\b|[{_CJK_DIGIT}]{{2,}}"
-        rf"|(?<!第)[{_CJK_DIGIT}](?:年|月|日|号|点|天|小时|分|元|块|角|米|公里|岁|级|票|个|名|人|次|页|倍|成|艘|间|本|件)",
+        rf"\d|\b(?:{NUMBER_WORD}|once|twice|daily|weekly|monthly|yearly|annually)\b|[{CJK_DIGIT}]{{2,}}"
+        rf"|(?<!第)[{CJK_DIGIT}](?:年|月|日|号|点|天|小时|分|元|块|角|米|公里|岁|级|票|个|名|人|次|页|倍|成|艘|间|本|件)",
         re.I,
     ),
 }
+# Of a unit that nobody here knows, a figure may be what is asked for.
+_MEASURES = {
+    Wish.MONEY: frozenset((Measure.MONEY, Measure.OTHER)),
+    Wish.WEIGHT: frozenset((Measure.WEIGHT,)),
+    Wish.EXTENT: frozenset((Measure.TIME, Measure.LENGTH)),
+    Wish.LENGTH: frozenset((Measure.LENGTH, Measure.OTHER)),
+}
+# "When does it switch off?" may be answered by what must happen first.
+_CONDITION = re.compile(
+    r"\b(?:when|whenever|if|unless|until|once|as soon as|after|before|during|while|always|never)\b"
+    r"|如果|若|当|(?<!小)时(?!间)|之?前|之?后|以后|只要|除非|随时|每次",
+    re.I,
+)
 _FIGURE_NAME = re.compile(
     r"有?多(?:少|([高长長大远遠久重深宽寬快厚]))|哪一?[年天月日]|\b(?:what|which)\s+(?:year|date|day|month|time|century)\b",
     re.I,
@@ -63,7 +85,8 @@ _ADDRESS = re.compile(r"(?<=\])\([^)\n]*\)|(?:https?://|www\.)[^\s)>\]]+")
 _ITSELF = re.compile(
     r"\bthis\s+(?:\w+\s+)?(?:summary|document|file|page|report|text|paper|article|letter|contract|book|policy|manual|"
     r"minutes|presentation|e?mail|notes?|pdf|list|table|statement|invoice|agreement|study)\b"
-    r"|(?:这|這|本|该|該)(?:一?[份篇个個页頁本张張封])?(?:文件|文档|文檔|报告|報告|总结|總結|摘要|网页|網頁|页|文章|合同|信|手册|"
+    # Not 一本书, where 本 counts books.
+    rf"|(?:这|這|(?<![{CJK_DIGIT}几幾每半多少哪\d])本|该|該)(?:一?[份篇个個页頁本张張封])?(?:文件|文档|文檔|报告|報告|总结|總結|摘要|网页|網頁|页|文章|合同|信|手册|"
     r"规定|规章|书|表|说明|通知|纪要|发票|协议|论文)",
     re.I,
 )
@@ -80,12 +103,24 @@ def wish_of(question: str) -> Wish | None:
         return Wish.YEAR
     if _ASKS_DATE.search(question):
         return Wish.DATE
-    return Wish.AMOUNT if _ASKS_AMOUNT.search(question) else None
+    if not _ASKS_AMOUNT.search(question):
+        return None
+    return next((wish for wish, asks in _ASKS_MEASURE.items() if asks.search(question)), Wish.AMOUNT)
 
 
 def grants(wish: Wish, text: str) -> bool:
     """Whether a text holds such a figure. What links say does not count: they tell of other pages."""
-    return bool(_FIGURES[wish].search(without_links(text)))
+    shown = without_links(text)
+    if wish in _MEASURES:
+        return not _MEASURES[wish].isdisjoint(measures(shown)) or (
+            wish is Wish.EXTENT and bool(_FIGURES[Wish.DATE].search(shown))
+        )
+    return bool(_FIGURES[wish].search(shown))
+
+
+def allows(wish: Wish, text: str) -> bool:
+    """Whether a text can answer: it grants the wish, or tells when by what comes before."""
+    return grants(wish, text) or (wish is Wish.DATE and bool(_CONDITION.search(text)))
 
 
 def is_about_itself(question: str) -> bool:

@@ -134,6 +134,74 @@ BEES_ZH = """社区菜园养蜂规定
 2018年在两个蜂箱里发现了腐蛆病，两个都烧掉了。从那以后检查员每年五月来一次。有病的蜂群要搬到隔离区。
 """
 
+# Written, with their questions, before near misses were told apart by the kind of figure.
+LIBRARY = """House rules of the town library
+
+The library opens at nine in the morning and closes at seven in the evening; on Saturdays it closes at two. It is \
+closed on Sundays and public holidays.
+
+A card is issued to anybody who lives in the district. Adults pay 18 euros a year; pupils and students pay half. A \
+lost card is replaced for four euros.
+
+Books may be kept for four weeks and films for one week. A loan can be extended twice unless somebody else has \
+reserved the item. Whoever brings something back late pays twenty cents a day for each item. After three reminders \
+the card is blocked.
+
+Reference works and newspapers are read in the reading room only. Food is not allowed there, but water in closed \
+bottles is. Telephones are to be silent.
+
+The meeting room on the second floor holds thirty people. It is rented by the hour through the front desk, and clubs \
+of the town use it without payment. The projector has to be asked for two days before.
+
+Mrs Lindqvist has been head of the library since 2016. Her deputy is Tom Aldous.
+"""
+
+BOILER = """Manual of the boiler KX-20
+
+Before the first start, open the valve at the bottom until water flows from the tap in the bathroom. The pressure \
+must lie between 1.2 and 1.8 bar. If it falls below 1 bar, the boiler switches off and the display shows E4.
+
+To change the hour of the night setback, press MENU for five seconds and turn the knob. The boiler remembers the \
+setting when there is a power cut.
+
+The filter is cleaned once a year, best in August. Close both valves, unscrew the cap and rinse the filter under \
+cold water. Never use soap.
+
+A smell of gas means danger. Do not touch any switch, open the windows and call the emergency line from outside the \
+house.
+
+The warranty covers the heat exchanger for ten years and all other parts for two. It ends when somebody without a \
+licence opens the casing. Spare parts are ordered from the dealer in Bergen.
+"""
+
+LIBRARY_ZH = """市图书馆使用规则
+
+图书馆早上九点开门，晚上七点关门，星期六下午两点关门。星期日和节假日不开放。
+
+住在本区的人都可以办借书证。成人每年交十八欧元，学生交一半。丢失的借书证补办费为四欧元。
+
+图书可以借四个星期，电影可以借一个星期。没有别人预约时可以续借两次。逾期归还的，每件每天罚二十分。提醒三次之后借书证会被停用。
+
+工具书和报纸只能在阅览室看。阅览室里不能吃东西，可以喝瓶装水。手机要调成静音。
+
+二楼的会议室可以坐三十个人，在前台按小时租用，本市的社团不用付钱。投影仪要提前两天申请。
+
+林女士从2016年起担任馆长，副馆长是陶先生。
+"""
+
+BOILER_ZH = """KX-20锅炉说明书
+
+第一次启动之前，打开底部的阀门，直到浴室的水龙头出水。压力应在1.2到1.8巴之间。低于1巴时锅炉自动关闭，屏幕显示E4。
+
+要修改夜间降温的时间，按住菜单键五秒，再转动旋钮。停电后锅炉会记住设置。
+
+过滤器每年清洗一次，最好在八月。关上两个阀门，拧下盖子，用冷水冲洗过滤器。不要用肥皂。
+
+闻到煤气味就有危险。不要碰任何开关，打开窗户，到屋外打急救电话。
+
+换热器保修十年，其他零件保修两年。没有执照的人打开外壳后，保修失效。零件向卑尔根的经销商订购。
+"""
+
 DOCUMENTS = {
     "lighthouse.txt": LIGHTHOUSE,
     "travel.txt": TRAVEL,
@@ -144,6 +212,10 @@ DOCUMENTS = {
     "年报.md": MINUTES_ZH,
     "bees.txt": BEES,
     "养蜂.txt": BEES_ZH,
+    "library.txt": LIBRARY,
+    "boiler.txt": BOILER,
+    "图书馆.txt": LIBRARY_ZH,
+    "锅炉.txt": BOILER_ZH,
 }
 
 ENGLISH = (
@@ -280,4 +352,80 @@ HELD_OUT_CHINESE = (
     ("得了腐蛆病的蜂箱怎么处理了？", "烧掉"),
     ("瓶子上要写什么？", "收获年份"),
     ("附近需要有水吗？", "五十米"),
+)
+
+LATER_ENGLISH = (
+    ("When does the library close on Saturday?", "closes at two"),
+    ("What does a card cost for adults?", "18 euros"),
+    ("How long can I keep a film?", "one week"),
+    ("What do I pay when I bring a book back late?", "twenty cents"),
+    ("May I drink in the reading room?", "closed bottles"),
+    ("How many people fit into the meeting room?", "thirty people"),
+    ("Who is in charge of the library?", "Lindqvist"),
+    ("Do clubs have to pay for the room?", "without payment"),
+    ("What pressure should the boiler have?", "1.2 and 1.8"),
+    ("What does E4 mean?", "falls below 1 bar"),
+    ("How often must the filter be cleaned?", "once a year"),
+    ("What should I do when I smell gas?", "open the windows"),
+    ("How long is the warranty on the heat exchanger?", "ten years"),
+    ("Where can I get spare parts?", "dealer in Bergen"),
+    ("Does a power cut delete the settings?", "remembers"),
+    ("How often can a loan be renewed?", "twice"),
+)
+
+LATER_CHINESE = (
+    ("图书馆星期六几点关门？", "两点"),
+    ("成人办借书证要多少钱？", "十八欧元"),
+    ("电影可以借多久？", "一个星期"),
+    ("书还晚了要罚多少？", "二十分"),
+    ("阅览室里能喝水吗？", "瓶装水"),
+    ("会议室能坐多少人？", "三十个人"),
+    ("馆长是谁？", "林女士"),
+    ("社团用会议室要付钱吗？", "不用付钱"),
+    ("锅炉的压力应该是多少？", "1.2到1.8"),
+    ("屏幕显示E4是什么意思？", "低于1巴"),
+    ("过滤器多久清洗一次？", "每年"),
+    ("闻到煤气味怎么办？", "打开窗户"),
+    ("换热器保修几年？", "十年"),
+    ("零件在哪里买？", "卑尔根"),
+    ("停电以后设置会丢吗？", "记住"),
+    ("一本书可以续借几次？", "两次"),
+)
+
+LATER_ENGLISH_NEAR_MISSES = (
+    "Who designed the library?",
+    "How many books can I borrow at once?",
+    "What does the card for a dog cost?",
+    "When was the library founded?",
+    "How high is the ceiling of the meeting room?",
+    "Who cleans the reading room?",
+    "Which newspapers does the library have?",
+    "What is the salary of Mrs Lindqvist?",
+    "How much does the projector weigh?",
+    "What does E7 mean?",
+    "How heavy is the boiler?",
+    "How much gas does the boiler use in a year?",
+    "What colour is the casing?",
+    "Where is the boiler manufactured?",
+    "How many litres does the boiler hold?",
+    "Which soap is best for the filter?",
+)
+
+LATER_CHINESE_NEAR_MISSES = (
+    "图书馆是谁设计的？",
+    "一次最多可以借几本书？",
+    "图书馆是哪一年建的？",
+    "会议室的天花板有多高？",
+    "谁负责打扫阅览室？",
+    "图书馆订了哪些报纸？",
+    "馆长的工资是多少？",
+    "投影仪有多重？",
+    "显示E7是什么意思？",
+    "锅炉有多重？",
+    "锅炉一年用多少煤气？",
+    "外壳是什么颜色的？",
+    "锅炉是在哪里生产的？",
+    "锅炉能装多少升水？",
+    "用哪种肥皂洗过滤器最好？",
+    "上海的图书馆几点开门？",
 )

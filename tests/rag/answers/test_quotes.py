@@ -78,10 +78,31 @@ def test_a_name_that_stands_nowhere_is_pointed_out() -> None:
     assert answer.text.endswith("Not in these passages: “Smith”, “1850”.")
 
 
-def test_a_missing_figure_is_pointed_out() -> None:
-    answer = quote("When was the keeper of the lighthouse called?", [LAMP])
+@pytest.mark.parametrize(
+    ("question", "text"),
+    [
+        ("When was the keeper of the lighthouse called?", "The keeper of the lighthouse was called Brown."),
+        ("How heavy is the lamp of the lighthouse?", "The lamp of the lighthouse burned for 19 years."),
+        ("What does the lamp of the lighthouse cost?", "The lamp of the lighthouse came in 1902."),
+        ("守塔人的工资是多少？", "第一任守塔人从1902年起住在塔里。"),
+        ("What does the code E7 mean?", "The code E4 means that the lamp is too hot."),
+        ("Which hotel in Paris is near the lighthouse?", "The hotel near the lighthouse is closed."),
+    ],
+)
+def test_a_near_miss_is_not_quoted(question: str, text: str) -> None:
+    assert not quote(question, [passage(text)]).found
 
-    assert answer.text.endswith("No date stands in these sentences.")
+
+@pytest.mark.parametrize(
+    ("question", "text"),
+    [
+        ("When does the boiler switch off?", "If the pressure falls below 1 bar, the boiler switches off."),
+        ("锅炉什么时候会自动关闭？", "压力低的时候锅炉自动关闭。"),
+        ("Where is the WiFi code?", "The code of the wireless network is on the box."),
+    ],
+)
+def test_what_may_be_an_answer_all_the_same_is_quoted(question: str, text: str) -> None:
+    assert quote(question, [passage(text)]).found
 
 
 def test_chinese_sentences_are_found_and_kept_whole() -> None:
@@ -104,8 +125,8 @@ def test_the_same_sentence_in_two_passages_is_quoted_once() -> None:
     [
         ("The lighthouse *was* built_in `1902`.", r"The lighthouse \*was\* built\_in \`1902\`."),
         ("The lighthouse [1] was built in $1902$.", r"The lighthouse &#91;1] was built in \$1902\$."),
-        ("<b>The lighthouse</b> | built", r"\<b\>The lighthouse\</b\> \| built"),
-        ("- The lighthouse was built.", r"\- The lighthouse was built."),
+        ("<b>The lighthouse</b> | built 1902", r"\<b\>The lighthouse\</b\> \| built 1902"),
+        ("- The lighthouse was built in 1902.", r"\- The lighthouse was built in 1902."),
         ("1902. The lighthouse built", "&#49;902. The lighthouse built"),
     ],
 )
@@ -164,11 +185,11 @@ def test_what_is_embedded_is_bounded(embedder: FakeEmbedder) -> None:
 
 
 def test_a_very_long_sentence_is_cut_and_says_so() -> None:
-    text = passage("The lighthouse was built " + "and built again " * 100)
+    text = passage("The lighthouse was built in 1902 " + "and built again " * 100)
 
     answer = quote("When was the lighthouse built?", [text])
 
-    assert "built … [1]" in answer.text or "again … [1]" in answer.text
+    assert " … [1]" in answer.text
     assert len(answer.text) < 900
 
 

@@ -67,12 +67,20 @@ def quoted(question: str) -> list[str]:
     return [block for block in answer.text.split("\n\n") if block.startswith(">")]
 
 
-# Measured: first in 25 of 27 and 20 of 20 by which all was tuned, in 10 of 10 and 9 of 10 that were held out.
+# Measured: first in 25 of 27 and 20 of 20 by which all was tuned, in 10 of 10 and 9 of 10 that were held out, and in 14
+# and 12 of 16 that were written later.
 @pytest.mark.usefixtures("_minilm")
 @pytest.mark.parametrize(
     ("questions", "least"),
-    [(asked.ENGLISH, 24), (asked.CHINESE, 19), (asked.HELD_OUT_ENGLISH, 9), (asked.HELD_OUT_CHINESE, 8)],
-    ids=["english", "chinese", "held out english", "held out chinese"],
+    [
+        (asked.ENGLISH, 24),
+        (asked.CHINESE, 19),
+        (asked.HELD_OUT_ENGLISH, 9),
+        (asked.HELD_OUT_CHINESE, 8),
+        (asked.LATER_ENGLISH, 13),
+        (asked.LATER_CHINESE, 11),
+    ],
+    ids=["english", "chinese", "held out english", "held out chinese", "later english", "later chinese"],
 )
 def test_the_sentence_that_answers_comes_first(questions: Sequence[tuple[str, str]], least: int) -> None:
     found = {question: [words in block for block in quoted(question)] for question, words in questions}
@@ -80,17 +88,27 @@ def test_the_sentence_that_answers_comes_first(questions: Sequence[tuple[str, st
     assert sum(hits[:1] == [True] for hits in found.values()) >= least, found
 
 
-# Measured: 11 of 12, 10 of 11, and of the near misses 4 of 12 and 1 of 10: words alone cannot tell those apart.
+# Measured: 11 of 12, 11 of 11, and of the near misses 7 of 12, 4 of 10, and 7 and 8 of 16: those that ask for another
+# kind of figure, or for a name, that is not there. Who and where nobody can tell from words.
 @pytest.mark.usefixtures("_minilm")
 @pytest.mark.parametrize(
     ("questions", "least"),
     [
         (asked.ENGLISH_UNANSWERABLE, 11),
         (asked.CHINESE_UNANSWERABLE, 10),
-        (asked.ENGLISH_NEAR_MISSES, 4),
-        (asked.CHINESE_NEAR_MISSES, 1),
+        (asked.ENGLISH_NEAR_MISSES, 6),
+        (asked.CHINESE_NEAR_MISSES, 3),
+        (asked.LATER_ENGLISH_NEAR_MISSES, 6),
+        (asked.LATER_CHINESE_NEAR_MISSES, 7),
     ],
-    ids=["english", "chinese", "english near misses", "chinese near misses"],
+    ids=[
+        "english",
+        "chinese",
+        "english near misses",
+        "chinese near misses",
+        "later english near misses",
+        "later chinese near misses",
+    ],
 )
 def test_that_nothing_answers_is_said(questions: Sequence[str], least: int) -> None:
     answers = {question: quoted(question) for question in questions}
