@@ -167,9 +167,7 @@ async def ingest(document: Document) -> None:
 
 async def _ingest(document: Document) -> None:
     if document.state == Document.State.EXTRACTING:
-        extraction = await in_thread(ingestion.extract, document)
-        current = await in_thread(queries.current_version)
-        await in_thread(ingestion.store_text, document, extraction, current.chunker if current else chunking.NAME)
+        await in_thread(ingestion.read, document)
     while True:
         version = await in_thread(queries.current_version)
         if version is None:
@@ -181,29 +179,29 @@ async def _ingest(document: Document) -> None:
 
 async def _embed(document: Document, version: IndexVersion) -> IndexEntry:
     """Embed and store what has no vector in a version yet; return the entry when it is complete."""
-    await in_thread(ingestion.cut_again, document, version.chunker)
-    entry = await in_thread(ingestion.entry_of, document, version)
+    entry = await in_thread(ingestion.begin_entry, document, version)
     while True:
-        await in_thread(ingestion.copy_vectors, entry, document, STORE_BATCH)
-        await _embed_the_rest(entry, version)
+        chunks = await in_thread(ingestion.chunks_to_embed, entry, document, STORE_BATCH)
+        await _embed_the_rest(entry, version, chunks)
         if await in_thread(ingestion.complete, entry):
             return entry
 
 
-async def _embed_the_rest(entry: IndexEntry, version: IndexVersion) -> None:
-    """Embed and store what has no vector yet. While one batch is being stored, the next is being embedded."""
+async def _embed_the_rest(entry: IndexEntry, version: IndexVersion, chunks: list[ChunkText]) -> None:
+    """Embed and store these chunks and all after them. While one batch is being stored, the next is being embedded."""
 
     def begin(chunks: list[ChunkText]) -> asyncio.Task[npt.NDArray[np.float32]] | None:
         texts = [chunk.text for chunk in chunks]
         return asyncio.create_task(embedding.embed_for(version, texts)) if texts else None
 
-    chunks = await in_thread(ingestion.next_chunks, entry, STORE_BATCH)
     embed = begin(chunks)
     try:
         while embed:
             began = time.monotonic()
             vectors = await embed
-            following = await in_thread(ingestion.next_chunks, entry, STORE_BATCH, skipped=len(chunks))
+            following: list[ChunkText] = []
+            if len(chunks) == STORE_BATCH:
+                following = await in_thread(ingestion.next_chunks, entry, STORE_BATCH, skipped=len(chunks))
             embed = begin(following)
             await in_thread(ingestion.store_vectors, entry, chunks, vectors)
             if version.state == IndexVersion.State.BUILDING:

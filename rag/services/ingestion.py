@@ -22,7 +22,7 @@ from rag.errors import IngestionFailed, StoreUnavailable
 from rag.extraction import child
 from rag.lexical import entries
 from rag.models import Chunk, Document, ExtractedText, IndexEntry, IndexVersion
-from rag.queries import due_documents
+from rag.queries import current_version, due_documents
 from rag.services.in_work import DocumentGone, change_in_work, check_there
 from rag.services.recognition import read_scanned_pages
 from rag.store import vector_store
@@ -85,6 +85,13 @@ def renew(document_ids: Collection[int]) -> None:
 
 def release(document: Document) -> None:
     Document.objects.filter(pk=document.pk).update(leased_until=None)
+
+
+def read(document: Document) -> None:
+    """Read a document's file and store its text, cut as the index version in use wants it. Raises IngestionFailed."""
+    extraction = extract(document)
+    current = current_version()
+    store_text(document, extraction, current.chunker if current else chunking.NAME)
 
 
 def extract(document: Document) -> Extraction:
@@ -178,6 +185,12 @@ def _inserted(chunks: Sequence[Chunk]) -> list[list[Chunk]]:
     ]
 
 
+def begin_entry(document: Document, version: IndexVersion) -> IndexEntry:
+    """Return how far a document is in an index version, with chunks cut as that one needs them. Raises DocumentGone."""
+    cut_again(document, version.chunker)
+    return entry_of(document, version)
+
+
 def entry_of(document: Document, version: IndexVersion) -> IndexEntry:
     """Return how far a document is in an index version. Raises DocumentGone."""
     with transaction.atomic():
@@ -195,6 +208,12 @@ def _chunks_from(document_id: int, version: IndexVersion, position: int, limit: 
     chunks = Chunk.objects.filter(document_id=document_id, chunker=version.chunker, position__gte=position)
     rows = chunks.order_by("position")[:limit].values_list("pk", "page_name", "text")
     return [ChunkText(pk, chunking.indexed_text(path, text)) for pk, path, text in rows]
+
+
+def chunks_to_embed(entry: IndexEntry, document: Document, batch: int) -> list[ChunkText]:
+    """Take the vectors that are known already, and return the first chunks without one."""
+    copy_vectors(entry, document, batch)
+    return next_chunks(entry, batch)
 
 
 def copy_vectors(entry: IndexEntry, document: Document, batch: int) -> None:
