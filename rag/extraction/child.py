@@ -10,24 +10,22 @@ import json
 import logging
 import os
 import signal
-import subprocess
-import sys
 import tempfile
 import threading
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import contextmanager
 from shutil import copyfileobj
 from typing import IO, Any
 
-import rag
 from rag.errors import ChildCrashed, ChildFailed, ChildOutputTooLarge, ChildTimedOut, RenderingFailed
 from rag.extraction import limits
+from rag.extraction.forks import Fork, nursery
 from rag.extraction.tesseract import Tesseract
 from rag.types import Box, Extraction, PageMarks, PageWord, Problem, RecognisedText
 
 logger = logging.getLogger(__name__)
 
-_SOURCE_ROOT = Path(rag.__file__).resolve().parents[1]
-_running: set[subprocess.Popen[bytes]] = set()
+_running: set[Fork] = set()
 _running_lock = threading.Lock()
 
 
@@ -106,15 +104,12 @@ def run(arguments: list[str], file: IO[bytes], *, wall_s: float) -> tuple[dict[s
         timer = threading.Timer(wall_s, give_up)
         timer.start()
         try:
-            output = _read(process, limits.MAX_OUTPUT_BYTES + 1)
+            output = process.stdout.read(limits.MAX_OUTPUT_BYTES + 1)
             if len(output) > limits.MAX_OUTPUT_BYTES:
                 raise ChildOutputTooLarge
             exit_code = process.wait()
         finally:
             timer.cancel()
-            process.kill()
-            with _running_lock:
-                _running.discard(process)
     if out_of_time.is_set() or exit_code == -signal.SIGXCPU:
         raise ChildTimedOut
     if exit_code:
@@ -130,30 +125,17 @@ def stop_all() -> None:
             process.kill()
 
 
-def command(arguments: list[str]) -> list[str]:
-    return [sys.executable, "-P", "-s", "-B", "-m", "rag.extraction", *arguments]
-
-
-def environment() -> dict[str, str]:
-    return {"PYTHONPATH": str(_SOURCE_ROOT), "LANG": "C.UTF-8", "PATH": os.defpath}
-
-
-def _started(arguments: list[str], source: IO[bytes]) -> subprocess.Popen[bytes]:
-    process = subprocess.Popen(  # noqa: S603  (our own module, arguments as a list, no shell)
-        command(arguments),
-        stdin=source,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env=environment(),
-        cwd="/",
-    )
+@contextmanager
+def _started(arguments: list[str], source: IO[bytes]) -> Iterator[Fork]:
+    process = nursery.fork(arguments, source)
     with _running_lock:
         _running.add(process)
-    return process
-
-
-def _read(process: subprocess.Popen[bytes], n_bytes: int) -> bytes:
-    return process.stdout.read(n_bytes) if process.stdout else b""
+    try:
+        yield process
+    finally:
+        with _running_lock:
+            _running.discard(process)
+        process.close()
 
 
 def _with_descriptor(file: IO[bytes]) -> IO[bytes]:

@@ -14,7 +14,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from rag.errors import RenderingFailed, UploadRefused
-from rag.extraction import child, limits, tesseract
+from rag.extraction import child, forks, limits, tesseract
 from rag.models import Chunk, Document, ExtractedText, IndexEntry, RecognisedPage
 from rag.services.check import differences
 from rag.services.documents import create_document
@@ -50,10 +50,10 @@ def cost_of(data: bytes, name: str) -> Cost:
         file.write(data)
         file.seek(0)
         done = subprocess.run(  # noqa: S603  (our own module)
-            [sys.executable, "-c", _MEASURED, *child.command(["text", name])],
+            [sys.executable, "-c", _MEASURED, *forks.command("rag.extraction", ["text", name])],
             stdin=file,
             capture_output=True,
-            env=child.environment(),
+            env=forks.environment(),
             cwd="/",
             check=True,
         )

@@ -178,17 +178,18 @@ def test_tesseract_ends_with_the_child_that_started_it(tmp_path: Path) -> None:
     reader = program(tmp_path, "exec sleep 60")
     source = tmp_path / "scan.pdf"
     source.write_bytes(mixed_pdf([printed_page(ENGLISH)]))
-    with source.open("rb") as file:
-        process = child._started(["ocr", "1", reader.path, "eng"], file)
-    watched = psutil.Process(process.pid)
     deadline = time.monotonic() + 20
-    while not (grandchildren := watched.children()) and time.monotonic() < deadline:
-        os.sched_yield()
+    with source.open("rb") as file, child._started(["ocr", "1", reader.path, "eng"], file) as process:
+        while not (readers := running("sleep")) and time.monotonic() < deadline:
+            os.sched_yield()
 
-    child.stop_all()
+        child.stop_all()
 
-    assert process.wait(10) != 0
-    assert len(grandchildren) == 1
-    grandchildren[0].wait(10)
-    process.stdout.close()  # type: ignore[union-attr]
-    child._running.discard(process)
+        assert process.wait() != 0
+    assert len(readers) == 1
+    readers[0].wait(10)
+
+
+def running(name: str) -> list[psutil.Process]:
+    """Return the processes of that name that this one, or one of its own, has started."""
+    return [process for process in psutil.Process().children(recursive=True) if process.name() == name]
