@@ -22,13 +22,16 @@ COVERED = 0.8
 # very pairs of the passage that answers it.
 NEEDED_OF_LATIN_WORDS = 0.22
 NEEDED_OF_CJK = 0.14
-NEEDED_BESIDE = 0.7
+NEEDED_BESIDE = 0.56
 """Of that, where another passage has all of it: what stands second often holds the answer."""
 FUNCTION_CHARACTERS = frozenset(
     "把被给給让讓使里裡个個些这這那某都也还還就才会會能要来來到从從对對为為以很最更等再又将將着著过過"
 )
 FUNCTION_FACTOR = 0.3
 """They say how, not what; among a few chunks they look as rare as anything else that is missing."""
+ONE_WORD_FACTOR = 0.8
+SEVERAL_WORDS_FACTOR = 1.2
+"""Of a Chinese question with several words, where one of them stands, or three: one is often there by chance."""
 BORROWED_FACTOR = 0.5
 """An earlier question's words against those of this one."""
 
@@ -57,14 +60,32 @@ def coverage_of(
         borrowed: Those of the terms that are an earlier question's.
     """
     # Written out once: every term is looked for in a hundred chunks.
-    sought = [(_place(term), _parts(term)) for term in terms]
-    held = {
-        chunk.id: frozenset[str]().union(*(parts for place, parts in sought if place in chunk.terms))
-        for chunk in chunks
-    }
+    sought = [(_place(term), term) for term in terms]
+    found = {chunk.id: [term for place, term in sought if place in chunk.terms] for chunk in chunks}
+    held = {pk: frozenset[str]().union(*map(_parts, own)) for pk, own in found.items()}
     weights = _weights(terms, chunks, held.values(), borrowed)
-    total = sum(weights.values())
-    return {pk: sum(weights[part] for part in parts) / total if total else 0.0 for pk, parts in held.items()}
+    total = sum(weights.values()) or 1.0
+    shares = {pk: sum(weights[part] for part in parts) / total for pk, parts in held.items()}
+    if any(map(words.CJK_CHARACTER.match, terms)) and _n_words(terms) > 1:
+        return {pk: min(share * _factor(_n_words(found[pk])), 1.0) for pk, share in shares.items()}
+    return shares
+
+
+def _n_words(terms: Sequence[str]) -> int:
+    """Return how many words a text can have among terms in their order: pairs that overlap are one."""
+    n_words = 0
+    used: set[str] = set()
+    for term in terms:
+        if not words.CJK_CHARACTER.match(term) or (len(term) > 1 and used.isdisjoint(term)):
+            n_words += 1
+            used.update(_parts(term))
+    return n_words
+
+
+def _factor(n_words: int) -> float:
+    if n_words >= 3:
+        return SEVERAL_WORDS_FACTOR
+    return ONE_WORD_FACTOR if n_words == 1 else 1.0
 
 
 def _parts(term: str) -> frozenset[str]:

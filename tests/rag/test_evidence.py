@@ -85,3 +85,17 @@ def test_what_an_earlier_question_named_tells_half_as_much() -> None:
 
 def test_a_question_of_nothing_is_answered_by_nothing() -> None:
     assert set(coverage_of([], CHUNKS).values()) == {0.0}
+
+
+def test_one_word_of_a_chinese_question_tells_less_than_its_share_and_three_more() -> None:
+    terms = words.query_terms("预算 负责 审批 会议")
+    one, two, three = (chunk(n, text) for n, text in enumerate(("负责", "负责，预算", "负责，预算，审批")))
+    everything = chunk(3, "预算，负责，审批，会议")
+    latin = words.query_terms("budget approval meeting committee")
+
+    coverage = coverage_of(terms, [one, two, three, everything])
+    alike = coverage_of(latin, [chunk(0, "budget"), chunk(1, "budget approval"), chunk(2, "budget approval meeting")])
+
+    assert coverage[0] / coverage[1] < alike[0] / alike[1]
+    assert coverage[2] / coverage[1] > alike[2] / alike[1] - 1e-9
+    assert coverage[3] == 1
