@@ -121,7 +121,7 @@ class Rows:
             wanted &= np.isin(held.document_ids, np.fromiter(document_ids, np.int64, len(document_ids)))
         rows = np.flatnonzero(wanted)
         if len(rows) >= _SHARE_TO_COMPARE_ALL * len(wanted):
-            cosines = (held.vectors @ _unit(vector))[rows]
+            cosines = _products(held.vectors, _unit(vector))[rows]
         else:
             cosines = _cosines(held.vectors, rows, _unit(vector))
         best = np.argpartition(-cosines, limit)[:limit] if len(rows) > limit else np.arange(len(rows))
@@ -134,7 +134,7 @@ class Rows:
         One of eight is looked at: a graph that has lost its way is noticed, one that missed a single row hardly ever.
         """
         held = self._held
-        cosines = held.vectors[::_SAMPLED] @ _unit(vector)
+        cosines = _products(held.vectors[::_SAMPLED], _unit(vector))
         nearer = held.chunk_ids[::_SAMPLED][cosines > min(found.values(), default=-1.0) + _ROUNDING]
         return not set(nearer.tolist()) <= {_GONE, *found}
 
@@ -232,7 +232,13 @@ def reconcile(
 
 
 def _cosines(vectors: Vectors, rows: Numbers, unit: Vectors) -> Vectors:
-    return np.concatenate([vectors[block] @ unit for block in _blocks(rows)] or [np.empty(0, np.float32)])
+    return np.concatenate([_products(vectors[block], unit) for block in _blocks(rows)] or [np.empty(0, np.float32)])
+
+
+def _products(vectors: Vectors, unit: Vectors) -> Vectors:
+    """Return the product of each row, on one core: the threads of a matrix product wait for each other by spinning."""
+    products: Vectors = np.vecdot(vectors, unit)
+    return products
 
 
 def _blocks(rows: Numbers) -> Iterator[Numbers]:
