@@ -10,7 +10,8 @@ import asyncio
 import logging
 import math
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from django.utils.translation import gettext, ngettext
@@ -21,6 +22,7 @@ from rag.answers import wishes
 from rag.answers.figures import MONTH
 from rag.answers.sentences import Kind, Statement, statements
 from rag.lexical import words
+from rag.lexical.parts import FUNCTION_CHARACTERS, FUNCTION_FACTOR, parts_of
 from rag.lexical.variants import simplified
 from rag.types import Passage, QuotedAnswer, Retrieval
 
@@ -49,10 +51,9 @@ _GRANTS_WISH = 0.15
 _SPEAKS_OF_ITSELF = 0.5
 _TITLE = 0.3
 OPENING_CHARACTERS = 400
-_ABSENT_PAIR = 0.5
 _SINGLE = words.CJK_CHARACTER
 # Below both, nothing matches.
-_MIN_WORDS = 0.3
+_MIN_WORDS = 0.4
 _MIN_MEANING = 0.45
 # Another sentence is quoted too when it comes as close as this share of the best one, or adds so much to it.
 _BESIDE_BEST = 0.9
@@ -64,13 +65,20 @@ _CLOSE = 0.8
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
-    """A statement of a passage. `nearby` are the words that stand around it."""
+    """A statement of a passage.
+
+    Attributes:
+        terms: Of the statement; `nearby`: of what stands around it.
+        held, held_nearby: Parts of the question that stand in either.
+    """
 
     statement: Statement
     passage: Passage
     number: int
     terms: frozenset[str]
     nearby: frozenset[str]
+    held: frozenset[str]
+    held_nearby: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,37 +123,36 @@ def _candidates(question: str, terms: Sequence[str], passages: Sequence[Passage]
     def terms_of(text: str) -> frozenset[str]:
         return words.term_set(shown(text)) | singles.intersection(simplified(text))
 
+    def held_by(found: frozenset[str]) -> frozenset[str]:
+        return frozenset[str]().union(*(parts_of(term) for term in terms if term in found))
+
     # The name of a link is another document's.
     shown = wishes.without_links if wishes.is_about_itself(question) else wishes.without_addresses
-    return [
-        _Candidate(
-            statement=statement,
-            passage=passage,
-            number=number,
-            terms=terms_of(statement.text),
-            nearby=terms_of(" ".join((passage.page_name, *statement.headings, *statement.lines))),
-        )
-        for number, passage in enumerate(passages, start=1)
-        for statement in statements(passage.text)
-    ]
+    candidates = []
+    for number, passage in enumerate(passages, start=1):
+        for statement in statements(passage.text):
+            own = terms_of(statement.text)
+            nearby = terms_of(" ".join((passage.page_name, *statement.headings, *statement.lines)))
+            candidates.append(
+                _Candidate(statement, passage, number, own, nearby, held=held_by(own), held_nearby=held_by(nearby))
+            )
+    return candidates
 
 
 def _rarity(terms: Sequence[str], candidates: Sequence[_Candidate]) -> dict[str, float]:
-    """Return the weight of each term, together 1: the fewer sentences hold it, the more it tells."""
-    n = len(candidates) + 1
-    counts = {term: sum(term in c.terms or term in c.nearby for c in candidates) for term in terms}
-    weights = {term: math.log(1 + n / (1 + counts[term])) for term in terms}
-    for term in terms:
-        # Pairs that span two words stand nowhere.
-        weights[term] *= _ABSENT_PAIR if not counts[term] and words.CJK_CHARACTER.match(term) else 1.0
+    """Return the weight of each part of the question, together 1: the fewer sentences hold it, the more it tells."""
+    n_holding = Counter(part for candidate in candidates for part in candidate.held | candidate.held_nearby)
+    parts = frozenset[str]().union(*map(parts_of, terms))
+    # What none has weighs as what one has: among a few sentences it would outweigh all that is there.
+    weights = {part: math.log(1 + (len(candidates) + 1) / (1 + max(n_holding[part], 1))) for part in parts}
+    weights |= {part: FUNCTION_FACTOR * weights[part] for part in parts & FUNCTION_CHARACTERS}
     total = sum(weights.values()) or 1.0
-    return {term: weight / total for term, weight in weights.items()}
+    return {part: weight / total for part, weight in weights.items()}
 
 
-def _overlap(candidate: _Candidate, rarity: dict[str, float]) -> float:
-    own = sum(weight for term, weight in rarity.items() if term in candidate.terms)
-    nearby = sum(weight for term, weight in rarity.items() if term in candidate.nearby - candidate.terms)
-    return own + _NEARBY * nearby
+def _overlap(candidate: _Candidate, rarity: Mapping[str, float]) -> float:
+    own = sum(rarity[part] for part in candidate.held)
+    return own + _NEARBY * sum(rarity[part] for part in candidate.held_nearby - candidate.held)
 
 
 async def _meanings(question: str, candidates: Sequence[_Candidate], retrieval: Retrieval) -> list[float]:
@@ -223,13 +230,13 @@ def _choose(ranked: Sequence[_Weighed], rarity: dict[str, float]) -> list[_Candi
     covered: set[str] = set()
     for item in ranked:
         candidate = item.candidate
-        adds = sum(weight for term, weight in rarity.items() if term in candidate.terms and term not in covered)
+        adds = sum(rarity[part] for part in candidate.held - covered)
         is_elsewhere = all(candidate.number != other.number for other in chosen)
         is_as_close = is_elsewhere and item.score >= _BESIDE_BEST * ranked[0].score
         is_more = adds >= _ADDS and item.score >= _NOT_FAR_BEHIND * ranked[0].score
         if (not chosen or is_as_close or is_more) and _is_new(candidate, chosen):
             chosen.append(candidate)
-            covered |= candidate.terms | candidate.nearby
+            covered |= candidate.held | candidate.held_nearby
         if len(chosen) == MAX_QUOTES:
             break
     return chosen

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 
 from rag.lexical import words
+from rag.lexical.parts import FUNCTION_CHARACTERS, FUNCTION_FACTOR, parts_of
 from rag.retrieval.candidates import FoundChunk
 
 # Measured with `python -m bench retrieval` on 12,000 chunks, against questions about anything else.
@@ -24,11 +25,6 @@ NEEDED_OF_LATIN_WORDS = 0.22
 NEEDED_OF_CJK = 0.14
 NEEDED_BESIDE = 0.56
 """Of that, where another passage has all of it: what stands second often holds the answer."""
-FUNCTION_CHARACTERS = frozenset(
-    "把被给給让讓使里裡个個些这這那某都也还還就才会會能要来來到从從对對为為以很最更等再又将將着著过過"
-)
-FUNCTION_FACTOR = 0.3
-"""They say how, not what; among a few chunks they look as rare as anything else that is missing."""
 ONE_WORD_FACTOR = 0.8
 SEVERAL_WORDS_FACTOR = 1.2
 """Of a Chinese question with several words, where one of them stands, or three: one is often there by chance."""
@@ -53,8 +49,7 @@ def coverage_of(
 ) -> dict[int, float]:
     """Return by chunk id how much of what a question names stands in it, 0 to 1, rare things counting more.
 
-    What counts are Latin words, and CJK characters of which a pair with a neighbour of theirs stands in the chunk: the
-    pairs themselves span words that other texts write otherwise.
+    What counts are the parts of `rag.lexical.parts`.
 
     Args:
         borrowed: Those of the terms that are an earlier question's.
@@ -62,7 +57,7 @@ def coverage_of(
     # Written out once: every term is looked for in a hundred chunks.
     sought = [(_place(term), term) for term in terms]
     found = {chunk.id: [term for place, term in sought if place in chunk.terms] for chunk in chunks}
-    held = {pk: frozenset[str]().union(*map(_parts, own)) for pk, own in found.items()}
+    held = {pk: frozenset[str]().union(*map(parts_of, own)) for pk, own in found.items()}
     weights = _weights(terms, chunks, held.values(), borrowed)
     total = sum(weights.values()) or 1.0
     shares = {pk: sum(weights[part] for part in parts) / total for pk, parts in held.items()}
@@ -78,7 +73,7 @@ def _n_words(terms: Sequence[str]) -> int:
     for term in terms:
         if not words.CJK_CHARACTER.match(term) or (len(term) > 1 and used.isdisjoint(term)):
             n_words += 1
-            used.update(_parts(term))
+            used.update(parts_of(term))
     return n_words
 
 
@@ -86,10 +81,6 @@ def _factor(n_words: int) -> float:
     if n_words >= 3:
         return SEVERAL_WORDS_FACTOR
     return ONE_WORD_FACTOR if n_words == 1 else 1.0
-
-
-def _parts(term: str) -> frozenset[str]:
-    return frozenset(term) if words.CJK_CHARACTER.match(term) else frozenset((term,))
 
 
 def _place(term: str) -> str:
@@ -105,8 +96,8 @@ def _weights(
     borrowed: Collection[str],
 ) -> dict[str, float]:
     """Return the weight of each word or character: the fewer candidates have it, the more it tells."""
-    own = frozenset[str]().union(*(_parts(term) for term in terms if term not in borrowed))
-    parts = own.union(*(_parts(term) for term in terms))
+    own = frozenset[str]().union(*(parts_of(term) for term in terms if term not in borrowed))
+    parts = own.union(*(parts_of(term) for term in terms))
     n_holding = Counter(part for one in held for part in one)
     if characters := [part for part in parts if words.CJK_CHARACTER.match(part)]:
         # Common is what stands anywhere, also apart from its neighbour.

@@ -67,8 +67,8 @@ def quoted(question: str) -> list[str]:
     return [block for block in answer.text.split("\n\n") if block.startswith(">")]
 
 
-# Measured: first in 25 of 27 and 20 of 20 by which all was tuned, in 10 of 10 and 9 of 10 that were held out, and in 14
-# and 12 of 16 that were written later.
+# Measured: first in 25 of 27 and 20 of 20 by which all was tuned, in 10 and 10 of 10 that were held out, and in 14 and
+# 11 of 16 that were written later.
 @pytest.mark.usefixtures("_minilm")
 @pytest.mark.parametrize(
     ("questions", "least"),
@@ -76,7 +76,7 @@ def quoted(question: str) -> list[str]:
         (asked.ENGLISH, 24),
         (asked.CHINESE, 19),
         (asked.HELD_OUT_ENGLISH, 9),
-        (asked.HELD_OUT_CHINESE, 8),
+        (asked.HELD_OUT_CHINESE, 9),
         (asked.LATER_ENGLISH, 13),
         (asked.LATER_CHINESE, 11),
     ],
@@ -88,7 +88,7 @@ def test_the_sentence_that_answers_comes_first(questions: Sequence[tuple[str, st
     assert sum(hits[:1] == [True] for hits in found.values()) >= least, found
 
 
-# Measured: 11 of 12, 11 of 11, and of the near misses 7 of 12, 4 of 10, and 7 and 8 of 16: those that ask for another
+# Measured: 11 of 12, 11 of 11, and of the near misses 7 of 12, 8 of 10, and 9 and 10 of 16: those that ask for another
 # kind of figure, or for a name, that is not there. Who and where nobody can tell from words.
 @pytest.mark.usefixtures("_minilm")
 @pytest.mark.parametrize(
@@ -97,9 +97,9 @@ def test_the_sentence_that_answers_comes_first(questions: Sequence[tuple[str, st
         (asked.ENGLISH_UNANSWERABLE, 11),
         (asked.CHINESE_UNANSWERABLE, 10),
         (asked.ENGLISH_NEAR_MISSES, 6),
-        (asked.CHINESE_NEAR_MISSES, 3),
-        (asked.LATER_ENGLISH_NEAR_MISSES, 6),
-        (asked.LATER_CHINESE_NEAR_MISSES, 7),
+        (asked.CHINESE_NEAR_MISSES, 7),
+        (asked.LATER_ENGLISH_NEAR_MISSES, 8),
+        (asked.LATER_CHINESE_NEAR_MISSES, 9),
     ],
     ids=[
         "english",
