@@ -41,11 +41,9 @@ def test_the_rarest_terms_stay_however_common(harbours: list[Document], monkeypa
     assert len(commonness.without_common(["harbour", "pier", "wood", "lamp", "a"])) == commonness.MIN_TERMS
 
 
-def test_a_large_scope_is_the_same_as_a_small_one(
-    harbours: list[Document], alice: User, charlie: User, monkeypatch: pytest.MonkeyPatch
+def test_nothing_outside_of_the_documents_asked_for_is_found_for_its_rare_words(
+    harbours: list[Document], alice: User, charlie: User
 ) -> None:
-    monkeypatch.setattr("rag.retrieval.scope._MAX_NAMED", 3)
-
     assert "oars" in ask(alice, "Where are the keys, tar and oars?", harbours).passages[0].text
     assert ask(alice, "Where are the keys, tar and oars?", harbours[:-1]).is_empty
     assert ask(charlie, "Where are the keys, tar and oars?", harbours).trace.candidates == ()
