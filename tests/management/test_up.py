@@ -83,11 +83,11 @@ class Running:
         finally:
             connection.close()
 
-    def post_in_pieces(self, path: str, pieces: Iterator[bytes]) -> tuple[int, bytes]:
+    def post_in_pieces(self, path: str, pieces: Iterator[bytes], **headers: str) -> tuple[int, bytes]:
         """Send a body whose length nobody announces."""
         connection = http.client.HTTPConnection("127.0.0.1", self.web_port, timeout=10)
         try:
-            connection.request("POST", path, pieces, {"Accept": "application/json"}, encode_chunked=True)
+            connection.request("POST", path, pieces, {"Accept": "application/json"} | headers, encode_chunked=True)
             response = connection.getresponse()
             return response.status, response.read()
         finally:
@@ -148,6 +148,16 @@ def test_an_upload_beyond_the_limit_is_refused_in_words_once_it_has_been_sent(ru
 
     assert status == 413
     assert "At most 1 MB" in json.loads(body)["error"]
+
+
+def test_the_server_does_not_read_a_form_that_the_application_reads(running: Running) -> None:
+    # Twisted cuts the connection of a form that it finds broken; reading a large one, it keeps everybody waiting.
+    broken = {"Content-Type": "multipart/form-data; boundary=missing"}
+
+    status, body = running.post_in_pieces("/documents/upload/", iter([b"no form"]), **broken)
+
+    assert status == 403
+    assert json.loads(body)["error"]
 
 
 def test_two_gigabytes_fill_neither_memory_nor_disk(running: Running) -> None:

@@ -9,6 +9,7 @@ read and dropped, and the application answers in words.
 from __future__ import annotations
 
 import logging
+from functools import partial
 from io import BytesIO
 from typing import Any
 from urllib.parse import unquote
@@ -65,7 +66,8 @@ def bounded_factory(max_bytes: int) -> type[HTTPFactory]:
     class Factory(HTTPFactory):  # type: ignore[misc]  # daphne is not typed
         def buildProtocol(self, addr: Any) -> Any:  # noqa: N802  (Twisted's name)
             protocol = super().buildProtocol(addr)
-            protocol.requestFactory = Request
+            # Twisted would read forms itself, in memory and with everybody waiting, for arguments that nobody asks for.
+            protocol.requestFactory = partial(Request, parsePOSTFormSubmission=False)
             return protocol
 
     return Factory
