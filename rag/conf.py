@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from django.conf import settings
 
 CHROMA = "chroma"
 PGVECTOR = "pgvector"
 DEFAULT_EMBEDDER = "all-minilm"
+STORE_NAME_MAX_LENGTH = 300
 
 
 def fixed_embedder() -> str:
@@ -69,6 +71,16 @@ def nearby_hosts() -> frozenset[str]:
 def vector_store() -> str:
     """Return CHROMA for the embedded one, PGVECTOR for our PostgreSQL, or the URL of a Chroma server."""
     return str(getattr(settings, "HEARTH_VECTOR_STORE", CHROMA))
+
+
+def store_name() -> str:
+    """Return by what vectors are known to lie in the configured store, also when another one is configured later."""
+    kind = vector_store()
+    if kind in (CHROMA, PGVECTOR):
+        return kind
+    parts = urlsplit(kind)
+    # Without name and password, if there are any.
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"[:STORE_NAME_MAX_LENGTH]
 
 
 def vector_store_anywhere() -> bool:

@@ -172,6 +172,11 @@ async def _ingest(document: Document) -> None:
         version = await in_thread(queries.current_version)
         if version is None:
             version = await in_thread(versions.first_version, await embedding.probe(conf.first_embedder()))
+        if version.is_elsewhere:
+            await in_thread(ingestion.cut_again, document, version.chunker)
+            if await in_thread(ingestion.finish_without_vectors, document, version):
+                return
+            continue
         entry = await _embed(document, version)
         if await in_thread(ingestion.finish, document, entry):
             return
@@ -286,12 +291,12 @@ async def _wanted_version() -> IndexVersion | None:
     embedder = conf.fixed_embedder() or (building or current).embedder
     digest = await embedding.digest_of(embedder)
     for version in filter(None, (building, current)):
-        if version.embedder == embedder and embedding.is_same_model(version, digest):
+        if version.embedder == embedder and embedding.is_same_model(version, digest) and not version.is_elsewhere:
             await in_thread(versions.learn_digest, version, digest)
             if version is building or version.chunker == chunking.NAME:
                 return building
-    # What somebody gave up, or went back from, does not begin again by itself.
-    if await in_thread(versions.is_known, embedder, digest):
+    # What somebody gave up, or went back from, does not begin again by itself: unless nothing else is at hand.
+    if not current.is_elsewhere and await in_thread(versions.is_known, embedder, digest):
         return building
     return await in_thread(versions.begin_build, await embedding.probe(embedder))
 

@@ -7,6 +7,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from rag import conf
 from rag.models.documents import Document
 from rag.types import Scale
 
@@ -57,6 +58,8 @@ class IndexVersion(models.Model):
     embedder_digest = models.CharField(max_length=80, blank=True)
     n_dims = models.PositiveIntegerField()
     chunker = models.CharField(max_length=40)
+    # A `conf.store_name`: where its vectors lie.
+    store = models.CharField(max_length=conf.STORE_NAME_MAX_LENGTH, default=conf.CHROMA)
     # Measured by `embedding.probe`: the share of the embedder's similarity that counts for texts in Latin letters, and
     # for Chinese, Japanese and Korean; and the similarity of unrelated texts, and of questions with their answers.
     latin_trust = models.FloatField()
@@ -79,7 +82,7 @@ class IndexVersion(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["embedder", "embedder_digest", "n_dims", "chunker"], name="rag_index_version_unique"
+                fields=["embedder", "embedder_digest", "n_dims", "chunker", "store"], name="rag_index_version_unique"
             ),
             models.UniqueConstraint(
                 fields=["state"],
@@ -94,6 +97,11 @@ class IndexVersion(models.Model):
     @property
     def scale(self) -> Scale:
         return Scale(self.unrelated, self.related)
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether its vectors lie in a store that was configured before, and so cannot be reached."""
+        return self.store != conf.store_name()
 
     @property
     def collection(self) -> str:

@@ -113,6 +113,8 @@ async def search_meaning(scope: Scope, question: str, trust: float) -> Nearness:
     """Return the chunks that are nearest in meaning; none when the embedder does not know the question's language."""
     if scope.version is None:
         return Nearness(problem="no index")
+    if scope.version.is_elsewhere and scope.on_trial is None:
+        return Nearness(problem="index elsewhere")
     if trust == 0:
         return Nearness()
     started = time.perf_counter()

@@ -97,12 +97,13 @@ def _documents_without_their_rows() -> Iterator[Difference]:
         for document in ready:
             yield Difference(f"{_named(document)} is ready without an index.", "read again", partial(_queue, document))
         return
+    # What lies in a store of before cannot be looked at; it is being made anew in the one of now.
     complete = IndexEntry.objects.filter(version=current, document=OuterRef("pk"), is_complete=True)
     own = Chunk.objects.filter(document=OuterRef("pk"), chunker=current.chunker)
     with_text = ready.filter(Exists(ExtractedText.objects.filter(document=OuterRef("pk"))))
     for document in with_text.filter(~Exists(own)):
         yield Difference(f"{_named(document)} is ready without chunks.", "read again", partial(_queue, document))
-    for document in with_text.filter(Exists(own), ~Exists(complete)):
+    for document in () if current.is_elsewhere else with_text.filter(Exists(own), ~Exists(complete)):
         yield Difference(
             f"{_named(document)} is ready, and the index in use does not hold it whole.",
             "indexed again",
@@ -173,7 +174,7 @@ def _removals() -> Iterator[Difference]:
 
 def _vectors() -> Iterator[Difference]:
     store = vector_store()
-    for version in IndexVersion.objects.filter(state__in=_WITH_VECTORS).order_by("pk"):
+    for version in IndexVersion.objects.filter(state__in=_WITH_VECTORS, store=conf.store_name()).order_by("pk"):
         complete = set(version.entries.filter(is_complete=True).values_list("document", flat=True))
         stored = store.contents(version.collection)
         chunks = dict(Chunk.objects.filter(chunker=version.chunker).values_list("pk", "document"))

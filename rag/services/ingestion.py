@@ -282,6 +282,23 @@ def finish(document: Document, entry: IndexEntry) -> bool:
     return True
 
 
+def finish_without_vectors(document: Document, version: IndexVersion) -> bool:
+    """Make a document READY, to be found by its words, while the vectors in use cannot be reached; else as `finish`.
+
+    The version that is being built in their place will hold it before it comes into use.
+    """
+    n_chunks = document.chunks.filter(chunker=version.chunker).count()
+    with transaction.atomic():
+        found = IndexVersion.objects.select_for_update().filter(pk=version.pk).first()
+        if found is None or found.state != IndexVersion.State.CURRENT:
+            return False
+        change_in_work(
+            document, state=Document.State.READY, error="", n_attempts=0, retry_at=None,
+            n_chunks=n_chunks, n_chunks_done=n_chunks,
+        )  # fmt: skip
+    return True
+
+
 def fail(document: Document, problem: Problem) -> None:
     """Mark a document as failed, leaving nothing of it in the indexes."""
     with transaction.atomic():

@@ -71,6 +71,16 @@ class IndexOverview:
         chosen = self.building or self.current
         return chosen.chosen_by if chosen else None
 
+    @property
+    def store(self) -> str:
+        """Where vectors are kept now."""
+        return conf.store_name()
+
+    @property
+    def is_moving(self) -> bool:
+        """Whether answers do without vectors, because those in use lie in a store of before."""
+        return self.current is not None and self.current.is_elsewhere
+
 
 def index_overview() -> IndexOverview:
     kept = [State.CURRENT, State.BUILDING, State.PREVIOUS]
@@ -92,7 +102,7 @@ def first_version(probe: EmbedderProbe) -> IndexVersion:
         # Two documents may be the first at the same moment.
         return current_version() or IndexVersion.objects.create(
             embedder=probe.embedder, embedder_digest=probe.digest, n_dims=probe.n_dims, chunker=chunking.NAME,
-            state=State.CURRENT, has_been_current=True, **measured(probe),
+            store=conf.store_name(), state=State.CURRENT, has_been_current=True, **measured(probe),
         )  # fmt: skip
 
 
@@ -104,8 +114,9 @@ def begin_build(probe: EmbedderProbe, *, by: AbstractBaseUser | None = None) -> 
     """
     with transaction.atomic():
         found = IndexVersion.objects.select_for_update().filter(
-            embedder=probe.embedder, embedder_digest=probe.digest, n_dims=probe.n_dims, chunker=chunking.NAME
-        )
+            embedder=probe.embedder, embedder_digest=probe.digest, n_dims=probe.n_dims, chunker=chunking.NAME,
+            store=conf.store_name(),
+        )  # fmt: skip
         # Its name in the store is not used again: the removal of its vectors may still be under way.
         found.filter(state=State.DROPPED).delete()
         version = found.first()
@@ -115,8 +126,9 @@ def begin_build(probe: EmbedderProbe, *, by: AbstractBaseUser | None = None) -> 
             return version
         if version is None:
             version = IndexVersion(
-                embedder=probe.embedder, embedder_digest=probe.digest, n_dims=probe.n_dims, chunker=chunking.NAME
-            )
+                embedder=probe.embedder, embedder_digest=probe.digest, n_dims=probe.n_dims, chunker=chunking.NAME,
+                store=conf.store_name(),
+            )  # fmt: skip
         is_first = current_version() is None
         version.state, version.since, version.error = State.CURRENT if is_first else State.BUILDING, timezone.now(), ""
         version.has_been_current = is_first or version.has_been_current
@@ -151,11 +163,11 @@ def roll_back() -> IndexVersion:
     """Let the previous version come into use again, as soon as it holds what was added since.
 
     Raises:
-        NothingToRollBack: There is none any more.
+        NothingToRollBack: There is none any more, or not in the store that is configured.
     """
     with transaction.atomic():
         previous = IndexVersion.objects.select_for_update().filter(state=State.PREVIOUS).first()
-        if previous is None:
+        if previous is None or previous.is_elsewhere:
             raise NothingToRollBack
         _become(IndexVersion.objects.filter(state=State.BUILDING), State.RETIRED)
         _become(IndexVersion.objects.filter(pk=previous.pk), State.BUILDING)
@@ -169,7 +181,7 @@ def drop_previous() -> None:
 
 def is_known(embedder: str, digest: str) -> bool:
     """Whether there is a version for this embedder and today's chunker, or was one that somebody gave up."""
-    versions = IndexVersion.objects.filter(embedder=embedder, chunker=chunking.NAME)
+    versions = IndexVersion.objects.filter(embedder=embedder, chunker=chunking.NAME, store=conf.store_name())
     return any(is_same_model(version, digest) for version in versions)
 
 

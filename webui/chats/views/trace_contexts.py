@@ -48,6 +48,10 @@ _PROBLEMS: dict[str, str | Promise] = {
         "None of the documents could be searched: they are gone, or were not read to the end."
     ),
     "no index": gettext_lazy("There is no index of meanings yet, so passages were found by their words alone."),
+    "index elsewhere": gettext_lazy(
+        "The vectors lie in another store than the one in use now. Until they are made anew, passages are found by"
+        " their words alone."
+    ),
     "embedder changed": gettext_lazy(
         "The documents were indexed with another embedding model, so passages were found by their words alone."
     ),
