@@ -17,7 +17,7 @@ import hashlib  # noqa: E402
 import json  # noqa: E402
 import logging  # noqa: E402
 import sys  # noqa: E402
-from collections.abc import Callable, Iterator, Sequence  # noqa: E402
+from collections.abc import Callable, Collection, Iterator, Sequence  # noqa: E402
 from dataclasses import asdict, dataclass  # noqa: E402
 from pathlib import Path  # noqa: E402
 
@@ -31,6 +31,11 @@ from rag.services import ingestion, versions  # noqa: E402
 from rag.store import close_store  # noqa: E402
 from rag.types import Candidate, Retrieval  # noqa: E402
 from webui.accounts.models import Role, User  # noqa: E402
+
+Start = tuple[int, int]
+"""Of a chunk: its document's id, and its offset there."""
+Order = Sequence[Collection[Start]]
+"""What stands at each rank."""
 
 N_HEADINGS = 150
 NOT_THERE = "not there"
@@ -164,23 +169,30 @@ def figures(
             )  # fmt: skip
 
 
-def rank_of(order: Sequence[tuple[int, int]], wanted: set[tuple[int, int]]) -> int:
+def rank_of(order: Sequence[Collection[Start]], wanted: set[Start]) -> int:
     """Return where the first wanted place stands, from 1; 0 for nowhere."""
-    return next((rank for rank, place in enumerate(order, 1) if place in wanted), 0)
+    return next((rank for rank, places in enumerate(order, 1) if not wanted.isdisjoint(places)), 0)
 
 
-def _ranked(score: Callable[[Candidate], float]) -> Callable[[Retrieval], list[tuple[int, int]]]:
-    def order(retrieval: Retrieval) -> list[tuple[int, int]]:
+def _ranked(score: Callable[[Candidate], float]) -> Callable[[Retrieval], Order]:
+    def order(retrieval: Retrieval) -> Order:
         scored = [candidate for candidate in retrieval.trace.candidates if score(candidate) > 0]
-        return [(candidate.document_id, candidate.start) for candidate in sorted(scored, key=score, reverse=True)]
+        return [[_start(candidate)] for candidate in sorted(scored, key=score, reverse=True)]
 
     return order
 
 
-def _given(retrieval: Retrieval) -> list[tuple[int, int]]:
-    """Return what an answer gets, after the cut-off: a chunk that is joined to a passage has that one's place."""
-    chunks = [candidate for candidate in retrieval.trace.candidates if candidate.passage is not None]
-    return [(c.document_id, c.start) for c in sorted(chunks, key=lambda candidate: candidate.passage or 0)]
+def _start(candidate: Candidate) -> Start:
+    return candidate.document_id, candidate.start
+
+
+def _given(retrieval: Retrieval) -> Order:
+    """Return what an answer gets, after the cut-off: each passage with the chunks that are joined in it."""
+    passages: dict[int, list[Start]] = {}
+    for candidate in retrieval.trace.candidates:
+        if candidate.passage is not None:
+            passages.setdefault(candidate.passage, []).append(_start(candidate))
+    return [starts for _, starts in sorted(passages.items())]
 
 
 _METHODS = {
@@ -191,7 +203,7 @@ _METHODS = {
 }
 if conf.reranker():
     # What it has read comes first, in its order.
-    _METHODS["reranked"] = lambda retrieval: [(c.document_id, c.start) for c in retrieval.trace.candidates]
+    _METHODS["reranked"] = lambda retrieval: [[_start(candidate)] for candidate in retrieval.trace.candidates]
 
 
 if __name__ == "__main__":
