@@ -32,6 +32,7 @@ MODEL_ID = "quotes"
 MODEL_NAME = "Quotes"
 
 MAX_QUOTES = 4
+MAX_NAMED_PLACES = 3
 QUOTE_MAX_CHARACTERS = 600
 # Read by meaning; further ones are weighed by their words alone. These take the embedded embedder 0.1 s.
 MAX_EMBEDDED = 64
@@ -104,7 +105,7 @@ async def quote(question: str, retrieval: Retrieval | None) -> QuotedAnswer:
     ranked = _weigh(question, candidates, meanings, rarity, passages)
     chosen = _choose(ranked, rarity) if _can_answer(question, ranked, passages) else []
     if not chosen:
-        return QuotedAnswer(text=_nothing_matches(), passages={}, found=False)
+        return QuotedAnswer(text=_nothing_matches(passages), passages={}, found=False)
     lead = ngettext(
         "No model writes here: this is the sentence of your documents that comes closest to your question.",
         "No model writes here: these are the sentences of your documents that come closest to your question.",
@@ -301,11 +302,28 @@ def _escaped_start(mark: str) -> str:
     return f"\\{mark}" if not mark.isdigit() else f"&#{ord(mark[0])};{mark[1:]}"
 
 
-def _nothing_matches() -> str:
-    return gettext(
+def _nothing_matches(passages: Sequence[Passage]) -> str:
+    """Say so, and name the places that the search found nearest: the answer may stand there in other words."""
+    said = gettext(
         "Nothing in your documents matches this question.\n\n"
         "Without a model I only look for sentences that share its words or its meaning. "
         "Other words may find what you are looking for."
+    )
+    places = list(dict.fromkeys(map(_place, passages)))[:MAX_NAMED_PLACES]
+    if not places:
+        return said
+    return "\n\n".join(
+        (said, gettext("These places come closest to its subject:"), "\n".join(f"- {p}" for p in places))
+    )
+
+
+def _place(passage: Passage) -> str:
+    """Return Markdown that names a passage's document and the heading or page that it stands under."""
+    name = passage.page_name.rpartition(" › ")[2]
+    if not name and passage.page:
+        name = gettext("page %(number)d") % {"number": passage.page}
+    return ", ".join(
+        f"{mark}{_verbatim(text)}{mark}" for text, mark in ((passage.document_name, "**"), (name, "")) if text
     )
 
 

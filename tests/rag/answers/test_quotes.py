@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -62,6 +63,24 @@ def test_nothing_found_is_said_plainly() -> None:
     answer = quote("When was the lighthouse built?", [])
 
     assert answer.text.startswith("Nothing in your documents matches")
+    assert (answer.passages, answer.found) == ({}, False)
+
+
+def test_where_no_sentence_matches_the_nearest_places_are_named() -> None:
+    near = [
+        replace(
+            passage("The harbour has two piers.", name="notes *2* [1].md", page=None), page_name="Oldby › The harbour"
+        ),
+        passage("The crane lifts nine tons.", name="crane.pdf", page=3),
+        passage("The crane was painted grey.", name="crane.pdf", page=3),
+        passage("The ferry leaves at noon.", name="ferry.txt", page=None),
+        passage("The school has three floors.", name="school.txt", page=None),
+    ]
+
+    answer = quote("Who composed the opera about elephants?", near)
+
+    named = answer.text.split("\n\n")[-1]
+    assert named == "- **notes \\*2\\* &#91;1].md**, The harbour\n- **crane.pdf**, page 3\n- **ferry.txt**"
     assert (answer.passages, answer.found) == ({}, False)
 
 
