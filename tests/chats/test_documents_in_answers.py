@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from channels.db import database_sync_to_async
@@ -242,6 +243,26 @@ async def test_a_later_question_still_draws_on_the_branchs_documents(
         await page.until("generation.ended")
 
     assert "Ole Brandt" in site.last("/api/chat").body["messages"][place]["content"]
+
+
+async def test_a_model_whose_window_nobody_knows_gets_whole_documents_with_care(
+    site: Upstream, document: Document, embedder: FakeEmbedder, alice_page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def find_model(model: str) -> ModelInfo:
+        if model != "tiny:latest":
+            return await embedder.find_model(model)
+        offered = (await catalog.find_offer(model)).model
+        return replace(offered, connection_kind="openai", context_length=None)
+
+    monkeypatch.setattr(client, "find_model", find_model)
+
+    async with alice_page as page:
+        await page.send("When was the lighthouse built?", documents=[str(document.uuid)])
+        await page.until("generation.ended")
+
+    trace = (await the_answer()).generation.ledger["retrieval"]
+    assert trace["room_tokens"] == 4096
+    assert trace["whole_tokens"] > 0
 
 
 async def test_a_document_whose_embedder_is_missing_is_not_waited_for(

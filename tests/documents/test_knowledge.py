@@ -125,6 +125,21 @@ def test_the_list_is_asked_for_again_while_something_is_read(alice: User, alice_
 # ---- documents -------------------------------------------------------------------------------------
 
 
+def test_a_file_that_finds_no_place_in_the_knowledge_is_not_stored(
+    alice: User, alice_client: Client, data_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    knowledge = make_knowledge(owner=alice)
+
+    def break_off(*_: object) -> None:
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr("rag.api.add_document", break_off)
+    with pytest.raises(OSError, match="disk"):
+        alice_client.post(url("upload", knowledge), {"file": SimpleUploadedFile("a.txt", b"One.")}, **JSON)
+
+    assert not Document.objects.exists()
+
+
 def test_a_file_is_uploaded_into_a_folder(alice: User, alice_client: Client, data_folder: Path) -> None:
     knowledge = make_knowledge(owner=alice)
     folder = service.create_folder(knowledge, "Reports/2025")

@@ -26,22 +26,21 @@ class UploadForm(forms.Form):
 
 
 def take_upload(
-    request: MemberRequest, *, back: str, place: Callable[[rag.Document], object] = lambda document: None
+    request: MemberRequest, *, back: str, place: Callable[[rag.Document], None] = lambda _document: None
 ) -> HttpResponse:
     """Take one file, in the field `file`. Scripts get JSON, a plain form goes `back` to its page.
 
     Args:
-        place: Called with the document, to put it where it was dropped.
+        place: Puts the document where it was dropped; it is stored there or not at all.
     """
     form = UploadForm(request.POST, request.FILES)
     if not form.is_valid():
         return _refused(request, _("No file came with the request."), code="missing", status=400, back=back)
     try:
-        document = rag.create_document(request.user, form.cleaned_data["file"])
+        document = rag.create_document(request.user, form.cleaned_data["file"], together_with=place)
     except UploadRefused as exc:
         status = _REFUSAL_STATUS.get(exc.problem, 422)
         return _refused(request, wording.refusal_in_words(exc), code=exc.problem, status=status, back=back)
-    place(document)
     if wants_json(request):
         return JsonResponse(as_json(document, request.user.pk), status=201)
     return redirect(back)
