@@ -14,7 +14,7 @@ from django.test import Client
 from webui.chats.protocol import ServerEvent
 
 Event = dict[str, Any]
-TIMEOUT_S = 5.0
+TIMEOUT_S = 30.0
 
 
 class Page:

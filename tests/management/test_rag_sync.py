@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,24 @@ def test_it_brings_what_is_in_the_folders_into_answers(folder: SyncedFolder) -> 
     assert text.startswith(f"Handbook: {folder.path}\n")
     assert text.rstrip().endswith("2 files, 2 in answers, 0 on their way, 0 with problems")
     assert [document.state for document in Document.objects.all()] == ["ready", "ready"]
+
+
+def test_what_comes_to_its_end_between_two_looks_is_counted(
+    folder: SyncedFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    n_moving = rag_sync._n_moving
+
+    def looked_at_late(seen: SyncedFolder) -> int:
+        while n_moving(seen):
+            time.sleep(0.01)
+        return 0
+
+    monkeypatch.setattr(rag_sync, "_n_moving", looked_at_late)
+
+    text, code = said()
+
+    assert code == 0
+    assert text.rstrip().endswith("2 in answers, 0 on their way, 0 with problems")
 
 
 def test_a_dry_run_tells_and_changes_nothing(folder: SyncedFolder) -> None:

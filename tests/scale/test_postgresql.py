@@ -13,7 +13,7 @@ import pytest
 from tests.management.commands import ROOT, hearth
 from tests.scale.servers import ProgramMissing, new_database, running_postgresql, running_redis
 
-TIMEOUT_S = 120
+TIMEOUT_S = 600
 # One run for all: the start of the suite and its migrations cost more than most of these tests.
 SUITE = (
     "tests/accounts/test_sign_up_race.py",

@@ -104,9 +104,11 @@ class Command(BaseCommand):
             if now.state == rag.SyncedFolder.State.PAUSED:
                 self.stdout.write("  It is paused.")
                 return True
-            if not (now.is_scan_wanted or progress.n_waiting or await in_thread(_n_moving, now)):
+            if now.is_scan_wanted or progress.n_waiting or await in_thread(_n_moving, now):
+                await asyncio.sleep(POLL_S)
+            # What came to its end between these two looks is counted by another one.
+            elif progress == (await in_thread(_state, folder.pk))[1]:
                 return not (progress.n_problems or progress.n_unfinished)
-            await asyncio.sleep(POLL_S)
 
     def _head(self, folder: rag.SyncedFolder) -> None:
         self.stdout.write(f"{folder.knowledge}: {folder.path}")
