@@ -87,6 +87,8 @@ class Upstream:
     embed: Callable[[str], object] = embedding_of
     rank: Callable[[JsonObject], JsonObject] = ranking_of
     refuses_stream_options: bool = False
+    may_end: bool = True
+    """Whether the end of an answer is sent once its text is."""
     n_active: int = 0
     n_peak: int = 0
     n_started: int = 0
@@ -224,6 +226,8 @@ class Upstream:
                 await response.write(wire.piece(piece))
             if behaviour.fault and behaviour.at >= len(pieces):
                 return await strike(request, response, behaviour.fault, wire, len(pieces), self.error_text)
+            while not self.may_end:
+                await asyncio.sleep(0.005)
             await response.write(wire.end(len(pieces), reason))
             await response.write_eof()
             is_finished = True
