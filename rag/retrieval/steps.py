@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 
 from rag import conf, embedding
 from rag.readers import in_reader
-from rag.retrieval import candidates, evidence
+from rag.retrieval import candidates, evidence, tracing
 from rag.retrieval.candidates import Nearness, Wording
 from rag.retrieval.fusion import Weighed, weigh
 from rag.retrieval.passages import passages_of
@@ -16,9 +16,10 @@ from rag.retrieval.reranking import rerank
 from rag.retrieval.rewriting import Rewriting, rewrite
 from rag.retrieval.scope import OtherIndex, Scope, find_scope
 from rag.retrieval.selection import Selected, select
+from rag.retrieval.tracing import Search
 from rag.retrieval.translating import translate
 from rag.retrieval.whole import Whole, read_whole
-from rag.types import Candidate, Passage, Retrieval, RetrievalTrace, Room, Said, Scale
+from rag.types import Passage, Retrieval, Room, Said
 
 LIMIT = 6
 QUESTION_MAX_CHARACTERS = 2000
@@ -51,46 +52,30 @@ async def retrieve(
     question = question[:QUESTION_MAX_CHARACTERS]
     scope, whole, room = await in_reader(_find_or_read, user_id, document_ids, knowledge_ids, index, room)
     if not scope.document_ids:
-        return Retrieval(passages=(), trace=_empty_trace(question, scope.embedder, time.perf_counter() - started))
+        return Retrieval(passages=(), trace=tracing.of_nothing(question, scope, time.perf_counter() - started))
     if whole and room:
-        trace = _whole_trace(question, scope.embedder, whole, room, time.perf_counter() - started)
+        trace = tracing.of_whole(question, scope, whole, room, time.perf_counter() - started)
         return Retrieval(passages=whole.passages, trace=trace)
     rewriting = await rewrite(question, earlier, rewriter, asked_by=str(user_id))
     rewriting = await translate(rewriting, scope, rewriter, asked_by=str(user_id))
-    asked, question, terms = question, rewriting.question, rewriting.terms
-    trust = embedding.trust(scope.version, question) if scope.version else 0.0
+    search = await _search(user_id, scope, rewriting, limit)
+    trace = tracing.of_search(question, scope, search, room, time.perf_counter() - started)
+    return Retrieval(passages=search.passages, trace=trace)
+
+
+async def _search(user_id: int, scope: Scope, rewriting: Rewriting, limit: int) -> Search:
+    trust = embedding.trust(scope.version, rewriting.question) if scope.version else 0.0
     async with asyncio.TaskGroup() as group:
-        by_words = group.create_task(in_reader(candidates.search_words, terms, scope))
-        by_meaning = group.create_task(candidates.search_meaning(scope, question, trust))
+        by_words = group.create_task(in_reader(candidates.search_words, rewriting.terms, scope))
+        by_meaning = group.create_task(candidates.search_meaning(scope, rewriting.question, trust))
     wording, nearness = by_words.result(), by_meaning.result()
     # Counting the terms of a hundred chunks is too long for the event loop.
     weighed = await in_reader(_weigh, user_id, scope, rewriting, trust, wording, nearness)
-    reranking = await rerank(question, weighed, conf.reranker())
+    reranking = await rerank(rewriting.question, weighed, conf.reranker())
     # Without similarities the words alone must tell.
-    needed = evidence.needed(question, trust if nearness.similarities else 0.0)
+    needed = evidence.needed(rewriting.question, trust if nearness.similarities else 0.0)
     selected, passages = await in_reader(_choose, reranking.ranked, limit, needed)
-    trace = RetrievalTrace(
-        question=asked,
-        searched=question,
-        rewritten_by=rewriting.by,
-        rewrite_problem=rewriting.problem,
-        rewrite_s=rewriting.seconds,
-        terms=terms,
-        embedder=scope.embedder,
-        dense_trust=trust,
-        dense_problem=nearness.problem,
-        reranker=conf.reranker(),
-        rerank_problem=reranking.problem,
-        rerank_s=reranking.seconds,
-        candidates=tuple(map(_candidate, selected)),
-        lexical_s=wording.seconds,
-        embed_s=nearness.embed_s,
-        vector_s=nearness.vector_s,
-        total_s=time.perf_counter() - started,
-        room_tokens=room.n_tokens if room else 0,
-        dense_scale=scope.version.scale if scope.version else Scale(),
-    )
-    return Retrieval(passages=passages, trace=trace)
+    return Search(rewriting, trust, wording, nearness, reranking, selected, passages)
 
 
 def _find_or_read(
@@ -120,59 +105,3 @@ def _weigh(
 def _choose(ranked: Sequence[Weighed], limit: int, needed: float) -> tuple[list[Selected], tuple[Passage, ...]]:
     selected = select(ranked, limit, needed)
     return selected, passages_of(selected)
-
-
-def _candidate(selected: Selected) -> Candidate:
-    item = selected.item
-    chunk = item.chunk
-    return Candidate(
-        document_id=chunk.document_id,
-        document_name=chunk.document_name,
-        page=chunk.page,
-        page_kind=chunk.page_kind,
-        page_name=chunk.page_name,
-        start=chunk.start,
-        end=chunk.end,
-        lexical=item.lexical,
-        coverage=item.coverage,
-        dense=item.dense,
-        fused=item.fused,
-        rerank=item.rerank,
-        outcome=selected.outcome,
-        passage=selected.passage,
-    )
-
-
-def _whole_trace(question: str, embedder: str, whole: Whole, room: Room, total_s: float) -> RetrievalTrace:
-    candidates = tuple(
-        Candidate(
-            document_id=passage.document_id,
-            document_name=passage.document_name,
-            page=passage.page,
-            page_kind=passage.page_kind,
-            page_name=passage.page_name,
-            start=passage.start,
-            end=passage.end,
-            lexical=0.0,
-            coverage=0.0,
-            dense=None,
-            fused=0.0,
-            outcome="whole",
-            passage=number,
-        )
-        for number, passage in enumerate(whole.passages, 1)
-    )
-    return RetrievalTrace(
-        question=question, searched=question, rewritten_by="", rewrite_problem="", terms=(), embedder=embedder,
-        dense_trust=0.0, dense_problem="", candidates=candidates,
-        lexical_s=0.0, embed_s=0.0, vector_s=0.0, total_s=total_s,
-        room_tokens=room.n_tokens, whole_tokens=whole.n_tokens,
-    )  # fmt: skip
-
-
-def _empty_trace(question: str, embedder: str, total_s: float) -> RetrievalTrace:
-    return RetrievalTrace(
-        question=question, searched=question, rewritten_by="", rewrite_problem="", terms=(), embedder=embedder,
-        dense_trust=0.0, dense_problem="no documents", candidates=(),
-        lexical_s=0.0, embed_s=0.0, vector_s=0.0, total_s=total_s,
-    )  # fmt: skip
