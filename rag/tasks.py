@@ -10,14 +10,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from inference.errors import InferenceError, ModelNotFound
-from rag import chunking, conf, embedding, queries, store
+from rag import chunking, conf, embedding, queries, store, waking
 from rag.errors import (
     EmbedderChanged,
     EmbedderFixed,
@@ -55,33 +53,6 @@ GONE_PAUSE_S = 0.5
 STORE_BATCH = 64
 
 
-class Wake:
-    """Rouses the loops from any thread; does nothing where none runs."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._targets: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
-
-    @contextmanager
-    def listening(self) -> Iterator[asyncio.Event]:
-        target = (asyncio.get_running_loop(), asyncio.Event())
-        with self._lock:
-            self._targets.append(target)
-        try:
-            yield target[1]
-        finally:
-            with self._lock:
-                self._targets.remove(target)
-
-    def __call__(self) -> None:
-        with self._lock:
-            for loop, event in self._targets:
-                loop.call_soon_threadsafe(event.set)
-
-
-wake = Wake()
-
-
 async def ingestion_loop() -> None:
     """Ingest documents, and build the index anew when it must be, until cancelled.
 
@@ -93,7 +64,7 @@ async def ingestion_loop() -> None:
             await in_thread(ingestion.recover)
         async with asyncio.TaskGroup() as group:
             group.create_task(_build_index())
-            with wake.listening() as event:
+            with waking.documents.listening() as event:
                 await _take_up_documents(group, event)
     finally:
         child.stop_all()
@@ -158,7 +129,7 @@ async def ingest(document: Document) -> None:
         logger.info("Document %d waits: %s (%s)", document.pk, problem, type(exc).__name__)
         await in_thread(ingestion.postpone, document, problem)
         if problem == Problem.EMBEDDER_CHANGED:
-            wake()
+            waking.index()
     except Exception:
         # The outermost handler of this document; the others go on.
         logger.exception("The ingestion of document %d failed", document.pk)
@@ -221,7 +192,7 @@ async def _embed_the_rest(entry: IndexEntry, version: IndexVersion, chunks: list
 async def _build_index() -> None:
     """Build the index version that is wanted, whenever it is not the one in use, and bring it into use."""
     await become_owner()
-    with wake.listening() as event:
+    with waking.index.listening() as event:
         while True:
             event.clear()
             delay_s = await build_on()
@@ -270,14 +241,14 @@ async def choose_embedder(embedder: str, *, by: AbstractBaseUser | None = None) 
     if conf.fixed_embedder() not in ("", conf.plain_name(embedder)):
         raise EmbedderFixed(conf.fixed_embedder())
     version = await in_thread(versions.begin_build, await embedding.probe(embedder), by=by)
-    wake()
+    waking.index()
     return version
 
 
 def roll_back() -> IndexVersion:
     """Let the index that was in use before come into use again. Raises NothingToRollBack."""
     version = versions.roll_back()
-    wake()
+    waking.index()
     return version
 
 

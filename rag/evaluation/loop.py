@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from inference import client
 from inference.errors import InferenceError
-from rag import tasks
+from rag import tasks, waking
 from rag.models import Evaluation
 from rag.retrieval import retrieve
 from rag.services import evaluations
@@ -52,7 +52,7 @@ async def evaluation_loop() -> None:
     """Run what is asked for, and what is due, until cancelled."""
     await tasks.become_owner()
     settling = Settling()
-    with tasks.wake.listening() as event:
+    with waking.evaluations.listening() as event:
         while True:
             event.clear()
             await run_due(settling)

@@ -17,10 +17,11 @@ from typing import TypeVar
 from django.db import connections
 from django.db.models import Q
 
+from rag import waking
 from rag.errors import FolderUnusable
 from rag.folders import copying, leaving, noting, placing
 from rag.models import Document, SyncedFolder
-from rag.tasks import become_owner, wake
+from rag.tasks import become_owner
 from rag.threads import in_thread
 from rag.types import FolderProblem
 
@@ -44,7 +45,7 @@ async def sync_loop() -> None:
     await become_owner()
     keepers: dict[int, asyncio.Task[None]] = {}
     async with asyncio.TaskGroup() as group:
-        with wake.listening() as event:
+        with waking.folders.listening() as event:
             while True:
                 event.clear()
                 keepers = {folder_id: keeper for folder_id, keeper in keepers.items() if not keeper.done()}
@@ -64,7 +65,7 @@ def _folder_ids() -> list[int]:
 async def _keep(folder_id: int) -> None:
     """Keep one folder until it is no more."""
     hand = FolderHand()
-    with wake.listening() as event:
+    with waking.folders.listening() as event:
         while True:
             event.clear()
             delay_s = await keep_step(folder_id, hand)

@@ -8,8 +8,9 @@ from contextlib import suppress
 
 from django.core.files.storage import default_storage
 
+from rag import waking
 from rag.imports.taking import go_on, left_over_archives
-from rag.tasks import become_owner, wake
+from rag.tasks import become_owner
 from rag.threads import in_thread
 
 logger = logging.getLogger(__name__)
@@ -23,7 +24,7 @@ async def import_loop() -> None:
     """Take in what is to be taken in, until cancelled. What was cut off goes on with the file it had come to."""
     await become_owner()
     await in_thread(_remove_left_over)
-    with wake.listening() as event:
+    with waking.imports.listening() as event:
         while True:
             event.clear()
             delay_s = await _step()

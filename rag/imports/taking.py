@@ -13,7 +13,7 @@ from django.core.files.storage import default_storage
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from rag import conf, tasks
+from rag import conf, waking
 from rag.errors import FolderRefused, ImportRefused, UploadRefused
 from rag.imports.archive import Archive, NotTaken, Planned, is_unsafe
 from rag.models import (
@@ -70,7 +70,7 @@ def begin_import(owner: AbstractBaseUser, file: File[bytes], name: str) -> Knowl
     except BaseException:
         begun.file.delete(save=False)
         raise
-    transaction.on_commit(tasks.wake)
+    transaction.on_commit(waking.imports)
     return begun
 
 

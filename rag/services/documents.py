@@ -13,7 +13,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
-from rag import conf, tasks
+from rag import conf, waking
 from rag.errors import UploadBroken, UploadEmpty, UploadNotStored, UploadTooLarge, UploadUnsupported
 from rag.extraction import detect
 from rag.fetching import FetchedPage
@@ -111,7 +111,7 @@ def _store(
         )
         together_with(other)
         return other
-    transaction.on_commit(tasks.wake)
+    transaction.on_commit(waking.documents)
     return document
 
 
@@ -123,7 +123,7 @@ def retry_document(document: Document) -> Document:
     )
     Document.objects.filter(pk=document.pk, state__in=Document.UNFINISHED_STATES).update(retry_at=None)
     document.refresh_from_db()
-    transaction.on_commit(tasks.wake)
+    transaction.on_commit(waking.documents)
     return document
 
 
@@ -136,7 +136,7 @@ def reindex_documents(documents: Iterable[Document]) -> int:
     n_queued = Document.objects.filter(pk__in=[document.pk for document in documents], state__in=settled).update(
         state=Document.State.QUEUED, error="", n_attempts=0, n_chunks=0, n_chunks_done=0, retry_at=None
     )
-    transaction.on_commit(tasks.wake)
+    transaction.on_commit(waking.documents)
     return n_queued
 
 
@@ -159,7 +159,7 @@ def delete_document(document: Document) -> None:
         document.delete()
     removal = Removal.objects.filter(document_id=document_id).first()
     if removal and not finish_removal(removal):
-        tasks.wake()
+        waking.documents()
 
 
 def display_name(name: str) -> str:

@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import Count, F, Max, Sum
 from django.utils import timezone
 
-from rag import conf, retrieval, tasks
+from rag import conf, retrieval, waking
 from rag.evaluation import measures
 from rag.models import Document, Evaluation, EvaluationResult, GoldenQuestion, Knowledge, Membership
 from rag.queries import current_version, knowledge_readable_by
@@ -67,7 +67,7 @@ def ask_for_run(knowledge: Knowledge, asked_by: AbstractBaseUser) -> Evaluation:
         elif run.asked_by_id is None:
             run.asked_by_id, run.reason = asked_by.pk, Reason.ASKED
             run.save(update_fields=["asked_by", "reason"])
-        transaction.on_commit(tasks.wake)
+        transaction.on_commit(waking.evaluations)
     return run
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from django.db import IntegrityError, transaction
 
-from rag import tasks
+from rag import waking
 from rag.errors import FolderConnected, FolderDoesNotFit
 from rag.folders.copying import try_again
 from rag.models import Knowledge, KnowledgeFolder, SyncedFolder
@@ -50,7 +50,7 @@ def connect_folder(
             )  # fmt: skip
     except IntegrityError as exc:
         raise FolderConnected from exc
-    transaction.on_commit(tasks.wake)
+    transaction.on_commit(waking.folders)
     return folder
 
 
@@ -74,7 +74,7 @@ def resume_folder(folder: SyncedFolder) -> None:
     SyncedFolder.objects.filter(pk=folder.pk, state=SyncedFolder.State.PAUSED).update(
         state=SyncedFolder.State.ACTIVE, is_scan_wanted=True
     )
-    transaction.on_commit(tasks.wake)
+    transaction.on_commit(waking.folders)
 
 
 def rescan_folder(folder: SyncedFolder, *, accepts_missing: bool = False) -> None:
@@ -87,11 +87,11 @@ def rescan_folder(folder: SyncedFolder, *, accepts_missing: bool = False) -> Non
     SyncedFolder.objects.filter(pk=folder.pk).update(
         is_scan_wanted=True, fingerprint="", accepts_missing=accepts_missing
     )
-    transaction.on_commit(tasks.wake)
+    transaction.on_commit(waking.folders)
 
 
 def disconnect_folder(folder: SyncedFolder, *, keep_documents: bool) -> None:
     """Follow the folder no more. Its documents become ordinary ones of the knowledge's owner, or are removed."""
     state = SyncedFolder.State.KEEPING if keep_documents else SyncedFolder.State.LEAVING
     SyncedFolder.objects.filter(pk=folder.pk).update(state=state)
-    transaction.on_commit(tasks.wake)
+    transaction.on_commit(waking.folders)
