@@ -26,7 +26,8 @@ from tests.e2e.site import Site, running_site
 
 pytestmark = [pytest.mark.e2e, pytest.mark.model, pytest.mark.asyncio(loop_scope="session")]
 
-CITING = "The boiler was replaced by Miller and Sons [1] for eight thousand euros."
+# So short a document is given whole: its second page is the second passage.
+CITING = "The boiler was replaced by Miller and Sons [2] for eight thousand euros."
 PAGES = [
     "The house at the harbour was built in 1911 by two brothers who traded in rope and tar.",
     "In the spring of 2019 the old boiler was replaced by Miller and Sons for 8450 euros.",
