@@ -18,6 +18,7 @@ from django.utils.translation import gettext
 import rag.api as rag
 from inference.types import Usage
 from rag.types import Passage
+from webui.chats.briefings import Briefing, briefed_links, joined_system
 from webui.chats.errors import Failure
 from webui.chats.models import Citation, Generation, Message
 from webui.chats.shown_branch import Branch, seen
@@ -27,9 +28,9 @@ EndState = Literal["finished", "stopped", "failed", "interrupted"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
-    """One message of the branch, as the prompt needs it."""
+    """One message of the branch, as the prompt needs it; `uuid` is None for a system prompt that is no message."""
 
-    uuid: str
+    uuid: str | None
     role: Literal["system", "user", "assistant", "tool"]
     content: str
 
@@ -40,9 +41,9 @@ class Task:
 
     Attributes:
         turns: The branch from its root to the question; answers without text are left out.
-        document_ids: Documents attached anywhere on the branch that the person may still read.
+        document_ids: Documents attached anywhere on the branch, or briefed, that the person may still read.
         question_document_ids: Those attached to the question itself.
-        knowledge_ids: Knowledge attached anywhere on the branch that the person may still read.
+        knowledge_ids: Knowledge attached anywhere on the branch, or briefed, that the person may still read.
         shown: The empty answer as it was stored, and its question if that was new, with their places in the tree.
     """
 
@@ -65,18 +66,25 @@ class Task:
         return self.turns[-1].content
 
 
-def task_of(generation: Generation, shown: Branch) -> Task:
+def task_of(generation: Generation, shown: Branch, briefings: Sequence[Briefing] = ()) -> Task:
     """Return what a generation has to do.
 
     Reads its message, chat, owner and question, a query each if they are not there yet, the branch above, and the
-    documents and knowledge attached to it; at most two queries, none for the first question of a chat.
+    documents and knowledge attached to it or briefed; at most two queries, none for the first question of a chat
+    without briefings.
 
     Args:
         shown: What was just stored, with what is attached to it.
+        briefings: What goes with every question of the chat.
     """
     answer = generation.message
     branch = _branch_before(answer)
-    documents, knowledge = _attached_on(branch, shown, answer.chat.owner_id)
+    documents, knowledge = _attached_on(branch, shown, briefings, answer.chat.owner_id)
+    turns = [
+        Turn(uuid=str(m.uuid), role=m.role, content=m.content)  # type: ignore[arg-type]  # checked by the database
+        for m in branch
+        if m.content or m.pk == answer.parent_id
+    ]
     return Task(
         generation_id=generation.pk,
         generation_uuid=str(generation.uuid),
@@ -86,16 +94,19 @@ def task_of(generation: Generation, shown: Branch) -> Task:
         user_id=answer.chat.owner_id,
         language=answer.chat.owner.language,
         model=answer.model,
-        turns=[
-            Turn(uuid=str(m.uuid), role=m.role, content=m.content)  # type: ignore[arg-type]  # checked by the database
-            for m in branch
-            if m.content or m.pk == answer.parent_id
-        ],
+        turns=_with_system(turns, briefings),
         document_ids=sorted({document for _, document in documents}),
         question_document_ids=sorted(document for message, document in documents if message == answer.parent_id),
         knowledge_ids=sorted({knowledge_id for _, knowledge_id in knowledge}),
         shown=shown,
     )
+
+
+def _with_system(turns: list[Turn], briefings: Sequence[Briefing]) -> list[Turn]:
+    """Put the words of briefings before the branch, joined with the system message that it may begin with."""
+    own = turns.pop(0) if turns and turns[0].role == "system" else None
+    content = joined_system(briefings, own.content if own else "")
+    return [Turn(uuid=own.uuid if own else None, role="system", content=content), *turns] if content else turns
 
 
 def _branch_before(answer: Message) -> list[Message]:
@@ -120,28 +131,33 @@ Link = tuple[int, int]
 """Ids of a message and of what is attached to it."""
 
 
-def _attached_on(branch: Sequence[Message], shown: Branch, reader_id: int) -> tuple[list[Link], list[Link]]:
-    """Return the documents and the knowledge that are attached on a branch and that the person may read now."""
+def _attached_on(
+    branch: Sequence[Message], shown: Branch, briefings: Sequence[Briefing], reader_id: int
+) -> tuple[list[Link], list[Link]]:
+    """Return the documents and the knowledge of a branch and its briefings that the person may read now."""
     documents = [(message, row.pk) for message, attached in shown.attached.items() for row in attached.documents]
     knowledge = [(message, row.pk) for message, attached in shown.attached.items() for row in attached.knowledge]
     others = [message.pk for message in branch if message.pk not in shown.attached]
-    if others:
-        for kind, message, row in _stored_links(others, reader_id):
+    queries = [*(_stored_links(others, reader_id) if others else ()), *briefed_links(briefings, reader_id)]
+    if queries:
+        first, *rest = queries
+        for kind, message, row in first.union(*rest, all=True) if rest else first:
             (documents if kind == "document" else knowledge).append((message, row))
     return documents, knowledge
 
 
-def _stored_links(messages: Sequence[int], reader_id: int) -> Any:
-    """Return (kind, message id, id of what is attached), both kinds in one query."""
+def _stored_links(messages: Sequence[int], reader_id: int) -> list[Any]:
+    """Return queries of (kind, message id, id of what is attached), for both kinds."""
     documents: Any = Message.documents.through.objects.filter(
         message_id__in=messages, document__in=rag.documents_readable_by(reader_id).order_by().values("pk")
     ).annotate(kind=Value("document"))
     knowledge: Any = Message.knowledge.through.objects.filter(
         message_id__in=messages, knowledge__in=rag.knowledge_readable_by(reader_id).values("pk")
     ).annotate(kind=Value("knowledge"))
-    return documents.values_list("kind", "message_id", "document_id").union(
-        knowledge.values_list("kind", "message_id", "knowledge_id"), all=True
-    )
+    return [
+        documents.values_list("kind", "message_id", "document_id"),
+        knowledge.values_list("kind", "message_id", "knowledge_id"),
+    ]
 
 
 def attached_documents(document_ids: Sequence[int], reader_id: int) -> list[tuple[str, str, str]]:
