@@ -27,7 +27,7 @@ from rag.errors import (
 )
 from rag.extraction import child
 from rag.models import Document, IndexEntry, IndexVersion
-from rag.services import ingestion, removals, versions
+from rag.services import ingestion, removals, versions, wording
 from rag.services.in_work import DocumentGone
 from rag.services.ingestion import ChunkText
 from rag.store import ownership
@@ -205,6 +205,8 @@ async def build_on() -> float:
     """Do the next piece of building; return the seconds to wait for more. Never raises."""
     building = None
     try:
+        if await in_thread(wording.index_anew):
+            return 0.0
         await in_thread(versions.remove_retired)
         building = await _wanted_version()
         if building is None:

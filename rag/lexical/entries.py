@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
 
-from rag.lexical import variants, words
+from rag.lexical import words
 
 _ADD = {
     "sqlite": "INSERT INTO rag_lexical (rowid, terms) VALUES (%s, %s)",
@@ -48,10 +48,6 @@ _TERMS = {
         SELECT chunk_id, array_to_string(tsvector_to_array(terms), ' ') FROM rag_lexical
         WHERE chunk_id IN (SELECT value::bigint FROM json_array_elements_text(%s))
     """,
-}
-_ALL_TERMS = {
-    "sqlite": "SELECT rowid, terms FROM rag_lexical",
-    "postgresql": "SELECT chunk_id, array_to_string(tsvector_to_array(terms), ' ') FROM rag_lexical",
 }
 _QUOTE = {"sqlite": ('"{}"', " OR "), "postgresql": ("'{}'", " | ")}
 
@@ -102,14 +98,6 @@ def entries_without_chunk(cursor: CursorWrapper) -> list[int]:
     key = _KEY[connection.vendor]
     cursor.execute(f"SELECT {key} FROM rag_lexical WHERE {key} NOT IN (SELECT id FROM rag_chunk)")  # noqa: S608  (a closed set)
     return [chunk_id for (chunk_id,) in cursor.fetchall()]
-
-
-def outdated_entries(cursor: CursorWrapper) -> list[int]:
-    """Return the ids whose words were indexed before traditional characters were folded. Reads the whole index."""
-    cursor.execute(_ALL_TERMS[connection.vendor])
-    return [
-        chunk_id for chunk_id, terms in cursor if terms and not terms.isascii() and variants.simplified(terms) != terms
-    ]
 
 
 def remove_entries(chunk_ids: Sequence[int]) -> None:

@@ -51,6 +51,8 @@ class Document(models.Model):
     # [7, 12]: numbers of pages and slides that are damaged and were left out; the first ones, if there are many.
     damaged_pages = models.JSONField(default=list)
     n_chunks = models.PositiveIntegerField(default=0)
+    # A `rag.lexical.words.NAME`: how its words were indexed.
+    words = models.CharField(max_length=40, blank=True)
     # How far its first way into the index in use is, for people's eyes; what counts is its `IndexEntry`.
     n_chunks_done = models.PositiveIntegerField(default=0)
     # When the reading of scans, or the indexing, last began, and how much of it had been done before.

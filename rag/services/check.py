@@ -19,7 +19,7 @@ from rag import chunking, conf
 from rag.imports.taking import left_over_archives
 from rag.lexical import entries
 from rag.models import Chunk, Document, ExtractedText, IndexEntry, IndexVersion, Removal
-from rag.services import ingestion, removals, versions
+from rag.services import ingestion, removals, versions, wording
 from rag.store import vector_store
 from rag.types import Problem
 
@@ -57,7 +57,6 @@ def differences(*, with_vectors: bool) -> Iterator[Difference]:
 def _lexical_entries() -> Iterator[Difference]:
     with connection.cursor() as cursor:
         missing, left = entries.chunks_without_entry(cursor), entries.entries_without_chunk(cursor)
-        outdated = sorted(set(entries.outdated_entries(cursor)) - set(left))
     if missing:
         yield Difference(
             f"{_counted(len(missing), 'chunk')} cannot be found by words.", "indexed", partial(_add_lexical, missing)
@@ -68,18 +67,17 @@ def _lexical_entries() -> Iterator[Difference]:
             "removed",
             partial(entries.remove_entries, left),
         )
-    if outdated:
+    if n_outdated := wording.outdated_documents().count():
         yield Difference(
-            f"{_counted(len(outdated), 'chunk')} cannot be found by words in simplified characters.",
+            f"{_counted(n_outdated, 'document')} of an earlier release may not be found by all words.",
             "indexed again",
-            partial(_index_again, outdated),
+            _index_words_anew,
         )
 
 
-@transaction.atomic
-def _index_again(chunk_ids: list[int]) -> None:
-    entries.remove_entries(chunk_ids)
-    _add_lexical(chunk_ids)
+def _index_words_anew() -> None:
+    while wording.index_anew():
+        pass
 
 
 def _add_lexical(chunk_ids: list[int]) -> None:

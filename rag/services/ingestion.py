@@ -20,7 +20,7 @@ from django.utils import timezone
 from rag import chunking
 from rag.errors import IngestionFailed, StoreUnavailable
 from rag.extraction import child
-from rag.lexical import entries
+from rag.lexical import entries, words
 from rag.models import Chunk, Document, ExtractedText, IndexEntry, IndexVersion
 from rag.queries import current_version, due_documents
 from rag.services.in_work import DocumentGone, change_in_work, check_there
@@ -126,7 +126,7 @@ def store_text(document: Document, extraction: Extraction, chunker: str) -> None
             document, state=Document.State.EMBEDDING, media_type=extraction.media_type,
             n_pages=len(extraction.page_spans) if has_pages else 0,
             damaged_pages=extraction.damaged_pages[:MAX_DAMAGED_PAGES], n_chunks=len(spans), n_chunks_done=0,
-            work_since=timezone.now(), work_before=0,
+            work_since=timezone.now(), work_before=0, words=words.NAME,
         )  # fmt: skip
         had_vectors = forget_text(document)
         document.refresh_from_db()

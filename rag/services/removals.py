@@ -24,6 +24,8 @@ logger = logging.getLogger(__name__)
 
 def leave_removal(sender: type[Document], instance: Document, using: str, **_: Any) -> None:
     """Record what lies outside the tables before a document goes, also when it goes along with its owner."""
+    # Whoever writes chunks or entries of it has either done so, or will find it gone.
+    Document.objects.using(using).select_for_update().filter(pk=instance.pk).exists()
     entries.remove(instance.pk)
     Removal.objects.using(using).get_or_create(
         document_id=instance.pk, defaults={"document_uuid": instance.uuid, "file": instance.file.name or ""}

@@ -21,6 +21,7 @@ from rag.errors import NothingToRollBack
 from rag.lexical import entries
 from rag.models import Chunk, Document, IndexEntry, IndexVersion
 from rag.queries import current_version, version_in
+from rag.services import wording
 from rag.store import vector_store
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class IndexOverview:
     Attributes:
         fixed_embedder: What the environment wants; empty when administrators choose.
         n_documents: Those that answers can draw on.
+        n_outdated: Those whose words are still to be indexed as this release does.
         progress: Of the version being built.
     """
 
@@ -64,6 +66,7 @@ class IndexOverview:
     building: IndexVersion | None
     previous: IndexVersion | None
     n_documents: int
+    n_outdated: int
     progress: BuildProgress | None
 
     @property
@@ -92,6 +95,7 @@ def index_overview() -> IndexOverview:
         building=building,
         previous=versions.get(State.PREVIOUS),
         n_documents=Document.objects.filter(state=Document.State.READY).count(),
+        n_outdated=wording.outdated_documents().count(),
         progress=build_progress(building) if building else None,
     )
 
