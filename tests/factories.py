@@ -11,7 +11,7 @@ from django.core.files.base import ContentFile
 from rag.models import Document, ExtractedText, Knowledge
 from rag.services import knowledge as knowledge_service
 from webui.accounts.models import Group, Role, User
-from webui.chats.models import Chat, Generation, Message
+from webui.chats.models import Chat, Folder, Generation, Message
 
 PASSWORD = "a long enough password"
 
@@ -63,6 +63,10 @@ def make_chat(*, owner: User, messages: int = 0, title: str = "A chat", **fields
         else:
             make_message(chat, content=f"question {number // 2 + 1}")
     return chat
+
+
+def make_folder(*, owner: User, name: str = "A folder", **fields: Any) -> Folder:
+    return Folder.objects.create(owner=owner, name=name, **fields)
 
 
 def make_document(

@@ -30,9 +30,9 @@ from rag.models import (
 )
 from rag.services import knowledge as service
 from rag.types import RetrievalTrace
-from tests.factories import make_answer, make_chat, make_document, make_knowledge, make_message
+from tests.factories import make_answer, make_chat, make_document, make_folder, make_knowledge, make_message
 from webui.accounts.models import Group, User
-from webui.chats.models import Chat, Citation, Generation, Message
+from webui.chats.models import Chat, Citation, Folder, Generation, Message
 
 PRIVATE = "qzprivate"
 SHARED = "qzshared"
@@ -48,6 +48,7 @@ class World:
     shared: Knowledge
     private_document: Document
     shared_document: Document
+    folder: Folder
     chat: Chat
     message: Message
     rows: list[Model] = field(default_factory=list)
@@ -63,7 +64,7 @@ class World:
 
     def outer_ids(self) -> list[str]:
         """Return ids of what has other things in it, whose ids may follow in an address."""
-        return _ids([self.private, self.shared, self.private_document, self.chat])
+        return _ids([self.private, self.shared, self.private_document, self.chat, self.folder])
 
     def inner_ids(self) -> list[str]:
         """Return the last made id of each kind."""
@@ -75,7 +76,10 @@ def _ids(rows: Iterable[Model]) -> list[str]:
 
 
 def make_world(owner: User, reader: User | None = None, *, mark: bool = True) -> World:
-    """Create one private and one shared knowledge with all that hangs on them, and a chat that has asked both."""
+    """Create one private and one shared knowledge with all that hangs on them, and a chat that has asked both.
+
+    The chat is in a folder, which asks them too.
+    """
     private_word, shared_word = (PRIVATE, SHARED) if mark else ("mine", "ours")
     private_document = _document(owner, private_word)
     shared_document = _document(owner, shared_word)
@@ -85,7 +89,10 @@ def make_world(owner: User, reader: User | None = None, *, mark: bool = True) ->
         service.grant(shared, user=reader)
     service.grant(private, group=Group.objects.create(name=f"{private_word} group of {owner.pk}"))
 
-    chat = make_chat(owner=owner, title=f"{private_word} chat")
+    folder = make_folder(owner=owner, name=f"{private_word} place", system_prompt=f"{private_word} instructions")
+    folder.documents.add(private_document, shared_document)
+    folder.knowledge.add(private, shared)
+    chat = make_chat(owner=owner, title=f"{private_word} chat", folder=folder)
     question = make_message(chat, content=f"{private_word} question")
     question.documents.add(private_document, shared_document)
     question.knowledge.add(private, shared)
@@ -99,7 +106,7 @@ def make_world(owner: User, reader: User | None = None, *, mark: bool = True) ->
         message=answer, number=1, document=private_document, document_name=private_document.name, start=0, end=9,
         text=f"{private_word} quotation",
     )  # fmt: skip
-    world = World(owner, private, shared, private_document, shared_document, chat, answer)
+    world = World(owner, private, shared, private_document, shared_document, folder, chat, answer)
     world.rows = list(rows_of(owner))
     return world
 
@@ -158,6 +165,7 @@ OWNERS: dict[type[Model], str | None] = {
     RecognisedPage: "document__owner",
     SyncedFolder: "knowledge__owner",
     SyncedFile: "folder__knowledge__owner",
+    Folder: "owner",
     Chat: "owner",
     Message: "chat__owner",
     Generation: "message__chat__owner",
@@ -177,12 +185,17 @@ def rows_of(owner: User) -> Iterator[Model]:
 
 
 def snapshot(owner: User) -> list[dict[str, Any]]:
-    """Return all that belongs to a person, value by value, and where their documents are."""
+    """Return all that belongs to a person, value by value, where their documents are, and what their folders ask."""
     values = [
         {"kind": model.__name__, **row}
         for model, path in OWNERS.items()
         for row in model._default_manager.filter(**{str(path): owner}).order_by("pk").values()
     ]
     places = Membership.objects.filter(document__owner=owner).order_by("pk").values("knowledge_id", "document_id")
+    asked = [
+        {"kind": kind, **row}
+        for kind in ("documents", "knowledge")
+        for row in Folder.objects.filter(owner=owner).order_by("pk", kind).values("pk", kind)
+    ]
     person = get_user_model().objects.filter(pk=owner.pk).values("email", "name", "role", "is_active")
-    return [*values, *places, *person]
+    return [*values, *places, *asked, *person]

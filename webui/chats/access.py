@@ -1,4 +1,4 @@
-"""Who may do what with a chat. What a person may not see does not exist: everything else is Http404."""
+"""Who may do what with chats and folders of them. What a person may not see does not exist: all else is Http404."""
 
 from __future__ import annotations
 
@@ -9,24 +9,25 @@ from django.http import Http404
 
 import rag.api as rag
 from webui.accounts.models import User
-from webui.chats.models import Chat, Generation, Message
+from webui.chats.models import Chat, Folder, Generation, Message
 
 
 def chat_read(user: User, uuid: UUID | str) -> Chat:
-    """Return one of the person's chats with its leaf."""
+    """Return one of the person's chats with its leaf and its folder."""
     if not user.may_chat:
         raise Http404
-    chat = Chat.objects.filter(owner=user, deleted_at=None, uuid=uuid).select_related("current_message").first()
+    chats = Chat.objects.select_related("current_message", "folder")
+    chat = chats.filter(owner=user, deleted_at=None, uuid=uuid).first()
     if chat is None:
         raise Http404
     return chat
 
 
 def chat_write(user: User, uuid: UUID | str) -> Chat:
-    """Return a chat that the person may change, with its leaf. Locks the chat's row; needs a transaction."""
+    """Return a chat that the person may change, with its leaf and folder. Locks its row; needs a transaction."""
     if not user.may_chat:
         raise Http404
-    chats = Chat.objects.select_for_update(of=("self",)).select_related("current_message")
+    chats = Chat.objects.select_for_update(of=("self",)).select_related("current_message", "folder")
     chat = chats.filter(owner=user, deleted_at=None, uuid=uuid).first()
     if chat is None:
         raise Http404
@@ -36,10 +37,35 @@ def chat_write(user: User, uuid: UUID | str) -> Chat:
 
 def deleted_chat_write(user: User, uuid: UUID | str) -> Chat:
     """Return a chat that the person has deleted and may bring back."""
-    chat = Chat.objects.filter(owner=user, deleted_at__isnull=False, uuid=uuid).first()
+    chats = Chat.objects.select_related("folder")
+    chat = chats.filter(owner=user, deleted_at__isnull=False, uuid=uuid).first()
     if chat is None or not user.may_chat:
         raise Http404
     return chat
+
+
+def folder_read(user: User, uuid: UUID | str) -> Folder:
+    """Return one of the person's folders."""
+    folder = Folder.objects.filter(owner=user, deleted_at=None, uuid=uuid).first()
+    if folder is None or not user.may_chat:
+        raise Http404
+    return folder
+
+
+def folder_write(user: User, uuid: UUID | str) -> Folder:
+    """Return a folder that the person may change and put chats into. Locks its row; needs a transaction."""
+    folder = Folder.objects.select_for_update().filter(owner=user, deleted_at=None, uuid=uuid).first()
+    if folder is None or not user.may_chat:
+        raise Http404
+    return folder
+
+
+def deleted_folder_write(user: User, uuid: UUID | str) -> Folder:
+    """Return a folder that the person has deleted and may bring back. Locks its row; needs a transaction."""
+    folder = Folder.objects.select_for_update().filter(owner=user, deleted_at__isnull=False, uuid=uuid).first()
+    if folder is None or not user.may_chat:
+        raise Http404
+    return folder
 
 
 def message_read(chat: Chat, uuid: UUID | str) -> Message:

@@ -10,6 +10,7 @@ class ChatsConfig(AppConfig):
 
     def ready(self) -> None:
         from rag import api as rag
-        from webui.chats.services.messages import exchange_document
+        from webui.chats.services import folders, messages
 
-        rag.on_exchange(exchange_document)
+        rag.on_exchange(messages.exchange_document)
+        rag.on_exchange(folders.exchange_document)

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Literal
 
 from django.db.models import QuerySet, Value
 
 import rag.api as rag
-
-NO_MESSAGE: Final = 0
-"""Stands for the message in links of what no message has brought along."""
+from webui.chats.models import Chat, Folder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,12 +17,41 @@ class Briefing:
     """What one side gives: a model preset, then the chat's folder, in this order; the branch itself comes after them.
 
     Attributes:
+        source, name: Who gives it, for the ledger.
         documents, knowledge: Without regard to who may read them: that is asked when they are looked up.
     """
 
+    source: Literal["preset", "folder"] = "preset"
+    name: str = ""
     system: str = ""
     documents: QuerySet[rag.Document] | None = None
     knowledge: QuerySet[rag.Knowledge] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Briefed:
+    """What a briefing came to for one person at one moment."""
+
+    source: Literal["preset", "folder"]
+    name: str
+    system: str
+    document_ids: Sequence[int]
+    knowledge_ids: Sequence[int]
+
+
+def briefings_of(chat: Chat) -> list[Briefing]:
+    """Return what goes with every question of a chat. Reads its folder; one query if not selected."""
+    return [_briefing_of(chat.folder)] if chat.folder else []
+
+
+def _briefing_of(folder: Folder) -> Briefing:
+    return Briefing(
+        source="folder",
+        name=folder.name,
+        system=folder.system_prompt,
+        documents=folder.documents.all(),
+        knowledge=folder.knowledge.all(),
+    )
 
 
 def joined_system(briefings: Iterable[Briefing], own: str = "") -> str:
@@ -34,15 +61,21 @@ def joined_system(briefings: Iterable[Briefing], own: str = "") -> str:
 
 
 def briefed_links(briefings: Sequence[Briefing], reader_id: int) -> list[Any]:
-    """Return queries of (kind, `NO_MESSAGE`, id) for what of it the reader may read at that moment."""
-    documents = [briefing.documents for briefing in briefings if briefing.documents is not None]
-    knowledge = [briefing.knowledge for briefing in briefings if briefing.knowledge is not None]
-    return [
-        *(_links("document", rag.documents_readable_by(reader_id), given) for given in documents),
-        *(_links("knowledge", rag.knowledge_readable_by(reader_id), given) for given in knowledge),
-    ]
+    """Return queries of (kind, `mark_of` its briefing, id) for what of it the reader may read at that moment."""
+    links = []
+    for number, briefing in enumerate(briefings):
+        if briefing.documents is not None:
+            links.append(_links("document", number, rag.documents_readable_by(reader_id), briefing.documents))
+        if briefing.knowledge is not None:
+            links.append(_links("knowledge", number, rag.knowledge_readable_by(reader_id), briefing.knowledge))
+    return links
 
 
-def _links(kind: str, readable: QuerySet[Any], given: QuerySet[Any]) -> Any:
+def _links(kind: str, number: int, readable: QuerySet[Any], given: QuerySet[Any]) -> Any:
     rows = readable.filter(pk__in=given.order_by().values("pk")).order_by()
-    return rows.annotate(kind=Value(kind), message=Value(NO_MESSAGE)).values_list("kind", "message", "pk")
+    return rows.annotate(kind=Value(kind), message=Value(mark_of(number))).values_list("kind", "message", "pk")
+
+
+def mark_of(number: int) -> int:
+    """Return what stands in the place of a message's id where a briefing brings something along: no message has it."""
+    return -1 - number

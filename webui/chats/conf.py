@@ -40,4 +40,10 @@ def heartbeat_timeout() -> timedelta:
 
 
 UNDO_WINDOW = timedelta(minutes=10)
-"""How long a deleted chat can be brought back before its rows are gone."""
+"""How long a deleted chat, or folder of chats, can be brought back before its rows are gone."""
+MAX_FOLDERS = 100
+"""Of one person: all of them stand in the sidebar."""
+MAX_FOLDER_SOURCES = 50
+"""Documents and knowledge of a folder, together; more of them fit into one knowledge."""
+SYSTEM_PROMPT_MAX_CHARS = 10_000
+"""Some 2500 tokens: each question of the folder begins with them."""

@@ -117,6 +117,7 @@ _EVENTS: Final[Mapping[str, Mapping[str, _Field]]] = {
         "content": _CONTENT,
         "model": _MODEL,
         "chat": _Field(_uuid, is_required=False),
+        "folder": _Field(_uuid, is_required=False),
         "documents": _Field(_uuids, is_required=False),
         "knowledge": _Field(_uuids, is_required=False),
     },

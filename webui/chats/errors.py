@@ -10,7 +10,11 @@ ChatError                  a request that is refused; nothing was stored
 ├── ModelUnknown           no connection offers that model now
 ├── ModelCannotChat        an embedder
 ├── ModelUnreachable       its connection does not answer now
-└── TitleEmpty
+├── TitleEmpty
+├── FolderNameRefused      nothing but spaces, or too long
+├── TooManyFolders
+├── FolderFull             of documents and knowledge
+└── SystemPromptTooLong
 
 A generation that fails stores a code and facts (`failure_of`), never a sentence.
 `explain` makes the sentences, in the reader's language, where they are shown.
@@ -98,6 +102,34 @@ class TitleEmpty(ChatError):
     code = "title_empty"
 
 
+class FolderRefused(ChatError):
+    """A folder has a limit that this would break."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(limit)
+        self.limit = limit
+
+    @property
+    def facts(self) -> Facts:
+        return {"limit": self.limit}
+
+
+class FolderNameRefused(FolderRefused):
+    code = "folder_name"
+
+
+class TooManyFolders(FolderRefused):
+    code = "too_many_folders"
+
+
+class FolderFull(FolderRefused):
+    code = "folder_full"
+
+
+class SystemPromptTooLong(MessageTooLong):
+    code = "system_prompt_too_long"
+
+
 REFUSALS: Final[Mapping[str, Promise]] = {
     "malformed": _("The page sent something this server does not understand. Reload the page and try again."),
     "not_found": _("This is not here any more, or it is not yours."),
@@ -108,6 +140,12 @@ REFUSALS: Final[Mapping[str, Promise]] = {
     "model_not_found": _("The model “%(model)s” is not available now. Choose another one."),
     "model_cannot_chat": _("The model “%(model)s” makes embeddings and cannot chat. Choose another one."),
     "title_empty": _("A chat needs a title."),
+    "folder_name": _("A folder needs a name of at most %(limit)s characters."),
+    "too_many_folders": _("You have %(limit)s folders, which is as many as there can be. Delete one first."),
+    "folder_full": _(
+        "A folder holds at most %(limit)s documents and knowledge. Put more documents into one knowledge, and add that."
+    ),
+    "system_prompt_too_long": _("The instructions have %(n_chars)s characters; at most %(limit)s can be saved."),
     "internal": _("Something went wrong on the server. It has been logged; please try again."),
 }
 

@@ -12,6 +12,7 @@ from django.utils import timezone, translation
 
 from webui.accounts.models import User
 from webui.chats import access, queries
+from webui.chats.briefings import briefings_of
 from webui.chats.models import Chat, Generation, Message
 from webui.chats.protocol import (
     AnswerRequested,
@@ -89,6 +90,7 @@ def send(user: User, event: MessageSent) -> Question:
             content=event["content"],
             model=event["model"],
             chat_uuid=event.get("chat"),
+            folder=event.get("folder"),
             documents=event.get("documents", ()),
             knowledge=event.get("knowledge", ()),
             ref=event["ref"],
@@ -121,7 +123,7 @@ def _started(asked: Asked) -> Question:
     if asked.is_repeat:
         return Question(task=None, chat=asked.chat, after=None, new=branch_messages(asked.chat))
     new = new_messages(asked.new_messages, asked.attached, have_siblings=asked.has_siblings)
-    task = generations.task_of(asked.generation, new)
+    task = generations.task_of(asked.generation, new, briefings_of(asked.chat))
     return Question(task=task, chat=asked.chat, after=asked.after, new=new)
 
 

@@ -11,6 +11,32 @@ from django.utils.translation import gettext_lazy as _
 
 TITLE_MAX_LENGTH = 200
 REF_MAX_LENGTH = 64
+FOLDER_NAME_MAX_LENGTH = 100
+
+
+class Folder(models.Model):
+    """Chats of one owner that belong together: each of their questions gets what the folder adds."""
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="chat_folders")
+    name = models.CharField(max_length=FOLDER_NAME_MAX_LENGTH)
+    system_prompt = models.TextField(blank=True)
+    documents = models.ManyToManyField("rag.Document", blank=True, related_name="+")
+    knowledge = models.ManyToManyField("rag.Knowledge", blank=True, related_name="+")
+    # Whether the sidebar shows its chats.
+    is_open = models.BooleanField(default=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    # Set by delete, cleared by undo; purged for good after the undo window.
+    deleted_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes = [
+            # visible_folders(): all folders of one person.
+            models.Index(fields=["owner"], condition=models.Q(deleted_at=None), name="chats_folder_sidebar"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class Chat(models.Model):
@@ -18,6 +44,10 @@ class Chat(models.Model):
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="chats")
+    # Never a deleted one while the chat can be seen.
+    folder = models.ForeignKey(Folder, on_delete=models.SET_NULL, null=True, blank=True, related_name="chats")
+    # The folder that was deleted and left the chat behind: undo brings it back into it.
+    left_folder = models.ForeignKey(Folder, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
     title = models.CharField(max_length=TITLE_MAX_LENGTH, blank=True)
     # False once a person has named the chat: automatic titles leave it alone.
     has_automatic_title = models.BooleanField(default=True)
@@ -33,9 +63,15 @@ class Chat(models.Model):
 
     class Meta:
         indexes = [
-            # visible_chats(): keyset pages of one person's chats, newest first.
+            # visible_chats(): the newest of one person's chats.
             models.Index(
                 fields=["owner", "-updated_at", "-id"],
+                condition=models.Q(deleted_at=None),
+                name="chats_chat_newest",
+            ),
+            # chat_page(): keyset pages of a folder's chats, or of those in none, newest first.
+            models.Index(
+                fields=["owner", "folder", "-updated_at", "-id"],
                 condition=models.Q(deleted_at=None),
                 name="chats_chat_sidebar",
             ),

@@ -38,7 +38,7 @@ from webui.chats.errors import (
 )
 from webui.chats.live import LiveAnswer
 from webui.chats.models import Message
-from webui.chats.prompting import Prompt, build_prompt, document_room
+from webui.chats.prompting import Prompt, briefed_entry, build_prompt, document_room
 from webui.chats.registry import Registry
 from webui.chats.services import generations
 from webui.chats.services.generations import Ending, EndState, Task
@@ -91,6 +91,8 @@ async def run_answer(registry: Registry, answer: LiveAnswer) -> None:
 async def produce(registry: Registry, answer: LiveAnswer) -> None:
     """Fill the answer. Raises what went wrong; a cancel stops the upstream at once."""
     task = answer.task
+    if task.briefed:
+        answer.ledger |= {"briefings": [briefed_entry(briefed, task.model) for briefed in task.briefed]}
     if task.model == QUOTES:
         await _quote(answer, await _find_passages(answer, None))
         return
@@ -166,7 +168,7 @@ async def _find_passages(answer: LiveAnswer, room: Room | None) -> Retrieval | N
     """
     task = answer.task
     document_ids = task.document_ids
-    if task.question_document_ids:
+    if task.question_document_ids or any(briefed.document_ids for briefed in task.briefed):
         await _wait_for_documents(answer)
     if not document_ids and not task.knowledge_ids and task.model == QUOTES:
         document_ids = await in_database(generations.all_documents, task.user_id)
@@ -197,11 +199,14 @@ async def _wait_for_documents(answer: LiveAnswer) -> None:
     if await rag.are_ready(task.document_ids):
         return
     async for unfinished in rag.wait_until_ready(task.document_ids, conf.document_wait_s()):
+        # Only a person can bring an embedder that is missing.
+        being_read = [document for document in unfinished if document.error != Problem.EMBEDDER_MISSING]
         for document in unfinished:
-            if document.error == Problem.EMBEDDER_MISSING:
-                # Only a person can bring it.
+            if document not in being_read and document.pk in task.question_document_ids:
                 raise DocumentsUnreadable(generations.lasting_name(document, task.user_id), document.error)
-        _say(answer, _reading_text, unfinished[0])
+        if not being_read:
+            break
+        _say(answer, _reading_text, being_read[0])
     attached = await in_database(generations.attached_documents, task.question_document_ids, task.user_id)
     for name, state, problem in attached:
         if state == rag.Document.State.FAILED:

@@ -12,6 +12,8 @@ from typing import Any, Final
 
 from inference.types import ChatMessage
 from rag.types import Passage, Room
+from webui.chats.answerers import QUOTES
+from webui.chats.briefings import Briefed
 from webui.chats.disarming import disarmed
 from webui.chats.services.generations import Turn
 
@@ -188,6 +190,17 @@ def _entry(turn: Turn | None, message: ChatMessage) -> dict[str, Any]:
         "message": turn.uuid if turn else None,
         "role": message.role,
         "tokens": _message_tokens(message),
+    }
+
+
+def briefed_entry(briefed: Briefed, model: str) -> dict[str, Any]:
+    """Return what the ledger says of a briefing. Quotes is told nothing; it draws on the documents."""
+    return {
+        "source": briefed.source,
+        "name": briefed.name,
+        "tokens": 0 if model == QUOTES else estimate_tokens(briefed.system),
+        "documents": len(briefed.document_ids),
+        "knowledge": len(briefed.knowledge_ids),
     }
 
 

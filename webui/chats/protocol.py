@@ -26,13 +26,14 @@ class ChatClosed(TypedDict):
 
 
 class MessageSent(TypedDict):
-    """`ref` is made by the page and comes back in the reply. Without `chat`, a chat is created."""
+    """`ref` is made by the page and comes back in the reply. Without `chat`, one is created, in `folder` if given."""
 
     type: Literal["message.sent"]
     ref: str
     content: str
     model: str
     chat: NotRequired[str]
+    folder: NotRequired[str]
     documents: NotRequired[list[str]]
     knowledge: NotRequired[list[str]]
 

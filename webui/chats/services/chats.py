@@ -13,12 +13,12 @@ from webui.chats import access
 from webui.chats.branches import leaf_under
 from webui.chats.conf import UNDO_WINDOW
 from webui.chats.errors import TitleEmpty
-from webui.chats.models import TITLE_MAX_LENGTH, Chat
+from webui.chats.models import TITLE_MAX_LENGTH, Chat, Folder
 from webui.chats.queries import active_generations, parents_of
 
 
-def create_chat(owner: User, *, title: str = "", model: str = "") -> Chat:
-    return Chat.objects.create(owner=owner, title=title, model=model)
+def create_chat(owner: User, *, title: str = "", model: str = "", folder: Folder | None = None) -> Chat:
+    return Chat.objects.create(owner=owner, title=title, model=model, folder=folder)
 
 
 @transaction.atomic
@@ -51,16 +51,21 @@ def delete_chat(user: User, uuid: UUID | str) -> tuple[Chat, list[str]]:
 def undo_delete_chat(user: User, uuid: UUID | str) -> Chat:
     chat = access.deleted_chat_write(user, uuid)
     chat.deleted_at = None
-    chat.save(update_fields=["deleted_at"])
+    if chat.folder is not None and chat.folder.deleted_at is not None:
+        chat.folder = None
+    chat.save(update_fields=["deleted_at", "folder"])
     return chat
 
 
 def purge_deleted(now: datetime) -> int:
-    """Remove for good the chats whose undo window is over; return how many."""
+    """Remove for good the chats and folders whose undo window is over; return how many."""
     n_purged = 0
     # One at a time: a long chat must not keep other writers waiting.
     for chat in Chat.objects.filter(deleted_at__lt=now - UNDO_WINDOW).only("id"):
         chat.delete()
+        n_purged += 1
+    for folder in Folder.objects.filter(deleted_at__lt=now - UNDO_WINDOW).only("id"):
+        folder.delete()
         n_purged += 1
     return n_purged
 

@@ -18,7 +18,7 @@ from django.utils.translation import gettext
 import rag.api as rag
 from inference.types import Usage
 from rag.types import Passage
-from webui.chats.briefings import Briefing, briefed_links, joined_system
+from webui.chats.briefings import Briefed, Briefing, briefed_links, joined_system, mark_of
 from webui.chats.errors import Failure
 from webui.chats.models import Citation, Generation, Message
 from webui.chats.shown_branch import Branch, seen
@@ -44,6 +44,7 @@ class Task:
         document_ids: Documents attached anywhere on the branch, or briefed, that the person may still read.
         question_document_ids: Those attached to the question itself.
         knowledge_ids: Knowledge attached anywhere on the branch, or briefed, that the person may still read.
+        briefed: What of all that goes with every question of the chat.
         shown: The empty answer as it was stored, and its question if that was new, with their places in the tree.
     """
 
@@ -59,6 +60,7 @@ class Task:
     document_ids: Sequence[int]
     question_document_ids: Sequence[int]
     knowledge_ids: Sequence[int] = ()
+    briefed: Sequence[Briefed] = ()
     shown: Branch = field(default_factory=Branch)
 
     @property
@@ -98,6 +100,7 @@ def task_of(generation: Generation, shown: Branch, briefings: Sequence[Briefing]
         document_ids=sorted({document for _, document in documents}),
         question_document_ids=sorted(document for message, document in documents if message == answer.parent_id),
         knowledge_ids=sorted({knowledge_id for _, knowledge_id in knowledge}),
+        briefed=[_briefed(number, briefing, documents, knowledge) for number, briefing in enumerate(briefings)],
         shown=shown,
     )
 
@@ -107,6 +110,16 @@ def _with_system(turns: list[Turn], briefings: Sequence[Briefing]) -> list[Turn]
     own = turns.pop(0) if turns and turns[0].role == "system" else None
     content = joined_system(briefings, own.content if own else "")
     return [Turn(uuid=own.uuid if own else None, role="system", content=content), *turns] if content else turns
+
+
+def _briefed(number: int, briefing: Briefing, documents: Sequence[Link], knowledge: Sequence[Link]) -> Briefed:
+    return Briefed(
+        source=briefing.source,
+        name=briefing.name,
+        system=briefing.system.strip(),
+        document_ids=sorted(document for mark, document in documents if mark == mark_of(number)),
+        knowledge_ids=sorted(knowledge_id for mark, knowledge_id in knowledge if mark == mark_of(number)),
+    )
 
 
 def _branch_before(answer: Message) -> list[Message]:

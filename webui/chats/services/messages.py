@@ -61,15 +61,21 @@ def send_message(
     chat_uuid: UUID | str | None = None,
     documents: Sequence[UUID | str] = (),
     knowledge: Sequence[UUID | str] = (),
+    folder: UUID | str | None = None,
     ref: str = "",
 ) -> Asked:
-    """Add a question at the end of the shown branch, or in a new chat."""
+    """Add a question at the end of the shown branch, or in a new chat.
+
+    Args:
+        folder: Where a new chat is begun; None for no folder.
+    """
 
     def send() -> Asked:
         _check_content(content)
         attached = Attached(access.documents_read(user, documents), access.knowledge_read(user, knowledge))
         if chat_uuid is None:
-            chat = chats.create_chat(user, title=first_words(content), model=model)
+            place = access.folder_write(user, folder) if folder else None
+            chat = chats.create_chat(user, title=first_words(content), model=model, folder=place)
             question = _store_question(chat, None, content, attached)
             return _ask(chat, question, model, after=None, ref=ref, attached=attached)
         chat = _idle_chat(user, chat_uuid)
