@@ -105,6 +105,7 @@ from rag.services.knowledge import (
     rename_folder,
     revoke,
 )
+from rag.services.left_stores import leave_behind
 from rag.services.pages import PAGE_WIDTHS, DocumentText, document_text, page_image, page_marks
 from rag.services.questions import (
     MAX_QUESTIONS,
@@ -209,6 +210,7 @@ __all__ = [
     "import_loop",
     "import_questions",
     "index_overview",
+    "leave_behind",
     "index_state",
     "ingestion_loop",
     "knowledge_own",

@@ -27,7 +27,7 @@ from rag.errors import (
 )
 from rag.extraction import child
 from rag.models import Document, IndexEntry, IndexVersion
-from rag.services import ingestion, removals, versions, wording
+from rag.services import ingestion, left_stores, removals, versions, wording
 from rag.services.in_work import DocumentGone
 from rag.services.ingestion import ChunkText
 from rag.store import ownership
@@ -210,6 +210,7 @@ async def build_on() -> float:
         await in_thread(versions.remove_retired)
         building = await _wanted_version()
         if building is None:
+            await in_thread(left_stores.empty_left_stores)
             return INDEX_POLL_S
         document = await in_thread(lambda: versions.missing_documents(building).first())
         if document is not None:
@@ -255,7 +256,10 @@ def roll_back() -> IndexVersion:
 
 
 async def _wanted_version() -> IndexVersion | None:
-    """Return the version to build, or None while the one in use is what is wanted."""
+    """Return the version to build, or None while the one in use is what is wanted.
+
+    The one in use is to be built on when it lacks documents: those that came while its store was not configured.
+    """
     current = await in_thread(queries.current_version)
     if current is None:
         # The first document makes the first version.
@@ -266,12 +270,24 @@ async def _wanted_version() -> IndexVersion | None:
     for version in filter(None, (building, current)):
         if version.embedder == embedder and embedding.is_same_model(version, digest) and not version.is_elsewhere:
             await in_thread(versions.learn_digest, version, digest)
-            if version is building or version.chunker == chunking.NAME:
+            if version is building:
                 return building
+            if version.chunker == chunking.NAME:
+                return await in_thread(_rest_of, version, building)
     # What somebody gave up, or went back from, does not begin again by itself: unless nothing else is at hand.
     if not current.is_elsewhere and await in_thread(versions.is_known, embedder, digest):
         return building
     return await in_thread(versions.begin_build, await embedding.probe(embedder))
+
+
+def _rest_of(current: IndexVersion, building: IndexVersion | None) -> IndexVersion | None:
+    """Return what there is to build while the version in use is the one that is wanted."""
+    if building is not None and not building.is_elsewhere:
+        return building
+    if building is not None:
+        # The store of before is configured again.
+        versions.abort_build()
+    return current if versions.missing_documents(current).exists() else None
 
 
 def problem_of(exc: InferenceError | EmbedderUnfit | StoreUnavailable) -> Problem:

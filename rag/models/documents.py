@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from rag import conf
 from rag.types import PDF, PICTURES, PageKind, page_kind
 
 
@@ -187,12 +188,21 @@ class RecognisedPage(models.Model):
 
 
 class Removal(models.Model):
-    """What a deleted document left outside the database. Written in the transaction that deletes it."""
+    """What a deleted document left outside the database. Written in the transaction that deletes it.
 
-    document_id = models.BigIntegerField(unique=True)
+    One for each store that may hold its vectors: one that was configured before is emptied of them, or left, later.
+    """
+
+    document_id = models.BigIntegerField()
     document_uuid = models.UUIDField()
+    # Empty once it is removed.
     file = models.CharField(max_length=255, blank=True)
+    # A `conf.store_name`.
+    store = models.CharField(max_length=conf.STORE_NAME_MAX_LENGTH, default=conf.CHROMA)
     created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["document_id", "store"], name="rag_removal_once_a_store")]
 
     def __str__(self) -> str:
         return f"removal of document {self.document_id}"

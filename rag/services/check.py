@@ -162,7 +162,7 @@ def _files() -> Iterator[Difference]:
 
 
 def _removals() -> Iterator[Difference]:
-    for removal in Removal.objects.order_by("pk"):
+    for removal in removals.due_removals():
         yield Difference(
             f"Document {removal.document_id} was deleted, and what lies outside the database is still there.",
             "removed",

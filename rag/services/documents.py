@@ -157,8 +157,8 @@ def delete_document(document: Document) -> None:
     document_id = document.pk
     with transaction.atomic():
         document.delete()
-    removal = Removal.objects.filter(document_id=document_id).first()
-    if removal and not finish_removal(removal):
+    are_finished = [finish_removal(removal) for removal in Removal.objects.filter(document_id=document_id)]
+    if not all(are_finished):
         waking.documents()
 
 

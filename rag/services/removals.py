@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from django.core.files.storage import default_storage
+from django.db.models import Q, QuerySet
 
 from rag import conf
 from rag.errors import StoreUnavailable
@@ -27,26 +28,38 @@ def leave_removal(sender: type[Document], instance: Document, using: str, **_: A
     # Whoever writes chunks or entries of it has either done so, or will find it gone.
     Document.objects.using(using).select_for_update().filter(pk=instance.pk).exists()
     entries.remove(instance.pk)
-    Removal.objects.using(using).get_or_create(
-        document_id=instance.pk, defaults={"document_uuid": instance.uuid, "file": instance.file.name or ""}
-    )
+    held = IndexVersion.objects.using(using).exclude(state=IndexVersion.State.DROPPED)
+    for store in {conf.store_name(), *held.values_list("store", flat=True)}:
+        Removal.objects.using(using).get_or_create(
+            document_id=instance.pk, store=store,
+            defaults={"document_uuid": instance.uuid, "file": instance.file.name or ""},
+        )  # fmt: skip
+
+
+def due_removals() -> QuerySet[Removal]:
+    """Return the removals of which something can be done: not those of vectors alone in a store of before."""
+    return Removal.objects.filter(Q(store=conf.store_name()) | ~Q(file="")).order_by("pk")
 
 
 def finish_removals() -> int:
     """Carry out what is left to remove; return how many removals still wait for the vector store."""
     n_waiting = 0
-    for removal in Removal.objects.order_by("pk"):
+    for removal in due_removals():
         if not finish_removal(removal):
             n_waiting += 1
     return n_waiting
 
 
 def finish_removal(removal: Removal) -> bool:
-    """Remove file, images and vectors of one document; return whether all is gone."""
+    """Remove file, images and vectors of one document; return whether all that can be reached is gone."""
     if removal.file:
         default_storage.delete(removal.file)
     for image in cached_images(removal.document_uuid):
         image.unlink(missing_ok=True)
+    if removal.store != conf.store_name():
+        # Its vectors go when that store is emptied, or configured again.
+        Removal.objects.filter(pk=removal.pk).update(file="")
+        return True
     try:
         # Without an index version, no vector has ever been stored, and the store need not be opened.
         if IndexVersion.objects.exists():

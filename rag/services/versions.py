@@ -57,6 +57,8 @@ class IndexOverview:
     Attributes:
         fixed_embedder: What the environment wants; empty when administrators choose.
         n_documents: Those that answers can draw on.
+        left_in: Stores of before that vectors are still to be removed from.
+        is_stuck: Whether one of them does not let them be removed.
         n_outdated: Those whose words are still to be indexed as this release does.
         progress: Of the version being built.
     """
@@ -67,6 +69,8 @@ class IndexOverview:
     previous: IndexVersion | None
     n_documents: int
     n_outdated: int
+    left_in: tuple[str, ...]
+    is_stuck: bool
     progress: BuildProgress | None
 
     @property
@@ -89,12 +93,15 @@ def index_overview() -> IndexOverview:
     kept = [State.CURRENT, State.BUILDING, State.PREVIOUS]
     versions = {v.state: v for v in IndexVersion.objects.filter(state__in=kept).select_related("chosen_by")}
     building = versions.get(State.BUILDING)
+    left = IndexVersion.objects.filter(state=State.RETIRED).exclude(store=conf.store_name())
     return IndexOverview(
         fixed_embedder=conf.fixed_embedder(),
         current=versions.get(State.CURRENT),
         building=building,
         previous=versions.get(State.PREVIOUS),
         n_documents=Document.objects.filter(state=Document.State.READY).count(),
+        left_in=tuple(sorted({version.store for version in left})),
+        is_stuck=any(version.error for version in left),
         n_outdated=wording.outdated_documents().count(),
         progress=build_progress(building) if building else None,
     )
@@ -159,7 +166,8 @@ def abort_build() -> None:
         building = version_in(State.BUILDING)
         if building is not None:
             # On the way back, it is still the way back.
-            state = State.PREVIOUS if building.has_been_current else State.RETIRED
+            is_way_back = building.has_been_current and not building.is_elsewhere
+            state = State.PREVIOUS if is_way_back else State.RETIRED
             _become(IndexVersion.objects.filter(pk=building.pk), state)
 
 
@@ -199,7 +207,8 @@ def learn_digest(version: IndexVersion, digest: str) -> None:
 def missing_documents(version: IndexVersion) -> QuerySet[Document]:
     """Return the READY documents that a version does not hold whole, oldest first."""
     held = IndexEntry.objects.filter(version=version, is_complete=True).values("document")
-    return Document.objects.filter(state=Document.State.READY).exclude(pk__in=held).order_by("pk")
+    ready = Document.objects.filter(state=Document.State.READY, extracted__isnull=False)
+    return ready.exclude(pk__in=held).order_by("pk")
 
 
 def switch(version: IndexVersion) -> bool:
@@ -209,7 +218,10 @@ def switch(version: IndexVersion) -> bool:
         if states[version.pk].state != State.BUILDING or missing_documents(version).exists():
             return False
         _become(IndexVersion.objects.filter(state=State.PREVIOUS), State.RETIRED)
-        _become(IndexVersion.objects.filter(state=State.CURRENT), State.PREVIOUS)
+        # Nobody can go back to what lies in another store.
+        current = IndexVersion.objects.filter(state=State.CURRENT)
+        _become(current.exclude(store=conf.store_name()), State.RETIRED)
+        _become(current, State.PREVIOUS)
         built = IndexVersion.objects.filter(pk=version.pk)
         built.update(has_been_current=True)
         _become(built, State.CURRENT)
@@ -225,8 +237,11 @@ def _count_chunks(chunker: str) -> None:
 
 
 def remove_retired() -> int:
-    """Remove the vectors of versions given up a while ago; return how many are left to remove."""
-    due = IndexVersion.objects.filter(state=State.RETIRED)
+    """Remove the vectors of versions given up a while ago; return how many are left to remove.
+
+    Those in a store of before are `left_stores`' business.
+    """
+    due = IndexVersion.objects.filter(state=State.RETIRED, store=conf.store_name())
     for version in due.filter(since__lte=timezone.now() - timedelta(seconds=RETIREMENT_S)):
         with transaction.atomic():
             if not _become(IndexVersion.objects.filter(pk=version.pk, state=State.RETIRED), State.DROPPED):

@@ -71,12 +71,30 @@ def vector_store() -> VectorStore:
     global _store
     with _lock:
         if _store is None:
-            _store = _opened()
+            _store = _opened(conf.vector_store())
         return _store
 
 
-def _opened() -> VectorStore:
-    kind = conf.vector_store()
+def empty(name: str, collections: Collection[str]) -> None:
+    """Remove our vectors from a store that was configured before. Raises StoreUnavailable.
+
+    Args:
+        name: A `conf.store_name` of before.
+        collections: All that we have there; a server may hold those of others too.
+    """
+    if name == CHROMA:
+        ownership.acquire()
+        ownership.empty_folder()
+        return
+    left = _opened(name)
+    try:
+        for collection in collections:
+            left.drop(collection)
+    finally:
+        left.close()
+
+
+def _opened(kind: str) -> VectorStore:
     if kind == PGVECTOR:
         from rag.store.pgvector import PgVectorStore
 

@@ -7,11 +7,14 @@ The kernel gives the lock back when its process ends, however it ends.
 from __future__ import annotations
 
 import fcntl
+import shutil
 import threading
 from typing import IO
 
 from rag import conf
 from rag.errors import StoreOwnedElsewhere, StoreUnavailable
+
+_LOCK_NAME = "owner.lock"
 
 _lock_file: IO[bytes] | None = None
 _guard = threading.Lock()
@@ -31,7 +34,7 @@ def acquire() -> None:
         folder = conf.vectors_folder()
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            lock_file = (folder / "owner.lock").open("ab")
+            lock_file = (folder / _LOCK_NAME).open("ab")
         except OSError as exc:
             raise StoreUnavailable(exc.strerror) from exc
         try:
@@ -48,6 +51,23 @@ def release() -> None:
         if _lock_file is not None:
             _lock_file.close()
         _lock_file = None
+
+
+def empty_folder() -> None:
+    """Remove all that the owner keeps in the folder, for good: what Chroma deletes stays in its file for a while.
+
+    Raises StoreUnavailable.
+    """
+    try:
+        for path in conf.vectors_folder().iterdir():
+            if path.name == _LOCK_NAME:
+                continue
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+    except OSError as exc:
+        raise StoreUnavailable(exc.strerror) from exc
 
 
 def is_held() -> bool:

@@ -170,7 +170,8 @@ def test_it_says_what_the_building_waits_for(root_client: Client, notes: Documen
 
 
 @pytest.mark.parametrize(
-    "name", ["documents", "search_index", "choose_embedder", "abort_build", "roll_back", "drop_previous"]
+    "name",
+    ["documents", "search_index", "choose_embedder", "abort_build", "roll_back", "drop_previous", "leave_behind"],
 )
 @pytest.mark.django_db
 def test_nobody_else_gets_there(alice_client: Client, name: str) -> None:

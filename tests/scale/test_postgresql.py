@@ -33,6 +33,10 @@ DOCUMENT_SUITE = (
     "tests/rag/test_versions.py::test_going_back_brings_the_old_index_into_use_with_what_came_since",
     "tests/rag/test_versions.py::test_giving_up_the_way_back_removes_its_vectors_and_chunks",
     "tests/rag/test_tasks.py::test_processes_that_take_at_once_take_different_documents",
+    "tests/rag/test_moved_store.py::test_a_document_that_comes_in_between_is_found_by_words_at_once_and_by_meaning_later",
+    "tests/rag/test_moved_store.py::test_with_the_store_of_before_all_is_as_it_was_and_what_came_since_is_embedded",
+    "tests/rag/test_moved_store.py::test_the_store_of_before_is_emptied_when_all_is_in_the_new_one",
+    "tests/rag/test_wording.py::test_they_are_indexed_anew_one_after_the_other_and_found",
     "tests/rag/folders/test_syncing.py::test_the_old_text_answers_until_the_new_one_is_ready",
     "tests/rag/folders/test_syncing.py::test_a_file_that_moves_keeps_its_document",
 )

@@ -75,6 +75,7 @@ urlpatterns = [
     path("documents/index/abort/", documents.abort_build, name="abort_build"),
     path("documents/index/back/", documents.roll_back, name="roll_back"),
     path("documents/index/drop/", documents.drop_previous, name="drop_previous"),
+    path("documents/index/leave/", documents.leave_behind, name="leave_behind"),
     path("settings/", settings.settings, name="settings"),
     path("settings/<slug:name>/", settings.change, name="change_setting"),
     path("settings/<slug:name>/reset/", settings.reset, name="reset_setting"),

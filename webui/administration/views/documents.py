@@ -85,6 +85,14 @@ def drop_previous(request: MemberRequest) -> HttpResponseBase:
     return redirect("administration:documents")
 
 
+@admin_required
+@require_POST
+def leave_behind(request: MemberRequest) -> HttpResponseBase:
+    rag.api.leave_behind()
+    messages.success(request, _("The vectors of before are left where they are."))
+    return redirect("administration:documents")
+
+
 def _form(data: object = None) -> EmbedderForm:
     names = [model.id for model in async_to_sync(client.models_at_hand)().models if "embedding" in model.capabilities]
     return EmbedderForm(names, rag.api.index_overview(), data)
