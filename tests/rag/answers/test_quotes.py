@@ -12,6 +12,7 @@ import pytest
 from inference import client
 from inference.errors import ConnectionRefused
 from rag.answers import quotes
+from rag.answers.weighing import MAX_EMBEDDED
 from rag.types import Passage, QuotedAnswer, Retrieval, RetrievalTrace
 from tests.doubles.embedder import FakeEmbedder
 
@@ -200,7 +201,7 @@ def test_what_is_embedded_is_bounded(embedder: FakeEmbedder) -> None:
 
     quote("Which lighthouse was built of marble?", [long], trust=1.0)
 
-    assert len(embedder.texts) == quotes.MAX_EMBEDDED + 1
+    assert len(embedder.texts) == MAX_EMBEDDED + 1
 
 
 def test_a_very_long_sentence_is_cut_and_says_so() -> None:
