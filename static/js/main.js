@@ -6,6 +6,7 @@ import "./elements/chat_messages.js";
 import "./elements/chat_page.js";
 import "./elements/chat_panel.js";
 import "./elements/chat_picker.js";
+import "./elements/chat_rating.js";
 import "./elements/chat_sidebar.js";
 import "./elements/chat_theme.js";
 import "./elements/chat_title.js";

@@ -41,13 +41,14 @@ def test_a_later_question_reads_its_chat_and_its_branch(alice: User, django_asse
     assert len(question.task.turns) == 31
 
 
-def test_the_end_of_an_answer_is_stored_and_shown_without_reading(
+def test_the_end_of_an_answer_is_stored_and_shown_without_reading_rows(
     alice: User, django_assert_num_queries: CountQueries
 ) -> None:
     task = ask(alice).task
     assert task is not None
 
-    with django_assert_num_queries(TRANSACTION + 2):
+    # Generation, message, and the setting that says whether people rate.
+    with django_assert_num_queries(TRANSACTION + 3):
         ended = end_generation(task, Ending(state="finished", content="It burns **warm**."))
         assert ended is not None
         html = render_answer(ended, None)

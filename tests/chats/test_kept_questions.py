@@ -44,19 +44,6 @@ def address(answer: Message) -> str:
     return reverse("chats:keep_question", args=[answer.chat.uuid, answer.uuid])
 
 
-def chat_page(client: Client, answer: Message) -> str:
-    return client.get(reverse("chats:chat", args=[answer.chat.uuid])).content.decode()
-
-
-def test_an_answer_with_citations_offers_it(document: Document, alice: User, alice_client: Client) -> None:
-    answer = answer_for(alice, document)
-
-    assert address(answer) in chat_page(alice_client, answer)
-
-    answer.citations.all().delete()
-    assert address(answer) not in chat_page(alice_client, answer)
-
-
 def test_it_is_kept_with_the_cited_words(
     knowledge: Knowledge, document: Document, alice: User, alice_client: Client
 ) -> None:

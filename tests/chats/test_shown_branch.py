@@ -18,7 +18,7 @@ def test_a_branch_costs_the_same_however_long_it_is(alice: User, django_assert_n
     make_answer(chat, content="a29b", parent=chat.messages.get(content="q29"))
 
     # Tree, messages, documents, knowledge, citations.
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(7):
         views = list(message_views(chat, branch_messages(chat)))
 
     assert len(views) == 60

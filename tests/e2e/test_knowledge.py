@@ -114,3 +114,54 @@ async def test_knowledge_is_filled_asked_shared_revoked_and_deleted(
     await expect(ada.get_by_text("No knowledge yet")).to_be_visible()
     await ada.get_by_role("link", name="Documents").click()
     await expect(ada.get_by_text("No documents yet")).to_be_visible()
+
+
+async def test_a_good_answer_is_rated_and_its_question_kept_with_the_knowledge(
+    whole_site: Site, open_browser: OpenBrowser, tmp_path: Path
+) -> None:
+    house = tmp_path / "house.pdf"
+    house.write_bytes(text_pdf(PAGES))
+    page = await (await open_browser(whole_site.url, PHONE)).new_page()
+    await sign_up(page, "eva@example.org")
+    await page.goto("/knowledge/")
+    await page.get_by_role("button", name="New knowledge").click()
+    await page.keyboard.type("House papers")
+    await page.keyboard.press("Enter")
+    await page.locator("#drop-zone-files").set_input_files(house)
+    await expect(page.locator("#members")).to_contain_text("2 pages", timeout=EMBEDDER_START_MS)
+    await ask_knowledge(page)
+
+    # Found bad by mistake: why is asked for at once, and what was said stays.
+    good, bad = (page.get_by_role("button", name=name) for name in ("Good answer", "Bad answer"))
+    await bad.click()
+    await page.get_by_text("Too long").click()
+    await page.get_by_role("textbox", name="Anything else?").fill("Say it in a word.")
+    await page.get_by_role("button", name="Save").click()
+    await expect(page.get_by_text("Saved.")).to_be_visible()
+    await page.reload()
+    await bad.click()
+    await expect(page.get_by_role("checkbox", name="Too long")).to_be_checked()
+    assert await overflow(page) <= 0
+    await page.keyboard.press("Escape")
+    await expect(bad).to_be_focused()
+    await expect(page.get_by_role("checkbox")).to_have_count(0)
+
+    # Found good: its question becomes a test of the knowledge.
+    await good.click()
+    await expect(good).to_have_attribute("aria-pressed", "true")
+    await expect(bad).to_have_attribute("aria-pressed", "false")
+    await page.get_by_role("link", name="Keep as a test question").click()
+    await expect(page.get_by_role("textbox", name="Question")).to_have_value(QUESTION)
+    await page.get_by_role("button", name="Keep", exact=True).click()
+    await expect(page).to_have_url(re.compile(r"/knowledge/[0-9a-f-]{36}/questions/"))
+    await expect(page.locator("main")).to_contain_text(QUESTION)
+
+    # Counted by model, and taken back.
+    await page.goto("/ratings/")
+    await expect(page.get_by_role("row", name=re.compile("Quotes"))).to_have_text(re.compile(r"Quotes\s+1\s+0"))
+    await page.goto("/")
+    await page.locator(".sidebar-chat__link").first.dispatch_event("click")
+    await good.click()
+    await page.get_by_role("button", name="Remove rating").click()
+    await expect(good).to_have_attribute("aria-pressed", "false")
+    await expect(good).to_be_focused()

@@ -32,7 +32,7 @@ from rag.services import knowledge as service
 from rag.types import RetrievalTrace
 from tests.factories import make_answer, make_chat, make_document, make_folder, make_knowledge, make_message
 from webui.accounts.models import Group, User
-from webui.chats.models import Chat, Citation, Folder, Generation, Message
+from webui.chats.models import Chat, Citation, Folder, Generation, Message, Rating
 
 PRIVATE = "qzprivate"
 SHARED = "qzshared"
@@ -106,6 +106,7 @@ def make_world(owner: User, reader: User | None = None, *, mark: bool = True) ->
         message=answer, number=1, document=private_document, document_name=private_document.name, start=0, end=9,
         text=f"{private_word} quotation",
     )  # fmt: skip
+    Rating.objects.create(message=answer, rated_by=owner, is_good=True, comment=f"{private_word} comment")
     world = World(owner, private, shared, private_document, shared_document, folder, chat, answer)
     world.rows = list(rows_of(owner))
     return world
@@ -170,6 +171,7 @@ OWNERS: dict[type[Model], str | None] = {
     Message: "chat__owner",
     Generation: "message__chat__owner",
     Citation: "message__chat__owner",
+    Rating: "message__chat__owner",
 }
 NOBODYS = {"IndexVersion", "IndexEntry", "Removal"}
 

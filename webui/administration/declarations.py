@@ -66,6 +66,17 @@ DECLARATIONS = (
         choices=(("on", _("Given whole when they fit")), ("off", _("Always the passages that fit the question best"))),
     ),
     Declaration(
+        name="answer_ratings",
+        label=_("Ratings of answers"),
+        help=_(
+            "Whether people can say that an answer is good or bad, and why. Ratings stay on this server; administrators"
+            " can export rated answers, without names. Switched off, those that are there stay."
+        ),
+        default="on",
+        variable="HEARTH_ANSWER_RATINGS",
+        choices=(("on", _("People can rate answers")), ("off", _("Nobody is asked"))),
+    ),
+    Declaration(
         name="waiting_note",
         label=_("Note on the waiting page"),
         help=_("Read by people who wait for approval: say whom they can ask."),

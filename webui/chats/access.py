@@ -9,7 +9,7 @@ from django.http import Http404
 
 import rag.api as rag
 from webui.accounts.models import User
-from webui.chats.models import Chat, Folder, Generation, Message
+from webui.chats.models import Chat, Folder, Generation, Message, Rating
 
 
 def chat_read(user: User, uuid: UUID | str) -> Chat:
@@ -74,6 +74,22 @@ def message_read(chat: Chat, uuid: UUID | str) -> Message:
     if message is None:
         raise Http404
     return message
+
+
+def answer_read(user: User, chat_uuid: UUID | str, message_uuid: UUID | str) -> Message:
+    """Return an answer of one of the person's chats that is not being written any more."""
+    message = message_read(chat_read(user, chat_uuid), message_uuid)
+    if not message.is_answer or message.is_unfinished:
+        raise Http404
+    return message
+
+
+def rating_write(user: User, chat_uuid: UUID | str, message_uuid: UUID | str) -> Rating:
+    """Return the person's rating of an answer."""
+    rating = Rating.objects.filter(message=answer_read(user, chat_uuid, message_uuid), rated_by=user).first()
+    if rating is None:
+        raise Http404
+    return rating
 
 
 def generation_write(user: User, chat_uuid: UUID | str, uuid: UUID | str) -> Generation:

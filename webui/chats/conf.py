@@ -28,6 +28,11 @@ def gives_whole_documents() -> bool:
     return site_setting("whole_documents") == "on"
 
 
+def asks_for_ratings() -> bool:
+    """Whether people are asked what they think of an answer."""
+    return site_setting("answer_ratings") == "on"
+
+
 def has_several_processes() -> bool:
     """Whether other web processes may run: then the channel layer is one that they share."""
     backend = settings.CHANNEL_LAYERS.get("default", {}).get("BACKEND", "")

@@ -2,10 +2,38 @@
 
 from __future__ import annotations
 
-from django import forms
+from typing import Any, cast
 
-from webui.chats.models import TITLE_MAX_LENGTH
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from webui.chats.models import COMMENT_MAX_LENGTH, TITLE_MAX_LENGTH, BadReason, GoodReason, Rating
 
 
 class TitleForm(forms.Form):
     title = forms.CharField(max_length=TITLE_MAX_LENGTH)
+
+
+class RatingForm(forms.Form):
+    value = forms.ChoiceField(choices=[("good", "good"), ("bad", "bad")])
+
+
+class ReasonsForm(forms.Form):
+    """Why an answer is good or bad; which reasons there are depends on that."""
+
+    reasons = forms.MultipleChoiceField(required=False, widget=forms.CheckboxSelectMultiple)
+    comment = forms.CharField(
+        label=_("Anything else?"),
+        max_length=COMMENT_MAX_LENGTH,
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 2}),
+    )
+
+    def __init__(self, rating: Rating, data: Any = None) -> None:
+        super().__init__(
+            data,
+            initial={"reasons": rating.reasons, "comment": rating.comment},
+            auto_id=f"rating-{rating.message.uuid}-%s",
+        )
+        field = cast(forms.MultipleChoiceField, self.fields["reasons"])
+        field.choices = GoodReason.choices if rating.is_good else BadReason.choices

@@ -9,9 +9,9 @@ from uuid import UUID
 from django.db.models import Exists, OuterRef, Prefetch, Q, prefetch_related_objects
 
 import rag.api as rag
-from webui.chats import branches
+from webui.chats import branches, conf
 from webui.chats.branches import Position
-from webui.chats.models import Chat, Citation, Message
+from webui.chats.models import Chat, Citation, Message, Rating
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,7 @@ class Branch:
         attached: What goes with a question; a message without any may be missing.
         citations: What a finished answer cites, by number; a message without any may be missing. One whose document may
             not be read any more has neither document nor name nor text.
+        ratings: Whether the owner finds an answer good; those not rated are missing. None when nobody is asked.
     """
 
     messages: Sequence[Message] = ()
@@ -39,6 +40,7 @@ class Branch:
     uuids: Mapping[int, UUID] = field(default_factory=dict)
     attached: Mapping[int, Attached] = field(default_factory=dict)
     citations: Mapping[int, Sequence[Citation]] = field(default_factory=dict)
+    ratings: Mapping[int, bool] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ class Node:
 
 
 def branch_messages(chat: Chat) -> Branch:
-    """Return the branch that ends in the chat's leaf; at most five queries, however long it is."""
+    """Return the branch that ends in the chat's leaf; at most seven queries, however long it is."""
     tree = [Node(*row) for row in chat.messages.values_list("id", "parent_id", "uuid")]
     parents = {node.id: node.parent_id for node in tree}
     leaf = chat.current_message_id or branches.newest_leaf(parents)
@@ -90,7 +92,7 @@ def _family_of(messages: Sequence[Message]) -> list[Node]:
 
 def _branch(messages: Sequence[Message], tree: Iterable[Node], reader_id: int) -> Branch:
     attached, citations = _attached_to(messages, reader_id), _citations_of(messages, reader_id)
-    return _placed(messages, tree, attached=attached, citations=citations)
+    return _placed(messages, tree, attached=attached, citations=citations, ratings=_ratings_of(messages, reader_id))
 
 
 def _placed(
@@ -99,6 +101,7 @@ def _placed(
     *,
     attached: Mapping[int, Attached],
     citations: Mapping[int, Sequence[Citation]],
+    ratings: Mapping[int, bool] | None = None,
 ) -> Branch:
     nodes = [*tree]
     return Branch(
@@ -107,6 +110,7 @@ def _placed(
         uuids={node.id: node.uuid for node in nodes},
         attached=attached,
         citations=citations,
+        ratings=ratings,
     )
 
 
@@ -127,6 +131,14 @@ def _citations_of(messages: Iterable[Message], reader_id: int) -> dict[int, Sequ
     citations = Citation.objects.select_related("document").annotate(is_readable=readable)
     prefetch_related_objects(answers, Prefetch("citations", citations))
     return {answer.pk: [seen(c, is_readable=c.is_readable) for c in answer.citations.all()] for answer in answers}  # type: ignore[attr-defined]
+
+
+def _ratings_of(messages: Iterable[Message], reader_id: int) -> dict[int, bool] | None:
+    answers = [message.pk for message in messages if message.is_answer and not message.is_unfinished]
+    if not answers or not conf.asks_for_ratings():
+        return None
+    ratings = Rating.objects.filter(message__in=answers, rated_by=reader_id)
+    return dict(ratings.values_list("message_id", "is_good"))
 
 
 def seen(citation: Citation, *, is_readable: bool) -> Citation:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from webui.chats.views import actions, golden, pages, traces, web_pages
+from webui.chats.views import actions, golden, pages, rating_exports, ratings, traces, web_pages
 
 app_name = "chats"
 urlpatterns = [
@@ -18,6 +18,13 @@ urlpatterns = [
     path("chats/<uuid:uuid>/siblings/<uuid:message_uuid>/", actions.show_sibling, name="show_sibling"),
     path("chats/<uuid:uuid>/messages/<uuid:message_uuid>/", pages.message, name="message"),
     path("chats/<uuid:uuid>/messages/<uuid:message_uuid>/keep/", golden.keep_question, name="keep_question"),
+    path("chats/<uuid:uuid>/messages/<uuid:message_uuid>/rating/", ratings.rating, name="rating"),
+    path("chats/<uuid:uuid>/messages/<uuid:message_uuid>/rating/why/", ratings.explain_rating, name="explain_rating"),
+    path("chats/<uuid:uuid>/messages/<uuid:message_uuid>/rating/remove/", ratings.remove_rating, name="remove_rating"),
     path("chats/<uuid:uuid>/messages/<uuid:message_uuid>/trace/", traces.trace, name="trace"),
     path("chats/<uuid:uuid>/messages/<uuid:message_uuid>/trace.json", traces.trace_json, name="trace_json"),
+    path("ratings/", rating_exports.ratings, name="ratings"),
+    path("ratings/export/", rating_exports.export, name="export_ratings"),
+    path("ratings/everybody/", rating_exports.all_ratings, name="all_ratings"),
+    path("ratings/everybody/export/", rating_exports.export_all, name="export_all_ratings"),
 ]

@@ -16,7 +16,7 @@ export function csrfToken() {
  * Send a form to our own server.
  *
  * @param {string} url
- * @param {Record<string, string>} [fields]
+ * @param {Record<string, string> | string[][]} [fields]
  * @returns {Promise<Response>}
  * @throws {RequestFailed}
  */

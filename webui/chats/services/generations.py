@@ -18,9 +18,11 @@ from django.utils.translation import gettext
 import rag.api as rag
 from inference.types import Usage
 from rag.types import Passage
+from webui.chats import conf
 from webui.chats.briefings import Briefed, Briefing, briefed_links, joined_system, mark_of
 from webui.chats.errors import Failure
 from webui.chats.models import Citation, Generation, Message
+from webui.chats.queries import branch_before
 from webui.chats.shown_branch import Branch, seen
 
 EndState = Literal["finished", "stopped", "failed", "interrupted"]
@@ -80,7 +82,7 @@ def task_of(generation: Generation, shown: Branch, briefings: Sequence[Briefing]
         briefings: What goes with every question of the chat.
     """
     answer = generation.message
-    branch = _branch_before(answer)
+    branch = branch_before(answer)
     documents, knowledge = _attached_on(branch, shown, briefings, answer.chat.owner_id)
     turns = [
         Turn(uuid=str(m.uuid), role=m.role, content=m.content)  # type: ignore[arg-type]  # checked by the database
@@ -120,24 +122,6 @@ def _briefed(number: int, briefing: Briefing, documents: Sequence[Link], knowled
         document_ids=sorted(document for mark, document in documents if mark == mark_of(number)),
         knowledge_ids=sorted(knowledge_id for mark, knowledge_id in knowledge if mark == mark_of(number)),
     )
-
-
-def _branch_before(answer: Message) -> list[Message]:
-    """Return the messages from the root down to the question."""
-    question = answer.parent
-    if question is None or question.parent_id is None:
-        return [question] if question else []
-    messages = connection.ops.quote_name(Message._meta.db_table)
-    # The database walks from the question up to the root, and reads nothing beside that path.
-    path = f"""
-        WITH RECURSIVE branch (id, parent_id) AS (
-            SELECT id, parent_id FROM {messages} WHERE id = %s
-            UNION ALL
-            SELECT above.id, above.parent_id FROM {messages} above JOIN branch ON above.id = branch.parent_id
-        )
-        SELECT id, uuid, role, content FROM {messages} WHERE id IN (SELECT id FROM branch) ORDER BY id
-    """  # noqa: S608  (our name)
-    return list(Message.objects.raw(path, [question.pk]))
 
 
 Link = tuple[int, int]
@@ -268,7 +252,8 @@ def end_generation(task: Task, ending: Ending) -> Branch | None:
     for row, changes in ((answer, text), (answer.generation, values)):
         for name, value in changes.items():
             setattr(row, name, value)
-    return replace(task.shown, messages=[answer], citations={answer.pk: citations})
+    ratings: dict[int, bool] | None = {} if conf.asks_for_ratings() else None
+    return replace(task.shown, messages=[answer], citations={answer.pk: citations}, ratings=ratings)
 
 
 def _store_citations(task: Task, passages: Mapping[int, Passage]) -> list[Citation]:

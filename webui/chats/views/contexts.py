@@ -77,6 +77,7 @@ class MessageView:
         error: What went wrong and what to do; also set for an interrupted answer.
         facts: Short sentences for the info line ("212 tokens", "24 tokens a second", "Stopped").
         trace_url: How the documents were searched, for the side panel; empty when none were.
+        rating: What the reader thinks of a finished answer, "unrated" until they say it; empty when nobody is asked.
     """
 
     uuid: str
@@ -100,11 +101,15 @@ class MessageView:
     knowledge: Sequence[KnowledgeView]
     facts: Sequence[str]
     trace_url: str
+    rating: Literal["", "unrated", "good", "bad"] = ""
 
     @property
     def can_be_kept(self) -> bool:
-        """Whether it cites a document that is there, and so can become a golden question."""
-        return not self.is_active and any(citation.url for citation in self.citations)
+        """Whether it cites a document that is there, and so can become a golden question.
+
+        Where people rate answers, that is offered after a good rating instead.
+        """
+        return not self.is_active and not self.rating and any(citation.url for citation in self.citations)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

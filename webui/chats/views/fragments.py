@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Literal
 from uuid import UUID
 
 from django.template.loader import render_to_string
@@ -87,7 +88,15 @@ def _message_view(chat: Chat, message: Message, branch: Branch, html: SafeString
         knowledge=[_knowledge_view(knowledge) for knowledge in attached.knowledge],
         facts=list(_facts(message, generation)) if generation and not is_active else [],
         trace_url=_trace_url(chat, message) if generation and generation.has_retrieval and not is_active else "",
+        rating=_rating(message, branch) if message.is_answer and not is_active else "",
     )
+
+
+def _rating(message: Message, branch: Branch) -> Literal["", "unrated", "good", "bad"]:
+    if branch.ratings is None:
+        return ""
+    is_good = branch.ratings.get(message.pk)
+    return "unrated" if is_good is None else "good" if is_good else "bad"
 
 
 def _document_view(document: Document) -> DocumentView:

@@ -18,6 +18,7 @@ from rag import api as rag
 from rag.errors import QuestionRefused
 from webui.accounts.decorators import member_required
 from webui.accounts.http import MemberRequest
+from webui.accounts.models import User
 from webui.chats import access
 from webui.chats.models import Citation, Message
 from webui.chats.views.fragments import chat_title, chat_url
@@ -65,7 +66,7 @@ def keep_question(request: MemberRequest, uuid: UUID, message_uuid: UUID) -> Htt
     message = access.message_read(chat, message_uuid)
     if not message.is_answer:
         raise Http404
-    places = _places(request, message)
+    places = places_to_keep(request.user, message)
     form = KeepForm(request.POST) if request.method == "POST" else KeepForm(initial={"question": _asked(message)})
     if request.method == "POST" and form.is_valid():
         knowledge = _keep(request, form, places)
@@ -90,9 +91,9 @@ def _asked(message: Message) -> str:
     return message.parent.content if message.parent else ""
 
 
-def _places(request: MemberRequest, message: Message) -> dict[str, tuple[Citation, rag.Knowledge]]:
+def places_to_keep(user: User, message: Message) -> dict[str, tuple[Citation, rag.Knowledge]]:
     """Return the citations whose documents are in knowledge that the person may change, by the form's values."""
-    memberships = rag.Membership.objects.filter(knowledge__in=rag.writable_knowledge(request.user).values("pk"))
+    memberships = rag.Membership.objects.filter(knowledge__in=rag.writable_knowledge(user).values("pk"))
     citations = list(message.citations.filter(document__isnull=False).select_related("document"))
     held = memberships.filter(document__in=[citation.document_id for citation in citations])
     knowledge_of: dict[int, list[rag.Knowledge]] = {}

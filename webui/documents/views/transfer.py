@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
-from typing import cast
 from uuid import UUID
 
-from channels.db import DatabaseSyncToAsync
 from django.contrib import messages
-from django.http import HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
+from django.http import HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.text import slugify
@@ -22,16 +19,7 @@ from webui.accounts.http import MemberRequest, wants_json
 from webui.documents import wording
 from webui.documents.import_contexts import ImportPage, report_page
 from webui.documents.uploads import UploadForm
-
-
-class PieceByPiece(StreamingHttpResponse):
-    """Sends what a generator yields as it comes; Django would gather all of it first."""
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        pieces = iter(cast(Iterable[bytes], self.streaming_content))
-        take = DatabaseSyncToAsync(next, thread_sensitive=False)
-        while (piece := await take(pieces, None)) is not None:
-            yield piece
+from webui.ui.streaming import PieceByPiece
 
 
 @require_GET
