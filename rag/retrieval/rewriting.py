@@ -15,6 +15,7 @@ from inference.errors import InferenceError
 from inference.types import ChatMessage, ChatRequest, Delta, Options
 from rag.answers import wishes
 from rag.lexical import words
+from rag.retrieval.exchanging import exchanged
 from rag.types import RewrittenBy, Said
 
 logger = logging.getLogger(__name__)
@@ -26,6 +27,8 @@ MAX_CHARACTERS = 300
 # Of the conversation, so much is shown to the model.
 N_SAID = 6
 SAID_MAX_CHARACTERS = 600
+# Of earlier questions, so many are followed to what the last one was about.
+N_FOLLOWED = 12
 # Of a rewritten question's words, so many must have been said: a model that answers instead says others.
 _MIN_KNOWN = 0.6
 
@@ -111,8 +114,8 @@ async def rewrite(question: str, earlier: Sequence[Said], model: str, *, asked_b
 
     Args:
         earlier: What was said before, oldest first.
-        model: Asked to put what is meant into words; without one, or when it fails, the telling words of the question
-            before are joined to this one.
+        model: Asked to put what is meant into words; without one, or when it fails, the question before is asked of
+            what this one names, or else its telling words are joined to this one.
     """
     asked_before = [said.text for said in earlier if said.role == "user" and said.text.strip()]
     if not asked_before or not leans_on_conversation(question):
@@ -135,8 +138,15 @@ async def rewrite(question: str, earlier: Sequence[Said], model: str, *, asked_b
 
 
 def _joined(question: str, asked_before: Sequence[str], problem: str, started: float) -> Rewriting:
-    # The last one that says what it is about: "and the third one?" may follow "and the second one?".
-    subject = next((text for text in reversed(asked_before) if not leans_on_conversation(text)), asked_before[0])
+    subject = _subject(asked_before[-N_FOLLOWED:])
+    if asked_of_another := exchanged(question, subject):
+        return Rewriting(
+            question=asked_of_another,
+            terms=tuple(words.query_terms(asked_of_another)),
+            by="exchanged",
+            problem=problem,
+            seconds=time.perf_counter() - started,
+        )
     subject = wishes.telling_part(subject[:SAID_MAX_CHARACTERS]).strip()
     # What points back says nothing by itself.
     own = words.telling_terms(_POINTING.sub(" ", question))
@@ -149,6 +159,14 @@ def _joined(question: str, asked_before: Sequence[str], problem: str, started: f
         problem=problem,
         seconds=time.perf_counter() - started,
     )
+
+
+def _subject(asked: Sequence[str]) -> str:
+    """Return the last question that says what it is about: "and the third one?" may follow "and the second one?"."""
+    subject = asked[0]
+    for question in asked[1:]:
+        subject = (exchanged(question, subject) or subject) if leans_on_conversation(question) else question
+    return subject
 
 
 async def _ask(question: str, earlier: Sequence[Said], model: str, asked_by: str) -> str:

@@ -50,7 +50,7 @@ class Said:
     text: str
 
 
-RewrittenBy = Literal["", "model", "joined", "translated"]
+RewrittenBy = Literal["", "model", "joined", "exchanged", "translated"]
 Outcome = Literal["kept", "joined", "beyond limit", "near-duplicate", "below cut-off", "whole"]
 """`whole`: it was not weighed, because its document was given from beginning to end."""
 

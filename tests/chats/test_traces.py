@@ -88,15 +88,24 @@ def test_the_panel_tells_question_scores_and_times(alice: User, alice_client: Cl
     assert f"/documents/{document.uuid}/?start=0" in html
 
 
-def test_the_panel_tells_what_was_searched_when_it_is_not_what_was_asked(alice: User, alice_client: Client) -> None:
+@pytest.mark.parametrize(
+    ("by", "because"),
+    [
+        ("joined", "so the question before it was joined to it"),
+        ("exchanged", "what it names was put into the question before it"),
+    ],
+)
+def test_the_panel_tells_what_was_searched_when_it_is_not_what_was_asked(
+    alice: User, alice_client: Client, by: str, because: str
+) -> None:
     message = an_answer(
-        alice, a_candidate(a_document(alice)), question="And the second one?", rewritten_by="joined", rewrite_s=0.0002
+        alice, a_candidate(a_document(alice)), question="And the second one?", rewritten_by=by, rewrite_s=0.0002
     )
 
     html = panel(alice_client, message)
 
     assert html.index(QUESTION) < html.index("As it was asked: And the second one?")
-    assert "so the question before it was joined to it" in html
+    assert because in html
     assert "Question rewritten" in html
 
 

@@ -231,6 +231,8 @@ class TracePanel:
             return _("The question needs its conversation; the model put it into words of its own.")
         if self.seen.rewritten_by == "translated":
             return _("None of the documents is written in the script of the question; the model translated it.")
+        if self.seen.rewritten_by == "exchanged":
+            return _("The question needs its conversation: what it names was put into the question before it.")
         if self.seen.rewrite_problem:
             return _(
                 "The question needs its conversation. The model did not rewrite it in time or gave no question, so the "
