@@ -6,7 +6,7 @@ All functions are asynchronous and share one HTTP client per event loop. Errors 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from uuid import UUID
@@ -51,6 +51,7 @@ __all__ = [
     "aclose",
     "attach_model",
     "begin_upload",
+    "chat_body",
     "change_model",
     "check_connection",
     "delete_model",
@@ -127,6 +128,15 @@ async def stream_chat(request: ChatRequest) -> AsyncGenerator[ChatEvent, None]:
     except ModelNotFound:
         forget()
         raise
+
+
+async def chat_body(request: ChatRequest) -> Mapping[str, object]:
+    """Return the body that `stream_chat` would send, in the words of the connection that offers the model.
+
+    Raises ModelNotFound, or why the connection that should have it did not answer.
+    """
+    offer = await catalog.find_offer(request.model)
+    return (await backend_for(offer.spec)).chat_body(request, offer.model)
 
 
 async def embed(model: str, texts: Sequence[str]) -> npt.NDArray[np.float32]:

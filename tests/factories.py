@@ -12,6 +12,8 @@ from rag.models import Document, ExtractedText, Knowledge
 from rag.services import knowledge as knowledge_service
 from webui.accounts.models import Group, Role, User
 from webui.chats.models import Chat, Folder, Generation, Message
+from webui.presets import services as presets
+from webui.presets.models import ModelPreset
 
 PASSWORD = "a long enough password"
 
@@ -111,3 +113,14 @@ def make_knowledge(
     for writer in writers:
         knowledge_service.grant(knowledge, user=writer, may_write=True)
     return knowledge
+
+
+def make_preset(
+    *, owner: User, name: str = "Harbour master", readers: Iterable[User] = (), **content: Any
+) -> ModelPreset:
+    """Create a preset on `tiny:latest`, shared with these people; `content` is of `presets.services.Content`."""
+    values = {"base_model": "tiny:latest", "system_prompt": f"You are {name}."} | content
+    preset = presets.create_preset(owner, presets.Content(name=name, **values))
+    for reader in readers:
+        presets.grant(preset, user=reader)
+    return preset

@@ -27,6 +27,10 @@ ALLOWED = {
     "webui.documents": {
         "webui.documents", "webui.accounts", "webui.ui", "rag.api", "rag.errors", "rag.types",
     },
+    "webui.presets": {
+        "webui.presets", "webui.accounts", "webui.ui",
+        "rag.api", "rag.errors", "rag.types", "inference.client", "inference.errors", "inference.types",
+    },
     "webui.chats": {
         "webui.chats", "webui.documents", "webui.accounts", "webui.presets", "webui.rendering", "webui.ui",
         "rag.api", "rag.errors", "rag.types", "inference.client", "inference.errors", "inference.types",

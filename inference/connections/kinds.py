@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -19,6 +19,8 @@ class Backend(Protocol):
     """What every kind can do. Errors are those of `inference.errors`."""
 
     async def list_models(self) -> list[ModelInfo]: ...
+
+    def chat_body(self, request: ChatRequest, model: ModelInfo) -> Mapping[str, object]: ...
 
     def stream_chat(self, request: ChatRequest, model: ModelInfo) -> AsyncGenerator[ChatEvent, None]: ...
 

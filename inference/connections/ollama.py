@@ -119,11 +119,15 @@ class OllamaConnection:
             _shown[self.spec.url, name, digest] = shown
         return shown
 
-    async def stream_chat(self, request: ChatRequest, model: ModelInfo) -> AsyncGenerator[ChatEvent, None]:
+    def chat_body(self, request: ChatRequest, model: ModelInfo) -> ollama.ChatBody:
         is_builtin = self.spec.kind == "builtin"
         # The built-in server sizes its own slots; a remote Ollama would cut a long prompt without a word.
         num_ctx = None if is_builtin or model.context_length is None else min(model.context_length, DEFAULT_NUM_CTX)
-        body = ollama.chat_body(request, model.name, num_ctx=num_ctx)
+        return ollama.chat_body(request, model.name, num_ctx=num_ctx)
+
+    async def stream_chat(self, request: ChatRequest, model: ModelInfo) -> AsyncGenerator[ChatEvent, None]:
+        is_builtin = self.spec.kind == "builtin"
+        body = self.chat_body(request, model)
         decoder = OllamaChatDecoder(tells_progress=is_builtin)
         try:
             async with (

@@ -41,6 +41,9 @@ class OpenAIConnection:
             for model in listed
         ]
 
+    def chat_body(self, request: ChatRequest, model: ModelInfo) -> openai.ChatBody:
+        return openai.chat_body(request, model.name)
+
     async def stream_chat(self, request: ChatRequest, model: ModelInfo) -> AsyncGenerator[ChatEvent, None]:
         async with aclosing(self._stream(request, model, wants_usage=True)) as events:
             try:

@@ -12,11 +12,13 @@ from django.http import HttpResponse
 from django.test import Client, override_settings
 
 from rag.services import knowledge as service
+from tests.doubles.upstream import Upstream
 from tests.factories import make_user
 from tests.permissions.routes import NOBODYS, Route, field_names, routes, with_ids
 from tests.permissions.world import NOBODYS as NOBODYS_KINDS
 from tests.permissions.world import OWNERS, PRIVATE, SHARED, World, kinds, make_world, snapshot
 from webui.accounts.models import Role, User
+from webui.presets import services as presets
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own")]
 
@@ -35,6 +37,13 @@ _TOKENS = re.compile("[A-Za-z0-9]{64}")
 def _files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     data = tmp_path_factory.mktemp("world")
     with override_settings(HEARTH_DATA=data, MEDIA_ROOT=data / "uploads"):
+        yield
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _models() -> Iterator[None]:
+    """Let presets have a model that can be asked: without it nobody but their owner sees them."""
+    with Upstream() as models, override_settings(HEARTH_INFERENCE_URL=models.url):
         yield
 
 
@@ -159,7 +168,7 @@ def test_foreign_ids_beside_own_ones_and_in_bodies_lead_nowhere(
     world: World, own: World, watched: Watched, sign_in: Callable[[User], Client], route: Route
 ) -> None:
     client = sign_in(own.owner)
-    foreign = [str(row.uuid) for row in (world.private_document, world.private, world.message)]
+    foreign = [str(row.uuid) for row in (world.private_document, world.private, world.private_preset, world.message)]
     pool = own.inner_ids() if len(route.ids) == 1 else own.outer_ids()[1:]
     values = {"get": [NOBODYS], "post": foreign if len(route.ids) < 2 else foreign[:1]}
 
@@ -187,7 +196,7 @@ def test_a_reader_of_a_part_learns_nothing_of_the_rest_and_changes_nothing(
     world: World, watched: Watched, bob: User, sign_in: Callable[[User], Client], route: Route
 ) -> None:
     client = sign_in(bob)
-    shared = [str(world.shared.uuid), str(world.shared_document.uuid)]
+    shared = [str(row.uuid) for row in (world.shared, world.shared_document, world.shared_preset)]
     values = [*shared, str(world.private_document.uuid)]
     query = f"?q=lighthouse&folder={SHARED} folder"
 
@@ -204,7 +213,7 @@ def test_a_reader_of_a_part_learns_nothing_of_the_rest_and_changes_nothing(
 def test_the_reader_does_see_what_is_shared(world: World, bob: User, sign_in: Callable[[User], Client]) -> None:
     """Else the tests above would prove nothing."""
     client = sign_in(bob)
-    ids = [str(world.shared.uuid), str(world.shared_document.uuid)]
+    ids = [str(row.uuid) for row in (world.shared, world.shared_document, world.shared_preset)]
     seen = {
         route.name
         for route in ROUTES
@@ -214,6 +223,7 @@ def test_the_reader_does_see_what_is_shared(world: World, bob: User, sign_in: Ca
     }
 
     assert {"knowledge:list", "knowledge:knowledge", "documents:document", "documents:file", "documents:search"} <= seen
+    assert {"presets:list", "presets:preset", "chats:new"} <= seen
 
 
 @every_route
@@ -223,7 +233,9 @@ def test_who_is_not_let_in_is_told_nothing(
     waiting = make_user(role=Role.PENDING)
     service.grant(world.shared, user=waiting)
     service.grant(world.shared)
-    pool = [str(world.shared.uuid), str(world.shared_document.uuid)]
+    presets.grant(world.shared_preset, user=waiting)
+    presets.grant(world.shared_preset)
+    pool = [str(row.uuid) for row in (world.shared, world.shared_document, world.shared_preset)]
 
     for browser in (client, sign_in(waiting)):
         for ids in with_ids(route, pool, pool):

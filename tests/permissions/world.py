@@ -30,9 +30,19 @@ from rag.models import (
 )
 from rag.services import knowledge as service
 from rag.types import RetrievalTrace
-from tests.factories import make_answer, make_chat, make_document, make_folder, make_knowledge, make_message
+from tests.factories import (
+    make_answer,
+    make_chat,
+    make_document,
+    make_folder,
+    make_knowledge,
+    make_message,
+    make_preset,
+)
 from webui.accounts.models import Group, User
 from webui.chats.models import Chat, Citation, Folder, Generation, Message, Rating
+from webui.presets import services as presets
+from webui.presets.models import ModelPreset, PresetGrant, PresetVersion
 
 PRIVATE = "qzprivate"
 SHARED = "qzshared"
@@ -48,6 +58,8 @@ class World:
     shared: Knowledge
     private_document: Document
     shared_document: Document
+    private_preset: ModelPreset
+    shared_preset: ModelPreset
     folder: Folder
     chat: Chat
     message: Message
@@ -59,12 +71,17 @@ class World:
     def private_ids(self) -> list[str]:
         """Return the ids of what is shared with nobody: test questions and their runs go with their knowledge."""
         with_it = [row for row in self.rows if isinstance(row, GoldenQuestion | Evaluation)]
-        shared = {self.shared, self.shared_document, *(row for row in with_it if row.knowledge_id == self.shared.pk)}
+        shared = {
+            self.shared,
+            self.shared_document,
+            self.shared_preset,
+            *(row for row in with_it if row.knowledge_id == self.shared.pk),
+        }
         return _ids(row for row in self.rows if row not in shared)
 
     def outer_ids(self) -> list[str]:
         """Return ids of what has other things in it, whose ids may follow in an address."""
-        return _ids([self.private, self.shared, self.private_document, self.chat, self.folder])
+        return _ids([self.private, self.shared, self.private_document, self.private_preset, self.chat, self.folder])
 
     def inner_ids(self) -> list[str]:
         """Return the last made id of each kind."""
@@ -78,7 +95,7 @@ def _ids(rows: Iterable[Model]) -> list[str]:
 def make_world(owner: User, reader: User | None = None, *, mark: bool = True) -> World:
     """Create one private and one shared knowledge with all that hangs on them, and a chat that has asked both.
 
-    The chat is in a folder, which asks them too.
+    The chat is in a folder, which asks them too, and so do two presets.
     """
     private_word, shared_word = (PRIVATE, SHARED) if mark else ("mine", "ours")
     private_document = _document(owner, private_word)
@@ -87,7 +104,15 @@ def make_world(owner: User, reader: User | None = None, *, mark: bool = True) ->
     shared = _knowledge(owner, shared_document, shared_word)
     if reader:
         service.grant(shared, user=reader)
-    service.grant(private, group=Group.objects.create(name=f"{private_word} group of {owner.pk}"))
+    group = Group.objects.create(name=f"{private_word} group of {owner.pk}")
+    service.grant(private, group=group)
+    documents, knowledge = [private_document, shared_document], [private, shared]
+    private_preset = _preset(owner, private_word, documents=documents, knowledge=knowledge)
+    # What it draws on is not shared with it.
+    shared_preset = _preset(owner, shared_word, documents=documents, knowledge=knowledge)
+    presets.grant(private_preset, group=group)
+    if reader:
+        presets.grant(shared_preset, user=reader)
 
     folder = make_folder(owner=owner, name=f"{private_word} place", system_prompt=f"{private_word} instructions")
     folder.documents.add(private_document, shared_document)
@@ -107,7 +132,9 @@ def make_world(owner: User, reader: User | None = None, *, mark: bool = True) ->
         text=f"{private_word} quotation",
     )  # fmt: skip
     Rating.objects.create(message=answer, rated_by=owner, is_good=True, comment=f"{private_word} comment")
-    world = World(owner, private, shared, private_document, shared_document, folder, chat, answer)
+    world = World(
+        owner, private, shared, private_document, shared_document, private_preset, shared_preset, folder, chat, answer
+    )
     world.rows = list(rows_of(owner))
     return world
 
@@ -118,6 +145,17 @@ def _document(owner: User, word: str) -> Document:
     RecognisedPage.objects.create(document=document, number=1, text=f"{word} picture")
     Chunk.objects.create(document=document, chunker="test", position=0, start=0, end=len(text), text=text)
     return document
+
+
+def _preset(owner: User, word: str, **content: Any) -> ModelPreset:
+    return make_preset(
+        owner=owner,
+        name=f"{word} preset",
+        description=f"{word} description",
+        system_prompt=f"{word} instructions",
+        suggestions=[f"{word} suggestion"],
+        **content,
+    )
 
 
 def _knowledge(owner: User, document: Document, word: str) -> Knowledge:
@@ -167,6 +205,9 @@ OWNERS: dict[type[Model], str | None] = {
     SyncedFolder: "knowledge__owner",
     SyncedFile: "folder__knowledge__owner",
     Folder: "owner",
+    ModelPreset: "owner",
+    PresetGrant: "preset__owner",
+    PresetVersion: "preset__owner",
     Chat: "owner",
     Message: "chat__owner",
     Generation: "message__chat__owner",
@@ -177,8 +218,8 @@ NOBODYS = {"IndexVersion", "IndexEntry", "Removal"}
 
 
 def kinds() -> list[type[Model]]:
-    """Return every model class of documents and chats."""
-    return [model for app in ("rag", "chats") for model in apps.get_app_config(app).get_models()]
+    """Return every model class of documents, presets and chats."""
+    return [model for app in ("rag", "presets", "chats") for model in apps.get_app_config(app).get_models()]
 
 
 def rows_of(owner: User) -> Iterator[Model]:
@@ -196,8 +237,9 @@ def snapshot(owner: User) -> list[dict[str, Any]]:
     places = Membership.objects.filter(document__owner=owner).order_by("pk").values("knowledge_id", "document_id")
     asked = [
         {"kind": kind, **row}
+        for model in (Folder, ModelPreset)
         for kind in ("documents", "knowledge")
-        for row in Folder.objects.filter(owner=owner).order_by("pk", kind).values("pk", kind)
+        for row in model._default_manager.filter(owner=owner).order_by("pk", kind).values("pk", kind)
     ]
     person = get_user_model().objects.filter(pk=owner.pk).values("email", "name", "role", "is_active")
     return [*values, *places, *asked, *person]

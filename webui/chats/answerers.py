@@ -1,7 +1,8 @@
-"""Who can answer: the catalog's models, and Quotes, which needs none."""
+"""Who can answer: the catalog's models, presets that stand on one of them, and Quotes, which needs none."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 from django.utils.translation import gettext as _
@@ -9,24 +10,81 @@ from django.utils.translation import gettext as _
 from inference import client
 from inference.errors import InferenceError, ModelNotFound
 from inference.types import ModelList
-from webui.chats.errors import ModelCannotChat, ModelUnknown, ModelUnreachable, failure_of
+from webui.accounts.models import User
+from webui.chats.errors import (
+    ModelCannotChat,
+    ModelUnknown,
+    ModelUnreachable,
+    PresetGone,
+    PresetWithoutModel,
+    failure_of,
+)
+from webui.presets.ids import is_preset_id, preset_uuid
+from webui.presets.models import ModelPreset
+from webui.presets.queries import usable_presets
 
 QUOTES: Final = "quotes"
 """Id of the answerer that quotes the documents word for word."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answerer:
+    """Who was chosen, and who answers.
+
+    Attributes:
+        id: As it was chosen and as the chat remembers it.
+        model: What is asked in the end: a catalog id, or Quotes.
+        preset: What it is asked as; None for the model itself.
+    """
+
+    id: str
+    model: str
+    preset: ModelPreset | None = None
+
+    @property
+    def preset_name(self) -> str:
+        return self.preset.name if self.preset else ""
 
 
 def model_label(model: str) -> str:
     return _("Quotes") if model == QUOTES else model
 
 
-async def check_answerer(model: str) -> None:
+def answerer_of(user: User, chosen: str) -> Answerer:
+    """Return who answers for a choice of this person; one query for a preset.
+
+    Whether the model can be asked is not looked at: `check_answerer` does that.
+
+    Raises:
+        PresetGone: The person may not use the preset, or it is none.
+    """
+    if not is_preset_id(chosen):
+        return Answerer(id=chosen, model=chosen)
+    uuid = preset_uuid(chosen)
+    preset = usable_presets(user).filter(uuid=uuid).first() if uuid else None
+    if preset is None:
+        raise PresetGone
+    return Answerer(id=chosen, model=preset.base_model, preset=preset)
+
+
+async def check_answerer(answerer: Answerer) -> None:
     """Make sure that a model can be asked, before anything is stored.
 
     Raises:
         ModelUnknown: No connection offers it now.
         ModelUnreachable: The connection that should have it does not answer.
         ModelCannotChat: It is an embedder.
+        PresetWithoutModel: As the first or the last, of a preset's model.
     """
+    try:
+        await _check_model(answerer.model)
+    except ModelUnknown as exc:
+        if answerer.preset is None:
+            raise
+        raise PresetWithoutModel(answerer.preset_name, answerer.model) from exc
+
+
+async def _check_model(model: str) -> None:
     if model == QUOTES:
         return
     try:

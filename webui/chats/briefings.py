@@ -10,6 +10,7 @@ from django.db.models import QuerySet, Value
 
 import rag.api as rag
 from webui.chats.models import Chat, Folder
+from webui.presets.models import ModelPreset
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,12 +40,23 @@ class Briefed:
     knowledge_ids: Sequence[int]
 
 
-def briefings_of(chat: Chat) -> list[Briefing]:
+def briefings_of(chat: Chat, preset: ModelPreset | None = None) -> list[Briefing]:
     """Return what goes with every question of a chat. Reads its folder; one query if not selected."""
-    return [_briefing_of(chat.folder)] if chat.folder else []
+    briefings = [_briefing_of_preset(preset)] if preset else []
+    return [*briefings, _briefing_of_folder(chat.folder)] if chat.folder else briefings
 
 
-def _briefing_of(folder: Folder) -> Briefing:
+def _briefing_of_preset(preset: ModelPreset) -> Briefing:
+    return Briefing(
+        source="preset",
+        name=preset.name,
+        system=preset.system_prompt,
+        documents=preset.documents.all(),
+        knowledge=preset.knowledge.all(),
+    )
+
+
+def _briefing_of_folder(folder: Folder) -> Briefing:
     return Briefing(
         source="folder",
         name=folder.name,

@@ -14,7 +14,7 @@ from django.utils import translation
 
 from webui.accounts.models import User
 from webui.chats import conf, intake
-from webui.chats.answerers import check_answerer
+from webui.chats.answerers import Answerer, answerer_of, check_answerer
 from webui.chats.database import first_in_database, in_database
 from webui.chats.decoding import decode_event, ref_of
 from webui.chats.errors import REFUSALS, ChatError, MessageTooLong, NotFound, refusal_text
@@ -33,6 +33,7 @@ from webui.chats.protocol import (
 )
 from webui.chats.registry import Registry, registry
 from webui.chats.sockets import CLOSE_SIGNED_OUT, CloseCode, Ticket
+from webui.presets.ids import is_preset_id
 
 logger = logging.getLogger(__name__)
 
@@ -218,7 +219,14 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels ha
 
     async def _check_answerer(self, event: Any) -> None:
         try:
-            await check_answerer(event["model"])
+            chosen = event["model"]
+            # Only what a preset stands for has to be looked up.
+            answerer = (
+                await first_in_database(answerer_of, self._user, chosen)
+                if is_preset_id(chosen)
+                else Answerer(id=chosen, model=chosen)
+            )
+            await check_answerer(answerer)
         except ChatError:
             # The model has gone since; the page is to hear of its answer all the same.
             if not await in_database(intake.was_asked, self._user, event["ref"]):

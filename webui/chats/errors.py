@@ -10,6 +10,8 @@ ChatError                  a request that is refused; nothing was stored
 ├── ModelUnknown           no connection offers that model now
 ├── ModelCannotChat        an embedder
 ├── ModelUnreachable       its connection does not answer now
+├── PresetGone             deleted, or not shared with this person any more
+├── PresetWithoutModel     the model that it answers with is not available now
 ├── TitleEmpty
 ├── FolderNameRefused      nothing but spaces, or too long
 ├── TooManyFolders
@@ -98,6 +100,23 @@ class ModelCannotChat(ModelUnknown):
     code = "model_cannot_chat"
 
 
+class PresetGone(ChatError):
+    code = "preset_gone"
+
+
+class PresetWithoutModel(ChatError):
+    code = "preset_without_model"
+
+    def __init__(self, preset: str, model: str) -> None:
+        super().__init__(preset, model)
+        self.preset = preset
+        self.model = model
+
+    @property
+    def facts(self) -> Facts:
+        return {"preset": self.preset, "model": self.model}
+
+
 class TitleEmpty(ChatError):
     code = "title_empty"
 
@@ -139,6 +158,12 @@ REFUSALS: Final[Mapping[str, Promise]] = {
     "answer_running": _("An answer is still being written in this chat. Stop it first, or wait."),
     "model_not_found": _("The model “%(model)s” is not available now. Choose another one."),
     "model_cannot_chat": _("The model “%(model)s” makes embeddings and cannot chat. Choose another one."),
+    "preset_gone": _(
+        "This preset is not here any more: it was deleted, or is not shared with you now. Choose another model."
+    ),
+    "preset_without_model": _(
+        "“%(preset)s” answers with the model “%(model)s”, which is not available now. Choose another model."
+    ),
     "title_empty": _("A chat needs a title."),
     "folder_name": _("A folder needs a name of at most %(limit)s characters."),
     "too_many_folders": _("You have %(limit)s folders, which is as many as there can be. Delete one first."),

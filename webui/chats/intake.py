@@ -35,6 +35,7 @@ from webui.chats.views.fragments import (
     render_sidebar,
     render_sidebar_chat,
 )
+from webui.presets.options import Sampling, sampling_of
 
 LAST_SEQ: Final = 2**53 - 1
 """Comes after whatever a process told before it died; the largest number that a page can count to."""
@@ -123,7 +124,9 @@ def _started(asked: Asked) -> Question:
     if asked.is_repeat:
         return Question(task=None, chat=asked.chat, after=None, new=branch_messages(asked.chat))
     new = new_messages(asked.new_messages, asked.attached, have_siblings=asked.has_siblings)
-    task = generations.task_of(asked.generation, new, briefings_of(asked.chat))
+    preset = asked.answerer.preset if asked.answerer else None
+    sampling = sampling_of(preset.options) if preset else Sampling()
+    task = generations.task_of(asked.generation, new, briefings_of(asked.chat, preset), sampling)
     return Question(task=task, chat=asked.chat, after=asked.after, new=new)
 
 

@@ -52,7 +52,7 @@ class Chat(models.Model):
     title = models.CharField(max_length=TITLE_MAX_LENGTH, blank=True)
     # False once a person has named the chat: automatic titles leave it alone.
     has_automatic_title = models.BooleanField(default=True)
-    # The model last asked, preselected when the chat is opened.
+    # The model last asked, or the id of a preset (`presets.ids`); preselected when the chat is opened.
     model = models.CharField(max_length=255, blank=True)
     # The leaf of the branch being shown.
     current_message = models.ForeignKey("Message", on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
@@ -99,6 +99,8 @@ class Message(models.Model):
     thinking = models.TextField(blank=True)
     # Catalog id of the model that answered, empty for people's messages.
     model = models.CharField(max_length=255, blank=True)
+    # How the preset was called that answered with it; empty without one.
+    preset_name = models.CharField(max_length=100, blank=True)
     documents = models.ManyToManyField("rag.Document", blank=True, related_name="+")
     knowledge = models.ManyToManyField("rag.Knowledge", blank=True, related_name="+")
     created_at = models.DateTimeField(default=timezone.now)

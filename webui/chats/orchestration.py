@@ -97,7 +97,8 @@ async def produce(registry: Registry, answer: LiveAnswer) -> None:
         await _quote(answer, await _find_passages(answer, None))
         return
     info = await client.find_model(task.model)
-    window = _window_of(info)
+    sampling = task.sampling
+    window = _window_of(info, sampling.options.get("num_ctx"))
     room = replace(document_room(task.turns, window or conf.context_tokens()), is_wanted=conf.gives_whole_documents)
     found = await _find_passages(answer, room)
     if found and found.is_whole:
@@ -110,7 +111,9 @@ async def produce(registry: Registry, answer: LiveAnswer) -> None:
     request = ChatRequest(
         model=task.model,
         messages=prompt.messages,
-        options=_options_for(info, prompt),
+        options=_options_for(info, prompt, sampling.options),
+        think=sampling.think,
+        keep_alive_s=sampling.keep_alive_s,
         asked_by=str(task.user_id),
     )
     await _stream(registry, answer, request)
@@ -140,19 +143,26 @@ async def _stream(registry: Registry, answer: LiveAnswer, request: ChatRequest) 
                 await asyncio.sleep(max(PUSH_INTERVAL_S, PUSH_INTERVAL_PER_ANSWER_S * len(registry.answers)))
 
 
-def _window_of(info: ModelInfo) -> int | None:
+def _window_of(info: ModelInfo, num_ctx: int | None) -> int | None:
+    """Return the tokens that the prompt has to fit into. `num_ctx` was set by a person; OpenAI's servers take none."""
     if info.connection_kind == "openai":
         return info.context_length
-    return min(info.context_length or conf.context_tokens(), conf.context_tokens())
+    wanted = num_ctx or conf.context_tokens()
+    return min(info.context_length or wanted, wanted)
 
 
-def _options_for(info: ModelInfo, prompt: Prompt) -> Options:
-    """Ask our own server for a larger window only when the prompt needs it; it chooses by free memory otherwise."""
+def _options_for(info: ModelInfo, prompt: Prompt, chosen: Options) -> Options:
+    """Return what was set. Our own server is asked for a larger window only when the prompt needs it.
+
+    It chooses by free memory otherwise.
+    """
+    if "num_ctx" in chosen:
+        return chosen
     window = prompt.ledger["context_tokens"]
     needed = math.ceil(prompt.ledger["estimated_tokens"] * 4 / 3)
     if info.connection_kind != "builtin" or window is None or needed <= WORKING_SET_TOKENS:
-        return {}
-    return {"num_ctx": min(window, math.ceil(needed / WORKING_SET_TOKENS) * WORKING_SET_TOKENS)}
+        return chosen
+    return {**chosen, "num_ctx": min(window, math.ceil(needed / WORKING_SET_TOKENS) * WORKING_SET_TOKENS)}
 
 
 # ---- documents -----------------------------------------------------------------------------------

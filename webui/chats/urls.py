@@ -10,6 +10,7 @@ app_name = "chats"
 urlpatterns = [
     path("", pages.new_chat, name="new"),
     path("chats/", pages.chat_list, name="list"),
+    path("chats/welcome/", pages.welcome, name="welcome"),
     path("chats/pages/", web_pages.fetch_page, name="fetch_page"),
     path("chats/<uuid:uuid>/", pages.chat, name="chat"),
     path("chats/<uuid:uuid>/rename/", actions.rename, name="rename"),

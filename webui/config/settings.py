@@ -146,6 +146,7 @@ INSTALLED_APPS = [
     "csp",
     "webui",
     "webui.accounts",
+    "webui.presets",
     "webui.chats",
     "webui.administration",
     "webui.ui",

@@ -1,6 +1,6 @@
 import { Recovery } from "../lib/recovery.js";
 import { newRef } from "../lib/refs.js";
-import { post, RequestFailed } from "../lib/requests.js";
+import { get, post, RequestFailed } from "../lib/requests.js";
 import { ScrollFollower } from "../lib/scroll_follower.js";
 import { socket } from "../lib/socket.js";
 import { copyOf, fragment } from "../render.js";
@@ -38,6 +38,7 @@ class ChatPage extends HTMLElement {
     "sibling-wanted": (detail) => this.#showSibling(detail),
     "stop-wanted": () => this.#stop(),
     "citation-opened": (detail) => this.#panel.open(detail.source, detail.opener),
+    "model-picked": (detail) => this.#welcome(detail),
     "trace-wanted": (detail) => this.#panel.openTrace(detail.url, detail.opener),
   };
 
@@ -152,6 +153,21 @@ class ChatPage extends HTMLElement {
     this.#pending.set(ref, { kind: "regenerate", message });
     this.#messages.find(message)?.setAttribute("aria-busy", "true");
     socket.send({ type: "answer.requested", ref, chat: this.#chat, message, model: this.#model });
+  }
+
+  /** An empty chat greets as the model or preset that is picked. @param {{model: string}} detail */
+  async #welcome({ model }) {
+    const shown = [...this.querySelectorAll("[data-welcome]")];
+    if (this.#chat || !shown.length) return;
+    try {
+      const answer = await get(`${this.dataset.welcomeUrl}?model=${encodeURIComponent(model)}`);
+      const nodes = [...fragment(await answer.text()).querySelectorAll("[data-welcome]")];
+      // Another one has been picked since, or a question was sent.
+      if (this.#model !== model || this.#chat) return;
+      shown.forEach((node, i) => nodes[i] && node.replaceWith(nodes[i]));
+    } catch (error) {
+      this.#complain(error);
+    }
   }
 
   #stop() {

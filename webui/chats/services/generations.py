@@ -24,6 +24,7 @@ from webui.chats.errors import Failure
 from webui.chats.models import Citation, Generation, Message
 from webui.chats.queries import branch_before
 from webui.chats.shown_branch import Branch, seen
+from webui.presets.options import Sampling
 
 EndState = Literal["finished", "stopped", "failed", "interrupted"]
 
@@ -47,6 +48,7 @@ class Task:
         question_document_ids: Those attached to the question itself.
         knowledge_ids: Knowledge attached anywhere on the branch, or briefed, that the person may still read.
         briefed: What of all that goes with every question of the chat.
+        sampling: What was set of the model's options; nothing else is sent.
         shown: The empty answer as it was stored, and its question if that was new, with their places in the tree.
     """
 
@@ -63,6 +65,7 @@ class Task:
     question_document_ids: Sequence[int]
     knowledge_ids: Sequence[int] = ()
     briefed: Sequence[Briefed] = ()
+    sampling: Sampling = field(default_factory=Sampling)
     shown: Branch = field(default_factory=Branch)
 
     @property
@@ -70,7 +73,12 @@ class Task:
         return self.turns[-1].content
 
 
-def task_of(generation: Generation, shown: Branch, briefings: Sequence[Briefing] = ()) -> Task:
+def task_of(
+    generation: Generation,
+    shown: Branch,
+    briefings: Sequence[Briefing] = (),
+    sampling: Sampling = Sampling(),  # noqa: B008  (frozen)
+) -> Task:
     """Return what a generation has to do.
 
     Reads its message, chat, owner and question, a query each if they are not there yet, the branch above, and the
@@ -80,6 +88,7 @@ def task_of(generation: Generation, shown: Branch, briefings: Sequence[Briefing]
     Args:
         shown: What was just stored, with what is attached to it.
         briefings: What goes with every question of the chat.
+        sampling: The options to ask the model with.
     """
     answer = generation.message
     branch = branch_before(answer)
@@ -103,6 +112,7 @@ def task_of(generation: Generation, shown: Branch, briefings: Sequence[Briefing]
         question_document_ids=sorted(document for message, document in documents if message == answer.parent_id),
         knowledge_ids=sorted({knowledge_id for _, knowledge_id in knowledge}),
         briefed=[_briefed(number, briefing, documents, knowledge) for number, briefing in enumerate(briefings)],
+        sampling=sampling,
         shown=shown,
     )
 

@@ -2,6 +2,7 @@
 
 Each is one transaction that writes the question (if any), the empty answer and its queued generation.
 Checks that the upstream has to be asked for, such as whether a model exists, come before.
+Each takes who is to answer: the id of a model, or of a preset that the person may use at that moment.
 Each takes the page's `ref` of the request: the same one again changes nothing and returns what it has led to.
 """
 
@@ -19,6 +20,7 @@ from django.utils import timezone
 import rag.api as rag
 from webui.accounts.models import User
 from webui.chats import access, conf
+from webui.chats.answerers import Answerer, answerer_of
 from webui.chats.errors import AnswerRunning, ChatError, MessageEmpty, MessageTooLong, WrongRole
 from webui.chats.models import Chat, Generation, Message
 from webui.chats.queries import active_generations
@@ -35,6 +37,7 @@ class Asked:
         after: The message below which the shown branch is new; None when it is new from the start.
         attached: To the question, if that is new.
         has_siblings: The first of the new messages is one of several with the same parent.
+        answerer: Who is to answer; None of a repeat.
         is_repeat: The request was carried out before; nothing has changed now.
     """
 
@@ -44,6 +47,7 @@ class Asked:
     generation: Generation
     attached: Attached = Attached()
     has_siblings: bool = False
+    answerer: Answerer | None = None
     is_repeat: bool = False
 
     @property
@@ -72,15 +76,16 @@ def send_message(
 
     def send() -> Asked:
         _check_content(content)
+        answerer = answerer_of(user, model)
         attached = Attached(access.documents_read(user, documents), access.knowledge_read(user, knowledge))
         if chat_uuid is None:
             place = access.folder_write(user, folder) if folder else None
             chat = chats.create_chat(user, title=first_words(content), model=model, folder=place)
             question = _store_question(chat, None, content, attached)
-            return _ask(chat, question, model, after=None, ref=ref, attached=attached)
+            return _ask(chat, question, answerer, after=None, ref=ref, attached=attached)
         chat = _idle_chat(user, chat_uuid)
         question = _store_question(chat, chat.current_message, content, attached)
-        return _ask(chat, question, model, after=chat.current_message, ref=ref, attached=attached)
+        return _ask(chat, question, answerer, after=chat.current_message, ref=ref, attached=attached)
 
     return _once(user, ref, send)
 
@@ -92,6 +97,7 @@ def edit_message(
 
     def edit() -> Asked:
         _check_content(content)
+        answerer = answerer_of(user, model)
         chat = _idle_chat(user, chat_uuid)
         old = access.message_read(chat, message_uuid)
         if old.role != Message.Role.USER:
@@ -101,7 +107,7 @@ def edit_message(
         knowledge = rag.readable_knowledge(user).filter(pk__in=old.knowledge.all())
         attached = Attached(list(documents), list(knowledge))
         question = _store_question(chat, old.parent, content, attached)
-        return _ask(chat, question, model, after=old.parent, ref=ref, attached=attached, has_siblings=True)
+        return _ask(chat, question, answerer, after=old.parent, ref=ref, attached=attached, has_siblings=True)
 
     return _once(user, ref, edit)
 
@@ -112,11 +118,12 @@ def regenerate_answer(
     """Ask for another answer to the same question: a sibling of the answer."""
 
     def regenerate() -> Asked:
+        answerer = answerer_of(user, model)
         chat = _idle_chat(user, chat_uuid)
         old = access.message_read(chat, message_uuid)
         if old.role != Message.Role.ASSISTANT or old.parent is None:
             raise WrongRole
-        return _ask(chat, old.parent, model, after=old.parent, ref=ref, has_siblings=True)
+        return _ask(chat, old.parent, answerer, after=old.parent, ref=ref, has_siblings=True)
 
     return _once(user, ref, regenerate)
 
@@ -186,18 +193,24 @@ def _store_question(chat: Chat, parent: Message | None, content: str, attached: 
 def _ask(
     chat: Chat,
     question: Message,
-    model: str,
+    answerer: Answerer,
     *,
     after: Message | None,
     ref: str,
     attached: Attached = Attached(),  # noqa: B008  (frozen)
     has_siblings: bool = False,
 ) -> Asked:
-    answer = Message.objects.create(chat=chat, parent=question, role=Message.Role.ASSISTANT, model=model)
+    answer = Message.objects.create(
+        chat=chat,
+        parent=question,
+        role=Message.Role.ASSISTANT,
+        model=answerer.model,
+        preset_name=answerer.preset_name,
+    )
     generation = Generation.objects.create(message=answer, asked_by=chat.owner, ref=ref)
     chat.current_message = answer
     chat.updated_at = timezone.now()
-    chat.model = model
+    chat.model = answerer.id
     if chat.has_automatic_title and not chat.title:
         chat.title = first_words(question.content)
     chat.save(update_fields=["current_message", "updated_at", "model", "title"])
@@ -208,6 +221,7 @@ def _ask(
         generation=generation,
         attached=attached,
         has_siblings=has_siblings,
+        answerer=answerer,
     )
 
 

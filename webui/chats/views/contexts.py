@@ -68,7 +68,8 @@ class MessageView:
         text: What the person or the model wrote, as it was written (for copy and edit).
         html: `text` rendered and safe; empty while the answer runs (its blocks come as events).
         thinking_html: The model's reasoning, rendered and safe; empty when there is none.
-        model_name: Who answered, in words ("tiny:latest", "Quotes"); empty on people's messages.
+        model_name: Who answered, in words (a preset's name, "tiny:latest", "Quotes"); empty on people's messages.
+        base_model: The model that a preset answered with; empty without a preset.
         sibling_number: 1-based position among the siblings, `sibling_count` of them.
         previous_sibling: Message uuid for `chats:show_sibling`; None at the first.
         generation_uuid: None on people's messages.
@@ -87,6 +88,7 @@ class MessageView:
     html: SafeString
     thinking_html: SafeString
     model_name: str
+    base_model: str
     created_at: datetime
     sibling_number: int
     sibling_count: int
@@ -160,6 +162,18 @@ class ModelChoice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PresetChoice:
+    """A preset in the model picker. `sign` is a letter or an emoji that stands for it."""
+
+    id: str
+    name: str
+    base_model: str
+    sign: str
+    description: str
+    suggestions: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionTrouble:
     """A connection that could not be listed: its name and a sentence."""
 
@@ -182,7 +196,8 @@ class ChatPage:
 
     Attributes:
         chat: None for a new chat.
-        selected_model: Id of a `ModelChoice`, always one of `models`.
+        presets: Those that the reader may use and whose model can be asked now.
+        selected_model: Id of a `ModelChoice` or a `PresetChoice`, always one of `models` or `presets`.
         has_chat_model: False while only Quotes can answer: the page offers the ways to get a model.
         may_manage_models: The reader is an administrator and may go to those ways.
         message_max_chars, message_max_documents: For the composer's limits.
@@ -193,6 +208,7 @@ class ChatPage:
     messages: Sequence[MessageView]
     sidebar: SidebarPage
     models: Sequence[ModelChoice]
+    presets: Sequence[PresetChoice]
     selected_model: str
     has_chat_model: bool
     problems: Sequence[ConnectionTrouble]
@@ -200,3 +216,8 @@ class ChatPage:
     message_max_chars: int
     message_max_documents: int
     accepted_files: str = ",".join(READABLE_NAMES)
+
+    @property
+    def preset(self) -> PresetChoice | None:
+        """The preset that is selected."""
+        return next((preset for preset in self.presets if preset.id == self.selected_model), None)

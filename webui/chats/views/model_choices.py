@@ -6,9 +6,13 @@ from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext as _
 
 from inference.types import ModelInfo, ModelList
+from webui.accounts.models import User
 from webui.chats.answerers import QUOTES, model_label
 from webui.chats.errors import explain, failure_of
-from webui.chats.views.contexts import ConnectionTrouble, ModelChoice
+from webui.chats.views.contexts import ConnectionTrouble, ModelChoice, PresetChoice
+from webui.presets.ids import preset_id
+from webui.presets.models import ModelPreset
+from webui.presets.queries import offered_presets
 
 
 def model_choices(models: ModelList) -> list[ModelChoice]:
@@ -17,6 +21,23 @@ def model_choices(models: ModelList) -> list[ModelChoice]:
         id=QUOTES, name=model_label(QUOTES), detail=_("Quotes your documents, needs no model"), is_quotes=True
     )
     return [*(_choice(model) for model in models.models if model.can_chat), quotes]
+
+
+def preset_choices(user: User, models: ModelList) -> list[PresetChoice]:
+    """Return the presets that this person can ask now; one query."""
+    offered = [model.id for model in models.models if model.can_chat]
+    return [_preset_choice(preset) for preset in offered_presets(user, offered)]
+
+
+def _preset_choice(preset: ModelPreset) -> PresetChoice:
+    return PresetChoice(
+        id=preset_id(preset.uuid),
+        name=preset.name,
+        base_model=preset.base_model,
+        sign=preset.sign,
+        description=preset.description,
+        suggestions=preset.suggestions,
+    )
 
 
 def _choice(model: ModelInfo) -> ModelChoice:

@@ -21,7 +21,7 @@ from webui.chats.models import Chat
 from webui.chats.shown_branch import branch_messages
 from webui.chats.views.contexts import ChatHead, ChatPage
 from webui.chats.views.fragments import chat_title, chat_url, message_views, one_message_view, sidebar_page
-from webui.chats.views.model_choices import model_choices, troubles
+from webui.chats.views.model_choices import model_choices, preset_choices, troubles
 from webui.ui.keyset import BadCursor
 
 
@@ -29,8 +29,18 @@ from webui.ui.keyset import BadCursor
 @never_cache
 @member_required
 def new_chat(request: MemberRequest) -> HttpResponse:
-    newest = queries.visible_chats(request.user).values_list("model", flat=True).first()
-    return render(request, "chats/chat.html", {"page": _chat_page(request.user, None, wanted_model=newest or "")})
+    """Begin a chat, with the model or preset that `model` names, else with the one asked last."""
+    wanted = request.GET.get("model") or queries.visible_chats(request.user).values_list("model", flat=True).first()
+    return render(request, "chats/chat.html", {"page": _chat_page(request.user, None, wanted_model=wanted or "")})
+
+
+@require_GET
+@never_cache
+@member_required
+def welcome(request: MemberRequest) -> HttpResponse:
+    """What an empty chat shows once another model is picked in it."""
+    page = _chat_page(request.user, None, wanted_model=request.GET.get("model", ""))
+    return render(request, "chats/_empty_chat.html", {"page": page})
 
 
 @require_GET
@@ -43,12 +53,15 @@ def chat(request: MemberRequest, uuid: UUID) -> HttpResponse:
 
 def _chat_page(user: User, chat: Chat | None, *, wanted_model: str) -> ChatPage:
     models = async_to_sync(client.models_at_hand)()
+    presets = preset_choices(user, models)
+    is_preset = any(preset.id == wanted_model for preset in presets)
     return ChatPage(
         chat=ChatHead(uuid=str(chat.uuid), title=chat_title(chat), url=chat_url(chat)) if chat else None,
         messages=list(message_views(chat, branch_messages(chat))) if chat else [],
         sidebar=sidebar_page(user, current=chat.uuid if chat else None),
         models=model_choices(models),
-        selected_model=choose_model(models, wanted_model),
+        presets=presets,
+        selected_model=wanted_model if is_preset else choose_model(models, wanted_model),
         has_chat_model=any(model.can_chat for model in models.models),
         problems=troubles(models),
         may_manage_models=user.is_admin,

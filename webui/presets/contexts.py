@@ -1,0 +1,222 @@
+"""What the templates of presets are given."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from django.urls import reverse
+from django.utils.http import urlencode
+from django.utils.translation import gettext as _
+
+from rag import api as rag
+from webui.presets import options
+from webui.presets.ids import preset_id
+from webui.presets.models import ModelPreset, PresetGrant, PresetVersion
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PresetRow:
+    """One preset in a list.
+
+    Attributes:
+        sign: A letter or an emoji.
+        shared_by: Whose it is; empty when it is the reader's own.
+        is_available: Its base model can be asked now.
+        chat_url: A new chat with it.
+    """
+
+    uuid: str
+    name: str
+    description: str
+    sign: str
+    base_model: str
+    shared_by: str
+    is_shared: bool
+    is_available: bool
+    updated_at: datetime
+    chat_url: str
+
+    dom_noun = "preset"
+
+    @property
+    def is_own(self) -> bool:
+        return not self.shared_by
+
+
+def preset_row(preset: ModelPreset, reader_id: int, models: Collection[str], *, is_shared: bool) -> PresetRow:
+    """Return the row of a preset that has its owner selected."""
+    return PresetRow(
+        uuid=str(preset.uuid),
+        name=preset.name,
+        description=preset.description,
+        sign=preset.sign,
+        base_model=preset.base_model,
+        shared_by="" if preset.owner_id == reader_id else str(preset.owner),
+        is_shared=is_shared,
+        is_available=preset.base_model in models,
+        updated_at=preset.updated_at,
+        chat_url=f"{reverse('chats:new')}?{urlencode({'model': preset_id(preset.uuid)})}",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PresetListPage:
+    """`deleted` is what can still be brought back, right after it was deleted."""
+
+    rows: Sequence[PresetRow]
+    next_cursor: str | None
+    before: str
+    deleted: ModelPreset | None = None
+    sidebar: None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A document or a knowledge that a preset draws on."""
+
+    kind: Literal["document", "knowledge"]
+    uuid: str
+    name: str
+
+    @property
+    def url(self) -> str:
+        return reverse("documents:document" if self.kind == "document" else "knowledge:knowledge", args=[self.uuid])
+
+
+def sources(documents: Sequence[rag.Document], knowledge: Sequence[rag.Knowledge]) -> list[Source]:
+    return [*map(source_of, knowledge), *map(source_of, documents)]
+
+
+def source_of(row: rag.Document | rag.Knowledge) -> Source:
+    kind: Literal["document", "knowledge"] = "document" if isinstance(row, rag.Document) else "knowledge"
+    return Source(kind=kind, uuid=str(row.uuid), name=row.name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PresetPage:
+    """One preset.
+
+    Attributes:
+        sources: What it draws on, as far as the reader may read it.
+        unread: What of it not everybody may read that it is shared with; for its owner.
+        body: The request that its model gets, as JSON; empty when its model is not there.
+    """
+
+    preset: PresetRow
+    system_prompt: str
+    options: Sequence[OptionRow]
+    suggestions: Sequence[str]
+    sources: Sequence[Source]
+    unread: Sequence[Source]
+    body: str
+    n_versions: int
+    sidebar: None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OptionRow:
+    label: str
+    value: str
+
+
+def option_rows(stored: dict[str, Any]) -> list[OptionRow]:
+    return [
+        OptionRow(label=str(options.BY_NAME[name].label), value=_in_words(value))
+        for name, value in options.checked_options(stored).items()
+    ]
+
+
+def _in_words(value: options.Value) -> str:
+    if isinstance(value, bool):
+        return _("On") if value else _("Off")
+    if isinstance(value, list):
+        return ", ".join(f"“{text}”" for text in value)
+    return str(value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PresetFormPage:
+    """The form of a new preset, or of one that is there."""
+
+    preset: ModelPreset | None
+    sources: Sequence[Source]
+    has_models: bool
+    sidebar: None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionRow:
+    """What a preset was from one save on. `changed` names what was different before it."""
+
+    number: int
+    name: str
+    base_model: str
+    made_by: str
+    made_at: datetime
+    changed: Sequence[str]
+    is_current: bool
+
+
+def version_rows(versions: Sequence[PresetVersion]) -> list[VersionRow]:
+    """Return rows for the versions of one preset, the newest first, each with who made it selected."""
+    older = [*versions[1:], None]
+    return [
+        VersionRow(
+            number=version.number,
+            name=version.content["name"],
+            base_model=version.content["base_model"],
+            made_by=str(version.made_by) if version.made_by else "",
+            made_at=version.made_at,
+            changed=_changed(version.content, before.content) if before else [],
+            is_current=version is versions[0],
+        )
+        for version, before in zip(versions, older, strict=True)
+    ]
+
+
+def _changed(content: dict[str, Any], before: dict[str, Any]) -> list[str]:
+    names = {
+        "name": _("name"), "symbol": _("symbol"), "description": _("description"), "base_model": _("model"),
+        "system_prompt": _("system prompt"), "options": _("options"), "suggestions": _("suggestions"),
+        "documents": _("documents"), "knowledge": _("knowledge"),
+    }  # fmt: skip
+    return [words for name, words in names.items() if content.get(name) != before.get(name)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionsPage:
+    preset: ModelPreset
+    rows: Sequence[VersionRow]
+    sidebar: None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrantRow:
+    """With whom a preset is shared. `detail` is a person's address, or that it is a group."""
+
+    uuid: str
+    name: str
+    detail: str
+
+    dom_noun = "grant"
+
+
+def grant_row(grant: PresetGrant) -> GrantRow:
+    name, detail = _("Everybody"), _("Everybody who may sign in")
+    if grant.user:
+        name, detail = str(grant.user), grant.user.email
+    elif grant.group:
+        name, detail = str(grant.group), _("Group")
+    return GrantRow(uuid=str(grant.uuid), name=name, detail=detail)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharePage:
+    preset: ModelPreset
+    grants: Sequence[GrantRow]
+    suggestions: Sequence[str]
+    unread: Sequence[Source]
+    sidebar: None = None

@@ -1,0 +1,177 @@
+"""What browsers send to the pages of presets."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from webui.presets import options
+from webui.presets.models import (
+    DESCRIPTION_MAX_LENGTH,
+    NAME_MAX_LENGTH,
+    SYMBOL_MAX_LENGTH,
+    SYSTEM_PROMPT_MAX_LENGTH,
+)
+from webui.presets.options import Option
+
+MAX_SUGGESTIONS = 6
+SUGGESTION_MAX_LENGTH = 200
+MAX_DOCUMENTS = 50
+MAX_KNOWLEDGE = 20
+OPTION_PREFIX = "option_"
+
+
+class LinesField(forms.CharField):
+    """A few texts, one a line; empty lines do not count."""
+
+    def __init__(self, *, max_lines: int, max_line_length: int, **kwargs: Any) -> None:
+        super().__init__(
+            required=False,
+            max_length=max_lines * (max_line_length + 2),
+            widget=forms.Textarea(attrs={"rows": 3, "autocomplete": "off"}),
+            **kwargs,
+        )
+        self.max_lines = max_lines
+        self.max_line_length = max_line_length
+
+    def prepare_value(self, value: Any) -> Any:
+        return "\n".join(value) if isinstance(value, list) else value
+
+    def clean(self, value: object) -> list[str]:
+        lines = [line.strip() for line in super().clean(value).splitlines()]
+        kept = [line for line in lines if line]
+        if len(kept) > self.max_lines or any(len(line) > self.max_line_length for line in kept):
+            raise forms.ValidationError(
+                _("At most %(n)d lines of %(length)d characters each.")
+                % {"n": self.max_lines, "length": self.max_line_length}
+            )
+        return kept
+
+
+class StopTextsField(LinesField):
+    """Texts in which a line break is written `\\n`."""
+
+    def prepare_value(self, value: Any) -> Any:
+        if isinstance(value, list):
+            value = [text.replace("\\", "\\\\").replace("\n", "\\n") for text in value]
+        return super().prepare_value(value)
+
+    def clean(self, value: object) -> list[str]:
+        return ["\\".join(part.replace("\\n", "\n") for part in text.split("\\\\")) for text in super().clean(value)]
+
+
+class UuidListField(forms.Field):
+    """The ids that a list of hidden fields holds."""
+
+    widget = forms.MultipleHiddenInput
+
+    def __init__(self, *, max_items: int, too_many: Any) -> None:
+        super().__init__(required=False)
+        self.max_items = max_items
+        self.too_many = too_many
+
+    def clean(self, value: Any) -> list[UUID]:
+        try:
+            wanted = list(dict.fromkeys(UUID(str(one)) for one in value or ()))
+        except ValueError as exc:
+            raise forms.ValidationError(_("Something in this list is no document and no knowledge.")) from exc
+        if len(wanted) > self.max_items:
+            raise forms.ValidationError(self.too_many % {"n": self.max_items})
+        return wanted
+
+
+class PresetForm(forms.Form):
+    """All of a preset but whom it is shared with. Its options come from the table of `options`."""
+
+    name = forms.CharField(
+        label=_("Name"), max_length=NAME_MAX_LENGTH, widget=forms.TextInput(attrs={"autocomplete": "off"})
+    )
+    symbol = forms.CharField(
+        label=_("Symbol"), max_length=SYMBOL_MAX_LENGTH, required=False,
+        help_text=_("An emoji or a letter."), widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )  # fmt: skip
+    description = forms.CharField(label=_("Description"), max_length=DESCRIPTION_MAX_LENGTH, required=False)
+    base_model = forms.ChoiceField(label=_("Model that answers"))
+    system_prompt = forms.CharField(
+        label=_("System prompt"), max_length=SYSTEM_PROMPT_MAX_LENGTH, required=False,
+        help_text=_("What the model is told before every question: who it is, how it answers."),
+        widget=forms.Textarea(attrs={"rows": 6}),
+    )  # fmt: skip
+    suggestions = LinesField(
+        label=_("Suggestions"), max_lines=MAX_SUGGESTIONS, max_line_length=SUGGESTION_MAX_LENGTH,
+        help_text=_("Offered in an empty chat. One a line, at most six."),
+    )  # fmt: skip
+    documents = UuidListField(max_items=MAX_DOCUMENTS, too_many=_("At most %(n)d documents."))
+    knowledge = UuidListField(max_items=MAX_KNOWLEDGE, too_many=_("At most %(n)d pieces of knowledge."))
+
+    def __init__(self, *args: Any, models: Sequence[str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["base_model"].choices = [(model, model) for model in models]  # type: ignore[attr-defined]
+        for option in options.OPTIONS:
+            self.fields[OPTION_PREFIX + option.name] = _field_of(option)
+
+    @property
+    def option_fields(self) -> list[forms.BoundField]:
+        return [self[OPTION_PREFIX + option.name] for option in options.OPTIONS]
+
+    @property
+    def has_options(self) -> bool:
+        """Whether any is set, or wrong: then they are shown without being asked for."""
+        return any(field.errors or field.value() not in (None, "", []) for field in self.option_fields)
+
+    def clean_symbol(self) -> str:
+        symbol: str = self.cleaned_data["symbol"].strip()
+        if any(unicodedata.category(char) in ("Cc", "Zs", "Zl", "Zp") for char in symbol):
+            raise forms.ValidationError(_("One emoji or one letter, without spaces."))
+        return symbol
+
+    def chosen_options(self) -> dict[str, options.Value]:
+        """Return the options that were filled in."""
+        given = {option.name: self.cleaned_data[OPTION_PREFIX + option.name] for option in options.OPTIONS}
+        return {name: value for name, value in given.items() if value not in (None, "", [])}
+
+
+def option_values(stored: dict[str, Any]) -> dict[str, Any]:
+    """Return stored options as a form shows them."""
+    return {OPTION_PREFIX + name: _shown(name, value) for name, value in options.checked_options(stored).items()}
+
+
+def _shown(name: str, value: options.Value) -> options.Value:
+    if options.BY_NAME[name].kind != "think":
+        return value
+    return next(word for word, think in options.THINK_CHOICES.items() if think is value or think == value)
+
+
+def _field_of(option: Option) -> forms.Field:
+    words: dict[str, Any] = {"label": option.label, "help_text": option.help}
+    match option.kind:
+        case "texts":
+            return StopTextsField(max_lines=options.MAX_STOPS, max_line_length=options.MAX_STOP_CHARACTERS, **words)
+        case "think":
+            return ThinkField(**words)
+        case "number":
+            return forms.FloatField(required=False, min_value=option.least, max_value=option.most, **words)
+        case _:
+            return forms.IntegerField(required=False, min_value=int(option.least), max_value=int(option.most), **words)
+
+
+class ThinkField(forms.TypedChoiceField):
+    def __init__(self, **kwargs: Any) -> None:
+        choices = [
+            ("", _("As the model likes")), ("on", _("On")), ("off", _("Off")), ("low", _("Low")),
+            ("medium", _("Medium")), ("high", _("High")),
+        ]  # fmt: skip
+        super().__init__(
+            required=False, choices=choices, coerce=options.THINK_CHOICES.__getitem__, empty_value=None, **kwargs
+        )
+
+
+class ShareForm(forms.Form):
+    """Whom to share with: everybody, a group, or a person by address or name."""
+
+    to = forms.CharField(label=_("Person, group or “Everybody”"), max_length=254)

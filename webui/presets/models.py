@@ -1,0 +1,114 @@
+"""Model presets, to whom they are shared, and what they were before."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+NAME_MAX_LENGTH = 100
+DESCRIPTION_MAX_LENGTH = 500
+SYSTEM_PROMPT_MAX_LENGTH = 20_000
+SYMBOL_MAX_LENGTH = 8
+MODEL_MAX_LENGTH = 255
+
+
+class ModelPreset(models.Model):
+    """A model as a person has set it up: base model, system prompt, options, documents. It is chosen like a model."""
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="model_presets")
+    name = models.CharField(max_length=NAME_MAX_LENGTH)
+    description = models.CharField(max_length=DESCRIPTION_MAX_LENGTH, blank=True)
+    # A letter or an emoji; empty for the first letter of the name.
+    symbol = models.CharField(max_length=SYMBOL_MAX_LENGTH, blank=True)
+    # Catalog id.
+    base_model = models.CharField(max_length=MODEL_MAX_LENGTH)
+    system_prompt = models.TextField(max_length=SYSTEM_PROMPT_MAX_LENGTH, blank=True)
+    # By the names of `options.OPTIONS`, checked by it; what is not in here is not sent.
+    options = models.JSONField(default=dict, blank=True)
+    # Short texts to begin a chat with.
+    suggestions = models.JSONField(default=list, blank=True)
+    documents = models.ManyToManyField("rag.Document", blank=True, related_name="+")
+    knowledge = models.ManyToManyField("rag.Knowledge", blank=True, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(default=timezone.now)
+    # Set by delete, cleared by undo; purged for good after the undo window.
+    deleted_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes = [
+            # presets_usable_by(): what a person has, the one changed last first.
+            models.Index(
+                fields=["owner", "-updated_at", "-id"],
+                condition=models.Q(deleted_at=None),
+                name="presets_preset_by_owner",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def sign(self) -> str:
+        """What stands for it where there is room for one character."""
+        return self.symbol or self.name[:1].upper()
+
+
+class PresetGrant(models.Model):
+    """That somebody may use a preset: one person, a group, or with neither everybody."""
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    preset = models.ForeignKey(ModelPreset, on_delete=models.CASCADE, related_name="grants")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True, blank=True, related_name="+"
+    )
+    group = models.ForeignKey(
+        settings.HEARTH_GROUP_MODEL, on_delete=models.CASCADE, null=True, blank=True, related_name="+"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(user=None) | models.Q(group=None), name="presets_grant_to_one_kind"
+            ),
+            models.UniqueConstraint(
+                fields=["preset", "user"], condition=models.Q(user__isnull=False), name="presets_grant_once_a_person"
+            ),
+            models.UniqueConstraint(
+                fields=["preset", "group"], condition=models.Q(group__isnull=False), name="presets_grant_once_a_group"
+            ),
+            models.UniqueConstraint(
+                fields=["preset"],
+                condition=models.Q(user=None, group=None),
+                name="presets_grant_once_to_everybody",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"grant {self.uuid}"
+
+
+class PresetVersion(models.Model):
+    """What a preset was from one save on. The newest is what it is now."""
+
+    preset = models.ForeignKey(ModelPreset, on_delete=models.CASCADE, related_name="versions")
+    # From 1 on; the oldest are dropped when there are many.
+    number = models.PositiveIntegerField()
+    # A `services.Content` as JSON; documents and knowledge by their uuids.
+    content = models.JSONField()
+    made_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+    made_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["preset", "-number"]
+        constraints = [
+            models.UniqueConstraint(fields=["preset", "number"], name="presets_version_number_unique"),
+        ]
+
+    def __str__(self) -> str:
+        return f"version {self.number} of preset {self.preset_id}"

@@ -1,0 +1,63 @@
+"""Which presets a person may use. Every list, every page and every question starts from here."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Exists, Q, QuerySet
+
+import rag.api as rag
+from webui.accounts.models import Group, User
+from webui.presets.models import ModelPreset, PresetGrant
+
+MAX_OFFERED = 200
+
+
+def usable_presets(user: User) -> QuerySet[ModelPreset]:
+    """Return the presets this person may use now: their own, and what is shared with them."""
+    return ModelPreset.objects.filter(
+        Q(owner=user.pk) | Q(pk__in=_granted(user.pk)), _is_member(user.pk), deleted_at=None
+    )
+
+
+def own_presets(user: User) -> QuerySet[ModelPreset]:
+    """Return the presets of a person that they may change, without those that they have deleted."""
+    return ModelPreset.objects.filter(_is_member(user.pk), owner=user.pk, deleted_at=None)
+
+
+def listed_presets(user: User, models: Collection[str]) -> QuerySet[ModelPreset]:
+    """Return a person's own presets, and of those that are shared with them what these models can answer."""
+    return usable_presets(user).filter(Q(owner=user.pk) | Q(base_model__in=models))
+
+
+def offered_presets(user: User, models: Collection[str]) -> list[ModelPreset]:
+    """Return what the person can choose among while these models can be asked, by name; one query."""
+    return list(usable_presets(user).filter(base_model__in=models).order_by("name", "pk")[:MAX_OFFERED])
+
+
+def _granted(user_id: int) -> QuerySet[PresetGrant, Any]:
+    """Return the ids of presets granted to a person, to a group of theirs, or to everybody."""
+    groups = Group.objects.filter(members=user_id).order_by().values("pk")
+    grants = PresetGrant.objects.filter(Q(user=user_id) | Q(group__in=groups) | Q(user=None, group=None))
+    return grants.order_by().values("preset")
+
+
+def _is_member(user_id: int) -> Exists:
+    """Whether the site lets this person in at all, now."""
+    return Exists(User.objects.filter(pk=user_id, **settings.HEARTH_MEMBERS))
+
+
+# ---- what a preset draws on ----------------------------------------------------------------------
+
+
+def readable_documents(preset: ModelPreset, user: User) -> list[rag.Document]:
+    """Return those of a preset's documents that this person may read now, by name."""
+    given = preset.documents.order_by().values("pk")
+    return list(rag.readable_documents(user).filter(pk__in=given).order_by("name", "pk"))
+
+
+def readable_knowledge(preset: ModelPreset, user: User) -> list[rag.Knowledge]:
+    given = preset.knowledge.order_by().values("pk")
+    return list(rag.readable_knowledge(user).filter(pk__in=given).order_by("name", "pk"))

@@ -1,0 +1,166 @@
+"""Making, changing, sharing and deleting presets. Who may do which of it is decided by `access`, before."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Max
+from django.utils import timezone
+
+import rag.api as rag
+from webui.accounts.models import Group, User
+from webui.presets import queries
+from webui.presets.errors import TooManyPresets
+from webui.presets.models import NAME_MAX_LENGTH, ModelPreset, PresetGrant, PresetVersion
+
+UNDO_WINDOW = timedelta(minutes=10)
+"""How long a deleted preset can be brought back before its rows are gone."""
+MAX_PRESETS = 200
+MAX_VERSIONS = 50
+
+_PLAIN_FIELDS = ("name", "description", "symbol", "base_model", "system_prompt", "options", "suggestions")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """All that a save stores."""
+
+    name: str
+    base_model: str
+    description: str = ""
+    symbol: str = ""
+    system_prompt: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    suggestions: Sequence[str] = ()
+    documents: Sequence[rag.Document] = ()
+    knowledge: Sequence[rag.Knowledge] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        plain = {name: getattr(self, name) for name in _PLAIN_FIELDS}
+        return plain | {
+            "options": dict(self.options),
+            "suggestions": list(self.suggestions),
+            "documents": sorted(str(document.uuid) for document in self.documents),
+            "knowledge": sorted(str(knowledge.uuid) for knowledge in self.knowledge),
+        }
+
+
+@transaction.atomic
+def create_preset(owner: User, content: Content) -> ModelPreset:
+    """Raises TooManyPresets."""
+    if ModelPreset.objects.filter(owner=owner, deleted_at=None).count() >= MAX_PRESETS:
+        raise TooManyPresets(MAX_PRESETS)
+    preset = ModelPreset(owner=owner)
+    _store(preset, content, owner)
+    return preset
+
+
+@transaction.atomic
+def change_preset(preset: ModelPreset, content: Content, editor: User) -> bool:
+    """Store what a preset is from now on, and keep what it was; return whether anything is different."""
+    # Two saves at once take their turns: each is a version of its own.
+    ModelPreset.objects.select_for_update().get(pk=preset.pk)
+    newest = preset.versions.first()
+    if newest is not None and newest.content == content.as_json():
+        return False
+    _store(preset, content, editor)
+    return True
+
+
+def _store(preset: ModelPreset, content: Content, editor: User) -> None:
+    for name in _PLAIN_FIELDS:
+        setattr(preset, name, getattr(content, name))
+    preset.options, preset.suggestions = dict(content.options), list(content.suggestions)
+    preset.updated_at = timezone.now()
+    preset.save()
+    preset.documents.set(content.documents)
+    preset.knowledge.set(content.knowledge)
+    last = preset.versions.aggregate(number=Max("number"))["number"] or 0
+    preset.versions.create(number=last + 1, content=content.as_json(), made_by=editor, made_at=preset.updated_at)
+    preset.versions.filter(number__lte=last + 1 - MAX_VERSIONS).delete()
+
+
+def restore_version(version: PresetVersion, editor: User) -> ModelPreset:
+    """Make a preset what it was: a save like others, so that this can be taken back as well.
+
+    Documents and knowledge that are gone, or that the editor may not read any more, stay away.
+    """
+    kept = version.content
+    plain = {name: kept[name] for name in _PLAIN_FIELDS}
+    content = Content(
+        **plain,
+        documents=list(rag.readable_documents(editor).filter(uuid__in=kept["documents"])),
+        knowledge=list(rag.readable_knowledge(editor).filter(uuid__in=kept["knowledge"])),
+    )
+    change_preset(version.preset, content, editor)
+    return version.preset
+
+
+def copy_preset(preset: ModelPreset, copier: User, name: str) -> ModelPreset:
+    """Make somebody a preset of their own of one that they may use, with what they may read of its documents.
+
+    Raises TooManyPresets.
+    """
+    content = content_of(preset, copier)
+    return create_preset(copier, _renamed(content, name[:NAME_MAX_LENGTH]))
+
+
+def _renamed(content: Content, name: str) -> Content:
+    return Content(**{field: getattr(content, field) for field in Content.__dataclass_fields__} | {"name": name})
+
+
+def content_of(preset: ModelPreset, reader: User) -> Content:
+    """Return what a preset is, with what the reader may read of its documents; two queries."""
+    return Content(
+        **{name: getattr(preset, name) for name in _PLAIN_FIELDS},
+        documents=queries.readable_documents(preset, reader),
+        knowledge=queries.readable_knowledge(preset, reader),
+    )
+
+
+# ---- deleting ------------------------------------------------------------------------------------
+
+
+def delete_preset(preset: ModelPreset) -> None:
+    """Hide a preset from everybody until `purge_deleted` removes its rows."""
+    preset.deleted_at = timezone.now()
+    preset.save(update_fields=["deleted_at"])
+
+
+def undo_delete_preset(preset: ModelPreset) -> None:
+    preset.deleted_at = None
+    preset.save(update_fields=["deleted_at"])
+
+
+def purge_deleted(now: datetime) -> int:
+    """Remove for good the presets whose undo window is over; return how many."""
+    doomed = ModelPreset.objects.filter(deleted_at__lt=now - UNDO_WINDOW)
+    return doomed.delete()[1].get(ModelPreset._meta.label, 0)
+
+
+# ---- sharing -------------------------------------------------------------------------------------
+
+
+def grant(preset: ModelPreset, *, user: User | None = None, group: Group | None = None) -> PresetGrant:
+    """Let a person, a group, or with neither everybody use a preset. A grant that is there already stays."""
+    granted, _ = PresetGrant.objects.get_or_create(preset=preset, user=user, group=group)
+    return granted
+
+
+def revoke(granted: PresetGrant) -> None:
+    """Take a grant back. Who was given it uses the preset no more from the next question on."""
+    granted.delete()
+
+
+# ---- documents -----------------------------------------------------------------------------------
+
+
+def exchange_document(old_id: int, new_id: int) -> None:
+    """Draw on the newer copy of a synced file wherever the older one is drawn on."""
+    attached: Any = ModelPreset.documents.through.objects
+    already = attached.filter(document_id=new_id).values("modelpreset_id")
+    attached.filter(document_id=old_id).exclude(modelpreset_id__in=already).update(document_id=new_id)

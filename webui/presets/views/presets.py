@@ -1,0 +1,245 @@
+"""Presets: the list, one of them, making, changing, copying and deleting it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from uuid import UUID
+
+from asgiref.sync import async_to_sync
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.http import urlencode
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from inference import client
+from inference.errors import InferenceError
+from inference.types import ChatMessage, ChatRequest
+from rag import api as rag
+from webui.accounts.decorators import member_required
+from webui.accounts.http import MemberRequest
+from webui.presets import access, queries, services
+from webui.presets.contexts import (
+    PresetFormPage,
+    PresetListPage,
+    PresetPage,
+    Source,
+    option_rows,
+    preset_row,
+    source_of,
+    sources,
+)
+from webui.presets.coverage import unread_by_some
+from webui.presets.errors import TooManyPresets
+from webui.presets.forms import PresetForm, option_values
+from webui.presets.models import ModelPreset, PresetGrant
+from webui.presets.options import sampling_of
+from webui.presets.services import Content
+from webui.ui.keyset import BadCursor, newest_first
+
+ROWS_A_PAGE = 50
+
+
+def chat_models() -> list[str]:
+    """Return the ids of the models that can be asked now."""
+    return [model.id for model in async_to_sync(client.models_at_hand)().models if model.can_chat]
+
+
+# ---- reading ---------------------------------------------------------------------------------------
+
+
+@require_GET
+@member_required
+def preset_list(request: MemberRequest) -> HttpResponse:
+    before = request.GET.get("before", "")
+    models = chat_models()
+    usable = queries.listed_presets(request.user, models).select_related("owner")
+    try:
+        page = newest_first(usable, field="updated_at", before=before, limit=ROWS_A_PAGE)
+    except BadCursor as exc:
+        raise Http404 from exc
+    shared = set(PresetGrant.objects.filter(preset__in=page.rows).values_list("preset_id", flat=True))
+    context = PresetListPage(
+        rows=[preset_row(row, request.user.pk, models, is_shared=row.pk in shared) for row in page.rows],
+        next_cursor=page.next_cursor,
+        before=before,
+        deleted=_just_deleted(request),
+    )
+    return render(request, "presets/list.html", {"page": context})
+
+
+def _just_deleted(request: MemberRequest) -> ModelPreset | None:
+    try:
+        return access.deleted_preset_write(request.user, UUID(request.GET.get("deleted", "")))
+    except (ValueError, Http404):
+        return None
+
+
+@require_GET
+@member_required
+def preset(request: MemberRequest, uuid: UUID) -> HttpResponse:
+    models = chat_models()
+    shown = _answerable(request, uuid, models)
+    is_own = shown.owner_id == request.user.pk
+    documents = queries.readable_documents(shown, request.user)
+    knowledge = queries.readable_knowledge(shown, request.user)
+    grants = list(shown.grants.all()) if is_own else []
+    context = PresetPage(
+        preset=preset_row(shown, request.user.pk, models, is_shared=bool(grants)),
+        system_prompt=shown.system_prompt,
+        options=option_rows(shown.options),
+        suggestions=shown.suggestions,
+        sources=sources(documents, knowledge),
+        unread=[source_of(row) for row in unread_by_some(grants, documents, knowledge)],
+        body=_request_body(shown),
+        n_versions=shown.versions.count() if is_own else 0,
+    )
+    return render(request, "presets/preset.html", {"page": context})
+
+
+def _answerable(request: MemberRequest, uuid: UUID, models: Sequence[str]) -> ModelPreset:
+    """Return a preset of the person's own, or a shared one that can be asked now, or raise Http404."""
+    shown = access.preset_read(request.user, uuid)
+    if shown.owner_id != request.user.pk and shown.base_model not in models:
+        raise Http404
+    return shown
+
+
+def _request_body(preset: ModelPreset) -> str:
+    """Return what the model of a preset is sent with a question, as it goes over the wire; empty without the model."""
+    sampling = sampling_of(preset.options)
+    system = [ChatMessage(role="system", content=preset.system_prompt)] if preset.system_prompt.strip() else []
+    request = ChatRequest(
+        model=preset.base_model,
+        messages=[*system, ChatMessage(role="user", content="…")],
+        options=sampling.options,
+        think=sampling.think,
+        keep_alive_s=sampling.keep_alive_s,
+    )
+    try:
+        body = async_to_sync(client.chat_body)(request)
+    except InferenceError:
+        return ""
+    return json.dumps(body, indent=2, ensure_ascii=False)
+
+
+# ---- making and changing -----------------------------------------------------------------------------
+
+
+@require_http_methods(["GET", "POST"])
+@member_required
+def create(request: MemberRequest) -> HttpResponse:
+    models = chat_models()
+    form = PresetForm(request.POST, models=models) if request.method == "POST" else PresetForm(models=models)
+    if request.method == "POST" and form.is_valid() and (content := _content(request, form)):
+        try:
+            made = services.create_preset(request.user, content)
+        except TooManyPresets as exc:
+            form.add_error(None, _too_many(exc))
+        else:
+            return redirect("presets:preset", made.uuid)
+    return _form(request, None, form, models)
+
+
+@require_http_methods(["GET", "POST"])
+@member_required
+def change(request: MemberRequest, uuid: UUID) -> HttpResponse:
+    shown = access.preset_write(request.user, uuid)
+    models = chat_models()
+    choices = list(dict.fromkeys([*models, shown.base_model]))
+    if request.method == "POST":
+        form = PresetForm(request.POST, models=choices)
+        if form.is_valid() and (content := _content(request, form)):
+            services.change_preset(shown, content, request.user)
+            messages.success(request, _("Saved."))
+            return redirect("presets:preset", shown.uuid)
+    else:
+        form = PresetForm(initial=_initial(shown, request), models=choices)
+    return _form(request, shown, form, models)
+
+
+def _initial(shown: ModelPreset, request: MemberRequest) -> dict[str, object]:
+    content = services.content_of(shown, request.user)
+    return content.as_json() | option_values(shown.options)
+
+
+def _content(request: MemberRequest, form: PresetForm) -> Content | None:
+    """Return what a form that is filled in rightly says; None, with the error in the form, when a source is gone."""
+    data = form.cleaned_data
+    documents = list(rag.readable_documents(request.user).filter(uuid__in=data["documents"]))
+    knowledge = list(rag.readable_knowledge(request.user).filter(uuid__in=data["knowledge"]))
+    if len(documents) < len(data["documents"]) or len(knowledge) < len(data["knowledge"]):
+        form.add_error(None, _("Something that was chosen is not here any more; it was taken off the list."))
+        return None
+    return Content(
+        name=data["name"],
+        base_model=data["base_model"],
+        description=data["description"],
+        symbol=data["symbol"],
+        system_prompt=data["system_prompt"],
+        options=form.chosen_options(),
+        suggestions=data["suggestions"],
+        documents=documents,
+        knowledge=knowledge,
+    )
+
+
+def _form(request: MemberRequest, shown: ModelPreset | None, form: PresetForm, models: Sequence[str]) -> HttpResponse:
+    context = PresetFormPage(preset=shown, sources=_chosen(request, form), has_models=bool(models))
+    return render(request, "presets/form.html", {"page": context, "form": form}, status=422 if form.errors else 200)
+
+
+def _chosen(request: MemberRequest, form: PresetForm) -> list[Source]:
+    """Return the documents and the knowledge in a form, those alone that the person may read."""
+    wanted = {name: _uuids(form[name].value()) for name in ("documents", "knowledge")}
+    documents = rag.readable_documents(request.user).filter(uuid__in=wanted["documents"]).order_by("name")
+    knowledge = rag.readable_knowledge(request.user).filter(uuid__in=wanted["knowledge"]).order_by("name")
+    return sources(list(documents), list(knowledge))
+
+
+def _uuids(values: Sequence[str] | None) -> list[UUID]:
+    found = []
+    for value in values or ():
+        try:
+            found.append(UUID(value))
+        except ValueError:
+            continue
+    return found
+
+
+@require_POST
+@member_required
+def copy(request: MemberRequest, uuid: UUID) -> HttpResponse:
+    shown = _answerable(request, uuid, chat_models())
+    try:
+        made = services.copy_preset(shown, request.user, _("Copy of %(name)s") % {"name": shown.name})
+    except TooManyPresets as exc:
+        messages.error(request, _too_many(exc))
+        return redirect("presets:preset", shown.uuid)
+    return redirect("presets:change", made.uuid)
+
+
+def _too_many(exc: TooManyPresets) -> str:
+    return _("You have %(n)d presets already; delete one that you do not need.") % {"n": exc.limit}
+
+
+# ---- deleting ----------------------------------------------------------------------------------------
+
+
+@require_POST
+@member_required
+def delete(request: MemberRequest, uuid: UUID) -> HttpResponse:
+    doomed = access.preset_write(request.user, uuid)
+    services.delete_preset(doomed)
+    return redirect(f"{reverse('presets:list')}?{urlencode({'deleted': str(doomed.uuid)})}")
+
+
+@require_POST
+@member_required
+def undo_delete(request: MemberRequest, uuid: UUID) -> HttpResponse:
+    restored = access.deleted_preset_write(request.user, uuid)
+    services.undo_delete_preset(restored)
+    return redirect("presets:preset", restored.uuid)
