@@ -93,7 +93,7 @@ class PresetForm(forms.Form):
     )
     symbol = forms.CharField(
         label=_("Symbol"), max_length=SYMBOL_MAX_LENGTH, required=False,
-        help_text=_("An emoji or a letter."), widget=forms.TextInput(attrs={"autocomplete": "off"}),
+        widget=forms.TextInput(attrs={"autocomplete": "off", "placeholder": _("A or 🙂")}),
     )  # fmt: skip
     description = forms.CharField(label=_("Description"), max_length=DESCRIPTION_MAX_LENGTH, required=False)
     base_model = forms.ChoiceField(label=_("Model that answers"))
