@@ -333,6 +333,24 @@ def test_a_deleted_document_leaves_nothing(alice: User, alice_client: Client) ->
     assert as_json(alice_client, message)["candidates"] == []
 
 
+@pytest.mark.parametrize("whole_tokens", [0, 200])
+def test_when_what_an_answer_cites_is_gone_it_does_not_say_that_nothing_matched(
+    alice: User, alice_client: Client, whole_tokens: int
+) -> None:
+    document, other = a_document(alice, "secret plan.txt"), a_document(alice, "other.txt")
+    weak = a_candidate(other, outcome="below cut-off", passage=None)
+    message = an_answer(alice, a_candidate(document), weak, whole_tokens=whole_tokens)
+    cite(message, document)
+    assert "not shared with you any more" not in panel(alice_client, message)
+
+    document.delete()
+
+    html = panel(alice_client, message)
+    assert "What the answer rests on was deleted or changed" in html
+    assert "Nothing in your documents matches" not in html
+    assert "was weighed" not in html
+
+
 @pytest.mark.parametrize("name", ["chats:trace", "chats:trace_json"])
 def test_other_peoples_traces_do_not_exist(alice: User, charlie_client: Client, root_client: Client, name: str) -> None:
     message = an_answer(alice, a_candidate(a_document(alice)))

@@ -111,7 +111,9 @@ PROBLEMS: dict[Problem, ProblemWords] = {
 
 FETCH_PROBLEMS: dict[FetchProblem, str | Promise] = {
     FetchProblem.OFF: gettext_lazy("This site does not fetch web pages. Upload the page as a file instead."),
-    FetchProblem.ADDRESS: gettext_lazy("This is no address of a web page. It begins with https:// or http://."),
+    FetchProblem.ADDRESS: gettext_lazy(
+        "This is no address of a web page: one begins with https:// or http://, without a password or an unusual port."
+    ),
     FetchProblem.PRIVATE: gettext_lazy("This address leads into a private network, where this site asks for nothing."),
     FetchProblem.UNREACHABLE: gettext_lazy("No server answers at this address."),
     FetchProblem.TIMEOUT: gettext_lazy("The server at this address took too long."),

@@ -195,6 +195,7 @@ class TracePanel:
 
     Attributes:
         kept, left_out: Together all candidates, each by falling score; in reading order when given whole.
+        has_lost_sources: The answer cites passages, and none of them may be seen any more.
         shortcomings: What the search had to do without, a sentence each.
     """
 
@@ -203,6 +204,7 @@ class TracePanel:
     left_out: Sequence[CandidateView]
     shortcomings: Sequence[str]
     json_url: str
+    has_lost_sources: bool = False
 
     @property
     def why_nothing(self) -> str:
@@ -322,12 +324,14 @@ def trace_panel(seen: SeenTrace, generation: Generation, *, chat_uuid: UUID) -> 
     # Quotes reads all passages; a model those that its context window had room for.
     n_read = len(generation.ledger["passages"]) if "passages" in generation.ledger else None
     views = [_candidate_view(candidate, cited, n_read) for candidate in seen.candidates]
+    kept = [view for view in views if view.is_kept]
     return TracePanel(
         seen=seen,
-        kept=[view for view in views if view.is_kept],
+        kept=kept,
         left_out=[view for view in views if not view.is_kept],
         shortcomings=list(_shortcomings(seen)),
         json_url=reverse("chats:trace_json", args=[chat_uuid, generation.message.uuid]),
+        has_lost_sources=bool(cited) and not kept,
     )
 
 
