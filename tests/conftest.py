@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -58,6 +59,15 @@ def _only_loopback() -> Iterator[None]:
         patch.setattr(socket.socket, "connect", connect)
         patch.setattr(socket.socket, "connect_ex", connect_ex)
         yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _close_what_llama_cpp_leaves_open() -> Iterator[None]:
+    """Its helper for silence opens the null device twice when it is imported, and a worker that ends says so."""
+    yield
+    if left := sys.modules.get("llama_cpp._utils"):
+        left.outnull_file.close()
+        left.errnull_file.close()
 
 
 @pytest.fixture(scope="session")
