@@ -24,7 +24,11 @@ N_OVERLAP_TOKENS = 40
 _CJK_CHARACTERS_A_TOKEN = 1.5
 _OTHER_CHARACTERS_A_TOKEN = 4.0
 
-_SENTENCE = re.compile("[^\n。！？；.!?;]*(?:[。！？；]+[”’」』）]*|[.!?;]+[\"'”’)\\]]*(?=\\s)|[.!?;]|\n+|$)[^\\S\n]*")
+# Marks that end no sentence, as the dots of a table of contents, are looked through from the first of them alone: were
+# it done from each of them, a page of dots would hold up the whole process.
+_SENTENCE = re.compile(
+    "[^\n。！？；.!?;]*(?:[。！？；]+[”’」』）]*|(?<![.!?;])[.!?;]++[\"'”’)\\]]*+(?=\\s)|[.!?;]|\n+|$)[^\\S\n]*"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import re
 from itertools import islice
 
 from rag.errors import Unreadable
-from rag.extraction import limits, plain
+from rag.extraction import encodings, limits
 from rag.extraction.rows import one_line, row_lines
 from rag.types import TSV, Extraction, Problem
 
@@ -22,7 +22,7 @@ def extract(data: bytes, media_type: str) -> Extraction:
     """Return the rows of a file as lines. Raises Unreadable."""
     if len(data) > 4 * limits.MAX_CHARACTERS:
         raise Unreadable(Problem.TOO_LARGE)
-    raw = plain.decode(data).replace("\0", "")
+    raw = encodings.decode(data).replace("\0", "")
     csv.field_size_limit(limits.MAX_CHARACTERS)
     delimiter = "\t" if media_type == TSV else _delimiter(raw)
     reader = csv.reader(io.StringIO(_NAMED_DELIMITER.sub("", raw), newline=""), delimiter=delimiter)

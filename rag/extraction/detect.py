@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 
+from rag.extraction import encodings
 from rag.types import CODE, CSV, HTML, JPEG, JSON, MARKDOWN, PDF, PLAIN, PNG, TIFF, TSV, WEBP
 
 SAMPLE_BYTES = 64 * 1024
@@ -25,6 +26,7 @@ _TEXT_TYPES = {
     ".html": HTML, ".htm": HTML, ".xhtml": HTML,
     **dict.fromkeys(_CODE_NAMES, CODE),
 }  # fmt: skip
+_TEXT_NAMES = (".txt", *_TEXT_TYPES)
 _OTHER_NAMES = (
     ".pdf", ".docx", ".docm", ".pptx", ".pptm", ".xlsx", ".xlsm", ".ods", ".epub", ".txt",
     ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp",
@@ -39,6 +41,8 @@ _HTML_START = re.compile(
 _PICTURE_MARKS = ((b"\x89PNG\r\n\x1a\n", PNG), (b"\xff\xd8\xff", JPEG), (b"II*\0", TIFF), (b"MM\0*", TIFF))
 _WEBP_MARK = re.compile(rb"RIFF.{4}WEBP", re.S)
 _ARCHIVE_MARK = b"PK\x03\x04"
+# Text between commands: nobody can read it as it is, and nothing here takes the commands out.
+_RICH_TEXT_MARK = b"{\\rtf"
 _OLE_MARK = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 # The header of an entry that Office files and books have, one of them at the beginning.
 _DOCUMENT_ENTRY = re.compile(
@@ -46,8 +50,8 @@ _DOCUMENT_ENTRY = re.compile(
 )
 
 _BYTE_ORDER_MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-# Bytes that no text holds: controls other than tab, line feed, form feed, carriage return and escape.
-_CONTROLS = re.compile(rb"[\x01-\x08\x0b\x0e-\x1a\x1c-\x1f\x7f]")
+# Bytes that hardly a text holds: controls other than tab, line feed, form feed, carriage return and escape.
+_CONTROLS = re.compile(rb"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f\x7f]")
 
 
 def media_type(sample: bytes, name: str) -> str:
@@ -55,8 +59,11 @@ def media_type(sample: bytes, name: str) -> str:
 
     Source: PDF readers accept the header anywhere in the first 1024 bytes (ISO 32000-1, Annex H, note 13).
     """
-    if b"%PDF-" in sample[:1024]:
+    named = _TEXT_TYPES.get(_ending(name), PLAIN)
+    if b"%PDF-" in sample[:1024] and not (_ending(name) in _TEXT_NAMES and _is_written(sample)):
         return PDF
+    if sample.startswith(_RICH_TEXT_MARK):
+        return BINARY
     if sample.startswith(_ARCHIVE_MARK):
         return ARCHIVE if _DOCUMENT_ENTRY.search(sample) else BINARY
     if sample.startswith(_OLE_MARK):
@@ -68,8 +75,12 @@ def media_type(sample: bytes, name: str) -> str:
         return WEBP
     if not is_text(sample):
         return BINARY
-    named = _TEXT_TYPES.get(_ending(name), PLAIN)
     return HTML if named == PLAIN and _HTML_START.match(sample) else named
+
+
+def _is_written(sample: bytes) -> bool:
+    """Whether a text speaks of PDF files, and is none: those have numbers of their objects in front of them."""
+    return is_text(sample) and not sample.lstrip().startswith(b"%PDF-") and b" obj" not in sample
 
 
 def claims_to_be_readable(name: str) -> bool:
@@ -81,6 +92,6 @@ def _ending(name: str) -> str:
 
 
 def is_text(sample: bytes) -> bool:
-    if sample.startswith(_BYTE_ORDER_MARKS):
+    if sample.startswith(_BYTE_ORDER_MARKS) or encodings.utf16_without_mark(sample):
         return True
-    return b"\0" not in sample and len(_CONTROLS.findall(sample)) <= len(sample) // 100
+    return len(_CONTROLS.findall(sample)) <= len(sample) // 100

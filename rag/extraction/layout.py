@@ -10,18 +10,23 @@ import re
 from bisect import bisect_right
 from dataclasses import dataclass
 
-from rag.lexical.words import CJK
+from rag.lexical.words import CJK, HANGUL
+
+CONTROLS = "\x00-\x08\x0b\x0e-\x1f\x7f\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff"
+"""No letters, and nothing that a reader sees: controls, blanks without width, and marks that reorder text."""
 
 _CJK_PUNCTUATION = "\u3001-\u3011\u3014-\u301f\uff01-\uff0f\uff1a-\uff20\uff3b-\uff3d\uff5b-\uff65\u2018-\u201d\u2026"
-_WIDE = f"[{CJK}{_CJK_PUNCTUATION}]"
+# What is written without blanks between words; Korean has them.
+_WIDE = f"[{CJK.replace(HANGUL, '')}{_CJK_PUNCTUATION}]"
 
 _UNWANTED = re.compile(
     "(?P<crlf>\r\n?)"
     # pdfium writes U+FFFE (and older versions U+0002) for a hyphen that only breaks the line.
     "|(?P<hyphenation>[\u0002\ufffe\u00ad](?:\r?\n)?)"
-    "|(?P<blanks>[ \t\u00a0]+(?=\r?\n|$))"
+    # From the beginning of a run alone, and never in part: else the time grows with the square of its length.
+    "|(?P<blanks>(?<![ \t\u00a0])[ \t\u00a0]++(?=\r?\n|$))"
     rf"|(?P<between>(?<={_WIDE})[ \t\u00a0\u3000]+(?={_WIDE}))"
-    "|(?P<control>[\x00-\x08\x0b\x0e-\x1f\x7f\ufeff\ufffd])"
+    f"|(?P<control>[{CONTROLS}\ufffd])"
     "|(?P<feed>\f)"
 )
 _LINE_END = re.compile("(?P<before>[^\n])\n(?=(?P<after>[^\n]))")

@@ -12,11 +12,13 @@ from rag.extraction.sections import Headings
 from rag.types import MARKDOWN, Extraction
 
 # Source: CommonMark 0.31.2, "ATX headings", "Setext headings", "Fenced code blocks".
-_HEADING = re.compile(r" {0,3}(#{1,6})(?:[ \t]+(.*?))?(?:[ \t]+#+)?[ \t]*$")
+_HEADING = re.compile(r" {0,3}(#{1,6})(?:[ \t](.*))?$")
 _UNDERLINE = re.compile(r" {0,3}(=+|-+)[ \t]*$")
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 _PARAGRAPH = re.compile(r" {0,3}(?![ \t#>|`~]|[-*+][ \t]|\d{1,9}[.)][ \t]|<)\S")
 _FRONT_MATTER = re.compile(r"---[ \t]*\n.*?\n(?:---|\.\.\.)[ \t]*(?:\n|$)", re.S)
+# Names are cut to less; what is longer than that is no heading, but lines that nobody ended.
+_TITLE_MAX_LENGTH = 1000
 _MARKUP = re.compile(r"!?\[([^\]]*)\](?:\([^)]*\)|\[[^\]]*\])?|<[^>]*>|(?:\*\*|__|\*|`|~~)")
 
 
@@ -61,14 +63,15 @@ def _headings(text: str) -> Iterator[tuple[int, int, str]]:
         elif found := _FENCE.match(line):
             fence = found[1]
         elif found := _HEADING.match(line):
-            if title := _plain(found[2] or ""):
+            if title := _plain(_without_closing(found[2] or "")):
                 yield start, len(found[1]), title
         elif before and (found := _UNDERLINE.match(line)):
             if title := _plain(before[1]):
                 yield before[0], 1 if found[1][0] == "=" else 2, title
         elif _PARAGRAPH.match(line):
             # A heading of several lines begins with the first of them.
-            paragraph = (before[0], f"{before[1]} {line.strip()}") if before else (start, line.strip())
+            first, above = before or (start, "")
+            paragraph = (first, f"{above} {line.strip()}" if len(above) < _TITLE_MAX_LENGTH else above)
 
 
 def _closes(fence: str, line: str) -> bool:
@@ -76,5 +79,12 @@ def _closes(fence: str, line: str) -> bool:
     return len(mark) >= len(fence) and not mark.strip(fence[0])
 
 
+def _without_closing(title: str) -> str:
+    """Return a heading without the hashes that may close it, as in "## Title ##"."""
+    title = title.strip(" \t")
+    opened = title.rstrip("#")
+    return opened if not opened or opened[-1] in " \t" else title
+
+
 def _plain(title: str) -> str:
-    return " ".join(_MARKUP.sub(lambda found: found[1] or "", title).split())
+    return " ".join(_MARKUP.sub(lambda found: found[1] or "", title[:_TITLE_MAX_LENGTH]).split())

@@ -13,8 +13,8 @@ from rag.extraction.rows import one_line, row_lines
 from rag.extraction.sections import Sections
 
 _WITHOUT_TEXT = (
-    "script", "style", "noscript", "template", "nav", "svg", "math", "iframe", "object", "embed", "canvas", "audio",
-    "video", "select", "textarea", "button",
+    "script", "style", "noscript", "noframes", "template", "nav", "svg", "math", "iframe", "object", "embed", "canvas",
+    "audio", "video", "select", "textarea", "button",
 )  # fmt: skip
 # Elements that do not break the line; all others do, also those that nobody knows.
 _INLINE = frozenset((

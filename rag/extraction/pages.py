@@ -7,11 +7,12 @@ from collections.abc import Iterable
 
 from rag.errors import Unreadable
 from rag.extraction import limits
+from rag.extraction.layout import CONTROLS
 from rag.types import Extraction, Problem
 
 NAME_MAX_LENGTH = 200
 # Excel has a way to write them, and PostgreSQL stores no text with a zero in it.
-_CONTROLS = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f]")
+_CONTROLS = re.compile(f"[{CONTROLS}]")
 
 
 def join_pages(media_type: str, pages: Iterable[tuple[str, str | None]]) -> Extraction:

@@ -9,7 +9,7 @@ from typing import Any
 from lxml import etree
 
 from rag.errors import Unreadable
-from rag.extraction import limits, plain
+from rag.extraction import encodings, limits
 from rag.extraction.markup import sections_of
 from rag.extraction.pages import join_pages, with_text
 from rag.types import HTML, Extraction, Problem
@@ -29,7 +29,6 @@ _AROUND = (
 _METADATA = frozenset(("base", "link", "meta", "noscript", "script", "style", "template", "title"))
 # One with less is a frame that a script was to fill.
 _MAIN_WORDS = 10
-_CHINESE = ("gb2312", "gbk", "hz")
 
 
 def extract(data: bytes) -> Extraction:
@@ -79,16 +78,13 @@ def _leave_main_text(root: Any) -> None:
 
 
 def decoded(data: bytes) -> str:
-    """Return the text of a page: in UTF-8 where it is that, else as it says itself, else as `plain` finds out."""
+    """Return the text of a page: in UTF-8 where it is that, else as it says itself, else as `encodings` finds out."""
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
         pass
     declared = _CHARSET.search(data[:_DECLARED_WITHIN_BYTES])
     if declared is None or data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return plain.decode(data)
-    name = declared[1].decode().lower()
-    try:
-        return data.decode("gb18030" if name in _CHINESE else name, errors="replace")
-    except LookupError:
-        return plain.decode(data)
+        return encodings.decode(data)
+    text = encodings.decode_as(data, declared[1].decode())
+    return encodings.decode(data) if text is None else text

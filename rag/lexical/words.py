@@ -16,7 +16,8 @@ from rag.lexical.variants import simplified
 NAME = "porter-pairs-simplified"
 """How text becomes terms. Change it with anything that changes one: what was indexed otherwise is then indexed anew."""
 
-CJK = "\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uac00-\ud7af\U00020000-\U000323af"
+HANGUL = "\uac00-\ud7af"
+CJK = f"\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff{HANGUL}\U00020000-\U000323af"
 CJK_CHARACTER = re.compile(f"[{CJK}]")
 _ASCII_WORD = re.compile("[a-z0-9]+")
 LATIN_WORD = re.compile(rf"(?:(?![{CJK}])[^\W_])+")
