@@ -87,6 +87,21 @@ def claims_to_be_readable(name: str) -> bool:
     return _ending(name) in READABLE_NAMES
 
 
+def is_text_named_as_another(media_type: str, name: str) -> bool:
+    """Whether a file is plain text, but called like a PDF, a picture or another file that is none."""
+    return media_type == PLAIN and _ending(name) in _OTHER_NAMES and _ending(name) != ".txt"
+
+
+def name_of_text(name: str) -> str:
+    """Return what a file was called whose text alone is left: `report.pdf` for `report.pdf.txt`.
+
+    The name stays as it is where it would tell of marks or columns that the text does not have any more.
+    """
+    stem = name[:-4] if name.lower().endswith(".txt") else name
+    is_read_otherwise = _TEXT_TYPES.get(_ending(stem)) in (HTML, CSV, TSV)
+    return stem if claims_to_be_readable(stem) and not is_read_otherwise else name
+
+
 def _ending(name: str) -> str:
     return "." + name.lower().rpartition(".")[2]
 

@@ -15,6 +15,7 @@ from typing import IO, Any
 from rag import conf
 from rag.errors import ImportRefused
 from rag.extraction.archives import is_bomb
+from rag.extraction.detect import name_of_text
 from rag.services.documents import clean_name
 from rag.services.exports import FORMAT, MANIFEST, VERSION
 from rag.types import Problem
@@ -173,9 +174,11 @@ def _manifest(archive: zipfile.ZipFile, entries: dict[str, zipfile.ZipInfo]) -> 
 
 def _wanted(manifest: dict[str, Any] | None, entries: dict[str, zipfile.ZipInfo]) -> Iterator[Planned]:
     if manifest is None:
+        # Open WebUI exports a knowledge so.
+        are_texts = all(path.lower().endswith(".txt") for path in entries)
         for path in list(entries)[:MAX_FILES]:
             folder, _, name = path.replace("\\", "/").rpartition("/")
-            yield Planned(entry=path, name=name, folder=folder)
+            yield Planned(entry=path, name=name_of_text(name) if are_texts else name, folder=folder)
         return
     for row in manifest["documents"][:MAX_FILES]:
         if not isinstance(row, dict):

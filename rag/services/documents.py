@@ -172,6 +172,12 @@ def display_name(name: str) -> str:
     return name or "document"
 
 
+def file_name(document: Document) -> str:
+    """Return what a document's file is called when it is handed out."""
+    is_odd = detect.is_text_named_as_another(document.media_type, document.name)
+    return f"{document.name}.txt" if is_odd else document.name
+
+
 def display_path(path: str) -> str:
     """Return a path for people: each step on one line, without controls and characters that reorder text."""
     return "/".join(map(clean_name, path.split("/")))

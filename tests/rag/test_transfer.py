@@ -24,7 +24,7 @@ from rag.imports import taking
 from rag.imports.taking import begin_import, go_on, stop_import
 from rag.models import ARCHIVES_FOLDER, Document, Knowledge, KnowledgeFolder, KnowledgeImport
 from rag.services import knowledge as service
-from rag.services.documents import create_document
+from rag.services.documents import create_document, file_name
 from rag.services.exports import export_knowledge
 from rag.types import Problem
 from tests.factories import make_document, make_knowledge
@@ -154,11 +154,21 @@ def test_an_export_comes_in_again_as_it_was(alice: User, bob: User) -> None:
     assert not made.knowledge.grants.exists()
 
 
-def test_texts_alone_come_in_as_they_are_named(alice: User) -> None:
-    made = import_all(alice, zipped(("report.pdf.txt", b"One."), ("notes.md.txt", b"Two.")), "Peer")
+def test_texts_alone_are_called_as_the_files_that_they_are_of(alice: User) -> None:
+    entries = [("report.pdf.txt", b"1."), ("a/notes.md.txt", b"2."), ("plain.TXT", b"3."), ("table.csv.txt", b"4.")]
+
+    made = import_all(alice, zipped(*entries), "Peer")
 
     assert made.knowledge.name == "Peer"
-    assert outcomes(made) == {"report.pdf.txt": "taken", "notes.md.txt": "taken"}
+    assert outcomes(made) == dict.fromkeys(["report.pdf", "notes.md", "plain.TXT", "table.csv.txt"], "taken")
+    report = made.knowledge.documents.get(name="report.pdf")
+    assert (report.media_type, file_name(report)) == ("text/plain", "report.pdf.txt")
+
+
+def test_beside_other_files_a_text_keeps_its_name(alice: User) -> None:
+    made = import_all(alice, zipped(("report.pdf.txt", b"One."), ("notes.md", b"Two.")), "Mixed")
+
+    assert outcomes(made) == {"report.pdf.txt": "taken", "notes.md": "taken"}
 
 
 def test_a_file_that_the_person_has_already_is_not_stored_again(alice: User) -> None:

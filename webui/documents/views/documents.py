@@ -228,7 +228,9 @@ def file(request: MemberRequest, uuid: UUID) -> HttpResponseBase:
         content = found.file.open("rb")
     except FileNotFoundError as exc:
         raise Http404 from exc
-    response = FileResponse(content, as_attachment=True, filename=found.name, content_type="application/octet-stream")
+    response = FileResponse(
+        content, as_attachment=True, filename=rag.file_name(found), content_type="application/octet-stream"
+    )
     response["X-Content-Type-Options"] = "nosniff"
     response["Content-Security-Policy"] = "sandbox; default-src 'none'"
     response["Cache-Control"] = "private, no-store"
