@@ -70,7 +70,8 @@ DECLARATIONS = (
         label=_("Ratings of answers"),
         help=_(
             "Whether people can say that an answer is good or bad, and why. Ratings stay on this server; administrators"
-            " can export rated answers, without names. Switched off, those that are there stay."
+            " can export rated answers with the conversation above them, without names. Switched off, those that are"
+            " there stay."
         ),
         default="on",
         variable="HEARTH_ANSWER_RATINGS",
