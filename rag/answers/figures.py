@@ -38,7 +38,7 @@ _UNITS = {
         r"floors?)\b|米|公里|千米|厘米|公分|毫米|公尺|英尺|英寸|海里|层"
     ),
     Measure.WEIGHT: (
-        r"(?:kg|mg|g|t|kilos?|(?:kilo|milli)?grams?|tons?|tonnes?|lbs?|ounces?)\b|公斤|千克|毫克|克(?!朗)|吨|斤"
+        r"(?:kg|mg|g|t|kilos?|(?:kilo|milli)?grams?|tons?|tonnes?|lbs?|ounces?)\b|公斤|公克|千克|毫克|克(?!朗)|吨|斤"
     ),
     Measure.MONEY: (
         r"(?:euros?|dollars?|pounds?|pence|cents?|krone[rn]?|kronor|crowns?|francs?|yen|yuan|eur|usd|gbp|chf|rmb)\b|[€$£¥]"

@@ -6,6 +6,7 @@ import re
 from enum import Enum, auto
 
 from rag.answers.figures import CJK_DIGIT, MONTH, NUMBER_WORD, Measure, measures
+from rag.lexical.variants import simplified
 
 
 class Wish(Enum):
@@ -37,7 +38,9 @@ _ASKS_MEASURE = {
         r"|多少钱|多少錢|几块|工资|工資|薪水|价格|價格|费用|費用",
         re.I,
     ),
-    Wish.WEIGHT: re.compile(r"\bhow\s+heavy\b|\bweighs?\b|\bweight\b|多重|重量|几公斤|多少公斤", re.I),
+    Wish.WEIGHT: re.compile(
+        r"\bhow\s+heavy\b|\bweighs?\b|\bweight\b|多重|重量|(?:几|多少)(?:公斤|公克|千克|克|吨|斤)", re.I
+    ),
     Wish.EXTENT: re.compile(r"\bhow\s+(?:long|far)\b|多[长長久远遠]", re.I),
     Wish.LENGTH: re.compile(r"\bhow\s+(?:high|tall|wide|deep|thick)\b|\b(?:height|width|depth)\b|多[高宽寬深厚]", re.I),
 }
@@ -99,6 +102,7 @@ def telling_part(question: str) -> str:
 
 def wish_of(question: str) -> Wish | None:
     """Return what figure a question asks for, if any."""
+    question = simplified(question)
     if _ASKS_YEAR.search(question):
         return Wish.YEAR
     if _ASKS_DATE.search(question):
@@ -110,7 +114,7 @@ def wish_of(question: str) -> Wish | None:
 
 def grants(wish: Wish, text: str) -> bool:
     """Whether a text holds such a figure. What links say does not count: they tell of other pages."""
-    shown = without_links(text)
+    shown = simplified(without_links(text))
     if wish in _MEASURES:
         return not _MEASURES[wish].isdisjoint(measures(shown)) or (
             wish is Wish.EXTENT and bool(_FIGURES[Wish.DATE].search(shown))

@@ -27,6 +27,9 @@ from rag.answers.wishes import Wish, grants, is_about_itself, wish_of
         ("How often is it cleaned?", Wish.AMOUNT),
         ("Who was the keeper?", None),
         ("守塔人是谁？", None),
+        ("需要多少公克奶油？", Wish.WEIGHT),
+        ("這個多少錢？", Wish.MONEY),
+        ("什麼時候開門？", Wish.DATE),
     ],
 )
 def test_what_a_question_wishes(question: str, wish: Wish | None) -> None:
@@ -57,6 +60,10 @@ def test_what_a_question_wishes(question: str, wish: Wish | None) -> None:
         (Wish.WEIGHT, "up to twenty kilos", True),
         (Wish.WEIGHT, "The pressure is 1.2 bar.", False),
         (Wish.WEIGHT, "最多二十公斤", True),
+        (Wish.WEIGHT, "奶油兩百公克", True),
+        (Wish.AMOUNT, "需要奶油兩百公克", True),
+        (Wish.MONEY, "每月三萬元", True),
+        (Wish.DATE, "三點開門", True),
         (Wish.WEIGHT, "门票六十克朗", False),
         (Wish.LENGTH, "The tower is 38 metres high.", True),
         (Wish.LENGTH, "The room holds thirty people.", False),
