@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
+from html import unescape
 from typing import Any
 from uuid import uuid4
 
@@ -131,6 +133,21 @@ def test_citations_lead_to_the_passage(alice: User, alice_client: Client, model_
     assert str(document.uuid) in kept.url
     assert (kept.document_name, kept.place) == ("report.pdf", "page 3")
     assert (orphan.url, orphan.place) == ("", "")
+
+
+def test_an_answer_is_copied_with_what_it_cites(alice: User, alice_client: Client, model_server: Upstream) -> None:
+    chat = make_chat(owner=alice, messages=1)
+    answer = make_answer(chat, content="The lighthouse [1, 2]. Its keeper [3].")
+    values = {"message": answer, "start": 4, "end": 14, "text": "lighthouse"}
+    document = make_document(owner=alice, name="report.pdf")
+    Citation.objects.create(number=1, document=document, document_name="report.pdf", page=3, **values)
+    Citation.objects.create(number=2, document=None, document_name="old <b>.txt", **values)
+    Citation.objects.create(number=3, document=None, document_name="theirs.txt", is_of_own_document=False, **values)
+
+    html = alice_client.get(reverse("chats:message", args=[chat.uuid, answer.uuid])).content.decode()
+
+    (copied,) = re.findall("<template data-text>(.*?)</template>", html, re.S)
+    assert unescape(copied) == "The lighthouse [1, 2]. Its keeper [3].\n\n[1] report.pdf, page 3\n[2] old <b>.txt"
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,11 @@ class CitationView:
     passage_url: str = ""
 
     @property
+    def as_line(self) -> str:
+        """The citation in one line of plain text."""
+        return f"[{self.number}] {', '.join(filter(None, [self.document_name, self.place]))}"
+
+    @property
     def is_of_deleted(self) -> bool:
         """Whether the document is gone and its words stay; one that may not be read any more has no name either."""
         return bool(self.document_name) and not self.url
@@ -104,6 +109,12 @@ class MessageView:
     facts: Sequence[str]
     trace_url: str
     rating: Literal["", "unrated", "good", "bad"] = ""
+
+    @property
+    def copied_text(self) -> str:
+        """The text as it is copied: below an answer stands what its numbers refer to."""
+        sources = [citation.as_line for citation in self.citations if citation.document_name]
+        return "\n\n".join([self.text, "\n".join(sources)]) if sources else self.text
 
     @property
     def can_be_kept(self) -> bool:
