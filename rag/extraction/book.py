@@ -48,17 +48,19 @@ class _Book:
         package = self._parsed(path)
         self.title = one_line(package.findtext(".//metadata/title") or "")
         self._items = {item.get("id"): item for item in package.iterfind(".//manifest/item")}
-        chosen = (self._items.get(reference.get("idref")) for reference in package.iterfind(".//spine/itemref"))
+        in_order = [reference.get("idref") for reference in package.iterfind(".//spine/itemref")]
+        # A book that does not tell in which order it is read is read in that of its files.
+        chosen = map(self._items.get, in_order or self._items)
         written = (item for item in chosen if item is not None and item.get("media-type") in _CHAPTER_TYPES)
         # Books name files that are not there, and readers show them without.
-        self.chapters = [path for path in map(self._path, written) if path in self._names]
+        self.chapters = [path for path in dict.fromkeys(map(self._path, written)) if path in self._names]
 
     def check_readable(self) -> None:
         """Refuse a book whose chapters are encrypted; many have encrypted fonts alone."""
         if _ENCRYPTION not in self._names:
             return
         references = self._parsed(_ENCRYPTION).iterfind(".//CipherReference")
-        encrypted = {unquote(reference.get("URI", "")) for reference in references}
+        encrypted = {unquote(reference.get("URI", "")).lstrip("/") for reference in references}
         if not encrypted.isdisjoint(self.chapters):
             raise Unreadable(Problem.PASSWORD)
 

@@ -16,6 +16,8 @@ ARCHIVE = "application/zip"
 OLE = "application/x-ole-storage"
 """The container of Office's old formats, and of its new ones with a password."""
 
+NOTEBOOK = "application/x-ipynb+json"
+
 _CODE_NAMES = (
     ".c", ".cc", ".cfg", ".conf", ".cpp", ".cs", ".css", ".go", ".h", ".hpp", ".ini", ".java", ".js", ".jsx", ".kt",
     ".lua", ".php", ".pl", ".ps1", ".py", ".r", ".rb", ".rs", ".rst", ".scala", ".scss", ".sh", ".sql", ".swift",
@@ -24,6 +26,7 @@ _CODE_NAMES = (
 _TEXT_TYPES = {
     ".md": MARKDOWN, ".markdown": MARKDOWN, ".csv": CSV, ".tsv": TSV, ".json": JSON, ".jsonl": JSON,
     ".html": HTML, ".htm": HTML, ".xhtml": HTML,
+    ".ipynb": NOTEBOOK,
     **dict.fromkeys(_CODE_NAMES, CODE),
 }  # fmt: skip
 _TEXT_NAMES = (".txt", *_TEXT_TYPES)

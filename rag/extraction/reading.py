@@ -70,6 +70,10 @@ def read(file: IO[bytes], media_type: str, name: str) -> Extraction:
         from rag.extraction import web
 
         return web.extract(file.read())
+    if media_type == detect.NOTEBOOK:
+        from rag.extraction import notebook
+
+        return notebook.extract(file.read())
     if media_type == MARKDOWN:
         from rag.extraction import markdown
 

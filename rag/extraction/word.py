@@ -17,6 +17,7 @@ from docx.parts.document import DocumentPart
 from lxml import etree
 
 from rag.errors import Unreadable
+from rag.extraction import packages
 from rag.extraction.damage import damage_is_a_problem
 from rag.extraction.pages import join_pages, with_text
 from rag.extraction.rows import one_line, row_lines
@@ -31,9 +32,23 @@ _MAIN_PARTS = (
     "application/vnd.ms-word.template.macroEnabledTemplate.main+xml",
 )
 _PARAGRAPH, _TABLE, _ROW, _CELL = qn("w:p"), qn("w:tbl"), qn("w:tr"), qn("w:tc")
-_TEXT, _TAB, _FALLBACK = qn("w:t"), qn("w:tab"), "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback"
+_MATH = "{http://schemas.openxmlformats.org/officeDocument/2006/math}"
+_TEXTS = (qn("w:t"), f"{_MATH}t")
+_SIGNS = {qn("w:tab"): "\t", qn("w:noBreakHyphen"): "-"}
 _BREAKS = (qn("w:br"), qn("w:cr"), _PARAGRAPH)
-_TAB_STOPS = qn("w:pPr")
+# Between the parts of a formula.
+_MATH_SIGNS = {f"{_MATH}sup": "^", f"{_MATH}sub": "_", f"{_MATH}den": "/"}
+_LEFT_OUT = (
+    # Older programs are given the text of a box once more, as its fallback.
+    "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback",
+    # Tab stops are here, and no text.
+    qn("w:pPr"),
+    # What was moved stands in its new place too.
+    qn("w:moveFrom"),
+)
+_RUN, _HIDDEN = qn("w:r"), f"{qn('w:rPr')}/{qn('w:vanish')}"
+_OFF = ("0", "false", "off")
+_ON_EVERY_PAGE = ("header", "footer")
 _NOTES = {
     "footnotes": qn("w:footnoteReference"),
     "endnotes": qn("w:endnoteReference"),
@@ -50,7 +65,7 @@ def extract(file: IO[bytes]) -> Extraction:
     for content_type in _MAIN_PARTS:
         PartFactory.part_type_for[content_type] = DocumentPart
     with damage_is_a_problem(OpcError, PythonDocxError):
-        part = Package.open(file).main_document_part
+        part = Package.open(packages.opened(file)).main_document_part
         if not isinstance(part, DocumentPart):
             raise Unreadable(Problem.BROKEN)
         return with_text(join_pages(DOCX, _sections(part).finished()))
@@ -60,6 +75,8 @@ def _sections(part: DocumentPart) -> Sections:
     sections = Sections()
     styles = _Styles(part)
     notes = _Notes(part)
+    for line in _lines_on_every_page(part):
+        sections.add_line(line)
     for block in _blocks(part.element.body):
         if block.tag == _TABLE:
             for line in row_lines(_rows(block)):
@@ -72,6 +89,19 @@ def _sections(part: DocumentPart) -> Sections:
         for line in notes.below(block):
             sections.add_line(line)
     return sections
+
+
+def _lines_on_every_page(part: DocumentPart) -> Iterator[str]:
+    """Yield the lines of headers and footers once: whose letter it is, and of which day, often stands there alone."""
+    known: set[str] = set()
+    for relation in part.rels.values():
+        if relation.is_external or relation.reltype.rpartition("/")[2] not in _ON_EVERY_PAGE:
+            continue
+        for block in _blocks(etree.fromstring(relation.target_part.blob, _parser())):
+            for line in row_lines(_rows(block)) if block.tag == _TABLE else [_text(block)]:
+                if line and line not in known:
+                    known.add(line)
+                    yield line
 
 
 def _blocks(parent: Any) -> Iterator[Any]:
@@ -95,15 +125,18 @@ def _text(element: Any) -> str:
 
 def _pieces(element: Any) -> Iterator[str]:
     for child in element:
-        if child.tag == _TEXT:
+        if child.tag in _TEXTS:
             yield child.text or ""
-        elif child.tag == _TAB:
-            yield "\t"
-        elif child.tag not in (_FALLBACK, _TAB_STOPS):
-            # Older programs are given the text of a box once more, as its fallback.
-            if child.tag in _BREAKS:
-                yield "\n"
+        elif child.tag in _SIGNS:
+            yield _SIGNS[child.tag]
+        elif child.tag not in _LEFT_OUT and not (child.tag == _RUN and _is_hidden(child)):
+            yield "\n" if child.tag in _BREAKS else _MATH_SIGNS.get(child.tag, "")
             yield from _pieces(child)
+
+
+def _is_hidden(run: Any) -> bool:
+    hidden = run.find(_HIDDEN)
+    return hidden is not None and hidden.get(qn("w:val")) not in _OFF
 
 
 def _rows(table: Any) -> Iterator[list[str]]:
