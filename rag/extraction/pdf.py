@@ -24,12 +24,14 @@ _OUTLINES = 100
 # pdfium tells in whole pixels where something is seen; the page is taken to have so many a point.
 _STEPS_A_POINT = 100
 _POINTS_AN_INCH = 72
+_LETTERS_LOOKED_AT = 60
+_ANNOTATIONS_LOOKED_AT = 1000
 
 
 def extract(file: IO[bytes]) -> Extraction:
     """Return the text of a PDF with its pages. Raises Unreadable for one with too much text."""
     try:
-        pdf = pdfium.PdfDocument(file)
+        pdf = _opened(file)
     except pdfium.PdfiumError as exc:
         if _wants_password(exc):
             return _problem(Problem.PASSWORD)
@@ -43,9 +45,36 @@ def extract(file: IO[bytes]) -> Extraction:
     return replace(extraction, scanned_pages=tuple(scanned))
 
 
+def _opened(file: IO[bytes]) -> pdfium.PdfDocument:
+    pdf = pdfium.PdfDocument(file)
+    # Where a file only says what is in its fields, this draws them.
+    pdf.init_forms()
+    return pdf
+
+
+def _page(pdf: pdfium.PdfDocument, index: int) -> pdfium.PdfPage:
+    """Return a page with what was filled into its fields, or typed onto it, as a part of it."""
+    page = pdf[index]
+    if not _has_typed_words(page):
+        return page
+    pdfium_c.FPDFPage_Flatten(page, pdfium_c.FLAT_NORMALDISPLAY)
+    page.close()
+    return pdf[index]
+
+
+def _has_typed_words(page: pdfium.PdfPage) -> bool:
+    for index in range(min(pdfium_c.FPDFPage_GetAnnotCount(page), _ANNOTATIONS_LOOKED_AT)):
+        annotation = pdfium_c.FPDFPage_GetAnnot(page, index)
+        kind = pdfium_c.FPDFAnnot_GetSubtype(annotation)
+        pdfium_c.FPDFPage_CloseAnnot(annotation)
+        if kind in (pdfium_c.FPDF_ANNOT_WIDGET, pdfium_c.FPDF_ANNOT_FREETEXT):
+            return True
+    return False
+
+
 def draw(file: IO[bytes], number: int) -> Drawing:
     """Return page `number`, from 1, in grey, as tesseract likes it."""
-    page = pdfium.PdfDocument(file)[number - 1]
+    page = _page(_opened(file), number - 1)
     width, height = page.get_size()
     scale = min(limits.OCR_DPI / _POINTS_AN_INCH, (limits.MAX_PAGE_PIXELS / (width * height)) ** 0.5)
     bitmap = page.render(scale=scale, grayscale=True)
@@ -57,7 +86,7 @@ def draw(file: IO[bytes], number: int) -> Drawing:
 
 def render_page(file: IO[bytes], number: int, width_px: int) -> bytes:
     """Return page `number` (from 1) as PNG, `width_px` wide unless that would make it too tall."""
-    page = pdfium.PdfDocument(file)[number - 1]
+    page = _page(_opened(file), number - 1)
     width, height = page.get_size()
     scale = min(width_px / width, (limits.MAX_PAGE_PIXELS / (width * height)) ** 0.5)
     bitmap = page.render(scale=scale, rev_byteorder=True, prefer_bgrx=False)
@@ -70,7 +99,7 @@ def find_marks(file: IO[bytes], number: int, start: int, end: int) -> PageMarks:
     Args:
         start, end: Offsets from the start of the page's extracted text.
     """
-    page = pdfium.PdfDocument(file)[number - 1]
+    page = _page(_opened(file), number - 1)
     width, height = page.get_size()
     text_page = page.get_textpage()
     joined = layout.join_lines(text_page.get_text_range())
@@ -111,10 +140,13 @@ def _raw_pages(pdf: pdfium.PdfDocument, scanned: list[int]) -> Iterator[str | No
     """Yield the text of each page, None for a damaged one; add the numbers of those that are pictures to `scanned`."""
     for index in range(len(pdf)):
         try:
-            page = pdf[index]
+            page = _page(pdf, index)
             text_page = page.get_textpage()
             raw = text_page.get_text_range()
-            if _is_picture(page, raw):
+            if _is_unreadable(text_page):
+                raw = ""
+                scanned.append(index + 1)
+            elif _is_picture(page, raw):
                 scanned.append(index + 1)
         except pdfium.PdfiumError:
             # One damaged page does not cost the others.
@@ -123,6 +155,14 @@ def _raw_pages(pdf: pdfium.PdfDocument, scanned: list[int]) -> Iterator[str | No
         yield raw
         text_page.close()
         page.close()
+
+
+def _is_unreadable(text_page: pdfium.PdfTextPage) -> bool:
+    """Whether letters are drawn that the file does not say which they are: only a reader of pictures knows them."""
+    n_characters = text_page.count_chars()
+    looked_at = range(0, n_characters, n_characters // _LETTERS_LOOKED_AT + 1)
+    n_unknown = sum(pdfium_c.FPDFText_HasUnicodeMapError(text_page, index) == 1 for index in looked_at)
+    return bool(2 * n_unknown > len(looked_at))
 
 
 def _is_picture(page: pdfium.PdfPage, raw: str) -> bool:

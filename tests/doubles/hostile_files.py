@@ -6,12 +6,13 @@ import io
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from rag.types import Problem
 from tests.doubles.books import epub_file
 from tests.doubles.office_files import OLE_HEADER, docx_file, pptx_file, repacked, xlsx_file
+from tests.doubles.pdf_files import pdf_of
 
 W = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
 SHEET = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
@@ -105,24 +106,13 @@ def cut_off() -> bytes:
     return plain_docx()[:9000]
 
 
-def pdf(objects: Sequence[bytes]) -> bytes:
-    """A PDF of these objects; the first is its catalog."""
-    out, offsets = b"%PDF-1.4\n", []
-    for number, body in enumerate(objects, start=1):
-        offsets.append(len(out))
-        out += b"%d 0 obj\n%s\nendobj\n" % (number, body)
-    table = b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
-    trailer = b"trailer << /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF" % (len(objects) + 1, len(out))
-    return out + b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1) + table + trailer
-
-
 def million_pages() -> bytes:
     """Six levels of ten, all of them the same few objects."""
     levels = [
         b"<< /Type /Pages /Kids [%s] /Count %d >>" % (b"%d 0 R " % (level + 3) * 10, 10 ** (6 - level))
         for level in range(6)
     ]
-    return pdf([b"<< /Type /Catalog /Pages 2 0 R >>", *levels, b"<< /Type /Page /MediaBox [0 0 9 9] >>"])
+    return pdf_of([b"<< /Type /Catalog /Pages 2 0 R >>", *levels, b"<< /Type /Page /MediaBox [0 0 9 9] >>"])
 
 
 def stream(data: bytes, head: bytes = b"") -> bytes:
@@ -133,7 +123,7 @@ def stream(data: bytes, head: bytes = b"") -> bytes:
 def page_of(resources: bytes, content: bytes, *more: bytes) -> bytes:
     page = b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 600 600] /Resources << %s >> /Contents 4 0 R >>" % resources
     pages = b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>"
-    return pdf([b"<< /Type /Catalog /Pages 2 0 R >>", pages, page, stream(content), *more])
+    return pdf_of([b"<< /Type /Catalog /Pages 2 0 R >>", pages, page, stream(content), *more])
 
 
 def huge_picture() -> bytes:
@@ -163,7 +153,7 @@ def forms_in_forms() -> bytes:
 
 
 def pages_in_a_circle() -> bytes:
-    return pdf([b"<< /Type /Catalog /Pages 2 0 R >>", b"<< /Type /Pages /Kids [2 0 R 2 0 R] /Count 4 >>"])
+    return pdf_of([b"<< /Type /Catalog /Pages 2 0 R >>", b"<< /Type /Pages /Kids [2 0 R 2 0 R] /Count 4 >>"])
 
 
 def deep_html() -> bytes:

@@ -11,7 +11,7 @@ import pytest
 from rag.errors import ChildTimedOut
 from rag.extraction import child, detect, limits
 from rag.types import MARKDOWN, PDF, PLAIN, Extraction, Problem
-from tests.doubles.pdf_files import blank_pdf, scanned_pdf, text_pdf
+from tests.doubles.pdf_files import blank_pdf, form_pdf, nameless_letters_pdf, scanned_pdf, text_pdf
 
 
 def extract(data: bytes, name: str, *, wall_s: float = 60) -> Extraction:
@@ -147,3 +147,23 @@ def test_a_page_is_drawn_as_png() -> None:
 
     assert image.startswith(b"\x89PNG\r\n\x1a\n")
     assert int.from_bytes(image[16:20], "big") in (899, 900, 901)
+
+
+@pytest.mark.parametrize("is_drawn", [True, False])
+def test_what_was_filled_into_a_form_is_read_and_found_on_its_page(is_drawn: bool) -> None:
+    data = form_pdf("Name of the keeper:", "Ole Brandt", is_drawn=is_drawn)
+
+    found = extract(data, "form.pdf")
+
+    assert found.text == "Name of the keeper:\nOle Brandt"
+    start = found.text.index("Ole")
+    (box,) = child.find_marks(io.BytesIO(data), 1, start, len(found.text)).boxes
+    assert box.y == pytest.approx(190, abs=8)
+    assert 50 <= box.x <= 60
+    assert child.render_page(io.BytesIO(data), 1, 300).startswith(b"\x89PNG")
+
+
+def test_letters_that_a_program_cannot_know_are_left_to_text_recognition() -> None:
+    found = extract(nameless_letters_pdf("灯塔建于一九零二年。"), "nameless.pdf")
+
+    assert (found.problem, found.scanned_pages, found.text) == (Problem.SCANNED, (1,), "")

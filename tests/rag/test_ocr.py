@@ -21,7 +21,7 @@ from rag.services.documents import retry_document
 from rag.services.in_work import DocumentGone, change_in_work
 from rag.services.pages import document_text, page_marks
 from rag.types import Problem
-from tests.doubles.pdf_files import mixed_pdf, printed_page, scanned_pdf
+from tests.doubles.pdf_files import mixed_pdf, nameless_letters_pdf, printed_page, scanned_pdf
 from tests.rag.fixtures import ingest_all
 from webui.accounts.models import User
 from webui.documents.wording import state_in_words
@@ -193,3 +193,10 @@ def test_tesseract_ends_with_the_child_that_started_it(tmp_path: Path) -> None:
 def running(name: str) -> list[psutil.Process]:
     """Return the processes of that name that this one, or one of its own, has started."""
     return [process for process in psutil.Process().children(recursive=True) if process.name() == name]
+
+
+def test_letters_that_a_program_cannot_know_are_read_as_a_person_reads_them(ingested: Upload, alice: User) -> None:
+    document = ingested(alice, nameless_letters_pdf("系统会在磁盘空间不足时发出警告"), "nameless.pdf")
+
+    assert document.is_ready
+    assert "空间不足" in "".join(document_text(document).text.split())
