@@ -124,7 +124,6 @@ def serve(config: ServerConfig, listener: socket.socket) -> None:
     import django
 
     django.setup()
-    _expect_no_database()
 
     from inference.runner.handle import RunnerHandle
     from inference.server.asgi import make_application
@@ -148,18 +147,6 @@ def serve(config: ServerConfig, listener: socket.socket) -> None:
 
     ModelHttpServer(make_application(), listener, start=start, shut_down=shut_down).run()
     logger.info("stopped")
-
-
-def _expect_no_database() -> None:
-    """Let no request of this process take turns on threads to tidy up databases and caches that it does not have."""
-    from django.core import signals
-    from django.core.cache import close_caches
-    from django.db import close_old_connections, reset_queries
-
-    signals.request_started.disconnect(reset_queries)
-    signals.request_started.disconnect(close_old_connections)
-    signals.request_finished.disconnect(close_old_connections)
-    signals.request_finished.disconnect(close_caches)
 
 
 async def close_runners(state: ServerState) -> None:

@@ -8,9 +8,11 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
+from django.db.models.expressions import RawSQL
 
 from rag.lexical import words
 
@@ -42,11 +44,10 @@ _SEARCH = {
 }
 _KEY = {"sqlite": "rowid", "postgresql": "chunk_id"}
 # As they were indexed; PostgreSQL gives each once, and in an order of its own.
-_TERMS = {
-    "sqlite": "SELECT rowid, terms FROM rag_lexical WHERE rowid IN (SELECT value FROM json_each(%s))",
+_TERMS_OF_CHUNK = {
+    "sqlite": "SELECT terms FROM rag_lexical WHERE rowid = rag_chunk.id",
     "postgresql": """
-        SELECT chunk_id, array_to_string(tsvector_to_array(terms), ' ') FROM rag_lexical
-        WHERE chunk_id IN (SELECT value::bigint FROM json_array_elements_text(%s))
+        SELECT array_to_string(tsvector_to_array(terms), ' ') FROM rag_lexical WHERE chunk_id = rag_chunk.id
     """,
 }
 _QUOTE = {"sqlite": ('"{}"', " OR "), "postgresql": ("'{}'", " | ")}
@@ -109,11 +110,9 @@ def remove_entries(chunk_ids: Sequence[int]) -> None:
         )
 
 
-def terms_of(chunk_ids: Collection[int]) -> dict[int, str]:
-    """Return the indexed terms of chunks, with a blank before and behind each."""
-    with connection.cursor() as cursor:
-        cursor.execute(_TERMS[connection.vendor], [json.dumps(sorted(chunk_ids))])
-        return {chunk_id: f" {terms} " for chunk_id, terms in cursor.fetchall()}
+def terms_of_chunk() -> Any:
+    """Return what stands for the indexed terms of a chunk in a query of chunks; NULL for one without an entry."""
+    return RawSQL(_TERMS_OF_CHUNK[connection.vendor], [])  # noqa: S611  (a closed set)
 
 
 def n_entries() -> int:

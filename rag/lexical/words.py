@@ -19,6 +19,7 @@ NAME = "porter-pairs-simplified"
 HANGUL = "\uac00-\ud7af"
 CJK = f"\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff{HANGUL}\U00020000-\U000323af"
 CJK_CHARACTER = re.compile(f"[{CJK}]")
+_CJK_RUN = re.compile(f"[{CJK}]+")
 _ASCII_WORD = re.compile("[a-z0-9]+")
 LATIN_WORD = re.compile(rf"(?:(?![{CJK}])[^\W_])+")
 _RUN = re.compile(rf"(?P<cjk>[{CJK}]+)|(?P<word>(?:(?![{CJK}])[^\W_])+)")
@@ -69,8 +70,13 @@ def query_characters(question: str) -> frozenset[str]:
 def share_of_latin(text: str) -> float:
     """Return Latin words / (Latin words + CJK characters); 1 for a text with neither."""
     n_words = len(LATIN_WORD.findall(text))
-    n_cjk = len(CJK_CHARACTER.findall(text))
-    return n_words / (n_words + n_cjk) if n_words + n_cjk else 1.0
+    n_characters = n_cjk(text)
+    return n_words / (n_words + n_characters) if n_words + n_characters else 1.0
+
+
+def n_cjk(text: str) -> int:
+    """Return how many CJK characters are in a text."""
+    return sum(map(len, _CJK_RUN.findall(text)))
 
 
 def _folded(text: str) -> str:

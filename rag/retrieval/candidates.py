@@ -162,15 +162,14 @@ def similarities_of(scope: Scope, nearness: Nearness, chunk_ids: Collection[int]
 def read_chunks(chunk_ids: Collection[int]) -> list[FoundChunk]:
     """Return chunks with what is told of their documents, if these are indexed whole."""
     rows = _chunks(connection.vendor).rows({"chunks": chunk_ids})
-    terms = entries.terms_of(chunk_ids)
-    return [FoundChunk(terms.get(row[0], " "), *row) for row in rows]
+    return [FoundChunk(f" {terms or ''} ", *row) for terms, *row in rows]
 
 
 @cache
 def _chunks(vendor: str) -> Prepared:
     """Return the statement, written once for a kind of database."""
     found = Chunk.objects.filter(pk__in=listed("chunks"), document__state=Document.State.READY)
-    return Prepared.of(found.order_by().values_list(*_FIELDS))
+    return Prepared.of(found.order_by().values_list(entries.terms_of_chunk(), *_FIELDS))
 
 
 def still_readable(user_id: int, scope: Scope, chunks: Sequence[FoundChunk]) -> list[FoundChunk]:

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from rag.lexical import words
 from rag.lexical.parts import FUNCTION_CHARACTERS, FUNCTION_FACTOR, parts_of
-from rag.retrieval.candidates import FoundChunk
+from rag.retrieval.looking import Look
 
 # Measured with `python -m bench retrieval` on 12,000 chunks, against questions about anything else.
 COVERAGE_WEIGHT = 0.4
@@ -44,26 +44,23 @@ def evidence(meaning: float, coverage: float) -> float:
     return max(meaning + COVERAGE_WEIGHT * coverage, NEEDED_WITH_MEANING if coverage >= COVERED else 0.0)
 
 
-def coverage_of(
-    terms: Sequence[str], chunks: Collection[FoundChunk], borrowed: Collection[str] = ()
-) -> dict[int, float]:
+def coverage_of(terms: Sequence[str], looks: Mapping[int, Look], borrowed: Collection[str] = ()) -> dict[int, float]:
     """Return by chunk id how much of what a question names stands in it, 0 to 1, rare things counting more.
 
     What counts are the parts of `rag.lexical.parts`.
 
     Args:
+        looks: At each chunk, for these terms.
         borrowed: Those of the terms that are an earlier question's.
     """
-    # Written out once: every term is looked for in a hundred chunks.
-    sought = [(_place(term), term) for term in terms]
-    found = {chunk.id: [term for place, term in sought if place in chunk.terms] for chunk in chunks}
-    held = {pk: frozenset[str]().union(*map(parts_of, own)) for pk, own in found.items()}
-    weights = _weights(terms, chunks, held.values(), borrowed)
+    # Reckoned once for all chunks that hold the same of the question: most hold one term or two.
+    held = {found: frozenset[str]().union(*map(parts_of, found)) for found in {look.terms for look in looks.values()}}
+    weights = _weights(terms, looks, held, borrowed)
     total = sum(weights.values()) or 1.0
-    shares = {pk: sum(weights[part] for part in parts) / total for pk, parts in held.items()}
+    shares = {found: sum(weights[part] for part in parts) / total for found, parts in held.items()}
     if any(map(words.CJK_CHARACTER.match, terms)) and _n_words(terms) > 1:
-        return {pk: min(share * _factor(_n_words(found[pk])), 1.0) for pk, share in shares.items()}
-    return shares
+        shares = {found: min(share * _factor(_n_words(found)), 1.0) for found, share in shares.items()}
+    return {pk: shares[look.terms] for pk, look in looks.items()}
 
 
 def _n_words(terms: Sequence[str]) -> int:
@@ -83,26 +80,19 @@ def _factor(n_words: int) -> float:
     return ONE_WORD_FACTOR if n_words == 1 else 1.0
 
 
-def _place(term: str) -> str:
-    """Return how a term stands among those of a chunk: a single CJK character is indexed in pairs only."""
-    is_single = len(term) == 1 and words.CJK_CHARACTER.match(term)
-    return term if is_single else f" {term} "
-
-
 def _weights(
     terms: Sequence[str],
-    chunks: Collection[FoundChunk],
-    held: Collection[frozenset[str]],
+    looks: Mapping[int, Look],
+    held: Mapping[tuple[str, ...], frozenset[str]],
     borrowed: Collection[str],
 ) -> dict[str, float]:
     """Return the weight of each word or character: the fewer candidates have it, the more it tells."""
     own = frozenset[str]().union(*(parts_of(term) for term in terms if term not in borrowed))
-    parts = own.union(*(parts_of(term) for term in terms))
-    n_holding = Counter(part for one in held for part in one)
-    if characters := [part for part in parts if words.CJK_CHARACTER.match(part)]:
-        # Common is what stands anywhere, also apart from its neighbour.
-        n_holding |= {character: sum(character in chunk.terms for chunk in chunks) for character in characters}
+    parts = own.union(*map(parts_of, terms))
+    n_holding = Counter(part for look in looks.values() for part in held[look.terms])
+    # Common is what stands anywhere, also apart from its neighbour.
+    n_holding |= Counter(character for look in looks.values() for character in look.characters)
     # What none has weighs as what one has: among a few chunks the words that an answer lacks would outweigh all others.
-    weights = {part: math.log(1 + (len(held) + 1) / (1 + max(n_holding[part], 1))) for part in parts}
+    weights = {part: math.log(1 + (len(looks) + 1) / (1 + max(n_holding[part], 1))) for part in parts}
     weights |= {part: FUNCTION_FACTOR * weights[part] for part in weights.keys() & FUNCTION_CHARACTERS}
     return {part: weight if part in own else BORROWED_FACTOR * weight for part, weight in weights.items()}

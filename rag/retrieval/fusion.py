@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-import re
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from rag.lexical import words
 from rag.retrieval.candidates import FoundChunk
 from rag.retrieval.evidence import coverage_of
+from rag.retrieval.looking import Look
 
 NAME = "weighed-30-70-words"
 """Of this way to search: change it with anything that moves a rank, so that golden questions are run again."""
@@ -30,17 +31,6 @@ CONTENTS_FACTOR = 0.5
 """A table of contents holds the words of every question about its document, and answers none."""
 
 _SATURATION = 1.2
-# "9.6.1. LVM2", "Chapter 2. Packages", or with the number of its page behind. Steps, "1. Open it", are no titles.
-_CONTENTS_LINE = re.compile(
-    r"(?:[-*•] )?(?:(?:[A-Z]\.)?\d+(?:\.\d+)+\.?|(?:Chapter|Appendix) \w+\.?|[第附].{1,5}[章节録录].?)\s.{1,80}"
-    r"|.{1,80}?(?:\.{3,}|…+| {3,})\s*\d{1,4}"
-)
-_DIGIT = re.compile(r"\d")
-_CONTENTS_MIN_LINES = 8
-_CONTENTS_MIN_SHARE = 0.6
-# As much of a chunk as tells its language; English has five characters where Chinese has one or two.
-_SAMPLE_CHARACTERS = 300
-_CJK_SHARE = 0.15
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +51,7 @@ def weigh(
     terms: Sequence[str],
     trust: float,
     chunks: Collection[FoundChunk],
+    looks: Mapping[int, Look],
     lexical_shares: Mapping[int, float],
     similarities: Mapping[int, float],
     borrowed: Collection[str] = (),
@@ -68,13 +59,15 @@ def weigh(
     """Return the candidates by falling fused score.
 
     Args:
+        looks: At these chunks, and perhaps at others.
         borrowed: Those of the terms that are an earlier question's.
     """
-    coverage = coverage_of(terms, chunks, borrowed)
+    looks = {chunk.id: looks[chunk.id] for chunk in chunks}
+    coverage = coverage_of(terms, looks, borrowed)
     # BM25 says which passage fits best, not whether any fits well: of a long question, most words may stand in none.
     confidence = max(coverage.values(), default=0.0)
     by_place = {(chunk.document_id, chunk.position): lexical_shares.get(chunk.id, 0.0) for chunk in chunks}
-    characters = _character_scores(question, chunks)
+    characters = _character_scores(question, looks)
     is_latin_question = words.share_of_latin(question) >= 0.5
     weighed = []
     for chunk in chunks:
@@ -86,9 +79,9 @@ def weigh(
         meaning = trust * max(similarity or 0.0, 0.0)
         fused = LEXICAL_WEIGHT * confidence * wording + DENSE_WEIGHT * meaning
         fused += COVERAGE_WEIGHT * trust * coverage[chunk.id]
-        if is_latin(chunk.text) == is_latin_question:
+        if looks[chunk.id].is_latin == is_latin_question:
             fused *= 1 + SAME_LANGUAGE_BONUS
-        if is_contents(chunk.text):
+        if looks[chunk.id].is_contents:
             fused *= CONTENTS_FACTOR
         weighed.append(
             Weighed(
@@ -98,41 +91,17 @@ def weigh(
     return sorted(weighed, key=lambda item: (-item.fused, item.chunk.id))
 
 
-def _character_scores(question: str, chunks: Collection[FoundChunk]) -> dict[int, float]:
+def _character_scores(question: str, looks: Mapping[int, Look]) -> dict[int, float]:
     """Return how well each text holds the question's single CJK characters, 0 to about 2, by BM25's measure."""
     characters = words.query_characters(question)
     if not characters:
         return {}
-    n_holding = {character: sum(character in chunk.terms for chunk in chunks) for character in characters}
-    weights = {c: math.log(1 + (len(chunks) - n + 0.5) / (n + 0.5)) for c, n in n_holding.items()}
+    n_holding = Counter(character for look in looks.values() for character in look.characters)
+    weights = {c: math.log(1 + (len(looks) - n_holding[c] + 0.5) / (n_holding[c] + 0.5)) for c in characters}
     total = sum(weights.values())
     scores = {}
-    for chunk in chunks:
+    for pk, look in looks.items():
         # Each stands in two pairs, but at the ends of a run.
-        counts = {character: chunk.terms.count(character) / 2 for character in characters}
-        scores[chunk.id] = (
-            sum(weights[c] * n * (_SATURATION + 1) / (n + _SATURATION) for c, n in counts.items()) / total
-        )
+        counts = {c: n / 2 for c, n in look.characters.items() if c in weights}
+        scores[pk] = sum(weights[c] * n * (_SATURATION + 1) / (n + _SATURATION) for c, n in counts.items()) / total
     return scores
-
-
-def is_latin(text: str) -> bool:
-    """Whether a text is in Latin letters: a Chinese one about computers may be so by a third."""
-    if text.isascii():
-        return True
-    sample = text[:_SAMPLE_CHARACTERS]
-    return len(words.CJK_CHARACTER.findall(sample)) < _CJK_SHARE * len(sample)
-
-
-def is_contents(text: str) -> bool:
-    """Whether a text is a table of contents, or a piece of one: hardly anything but numbered titles."""
-    lines = text.split("\n")
-    if len(lines) < _CONTENTS_MIN_LINES or not _DIGIT.search(lines[len(lines) // 2]):
-        return False
-    n_others_allowed = len(lines) - _CONTENTS_MIN_SHARE * len(lines)
-    for line in lines:
-        if not _CONTENTS_LINE.fullmatch(line.strip()):
-            n_others_allowed -= 1
-            if n_others_allowed < 0:
-                return False
-    return True

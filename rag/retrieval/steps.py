@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 
 from rag import conf, embedding
 from rag.readers import in_reader
 from rag.retrieval import candidates, evidence, tracing
 from rag.retrieval.candidates import Nearness, Wording
 from rag.retrieval.fusion import Weighed, weigh
+from rag.retrieval.looking import Look, look_at
 from rag.retrieval.passages import passages_of
-from rag.retrieval.reranking import rerank
+from rag.retrieval.reranking import Reranking, rerank
 from rag.retrieval.rewriting import Rewriting, rewrite
 from rag.retrieval.scope import OtherIndex, Scope, find_scope
 from rag.retrieval.selection import Selected, select
@@ -66,15 +68,18 @@ async def retrieve(
 async def _search(user_id: int, scope: Scope, rewriting: Rewriting, limit: int) -> Search:
     trust = embedding.trust(scope.version, rewriting.question) if scope.version else 0.0
     async with asyncio.TaskGroup() as group:
-        by_words = group.create_task(in_reader(candidates.search_words, rewriting.terms, scope))
+        by_words = group.create_task(in_reader(_search_words, scope, rewriting))
         by_meaning = group.create_task(candidates.search_meaning(scope, rewriting.question, trust))
-    wording, nearness = by_words.result(), by_meaning.result()
-    # Counting the terms of a hundred chunks is too long for the event loop.
-    weighed = await in_reader(_weigh, user_id, scope, rewriting, trust, wording, nearness)
-    reranking = await rerank(rewriting.question, weighed, conf.reranker())
+    (wording, looks), nearness = by_words.result(), by_meaning.result()
     # Without similarities the words alone must tell.
     needed = evidence.needed(rewriting.question, trust if nearness.similarities else 0.0)
-    selected, passages = await in_reader(_choose, reranking.ranked, limit, needed)
+    # Counting the terms of a hundred chunks is too long for the event loop.
+    weigh_all = partial(_weigh, user_id, scope, rewriting, trust, wording, looks, nearness)
+    if reranker := conf.reranker():
+        reranking = await rerank(rewriting.question, await in_reader(weigh_all), reranker)
+        selected, passages = await in_reader(_choose, reranking.ranked, limit, needed)
+    else:
+        reranking, (selected, passages) = await in_reader(_weigh_and_choose, weigh_all, limit, needed)
     return Search(rewriting, trust, wording, nearness, reranking, selected, passages)
 
 
@@ -92,14 +97,35 @@ def _find_or_read(
     return scope, read_whole(user_id, scope, room), room
 
 
+def _search_words(scope: Scope, rewriting: Rewriting) -> tuple[Wording, dict[int, Look]]:
+    wording = candidates.search_words(rewriting.terms, scope)
+    # Here and now: the embedder is still busy with the question.
+    return wording, look_at(rewriting.question, rewriting.terms, wording.chunks)
+
+
 def _weigh(
-    user_id: int, scope: Scope, rewriting: Rewriting, trust: float, wording: Wording, nearness: Nearness
+    user_id: int,
+    scope: Scope,
+    rewriting: Rewriting,
+    trust: float,
+    wording: Wording,
+    looks: Mapping[int, Look],
+    nearness: Nearness,
 ) -> list[Weighed]:
-    by_words = {chunk.id for chunk in wording.chunks}
-    similarities = candidates.similarities_of(scope, nearness, by_words)
-    others = candidates.read_chunks(similarities.keys() - by_words)
+    question, terms = rewriting.question, rewriting.terms
+    similarities = candidates.similarities_of(scope, nearness, looks)
+    others = candidates.read_chunks(similarities.keys() - looks.keys())
+    looks = {**looks, **look_at(question, terms, others)}
     chunks = candidates.still_readable(user_id, scope, [*wording.chunks, *others])
-    return weigh(rewriting.question, rewriting.terms, trust, chunks, wording.shares, similarities, rewriting.borrowed)
+    return weigh(question, terms, trust, chunks, looks, wording.shares, similarities, rewriting.borrowed)
+
+
+def _weigh_and_choose(
+    weigh_all: Callable[[], list[Weighed]], limit: int, needed: float
+) -> tuple[Reranking, tuple[list[Selected], tuple[Passage, ...]]]:
+    """Do in one turn what a reranker would stand between."""
+    weighed = weigh_all()
+    return Reranking(ranked=weighed), _choose(weighed, limit, needed)
 
 
 def _choose(ranked: Sequence[Weighed], limit: int, needed: float) -> tuple[list[Selected], tuple[Passage, ...]]:

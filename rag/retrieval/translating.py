@@ -17,7 +17,7 @@ from inference.errors import InferenceError
 from rag.lexical import words
 from rag.models import Chunk
 from rag.readers import in_reader
-from rag.retrieval.fusion import is_latin
+from rag.retrieval.looking import is_latin
 from rag.retrieval.rewriting import Rewriting, ask_model, one_question
 from rag.retrieval.scope import Scope
 

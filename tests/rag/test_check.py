@@ -21,6 +21,7 @@ from rag.lexical import entries
 from rag.management.commands import rag_check
 from rag.models import Chunk, Document, ExtractedText, IndexEntry, IndexVersion, Removal
 from rag.queries import current_version
+from rag.retrieval.candidates import read_chunks
 from rag.store import vector_store
 from tests.doubles.embedder import FakeEmbedder
 from tests.doubles.pdf_files import text_pdf
@@ -169,14 +170,14 @@ def test_damage_is_found_and_mended(lockers: Document, damage: Callable[[Documen
 def test_a_mended_chunk_is_found_by_its_headings_again(ingested: Callable[..., Document], alice: User) -> None:
     text = "# Heating\n\n## Boiler\n\nIt was replaced by Miller and Sons."
     chunk = ingested(alice, text, "house.md").chunks.get(text__contains="Miller")
-    before = entries.terms_of([chunk.pk])
-    assert " heat " in before[chunk.pk]
+    [before] = read_chunks([chunk.pk])
+    assert " heat " in before.terms
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM rag_lexical WHERE rowid = %s", [chunk.pk])
 
     assert check("--repair")[0] == 1
 
-    assert entries.terms_of([chunk.pk]) == before
+    assert read_chunks([chunk.pk]) == [before]
 
 
 def test_an_index_being_built_is_looked_at_too(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from uuid import UUID
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from rag.lexical import words
 from rag.retrieval.candidates import FoundChunk
 from rag.retrieval.evidence import NEEDED_WITH_MEANING, coverage_of, evidence, needed
+from rag.retrieval.looking import look_at
 from rag.types import PLAIN
 
 # A manual in miniature; the questions are not worded as it is.
@@ -30,8 +32,12 @@ def chunk(pk: int, text: str) -> FoundChunk:
 CHUNKS = [chunk(number, text) for number, text in enumerate(MANUAL)]
 
 
+def coverage_in(chunks: list[FoundChunk], terms: list[str], borrowed: Collection[str] = ()) -> dict[int, float]:
+    return coverage_of(terms, look_at("", terms, chunks), borrowed)
+
+
 def best(question: str) -> tuple[int, float]:
-    coverage = coverage_of(words.query_terms(question), CHUNKS)
+    coverage = coverage_in(CHUNKS, words.query_terms(question))
     pk = max(coverage, key=coverage.__getitem__)
     return pk, evidence(0.0, coverage[pk])
 
@@ -63,7 +69,7 @@ def test_what_no_passage_is_about_is_not_answered(question: str) -> None:
 
 
 def test_a_name_that_stands_there_is_enough_whatever_the_embedder_thinks() -> None:
-    coverage = coverage_of(["anacron"], CHUNKS)
+    coverage = coverage_in(CHUNKS, ["anacron"])
 
     assert evidence(0.0, coverage[2]) >= needed("anacron", trust=1.0) == NEEDED_WITH_MEANING
 
@@ -77,14 +83,14 @@ def test_where_meaning_is_trusted_both_together_count() -> None:
 def test_what_an_earlier_question_named_tells_half_as_much() -> None:
     terms = ["anacron", "umask"]
 
-    own, borrowed = coverage_of(terms, CHUNKS), coverage_of(terms, CHUNKS, borrowed=["umask"])
+    own, borrowed = coverage_in(CHUNKS, terms), coverage_in(CHUNKS, terms, borrowed=["umask"])
 
     assert own[2] == own[3] == pytest.approx(0.5)
     assert (borrowed[2], borrowed[3]) == (pytest.approx(2 / 3), pytest.approx(1 / 3))
 
 
 def test_a_question_of_nothing_is_answered_by_nothing() -> None:
-    assert set(coverage_of([], CHUNKS).values()) == {0.0}
+    assert set(coverage_in(CHUNKS, []).values()) == {0.0}
 
 
 def test_one_word_of_a_chinese_question_tells_less_than_its_share_and_three_more() -> None:
@@ -93,8 +99,8 @@ def test_one_word_of_a_chinese_question_tells_less_than_its_share_and_three_more
     everything = chunk(3, "预算，负责，审批，会议")
     latin = words.query_terms("budget approval meeting committee")
 
-    coverage = coverage_of(terms, [one, two, three, everything])
-    alike = coverage_of(latin, [chunk(0, "budget"), chunk(1, "budget approval"), chunk(2, "budget approval meeting")])
+    coverage = coverage_in([one, two, three, everything], terms)
+    alike = coverage_in([chunk(0, "budget"), chunk(1, "budget approval"), chunk(2, "budget approval meeting")], latin)
 
     assert coverage[0] / coverage[1] < alike[0] / alike[1]
     assert coverage[2] / coverage[1] > alike[2] / alike[1] - 1e-9

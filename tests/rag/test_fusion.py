@@ -9,7 +9,8 @@ from rag.chunking import indexed_text
 from rag.lexical import words
 from rag.models import Document
 from rag.retrieval.candidates import FoundChunk
-from rag.retrieval.fusion import Weighed, is_contents, weigh
+from rag.retrieval.fusion import Weighed, weigh
+from rag.retrieval.looking import is_contents, is_latin, look_at
 from rag.types import HTML, PLAIN
 from tests.rag.test_retrieval import ask
 from webui.accounts.models import User
@@ -26,7 +27,7 @@ def chunk(pk: int, text: str, *, document: int = 1, position: int = 0, path: str
 
 
 def order(question: str, terms: list[str], chunks: list[FoundChunk], shares: dict[int, float]) -> list[Weighed]:
-    return weigh(question, terms, 0.0, chunks, shares, {})
+    return weigh(question, terms, 0.0, chunks, look_at(question, terms, chunks), shares, {})
 
 
 @pytest.mark.parametrize(
@@ -62,10 +63,35 @@ def test_a_heading_above_a_passage_helps_to_find_it(ingested: Upload, alice: Use
         (STEPS, False),
         ("\n".join(f"1{n} 400 pumps sold" for n in range(12)), False),
         ("1.1. One title\n1.2. Another", False),
+        ("\n".join(f"1.{n}. Pumps" for n in range(7)), False),
+        ("\n".join(f"1.{n}. Pumps" for n in range(8)), True),
     ],
 )
 def test_a_table_of_contents_is_known_by_its_lines(text: str, is_one: bool) -> None:
     assert is_contents(text) is is_one
+
+
+@pytest.mark.parametrize(
+    ("text", "is_one"),
+    [
+        ("Drain the pumps.", True),
+        ("Drain the “pumps” of the café.", True),
+        ("用 apt upgrade 升级所有软件包。", False),
+        ("Run apt full-upgrade to 升级 everything that is installed", True),
+        ("", True),
+    ],
+)
+def test_the_letters_of_a_text_tell_whether_it_is_latin(text: str, is_one: bool) -> None:
+    assert is_latin(text) is is_one
+
+
+def test_what_the_words_have_found_is_looked_at_once_for_all_candidates() -> None:
+    chunks = [chunk(1, "灯塔由港务局管理。"), chunk(2, "The lighthouse keeper", document=2)]
+
+    looks = look_at("灯塔谁点灯 lighthouse", ["灯塔", "点灯", "lighthous"], chunks)
+
+    assert (looks[1].terms, looks[2].terms) == (("灯塔",), ("lighthous",))
+    assert (looks[1].characters, looks[2].characters) == ({"灯": 1, "塔": 2}, {})
 
 
 def test_a_table_of_contents_stands_behind_the_text_that_it_names() -> None:
