@@ -19,7 +19,7 @@ from inference.catalog import forget
 from inference.conf import ConnectionSpec, builtin_connection
 from inference.connections.kinds import backend_for, ollama_for
 from inference.connections.ollama import OllamaConnection
-from inference.connections.transport import close_client
+from inference.connections.transport import close_session
 from inference.errors import InferenceError, InvalidRequest, ModelNotFound
 from inference.types import (
     ChatEvent,
@@ -361,7 +361,7 @@ async def is_built_in_ready() -> bool:
 
 async def aclose() -> None:
     """Close the connections of the running event loop."""
-    await close_client()
+    await close_session()
 
 
 async def _builtin() -> OllamaConnection:

@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 
 import aiohttp
-import httpx
 import orjson
 
 from inference.conf import CONNECT_TIMEOUT_S, READ_TIMEOUT_S, ConnectionSpec
@@ -39,9 +38,9 @@ PIECE_BYTES = 256 * 1024
 class UpstreamHttp:
     """Talks HTTP to one connection."""
 
-    def __init__(self, client: httpx.AsyncClient, spec: ConnectionSpec) -> None:
+    def __init__(self, session: aiohttp.ClientSession, spec: ConnectionSpec) -> None:
         self.spec = spec
-        self._client = client
+        self._session = session
 
     async def get(self, path: str, *, timeout_s: float) -> JsonObject:
         return await self._exchange("GET", path, None, timeout_s)
@@ -96,10 +95,10 @@ class UpstreamHttp:
         async with self._answer("POST", path, body, READ_TIMEOUT_S, headers) as response:
             yield self._pieces(response)
 
-    async def _pieces(self, response: httpx.Response) -> AsyncIterator[bytes]:
+    async def _pieces(self, response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
         n_bytes = 0
         with self._errors(has_begun=True):
-            async for piece in response.aiter_raw():
+            async for piece in response.content.iter_any():
                 n_bytes += len(piece)
                 if n_bytes > MAX_STREAM_BYTES:
                     raise WrongService(self.spec.url, f"a stream of more than {MAX_STREAM_BYTES} bytes")
@@ -131,22 +130,23 @@ class UpstreamHttp:
         body: Mapping[str, object] | AsyncIterator[bytes] | None,
         timeout_s: float,
         headers: Mapping[str, str] | None = None,
-    ) -> AsyncIterator[httpx.Response]:
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
         with self._errors():
-            request = self._client.build_request(
+            response = await self._session.request(
                 method,
                 self.spec.url + path,
-                content=orjson.dumps(body) if isinstance(body, Mapping) else body,
+                data=orjson.dumps(body) if isinstance(body, Mapping) else body,
                 headers={**self._headers(), **(headers or {})},
-                timeout=httpx.Timeout(timeout_s, connect=min(timeout_s, CONNECT_TIMEOUT_S)),
+                timeout=aiohttp.ClientTimeout(sock_connect=min(timeout_s, CONNECT_TIMEOUT_S), sock_read=timeout_s),
+                allow_redirects=False,
             )
-            response = await self._client.send(request, stream=True)
         try:
             await self._refuse_errors(response)
             yield response
         finally:
+            # What was not read to its end closes the connection.
             with self._errors(has_begun=True):
-                await response.aclose()
+                await response.__aexit__(None, None, None)
 
     def _headers(self) -> dict[str, str]:
         if not self.spec.is_key_readable:
@@ -156,26 +156,26 @@ class UpstreamHttp:
             headers["Authorization"] = f"Bearer {self.spec.key}"
         return headers
 
-    async def _refuse_errors(self, response: httpx.Response) -> None:
-        if response.is_redirect:
+    async def _refuse_errors(self, response: aiohttp.ClientResponse) -> None:
+        if 300 <= response.status < 400:
             # Following it would hand the key to whoever the upstream names.
-            location = response.headers.get("location", "")[:200]
+            location = response.headers.get("Location", "")[:200]
             raise WrongService(self.spec.url, f"redirects to {location}")
-        if response.headers.get("content-encoding", "identity") != "identity":
+        if response.headers.get("Content-Encoding", "identity") != "identity":
             raise WrongService(self.spec.url, "compresses its answers unasked")
-        if response.is_success and response.headers.get("content-type", "").startswith("text/html"):
+        if response.ok and response.headers.get("Content-Type", "").startswith("text/html"):
             raise WrongService(self.spec.url, "answers with a web page")
-        if response.is_success:
+        if response.ok:
             return
         detail = error_detail(await self._read(response, MAX_ERROR_BYTES))
-        if response.status_code in (401, 403):
-            raise BadCredentials(response.status_code, detail)
-        raise UpstreamRefused(response.status_code, detail)
+        if response.status in (401, 403):
+            raise BadCredentials(response.status, detail)
+        raise UpstreamRefused(response.status, detail)
 
-    async def _read(self, response: httpx.Response, limit: int) -> bytes:
+    async def _read(self, response: aiohttp.ClientResponse, limit: int) -> bytes:
         body = bytearray()
         with self._errors(has_begun=True):
-            async for piece in response.aiter_raw():
+            async for piece in response.content.iter_any():
                 body += piece
                 if len(body) > limit:
                     raise WrongService(self.spec.url, f"an answer of more than {limit} bytes")
@@ -183,10 +183,10 @@ class UpstreamHttp:
 
     @contextmanager
     def _errors(self, *, has_begun: bool = False) -> Iterator[None]:
-        """Turn what httpx, aiohttp and sockets raise into our errors."""
+        """Turn what aiohttp and sockets raise into our errors."""
         try:
             yield
-        except (httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError, TimeoutError, OSError, UnicodeError) as exc:
+        except (aiohttp.ClientError, TimeoutError, OSError, UnicodeError) as exc:
             raise connection_error(self.spec.url, exc, has_begun=has_begun) from exc
 
 
@@ -197,26 +197,22 @@ async def _in_pieces(data: bytes) -> AsyncIterator[bytes]:
 
 
 def connection_error(url: str, exc: BaseException, *, has_begun: bool) -> ConnectionFailed:
-    """Tell apart why an upstream could not be talked to.
-
-    httpx-aiohttp maps several of aiohttp's errors to one of httpx's, so the cause is looked at.
-    """
-    cause: BaseException = exc.__cause__ if isinstance(exc, httpx.HTTPError) and exc.__cause__ else exc
-    if isinstance(exc, httpx.InvalidURL | httpx.UnsupportedProtocol | UnicodeError):
+    """Tell apart why an upstream could not be talked to."""
+    if isinstance(exc, aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError | UnicodeError):
         return WrongService(url, "not a usable address")
-    if isinstance(cause, TimeoutError | httpx.TimeoutException):
+    if isinstance(exc, TimeoutError):
         return UpstreamTimeout(url)
-    if isinstance(cause, aiohttp.ClientConnectorDNSError | socket.gaierror):
+    if isinstance(exc, aiohttp.ClientConnectorDNSError | socket.gaierror):
         return HostNotFound(url)
-    if isinstance(cause, aiohttp.ClientSSLError):
+    if isinstance(exc, aiohttp.ClientSSLError):
         return WrongService(url, "its certificate is not trusted")
-    if isinstance(cause, aiohttp.ClientConnectorError):
-        return _socket_error(url, cause.os_error)
-    if isinstance(cause, aiohttp.ClientResponseError):
+    if isinstance(exc, aiohttp.ClientConnectorError):
+        return _socket_error(url, exc.os_error)
+    if isinstance(exc, aiohttp.ClientResponseError):
         return WrongService(url, "does not speak HTTP")
-    if has_begun or isinstance(cause, aiohttp.ServerDisconnectedError | ConnectionError):
+    if has_begun or isinstance(exc, aiohttp.ServerDisconnectedError | ConnectionError):
         return ConnectionLost(url)
-    return _socket_error(url, cause) if isinstance(cause, OSError) else ConnectionFailed(url, type(cause).__name__)
+    return _socket_error(url, exc) if isinstance(exc, OSError) else ConnectionFailed(url, type(exc).__name__)
 
 
 def _socket_error(url: str, error: OSError) -> ConnectionFailed:

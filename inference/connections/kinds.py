@@ -11,7 +11,7 @@ import numpy.typing as npt
 from inference.conf import ConnectionSpec
 from inference.connections.ollama import OllamaConnection
 from inference.connections.openai import OpenAIConnection
-from inference.connections.transport import shared_client
+from inference.connections.transport import shared_session
 from inference.types import ChatEvent, ChatRequest, ModelInfo
 
 
@@ -31,9 +31,9 @@ class Backend(Protocol):
 
 async def backend_for(spec: ConnectionSpec) -> Backend:
     if spec.kind == "openai":
-        return OpenAIConnection(await shared_client(), spec)
+        return OpenAIConnection(await shared_session(), spec)
     return await ollama_for(spec)
 
 
 async def ollama_for(spec: ConnectionSpec) -> OllamaConnection:
-    return OllamaConnection(await shared_client(), spec)
+    return OllamaConnection(await shared_session(), spec)

@@ -8,7 +8,7 @@ from contextlib import aclosing
 from datetime import datetime
 from urllib.parse import quote, urlencode
 
-import httpx
+import aiohttp
 import numpy as np
 import numpy.typing as npt
 
@@ -65,9 +65,9 @@ _shown: dict[tuple[str, str, str], ShownModel] = {}
 
 
 class OllamaConnection:
-    def __init__(self, client: httpx.AsyncClient, spec: ConnectionSpec) -> None:
+    def __init__(self, session: aiohttp.ClientSession, spec: ConnectionSpec) -> None:
         self.spec = spec
-        self._http = UpstreamHttp(client, spec)
+        self._http = UpstreamHttp(session, spec)
         self.files = UploadConnection(self._http)
         self.creating = CreateConnection(self._http)
 

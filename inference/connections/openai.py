@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
-import httpx
+import aiohttp
 import numpy as np
 import numpy.typing as npt
 
@@ -20,9 +20,9 @@ from inference.types import ChatEvent, ChatRequest, ModelInfo
 
 
 class OpenAIConnection:
-    def __init__(self, client: httpx.AsyncClient, spec: ConnectionSpec) -> None:
+    def __init__(self, session: aiohttp.ClientSession, spec: ConnectionSpec) -> None:
         self.spec = spec
-        self._http = UpstreamHttp(client, spec)
+        self._http = UpstreamHttp(session, spec)
 
     async def list_models(self) -> list[ModelInfo]:
         """Return what the server offers, each with its plain name as id."""

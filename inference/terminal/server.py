@@ -12,7 +12,7 @@ from inference import errors
 from inference.conf import ConnectionSpec
 from inference.connections.kinds import ollama_for
 from inference.connections.ollama import OllamaConnection
-from inference.connections.transport import close_client
+from inference.connections.transport import close_session
 from inference.server.conf import DEFAULT_HOST, WrongSetting, parse_listen_address
 from inference.server.process import read_env_file
 from inference.types import ModelInfo
@@ -58,7 +58,7 @@ async def _with_server(spec: ConnectionSpec, work: Callable[[OllamaConnection], 
     try:
         await work(await ollama_for(spec))
     finally:
-        await close_client()
+        await close_session()
 
 
 def connection_spec(environ: Mapping[str, str]) -> ConnectionSpec:
