@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -20,7 +20,6 @@ from rag.errors import EmbedderChanged, StoreUnavailable
 from rag.lexical import commonness, entries
 from rag.models import Chunk, Document, IndexVersion
 from rag.prepared import Prepared, listed
-from rag.readers import in_reader
 from rag.retrieval.scope import Scope
 from rag.rights import searchable_ids
 from rag.types import PageKind, page_kind
@@ -44,9 +43,14 @@ RECHECK_AFTER_S = 0.25
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Nearness:
-    """What the leg by meaning has found: similarities by chunk, as `Scale.comparable` gives them, or a problem."""
+    """What the leg by meaning has found: similarities by chunk, as `Scale.comparable` gives them, or a problem.
+
+    Attributes:
+        is_compared: With the vectors of chunks; until then there are no similarities.
+    """
 
     vector: Vector | None = None
+    is_compared: bool = True
     similarities: Mapping[int, float] = field(default_factory=dict)
     problem: str = ""
     embed_s: float = 0.0
@@ -109,8 +113,8 @@ def search_words(terms: Sequence[str], scope: Scope) -> Wording:
     return Wording(shares=shares, chunks=read_chunks(tuple(islice(shares, N_LEXICAL))), seconds=seconds)
 
 
-async def search_meaning(scope: Scope, question: str, trust: float) -> Nearness:
-    """Return the chunks that are nearest in meaning; none when the embedder does not know the question's language."""
+async def embed(scope: Scope, question: str, trust: float) -> Nearness:
+    """Return the vector of a question; none when the embedder does not know its language."""
     if scope.version is None:
         return Nearness(problem="no index")
     if scope.version.is_elsewhere and scope.on_trial is None:
@@ -126,19 +130,21 @@ async def search_meaning(scope: Scope, question: str, trust: float) -> Nearness:
     except (InferenceError, TimeoutError) as exc:
         logger.info("A question was searched by its words alone: %s", type(exc).__name__)
         return Nearness(problem=type(exc).__name__, embed_s=time.perf_counter() - started)
-    embedded = time.perf_counter()
-    try:
-        nearest = await in_reader(_nearest, scope, scope.version, vector)
-    except StoreUnavailable as exc:
-        return Nearness(problem=str(exc) or type(exc).__name__, embed_s=embedded - started)
-    return Nearness(
-        vector=vector, similarities=nearest, embed_s=embedded - started, vector_s=time.perf_counter() - embedded
-    )
+    return Nearness(vector=vector, is_compared=False, embed_s=time.perf_counter() - started)
 
 
-def _nearest(scope: Scope, version: IndexVersion, vector: Vector) -> dict[int, float]:
+def compare(scope: Scope, nearness: Nearness) -> Nearness:
+    """Return also the chunks that are nearest in meaning. What is compared already comes back as it is."""
+    if nearness.is_compared or nearness.vector is None or scope.version is None:
+        return nearness
+    started = time.perf_counter()
     document_ids = None if scope.is_everything else scope.document_ids
-    return _comparable(version, scope.neighbours().nearest(version.collection, vector, document_ids, N_DENSE))
+    try:
+        found = scope.neighbours().nearest(scope.version.collection, nearness.vector, document_ids, N_DENSE)
+    except StoreUnavailable as exc:
+        return Nearness(problem=str(exc) or type(exc).__name__, embed_s=nearness.embed_s)
+    similarities = _comparable(scope.version, found)
+    return replace(nearness, is_compared=True, similarities=similarities, vector_s=time.perf_counter() - started)
 
 
 def _comparable(version: IndexVersion, similarities: Mapping[int, float]) -> dict[int, float]:

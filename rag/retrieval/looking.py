@@ -13,11 +13,12 @@ from rag.lexical import words
 from rag.lexical.parts import parts_of
 from rag.retrieval.candidates import FoundChunk
 
-# "9.6.1. LVM2", "Chapter 2. Packages", or with the number of its page behind. Steps, "1. Open it", are no titles.
-_CONTENTS_LINE = re.compile(
+# "9.6.1. LVM2", "Chapter 2. Packages". Steps, "1. Open it", are no titles.
+_TITLE = re.compile(
     r"(?:[-*•] )?(?:(?:[A-Z]\.)?\d+(?:\.\d+)+\.?|(?:Chapter|Appendix) \w+\.?|[第附].{1,5}[章节録录].?)\s.{1,80}"
-    r"|.{1,80}?(?:\.{3,}|…+| {3,})\s*\d{1,4}"
 )
+# One with the number of its page behind.
+_TITLE_WITH_PAGE = re.compile(r".{1,80}?(?:\.{3,}|…+| {3,})\s*\d{1,4}")
 _DIGIT = re.compile(r"\d")
 _CONTENTS_MIN_LINES = 8
 _CONTENTS_MIN_SHARE = 0.6
@@ -49,7 +50,7 @@ def look_at(question: str, terms: Sequence[str], chunks: Collection[FoundChunk])
     characters = words.query_characters(question).union(filter(words.CJK_CHARACTER.match, parts))
     return {
         chunk.id: Look(
-            terms=tuple(term for place, term in sought if place in chunk.terms),
+            terms=tuple([term for place, term in sought if place in chunk.terms]),
             characters={character: n for character in characters if (n := chunk.terms.count(character))},
             is_latin=is_latin(chunk.text),
             is_contents=is_contents(chunk.text),
@@ -81,8 +82,13 @@ def is_contents(text: str) -> bool:
         return False
     n_others_allowed = len(lines) - _CONTENTS_MIN_SHARE * len(lines)
     for line in lines:
-        if not _CONTENTS_LINE.fullmatch(line.strip()):
+        if not _is_title(line.strip()):
             n_others_allowed -= 1
             if n_others_allowed < 0:
                 return False
     return True
+
+
+def _is_title(line: str) -> bool:
+    # Looked at from behind first: most lines of text end in no number, and to look for dots in them takes long.
+    return bool(_TITLE.fullmatch(line) or (line[-1:].isdecimal() and _TITLE_WITH_PAGE.fullmatch(line)))

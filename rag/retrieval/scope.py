@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Protocol
 
 from django.db import connection
 
 from rag import chunking, conf
 from rag.models import IndexVersion
-from rag.queries import current_version
+from rag.prepared import Prepared
 from rag.rights import searchable_ids
 from rag.store import vector_store
 
@@ -20,6 +21,13 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     Vector = npt.NDArray[np.float32]
+
+
+# None of them is a kind of value that databases write each in a way of their own.
+_VERSION_FIELDS = (
+    "id", "embedder", "embedder_digest", "n_dims", "chunker", "store", "latin_trust", "cjk_trust", "unrelated",
+    "related", "state",
+)  # fmt: skip
 
 
 class Neighbours(Protocol):
@@ -76,7 +84,19 @@ def find_scope(
     is_everything = bool(readable) and _n_documents() == len(readable)
     if index is not None:
         return Scope(readable, index.version, is_everything, found_at, index.neighbours)
-    return Scope(readable, current_version(), is_everything, found_at)
+    return Scope(readable, _version_in_use(), is_everything, found_at)
+
+
+def _version_in_use() -> IndexVersion | None:
+    """Return the version that answers draw on, with the fields that a search reads; None before the first document."""
+    rows = _version(connection.vendor).rows({})
+    return IndexVersion.from_db(connection.alias, _VERSION_FIELDS, rows[0]) if rows else None
+
+
+@cache
+def _version(vendor: str) -> Prepared:
+    """Return the statement, written once for a kind of database."""
+    return Prepared.of(IndexVersion.objects.filter(state=IndexVersion.State.CURRENT).values_list(*_VERSION_FIELDS))
 
 
 def _n_documents() -> int:

@@ -36,7 +36,7 @@ def select(ranked: Sequence[Weighed], limit: int, needed: float) -> list[Selecte
     found = {item.chunk.id: evidence(item.meaning, item.coverage) for item in ranked}
     least = NEEDED_BESIDE * needed if max(found.values(), default=0.0) >= needed else math.inf
     passages: list[list[Weighed]] = []
-    terms_in_use: list[frozenset[str]] = []
+    terms_in_use: dict[str, frozenset[str]] = {}
     selected: list[Selected] = []
     n_joined = 0
     for item in ranked:
@@ -47,11 +47,11 @@ def select(ranked: Sequence[Weighed], limit: int, needed: float) -> list[Selecte
         if number is None and len(passages) >= limit:
             selected.append(Selected(item, "beyond limit"))
             continue
-        terms = frozenset(item.chunk.terms.split())
-        if any(_overlap(terms, other) >= NEAR_DUPLICATE for other in terms_in_use):
+        terms = terms_in_use.get(item.chunk.terms) or frozenset(item.chunk.terms.split())
+        if any(_overlap(terms, other) >= NEAR_DUPLICATE for other in terms_in_use.values()):
             selected.append(Selected(item, "near-duplicate"))
             continue
-        terms_in_use.append(terms)
+        terms_in_use[item.chunk.terms] = terms
         if number is not None:
             passages[number - 1].append(item)
             n_joined += 1
@@ -75,4 +75,8 @@ def _neighbour_of(chunk: FoundChunk, passages: Sequence[Sequence[Weighed]]) -> i
 
 
 def _overlap(a: frozenset[str], b: frozenset[str]) -> float:
-    return len(a & b) / max(len(a | b), 1)
+    if a is b:
+        # A copy: many have the same file.
+        return float(bool(a))
+    n_shared = len(a & b)
+    return n_shared / max(len(a) + len(b) - n_shared, 1)

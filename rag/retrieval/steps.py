@@ -69,17 +69,21 @@ async def _search(user_id: int, scope: Scope, rewriting: Rewriting, limit: int) 
     trust = embedding.trust(scope.version, rewriting.question) if scope.version else 0.0
     async with asyncio.TaskGroup() as group:
         by_words = group.create_task(in_reader(_search_words, scope, rewriting))
-        by_meaning = group.create_task(candidates.search_meaning(scope, rewriting.question, trust))
-    (wording, looks), nearness = by_words.result(), by_meaning.result()
-    # Without similarities the words alone must tell.
-    needed = evidence.needed(rewriting.question, trust if nearness.similarities else 0.0)
+        nearness = await candidates.embed(scope, rewriting.question, trust)
+        if nearness.vector is not None and not by_words.done():
+            # Beside the words while these are being searched; else in one turn with what follows.
+            nearness = await in_reader(candidates.compare, scope, nearness)
+    wording, looks = by_words.result()
     # Counting the terms of a hundred chunks is too long for the event loop.
     weigh_all = partial(_weigh, user_id, scope, rewriting, trust, wording, looks, nearness)
     if reranker := conf.reranker():
-        reranking = await rerank(rewriting.question, await in_reader(weigh_all), reranker)
-        selected, passages = await in_reader(_choose, reranking.ranked, limit, needed)
+        nearness, weighed = await in_reader(weigh_all)
+        reranking = await rerank(rewriting.question, weighed, reranker)
+        selected, passages = await in_reader(_choose, rewriting.question, trust, nearness, reranking, limit)
     else:
-        reranking, (selected, passages) = await in_reader(_weigh_and_choose, weigh_all, limit, needed)
+        nearness, reranking, selected, passages = await in_reader(
+            _weigh_and_choose, weigh_all, rewriting.question, trust, limit
+        )
     return Search(rewriting, trust, wording, nearness, reranking, selected, passages)
 
 
@@ -111,23 +115,31 @@ def _weigh(
     wording: Wording,
     looks: Mapping[int, Look],
     nearness: Nearness,
-) -> list[Weighed]:
+) -> tuple[Nearness, list[Weighed]]:
+    """Return also what the leg by meaning has found, if that was not known before."""
     question, terms = rewriting.question, rewriting.terms
+    nearness = candidates.compare(scope, nearness)
     similarities = candidates.similarities_of(scope, nearness, looks)
     others = candidates.read_chunks(similarities.keys() - looks.keys())
     looks = {**looks, **look_at(question, terms, others)}
     chunks = candidates.still_readable(user_id, scope, [*wording.chunks, *others])
-    return weigh(question, terms, trust, chunks, looks, wording.shares, similarities, rewriting.borrowed)
+    weighed = weigh(question, terms, trust, chunks, looks, wording.shares, similarities, rewriting.borrowed)
+    return nearness, weighed
 
 
 def _weigh_and_choose(
-    weigh_all: Callable[[], list[Weighed]], limit: int, needed: float
-) -> tuple[Reranking, tuple[list[Selected], tuple[Passage, ...]]]:
+    weigh_all: Callable[[], tuple[Nearness, list[Weighed]]], question: str, trust: float, limit: int
+) -> tuple[Nearness, Reranking, list[Selected], tuple[Passage, ...]]:
     """Do in one turn what a reranker would stand between."""
-    weighed = weigh_all()
-    return Reranking(ranked=weighed), _choose(weighed, limit, needed)
+    nearness, weighed = weigh_all()
+    reranking = Reranking(ranked=weighed)
+    return nearness, reranking, *_choose(question, trust, nearness, reranking, limit)
 
 
-def _choose(ranked: Sequence[Weighed], limit: int, needed: float) -> tuple[list[Selected], tuple[Passage, ...]]:
-    selected = select(ranked, limit, needed)
+def _choose(
+    question: str, trust: float, nearness: Nearness, reranking: Reranking, limit: int
+) -> tuple[list[Selected], tuple[Passage, ...]]:
+    # Without similarities the words alone must tell.
+    needed = evidence.needed(question, trust if nearness.similarities else 0.0)
+    selected = select(reranking.ranked, limit, needed)
     return selected, passages_of(selected)

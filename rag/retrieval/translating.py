@@ -11,6 +11,7 @@ import re
 import threading
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 
 from inference.errors import InferenceError
@@ -54,7 +55,10 @@ async def translate(rewriting: Rewriting, scope: Scope, model: str, *, asked_by:
     knows_both = scope.version is not None and scope.version.cjk_trust >= KNOWS_BOTH
     if not model or knows_both or not _LETTER.search(rewriting.question):
         return rewriting
-    language = await in_reader(_language_to_ask_in, rewriting.question, scope)
+    languages = _known_languages(scope)
+    if languages is None:
+        languages = await in_reader(_languages, scope)
+    language = _language_to_ask_in(rewriting.question, languages)
     if not language:
         return rewriting
     started = time.perf_counter()
@@ -83,24 +87,29 @@ def parse(answer: str, question: str, language: str) -> str:
     return line if all(number in line for number in numbers) else ""
 
 
-def _language_to_ask_in(question: str, scope: Scope) -> str:
+def _language_to_ask_in(question: str, languages: Sequence[str]) -> str:
     """Return the language of most of the documents; empty when one of them is in the script of the question."""
-    languages = _languages(scope)
     is_latin_question = words.share_of_latin(question) >= 0.5
     if not languages or any((language == "English") is is_latin_question for language in languages):
         return ""
     return Counter(languages).most_common(1)[0][0]
 
 
+def _known_languages(scope: Scope) -> list[str] | None:
+    """Return as `_languages`, without asking the database; None when it must be asked."""
+    with _lock:
+        found = [_known.get((pk, scope.chunker)) for pk in _sampled(scope)]
+    known = [language for language in found if language is not None]
+    return known if len(known) == len(found) else None
+
+
 def _languages(scope: Scope) -> list[str]:
     """Return the languages of a sample of documents: one by the name of its script, and every Latin one as English."""
-    step = max(len(scope.document_ids) // N_SAMPLED, 1)
-    sampled = scope.document_ids[::step]
+    sampled = _sampled(scope)
     with _lock:
         found = {pk: _known[pk, scope.chunker] for pk in sampled if (pk, scope.chunker) in _known}
     texts: dict[int, str] = {}
-    new = [pk for pk in sampled if pk not in found]
-    if new:
+    if new := [pk for pk in sampled if pk not in found]:
         chunks = Chunk.objects.filter(document__in=new, chunker=scope.chunker, position__lt=_SAMPLE_CHUNKS)
         for pk, text in chunks.order_by("document", "position").values_list("document", "text"):
             texts[pk] = f"{texts.get(pk, '')}\n{text}"
@@ -110,6 +119,10 @@ def _languages(scope: Scope) -> list[str]:
             _known.clear()
         _known.update({(pk, scope.chunker): language for pk, language in read.items()})
     return list((found | read).values())
+
+
+def _sampled(scope: Scope) -> Sequence[int]:
+    return scope.document_ids[:: max(len(scope.document_ids) // N_SAMPLED, 1)]
 
 
 def _language(text: str) -> str:

@@ -63,8 +63,10 @@ class _Held:
     def rows_of(self, chunk_ids: Collection[int]) -> Numbers:
         wanted = np.fromiter(chunk_ids, np.int64, len(chunk_ids))
         places = np.searchsorted(self.chunk_ids, wanted, sorter=self.by_chunk)
-        rows = self.by_chunk[places[places < len(self.chunk_ids)]]
-        return rows[np.isin(self.chunk_ids[rows], wanted)]
+        is_inside = places < len(self.chunk_ids)
+        rows = self.by_chunk[places[is_inside]]
+        found: Numbers = rows[self.chunk_ids[rows] == wanted[is_inside]]
+        return found
 
 
 class Rows:
@@ -213,7 +215,8 @@ class Rows:
     def _mapped(self, n_rows: int) -> Vectors:
         if not n_rows:
             return np.empty((0, self._n_dims), np.float32)
-        return np.memmap(self._file("vectors"), np.float32, "r", shape=(n_rows, self._n_dims))
+        # As a plain array: a memmap watches over each array that is made of it, in Python.
+        return np.asarray(np.memmap(self._file("vectors"), np.float32, "r", shape=(n_rows, self._n_dims)))
 
 
 def reconcile(
