@@ -1,12 +1,17 @@
+import "./elements/chat_add_source.js";
 import "./elements/chat_composer.js";
+import "./elements/chat_drop_zone.js";
+import "./elements/chat_form.js";
 import "./elements/chat_frame.js";
 import "./elements/chat_menu.js";
 import "./elements/chat_message.js";
 import "./elements/chat_messages.js";
+import "./elements/chat_mover.js";
 import "./elements/chat_page.js";
 import "./elements/chat_panel.js";
 import "./elements/chat_picker.js";
 import "./elements/chat_rating.js";
+import "./elements/chat_rows.js";
 import "./elements/chat_sidebar.js";
 import "./elements/chat_theme.js";
 import "./elements/chat_title.js";

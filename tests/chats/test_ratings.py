@@ -259,7 +259,7 @@ def test_a_chat_page_costs_the_same_however_many_answers_are_rated(
         Rating.objects.create(message=answer, rated_by=alice, is_good=True)
     alice_client.get("/")
 
-    with django_assert_max_num_queries(11):
+    with django_assert_max_num_queries(12):
         page = alice_client.get(reverse("chats:chat", args=[chat.uuid])).content.decode()
 
     assert page.count('aria-pressed="true"') == 20

@@ -170,13 +170,14 @@ def test_foreign_ids_beside_own_ones_and_in_bodies_lead_nowhere(
     client = sign_in(own.owner)
     foreign = [str(row.uuid) for row in (world.private_document, world.private, world.private_preset, world.message)]
     pool = own.inner_ids() if len(route.ids) == 1 else own.outer_ids()[1:]
+    place = str(world.folder.uuid)
     values = {"get": [NOBODYS], "post": foreign if len(route.ids) < 2 else foreign[:1]}
 
     for method in methods_of(client, route):
         for ids in with_ids(route, pool, [*own.inner_ids(), *world.inner_ids()]):
             for value in values[method]:
-                body: dict[str, object] = dict.fromkeys(field_names(), value)
-                told = said(send(client, method, route.url(ids), body, watched), [*ids, value])
+                body: dict[str, object] = dict.fromkeys(field_names(), value) | {"folder": place}
+                told = said(send(client, method, route.url(ids), body, watched), [*ids, value, place])
                 assert_silent(told, [PRIVATE, SHARED, *world.ids()], f"{method} {route.name}")
     assert_untouched(watched, route.name)
 

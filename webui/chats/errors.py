@@ -121,9 +121,7 @@ class TitleEmpty(ChatError):
     code = "title_empty"
 
 
-class FolderRefused(ChatError):
-    """A folder has a limit that this would break."""
-
+class _Limited(Exception):
     def __init__(self, limit: int) -> None:
         super().__init__(limit)
         self.limit = limit
@@ -133,15 +131,15 @@ class FolderRefused(ChatError):
         return {"limit": self.limit}
 
 
-class FolderNameRefused(FolderRefused):
+class FolderNameRefused(_Limited, ChatError):
     code = "folder_name"
 
 
-class TooManyFolders(FolderRefused):
+class TooManyFolders(_Limited, ChatError):
     code = "too_many_folders"
 
 
-class FolderFull(FolderRefused):
+class FolderFull(_Limited, ChatError):
     code = "folder_full"
 
 

@@ -1,4 +1,4 @@
-"""What browsers send to the pages of the chats."""
+"""What browsers send to the pages of the chats. Limits of a folder are kept, and told, by its services."""
 
 from __future__ import annotations
 
@@ -37,3 +37,33 @@ class ReasonsForm(forms.Form):
         )
         field = cast(forms.MultipleChoiceField, self.fields["reasons"])
         field.choices = GoodReason.choices if rating.is_good else BadReason.choices
+
+
+class FolderNameForm(forms.Form):
+    name = forms.CharField(required=False)
+
+
+class SystemPromptForm(forms.Form):
+    system_prompt = forms.CharField(required=False)
+
+
+class OpenForm(forms.Form):
+    is_open = forms.BooleanField(required=False)
+
+
+class DeleteFolderForm(forms.Form):
+    with_chats = forms.BooleanField(required=False)
+
+
+class SourceForm(forms.Form):
+    """A document or a knowledge."""
+
+    document = forms.UUIDField(required=False)
+    knowledge = forms.UUIDField(required=False)
+
+
+class MoveForm(forms.Form):
+    """The folder that a chat is moved into, by its id or as the name of a new one; neither means out of its folder."""
+
+    folder = forms.UUIDField(required=False)
+    new = forms.CharField(required=False)

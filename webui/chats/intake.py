@@ -18,6 +18,7 @@ from webui.chats.protocol import (
     AnswerRequested,
     BranchChanged,
     ChatMovedUp,
+    FolderChanged,
     GenerationEnded,
     MessageEdited,
     MessageSent,
@@ -28,12 +29,14 @@ from webui.chats.services.generations import Task
 from webui.chats.services.messages import Asked
 from webui.chats.shown_branch import Branch, branch_messages, new_messages
 from webui.chats.views.fragments import (
+    chat_title,
     chat_url,
     group_label,
     render_message,
     render_messages,
     render_sidebar,
     render_sidebar_chat,
+    render_sidebar_folder,
 )
 from webui.presets.options import Sampling, sampling_of
 
@@ -68,7 +71,7 @@ class Change:
     """What a question changes: on pages with its chat, and in the lists of chats on all pages of the person."""
 
     branch: BranchChanged
-    sidebar: ChatMovedUp | SidebarChanged
+    sidebar: ChatMovedUp | FolderChanged | SidebarChanged
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +145,13 @@ def change_of(question: Question) -> Change:
     return Change(branch=branch, sidebar=_moved_up(chat) if question.task else sidebar_changed(chat.owner))
 
 
-def _moved_up(chat: Chat) -> ChatMovedUp:
+def _moved_up(chat: Chat) -> ChatMovedUp | FolderChanged:
+    if chat.folder is not None:
+        folder = str(chat.folder.uuid)
+        html = render_sidebar_folder(chat.owner, folder)
+        return FolderChanged(
+            type="folder.changed", chat=str(chat.uuid), title=chat_title(chat), folder=folder, html=html
+        )
     return ChatMovedUp(
         type="chat.moved_up", chat=str(chat.uuid), label=group_label(chat.updated_at), html=render_sidebar_chat(chat)
     )

@@ -168,8 +168,27 @@ class ChatMovedUp(TypedDict):
     html: str
 
 
+class ChatMoved(TypedDict):
+    """The chat is in another folder, or in none. `html` is the way from the chat to its folder, for its page."""
+
+    type: Literal["chat.moved"]
+    chat: str
+    folder: str | None
+    html: str
+
+
+class FolderChanged(TypedDict):
+    """The chat is the newest one of its folder. `html` is the folder's row with the chats under it."""
+
+    type: Literal["folder.changed"]
+    chat: str
+    title: str
+    folder: str
+    html: str
+
+
 class SidebarChanged(TypedDict):
-    """`html` is the person's newest chats, to replace the first page of the list."""
+    """`html` is the person's folders and newest chats, to replace the first page of the list."""
 
     type: Literal["sidebar.changed"]
     html: str
@@ -194,6 +213,8 @@ ServerEvent = (
     | GenerationEnded
     | ChatRenamed
     | ChatMovedUp
+    | ChatMoved
+    | FolderChanged
     | SidebarChanged
     | RequestRefused
 )

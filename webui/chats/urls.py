@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from webui.chats.views import actions, golden, pages, rating_exports, ratings, traces, web_pages
+from webui.chats.views import actions, folders, golden, pages, rating_exports, ratings, traces, web_pages
 
 app_name = "chats"
 urlpatterns = [
@@ -16,6 +16,7 @@ urlpatterns = [
     path("chats/<uuid:uuid>/rename/", actions.rename, name="rename"),
     path("chats/<uuid:uuid>/delete/", actions.delete, name="delete"),
     path("chats/<uuid:uuid>/undo-delete/", actions.undo_delete, name="undo_delete"),
+    path("chats/<uuid:uuid>/move/", folders.move, name="move"),
     path("chats/<uuid:uuid>/siblings/<uuid:message_uuid>/", actions.show_sibling, name="show_sibling"),
     path("chats/<uuid:uuid>/messages/<uuid:message_uuid>/", pages.message, name="message"),
     path("chats/<uuid:uuid>/messages/<uuid:message_uuid>/keep/", golden.keep_question, name="keep_question"),
@@ -28,4 +29,16 @@ urlpatterns = [
     path("ratings/export/", rating_exports.export, name="export_ratings"),
     path("ratings/everybody/", rating_exports.all_ratings, name="all_ratings"),
     path("ratings/everybody/export/", rating_exports.export_all, name="export_all_ratings"),
+    path("folders/", folders.create, name="create_folder"),
+    path("folders/<uuid:uuid>/", folders.folder, name="folder"),
+    path("folders/<uuid:uuid>/chats/", folders.folder_chats, name="folder_chats"),
+    path("folders/<uuid:uuid>/sources/", folders.sources, name="folder_sources"),
+    path("folders/<uuid:uuid>/rename/", folders.rename, name="rename_folder"),
+    path("folders/<uuid:uuid>/instructions/", folders.instruct, name="instruct_folder"),
+    path("folders/<uuid:uuid>/open/", folders.open_folder, name="open_folder"),
+    path("folders/<uuid:uuid>/add/", folders.add, name="add_to_folder"),
+    path("folders/<uuid:uuid>/take-out/", folders.take_out, name="take_out_of_folder"),
+    path("folders/<uuid:uuid>/upload/", folders.upload, name="upload_to_folder"),
+    path("folders/<uuid:uuid>/delete/", folders.delete, name="delete_folder"),
+    path("folders/<uuid:uuid>/undo-delete/", folders.undo_delete, name="undo_delete_folder"),
 ]

@@ -10,6 +10,8 @@ import { fitHeight, isPlainEnter } from "../lib/text_area.js";
 /** Where a message is written: the text, what goes with it, and Send or Stop. */
 class ChatComposer extends HTMLElement {
   #chat = "";
+  /** What the draft is kept under: the chat, or the folder that a new one is begun in. */
+  #draft = "";
   #isStreaming = false;
   /** Send was pressed while a file was still on its way: it happens once the file is there. */
   #isSendDue = false;
@@ -19,11 +21,14 @@ class ChatComposer extends HTMLElement {
   #completion = null;
 
   connectedCallback() {
-    this.#chat = this.closest("chat-page")?.getAttribute("data-chat") ?? "";
+    const page = this.closest("chat-page");
+    this.#chat = page?.getAttribute("data-chat") ?? "";
+    this.#draft = this.#chat || (page?.getAttribute("data-folder") ?? "");
     this.#attachments ??= new Attachments(
       this.#find("[data-chips]"),
       this.#template("[data-chip]"),
       {
+        uploadUrl: this.dataset.uploadUrl ?? "",
         statusUrl: this.dataset.statusUrl ?? "",
         pageUrl: this.dataset.pageUrl ?? "",
         reading: this.dataset.reading ?? "",
@@ -86,8 +91,8 @@ class ChatComposer extends HTMLElement {
 
   /** The message is stored: its draft is not needed any more. @param {string} [chat] the new chat's */
   settle(chat) {
-    keepDraft(this.#chat, { content: "", documents: [] });
-    if (chat) this.#chat = chat;
+    keepDraft(this.#draft, { content: "", documents: [] });
+    if (chat) this.#chat = this.#draft = chat;
     this.#changed();
   }
 
@@ -174,7 +179,7 @@ class ChatComposer extends HTMLElement {
   }
 
   #takeDraft() {
-    const draft = readDraft(this.#chat);
+    const draft = readDraft(this.#draft);
     if (!this.#area.value) this.#area.value = draft.content;
     for (const document of draft.documents) this.#attachments?.add(document);
     this.#changed();
@@ -182,7 +187,7 @@ class ChatComposer extends HTMLElement {
 
   #changed = () => {
     const content = this.#area.value;
-    keepDraft(this.#chat, { content, documents: this.#attachments?.documents ?? [] });
+    keepDraft(this.#draft, { content, documents: this.#attachments?.documents ?? [] });
     this.#send.disabled = !content.trim();
     this.#fit();
     if (!this.#isSendDue || this.#attachments?.isUploading) return;
@@ -234,7 +239,7 @@ class ChatComposer extends HTMLElement {
     const documents = this.#attachments?.documents ?? [];
     this.clear();
     // The draft outlives the field until the server says that it has the message.
-    keepDraft(this.#chat, { content, documents });
+    keepDraft(this.#draft, { content, documents });
     this.dispatchEvent(new CustomEvent("message-composed", { bubbles: true, detail: { content, documents } }));
   };
 

@@ -9,7 +9,7 @@ const TELL_EVERY_MS = 2000;
 const MAX_FAILED_ROWS = 50;
 
 /**
- * Takes files dropped on it (or anywhere on the page), sends a few at a time, and shows how each upload goes.
+ * Takes files dropped on it (or anywhere on the page, unless it is local), sends a few at a time, and shows how each upload goes.
  *
  * A file has a row only while it is sent or when it was refused: a thousand may be dropped at once.
  */
@@ -21,24 +21,27 @@ class ChatDropZone extends HTMLElement {
   #refused = 0;
   #tellTimer = 0;
   #depth = 0;
+  /** Where files may be dropped. @type {EventTarget} */
+  #ground = document;
 
   connectedCallback() {
     this.#input.addEventListener("change", this.#chosen);
     this.#find("[data-stop-uploads]").addEventListener("click", this.#stopUploads);
-    document.addEventListener("dragenter", this.#entered);
-    document.addEventListener("dragleave", this.#left);
-    document.addEventListener("dragover", this.#over);
-    document.addEventListener("drop", this.#dropped);
+    this.#ground = this.hasAttribute("data-local") ? this : document;
+    this.#ground.addEventListener("dragenter", this.#entered);
+    this.#ground.addEventListener("dragleave", this.#left);
+    this.#ground.addEventListener("dragover", this.#over);
+    this.#ground.addEventListener("drop", this.#dropped);
   }
 
   disconnectedCallback() {
     this.#input.removeEventListener("change", this.#chosen);
     this.#find("[data-stop-uploads]").removeEventListener("click", this.#stopUploads);
     clearTimeout(this.#tellTimer);
-    document.removeEventListener("dragenter", this.#entered);
-    document.removeEventListener("dragleave", this.#left);
-    document.removeEventListener("dragover", this.#over);
-    document.removeEventListener("drop", this.#dropped);
+    this.#ground.removeEventListener("dragenter", this.#entered);
+    this.#ground.removeEventListener("dragleave", this.#left);
+    this.#ground.removeEventListener("dragover", this.#over);
+    this.#ground.removeEventListener("drop", this.#dropped);
   }
 
   get #input() {
@@ -106,7 +109,7 @@ class ChatDropZone extends HTMLElement {
       return;
     }
     try {
-      const stored = await uploadFile(file, (done) => {
+      const stored = await uploadFile(this.dataset.uploadUrl ?? "", file, (done) => {
         bar.value = done;
         this.#say(row, `${Math.round(done * 100)} %`);
       });
@@ -156,38 +159,34 @@ class ChatDropZone extends HTMLElement {
     this.#input.value = "";
   };
 
-  /** @param {DragEvent} event */
-  #entered = (event) => {
+  #entered = (/** @type {Event} */ event) => {
     if (!carriesFiles(event)) return;
     this.#depth += 1;
     this.toggleAttribute("data-over", true);
   };
 
-  /** @param {DragEvent} event */
-  #left = (event) => {
+  #left = (/** @type {Event} */ event) => {
     if (!carriesFiles(event)) return;
     this.#depth = Math.max(0, this.#depth - 1);
     if (!this.#depth) this.removeAttribute("data-over");
   };
 
-  /** @param {DragEvent} event */
-  #over = (event) => {
+  #over = (/** @type {Event} */ event) => {
     if (carriesFiles(event)) event.preventDefault();
   };
 
-  /** @param {DragEvent} event */
-  #dropped = (event) => {
+  #dropped = (/** @type {Event} */ event) => {
     if (!carriesFiles(event)) return;
     event.preventDefault();
     this.#depth = 0;
     this.removeAttribute("data-over");
-    this.#take([...(event.dataTransfer?.files ?? [])]);
+    this.#take([.../** @type {DragEvent} */ (event).dataTransfer?.files ?? []]);
   };
 }
 
-/** @param {DragEvent} event */
+/** @param {Event} event */
 function carriesFiles(event) {
-  return event.dataTransfer?.types.includes("Files") ?? false;
+  return /** @type {DragEvent} */ (event).dataTransfer?.types.includes("Files") ?? false;
 }
 
 customElements.define("chat-drop-zone", ChatDropZone);

@@ -22,7 +22,7 @@ class ChatImport extends HTMLElement {
     this.toggleAttribute("aria-busy", true);
     input.disabled = true;
     try {
-      const stored = await uploadFile(file, (done) => {
+      const stored = await uploadFile(this.dataset.uploadUrl ?? "", file, (done) => {
         // All is sent: the server looks at the archive before it answers.
         if (done === 1) this.#say(this.dataset.working ?? "", undefined);
         else this.#say(`${file.name}, ${Math.round(done * 100)} %`, done);

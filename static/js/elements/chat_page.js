@@ -133,7 +133,7 @@ class ChatPage extends HTMLElement {
       ref,
       content,
       model: this.#model,
-      ...(this.#chat && { chat: this.#chat }),
+      ...(this.#chat ? { chat: this.#chat } : this.dataset.folder && { folder: this.dataset.folder }),
       ...idsOf("documents", documents.filter(({ kind }) => kind !== "knowledge")),
       ...idsOf("knowledge", documents.filter(({ kind }) => kind === "knowledge")),
     });
@@ -155,10 +155,10 @@ class ChatPage extends HTMLElement {
     socket.send({ type: "answer.requested", ref, chat: this.#chat, message, model: this.#model });
   }
 
-  /** An empty chat greets as the model or preset that is picked. @param {{model: string}} detail */
+  /** An empty chat greets as the model or preset that is picked; one in a folder shows that instead. @param {{model: string}} detail */
   async #welcome({ model }) {
     const shown = [...this.querySelectorAll("[data-welcome]")];
-    if (this.#chat || !shown.length) return;
+    if (this.#chat || !shown.length || !this.dataset.welcomeUrl) return;
     try {
       const answer = await get(`${this.dataset.welcomeUrl}?model=${encodeURIComponent(model)}`);
       const nodes = [...fragment(await answer.text()).querySelectorAll("[data-welcome]")];
@@ -217,9 +217,10 @@ class ChatPage extends HTMLElement {
 
   /** @param {DragEvent} event */
   #dragged = (event) => {
-    if (!event.dataTransfer?.types.includes("Files")) return;
-    event.preventDefault();
-    this.classList.add("chat--drop");
+    // What is over a place that takes files itself is not for the message.
+    const isForMessage = event.dataTransfer?.types.includes("Files") && !event.defaultPrevented;
+    this.classList.toggle("chat--drop", isForMessage);
+    if (isForMessage) event.preventDefault();
   };
 
   /** @param {DragEvent} event */
@@ -230,7 +231,7 @@ class ChatPage extends HTMLElement {
   /** @param {DragEvent} event */
   #dropped = (event) => {
     this.classList.remove("chat--drop");
-    if (!event.dataTransfer?.files.length) return;
+    if (!event.dataTransfer?.files.length || event.defaultPrevented) return;
     event.preventDefault();
     this.#composer.attach(event.dataTransfer.files);
   };
@@ -304,6 +305,8 @@ class ChatPage extends HTMLElement {
     const said = /** @type {CustomEvent} */ (event).detail;
     if (said.type === "sidebar.changed") this.#chatsChanged(said.html);
     else if (said.type === "chat.moved_up") this.#movedUp(said);
+    else if (said.type === "folder.changed") this.#folderChanged(said);
+    else if (said.type === "chat.moved") this.#placeChanged(said);
     else if (said.type === "chat.renamed") this.#renamed(said);
     else if (said.type === "branch.changed") this.#branchChanged(said);
     else if (said.type === "request.refused") this.#refused(said);
@@ -323,12 +326,39 @@ class ChatPage extends HTMLElement {
   #chatsChanged(html) {
     this.#sidebar?.replaceChats(html);
     this.#showTitle();
+    this.#showFolder();
   }
 
   /** @param {{chat: string, label: string, html: string}} said */
   #movedUp(said) {
     this.#sidebar?.moveUp(said);
     this.#showTitle();
+  }
+
+  /** @param {{chat: string, title: string, folder: string, html: string}} said */
+  #folderChanged(said) {
+    this.#sidebar?.showFolder(said);
+    if (said.chat === this.#chat) this.#title.show(said.title);
+  }
+
+  /** A chat is in another folder. @param {{chat: string, folder: string | null, html: string}} said */
+  #placeChanged({ chat, folder, html }) {
+    const row = this.querySelector(`[data-folder-chats] li[data-chat="${CSS.escape(chat)}"]`);
+    if (row && folder !== this.dataset.folder) row.remove();
+    if (chat !== this.#chat) return;
+    this.dataset.folder = folder ?? "";
+    const place = this.#find("[data-folder-link]");
+    place.replaceChildren(fragment(html));
+    globalThis.htmx.process(place);
+  }
+
+  /** The name that the list has for the folder of this chat, if that is still there. */
+  #showFolder() {
+    const name = this.#sidebar?.folderName(this.dataset.folder ?? "");
+    const link = this.querySelector("[data-folder-link] a span");
+    if (!link) return;
+    if (name) link.textContent = name;
+    else if (this.#chat) this.#find("[data-folder-link]").replaceChildren();
   }
 
   /** The title that the list has for this chat. */
@@ -340,6 +370,8 @@ class ChatPage extends HTMLElement {
   /** @param {{chat: string, title: string}} said */
   #renamed({ chat, title }) {
     this.#sidebar?.rename(chat, title);
+    const row = this.querySelector(`[data-folder-chats] li[data-chat="${CSS.escape(chat)}"] > a`);
+    if (row) row.textContent = title;
     if (chat === this.#chat) this.#title.show(title);
   }
 

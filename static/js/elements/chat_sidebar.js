@@ -1,17 +1,28 @@
-import { get, post } from "../lib/requests.js";
+import { ChatDragging } from "../lib/chat_dragging.js";
+import { get } from "../lib/requests.js";
+import { RowActions } from "../lib/row_actions.js";
 import { element, fragment } from "../render.js";
-import { toast } from "./chat_toasts.js";
 
-/** The list of chats beside the page: kept fresh by the socket, renamed and deleted from in place. */
+/** The folders and chats beside the page: kept fresh by the socket, renamed and deleted from in place. */
 class ChatSidebar extends HTMLElement {
+  /** @type {RowActions | null} */
+  #actions = null;
+  /** @type {ChatDragging | null} */
+  #dragging = null;
+
   connectedCallback() {
-    this.addEventListener("click", this.#clicked);
+    this.#actions ??= new RowActions(this, {
+      onDeletedPage: () => this.#visitNewChat(),
+      onBroughtBack: () => this.refresh(),
+    });
+    const chats = this.querySelector("[data-chats]");
+    if (chats instanceof HTMLElement) this.#dragging = new ChatDragging(chats);
     document.addEventListener("htmx:pushedIntoHistory", this.#moved);
     document.addEventListener("htmx:afterSettle", this.#moved);
   }
 
   disconnectedCallback() {
-    this.removeEventListener("click", this.#clicked);
+    this.#dragging?.stop();
     document.removeEventListener("htmx:pushedIntoHistory", this.#moved);
     document.removeEventListener("htmx:afterSettle", this.#moved);
   }
@@ -21,7 +32,7 @@ class ChatSidebar extends HTMLElement {
     return this.#row(chat)?.querySelector("a")?.textContent ?? "";
   }
 
-  /** @param {string} html the newest chats */
+  /** @param {string} html the folders and the newest chats */
   replaceChats(html) {
     const list = this.querySelector("[data-chats]");
     // A row that is being renamed would lose what was typed; the list comes again with the next change.
@@ -70,8 +81,28 @@ class ChatSidebar extends HTMLElement {
     newHeading.textContent = label;
     const newGroup = document.createElement("ul");
     newGroup.className = "sidebar__group";
-    list.prepend(newHeading, newGroup);
+    const folders = list.querySelector("[data-folders]");
+    if (folders) folders.after(newHeading, newGroup);
+    else list.prepend(newHeading, newGroup);
     return newGroup;
+  }
+
+  /**
+   * Show a folder anew, with the chats under it. What else is loaded or open stays as it is.
+   *
+   * @param {{folder: string, html: string}} changed
+   */
+  showFolder({ folder, html }) {
+    const stale = this.querySelector(`li[data-folder="${CSS.escape(folder)}"]`);
+    const row = element(html);
+    if (!stale || !row || stale.querySelector("form")) return;
+    const focused = stale.contains(document.activeElement) ? document.activeElement : null;
+    stale.replaceWith(row);
+    globalThis.htmx.process(row);
+    // The same link in the new row, or the folder's own.
+    const again = row.querySelector(`a[href="${CSS.escape(focused?.getAttribute("href") ?? "")}"]`) ?? row.querySelector("a");
+    if (focused) /** @type {HTMLElement | null} */ (again)?.focus({ preventScroll: true });
+    this.#moved();
   }
 
   /**
@@ -81,6 +112,11 @@ class ChatSidebar extends HTMLElement {
   rename(chat, title) {
     const link = this.#row(chat)?.querySelector("a");
     if (link) link.textContent = title;
+  }
+
+  /** @param {string} folder @returns {string | null} its name; null when it is not in the list */
+  folderName(folder) {
+    return this.querySelector(`li[data-folder="${CSS.escape(folder)}"] a`)?.textContent ?? null;
   }
 
   async refresh() {
@@ -94,115 +130,18 @@ class ChatSidebar extends HTMLElement {
   }
 
   #moved = () => {
+    // The folder of the chat that is shown.
+    const above = document.querySelector("[data-folder-link] a")?.getAttribute("href");
     for (const link of this.querySelectorAll("a.sidebar-chat__link, a.navigation__link")) {
       const path = link.getAttribute("href") ?? "";
       if (path === location.pathname) link.setAttribute("aria-current", "page");
+      else if (path === above && link.closest("[data-row]")?.hasAttribute("data-name-field")) link.setAttribute("aria-current", "true");
       // "true" marks the link above the page that is shown.
       else if (link.getAttribute("aria-current") !== "true" || !location.pathname.startsWith(path)) {
         link.removeAttribute("aria-current");
       }
     }
   };
-
-  /** @param {Event} event */
-  #clicked = (event) => {
-    const button = event.target instanceof Element ? event.target.closest("[data-row-action]") : null;
-    const row = button?.closest("li");
-    if (!button || !row) return;
-    if (button.getAttribute("data-row-action") === "rename") this.#startRename(row);
-    else this.#delete(row);
-  };
-
-  /** @param {HTMLElement} row */
-  #startRename(row) {
-    const link = /** @type {HTMLAnchorElement} */ (row.querySelector("a"));
-    const title = link.textContent ?? "";
-    const form = document.createElement("form");
-    form.className = "sidebar-chat__rename";
-    const input = document.createElement("input");
-    input.maxLength = 200;
-    input.value = title;
-    input.setAttribute("aria-label", title);
-    form.append(input);
-    link.hidden = true;
-    row.prepend(form);
-    input.focus();
-    input.select();
-
-    const leave = () => {
-      form.remove();
-      link.hidden = false;
-    };
-    const save = () => {
-      if (!form.isConnected) return;
-      const wanted = input.value.trim();
-      leave();
-      if (wanted && wanted !== title) this.#rename(row, link, title, wanted);
-    };
-    form.addEventListener("submit", (event) => {
-      event.preventDefault();
-      save();
-      link.focus();
-    });
-    input.addEventListener("blur", save);
-    input.addEventListener("keydown", (event) => {
-      if (event.key !== "Escape") return;
-      event.preventDefault();
-      leave();
-      link.focus();
-    });
-  }
-
-  /**
-   * @param {HTMLElement} row
-   * @param {HTMLAnchorElement} link
-   * @param {string} before
-   * @param {string} wanted
-   */
-  async #rename(row, link, before, wanted) {
-    link.textContent = wanted;
-    try {
-      await post(row.dataset.renameUrl ?? "", { title: wanted });
-    } catch {
-      link.textContent = before;
-      toast(this.dataset.renameFailed ?? "", { danger: true });
-    }
-  }
-
-  /** @param {HTMLElement} row */
-  async #delete(row) {
-    const link = /** @type {HTMLAnchorElement} */ (row.querySelector("a"));
-    const isShown = link.getAttribute("href") === location.pathname;
-    const next = row.nextElementSibling;
-    row.hidden = true;
-    try {
-      await post(row.dataset.deleteUrl ?? "");
-    } catch {
-      row.hidden = false;
-      toast(this.dataset.deleteFailed ?? "", { danger: true });
-      return;
-    }
-    const undo = () => this.#undoDelete(row.dataset.undoUrl ?? "", link.href, isShown);
-    toast(this.dataset.deleted ?? "", { action: { label: this.dataset.undo ?? "", run: undo } });
-    if (isShown) this.#visitNewChat();
-    else /** @type {HTMLElement | null} */ (next?.querySelector("a"))?.focus({ preventScroll: true });
-  }
-
-  /**
-   * @param {string} url
-   * @param {string} chatUrl
-   * @param {boolean} wasShown
-   */
-  async #undoDelete(url, chatUrl, wasShown) {
-    try {
-      await post(url);
-      await this.refresh();
-    } catch {
-      toast(this.dataset.undoFailed ?? "", { danger: true });
-      return;
-    }
-    if (wasShown) location.assign(chatUrl);
-  }
 
   #visitNewChat() {
     const link = this.querySelector("a[data-new-chat]");

@@ -1,7 +1,7 @@
-import { post } from "../lib/requests.js";
+import { post, sentenceOf } from "../lib/requests.js";
 import { toast } from "./chat_toasts.js";
 
-/** The title of the chat, renamed where it stands. */
+/** The title of the chat, or the name of a folder, renamed where it stands. */
 class ChatTitle extends HTMLElement {
   connectedCallback() {
     this.#text.addEventListener("click", this.#opened);
@@ -79,10 +79,10 @@ class ChatTitle extends HTMLElement {
     if (!title || title === before) return;
     this.show(title);
     try {
-      await post(this.dataset.url ?? "", { title });
-    } catch {
+      await post(this.dataset.url ?? "", { [this.dataset.field ?? "title"]: title });
+    } catch (error) {
       this.show(before);
-      toast(this.dataset.failed ?? "", { danger: true });
+      toast(sentenceOf(error, this.dataset.failed ?? ""), { danger: true });
     }
   }
 }

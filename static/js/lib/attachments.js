@@ -9,7 +9,7 @@ const PARALLEL = 2;
 /**
  * @typedef {import("./drafts.js").DraftDocument} DraftDocument
  * @typedef {{document: DraftDocument | null, chip: HTMLElement}} Attachment
- * @typedef {{statusUrl: string, pageUrl: string, reading: string, fetching: string, unreadable: string}} Words `statusUrl` holds NOBODY for the document
+ * @typedef {{uploadUrl: string, statusUrl: string, pageUrl: string, reading: string, fetching: string, unreadable: string}} Words `statusUrl` holds NOBODY for the document
  */
 
 const NOBODY = "00000000-0000-0000-0000-000000000000";
@@ -84,7 +84,7 @@ export class Attachments {
     try {
       // Taken off again while it waited.
       if (!this.#items.has(item)) return;
-      item.document = await uploadFile(file, (/** @type {number} */ done) => {
+      item.document = await uploadFile(this.#words.uploadUrl, file, (/** @type {number} */ done) => {
         state.textContent = `${Math.round(done * 100)} %`;
       });
       state.textContent = "";

@@ -24,7 +24,7 @@ export function takeAddresses(text) {
 
 /**
  * Completes `#name` in the composer with knowledge or a document that the person may read, and takes `#https://…` for a
- * page to fetch.
+ * page to fetch. A bare field is all name, without `#`, and takes no pages.
  *
  * The panel opens while the caret stands in such a word; picking one takes the word out of the text.
  */
@@ -35,6 +35,7 @@ export class DocumentCompletion {
   #url;
   #onPick;
   #onAddress;
+  #isBare;
   #options;
   #timer = 0;
   #asked = 0;
@@ -42,23 +43,26 @@ export class DocumentCompletion {
   /**
    * @param {object} parts
    * @param {HTMLElement} parts.panel
-   * @param {HTMLTextAreaElement} parts.area
+   * @param {HTMLTextAreaElement | HTMLInputElement} parts.area
    * @param {HTMLTemplateElement} parts.template
    * @param {string} parts.url
    * @param {(document: import("./drafts.js").DraftDocument) => void} parts.onPick
    * @param {(address: string) => void} parts.onAddress
+   * @param {boolean} [parts.isBare]
    */
-  constructor({ panel, area, template, url, onPick, onAddress }) {
+  constructor({ panel, area, template, url, onPick, onAddress, isBare = false }) {
     this.#panel = panel;
     this.#area = area;
     this.#template = template;
     this.#url = url;
     this.#onPick = onPick;
     this.#onAddress = onAddress;
+    this.#isBare = isBare;
     const list = /** @type {HTMLElement} */ (panel.querySelector(".picker__list"));
     this.#options = new PickerList(list, area, (option) => this.#pick(option));
     area.addEventListener("input", () => this.update());
     area.addEventListener("blur", () => this.close());
+    if (isBare) area.addEventListener("focus", () => this.update());
   }
 
   get isOpen() {
@@ -66,17 +70,18 @@ export class DocumentCompletion {
   }
 
   get #before() {
-    return this.#area.value.slice(0, this.#area.selectionStart);
+    return this.#area.value.slice(0, this.#area.selectionStart ?? 0);
   }
 
   get #query() {
+    if (this.#isBare) return this.#area.value.trim().replace(/^#/u, "");
     return (ADDRESS.exec(this.#before) ?? QUERY.exec(this.#before))?.[1] ?? null;
   }
 
   update() {
     clearTimeout(this.#timer);
-    const finished = ADDRESS_DONE.exec(this.#before)?.[1];
-    const address = ADDRESS.exec(this.#before)?.[1];
+    const finished = this.#isBare ? undefined : ADDRESS_DONE.exec(this.#before)?.[1];
+    const address = this.#isBare ? undefined : ADDRESS.exec(this.#before)?.[1];
     if (finished) this.#take(finished.length + 2, () => this.#onAddress(finished));
     else if (address) this.#offer(address);
     else if (!this.#url || this.#query === null) this.close();
@@ -88,6 +93,7 @@ export class DocumentCompletion {
     this.#asked += 1;
     this.#panel.hidden = true;
     this.#area.removeAttribute("aria-activedescendant");
+    if (this.#isBare) this.#area.setAttribute("aria-expanded", "false");
   }
 
   /**
@@ -132,6 +138,7 @@ export class DocumentCompletion {
     list.replaceChildren(...options);
     /** @type {HTMLElement} */ (this.#panel.querySelector("[data-none]")).hidden = options.length > 0;
     this.#panel.hidden = false;
+    if (this.#isBare) this.#area.setAttribute("aria-expanded", "true");
     this.#options.activate(this.#options.shown[0] ?? null);
   }
 
@@ -167,8 +174,9 @@ export class DocumentCompletion {
    */
   #take(length, act) {
     const area = this.#area;
-    const caret = area.selectionStart;
-    area.setRangeText("", Math.max(0, caret - length), caret, "end");
+    const caret = area.selectionStart ?? 0;
+    if (this.#isBare) area.value = "";
+    else area.setRangeText("", Math.max(0, caret - length), caret, "end");
     this.close();
     act();
     area.dispatchEvent(new Event("input", { bubbles: true }));

@@ -1,10 +1,24 @@
-/** A request that was answered with an error, or not at all (`status` 0). */
+/** A request that was answered with an error, or not at all (`status` 0). `sentence` is the server's for the person, or empty. */
 export class RequestFailed extends Error {
-  /** @param {number} status */
-  constructor(status) {
+  /**
+   * @param {number} status
+   * @param {string} [sentence]
+   */
+  constructor(status, sentence = "") {
     super(`The request failed with status ${status}.`);
     this.status = status;
+    this.sentence = sentence;
   }
+}
+
+/**
+ * What to tell the person of a request that failed.
+ *
+ * @param {unknown} error
+ * @param {string} general
+ */
+export function sentenceOf(error, general) {
+  return (error instanceof RequestFailed && error.sentence) || general;
 }
 
 /** @returns {string} */
@@ -65,8 +79,14 @@ export async function postForJson(url, fields) {
  */
 async function ask(url, options) {
   const response = await fetch(url, { credentials: "same-origin", ...options }).catch(() => null);
-  if (!response?.ok) throw new RequestFailed(response?.status ?? 0);
+  if (!response?.ok) throw new RequestFailed(response?.status ?? 0, await refusalIn(response));
   // A redirect means that the session has ended: what came is the sign-in page, not the answer.
   if (response.redirected) throw new RequestFailed(401);
   return response;
+}
+
+/** @param {Response | null} response */
+async function refusalIn(response) {
+  const isSentence = response?.status === 422 && response.headers.get("Content-Type")?.startsWith("text/plain");
+  return isSentence ? response.text().catch(() => "") : "";
 }

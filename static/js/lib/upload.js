@@ -17,15 +17,15 @@ export class UploadFailed extends Error {
 }
 
 /**
- * Send one file to the person's documents.
+ * Send one file to where it is taken.
  *
+ * @param {string} url
  * @param {File} file
  * @param {(done: number) => void} [onProgress] called with the share that has been sent, 0 to 1
  * @returns {Promise<UploadedDocument>}
  * @throws {UploadFailed}
  */
-export function uploadFile(file, onProgress = () => {}) {
-  const url = document.querySelector("[data-upload-url]")?.getAttribute("data-upload-url") ?? "";
+export function uploadFile(url, file, onProgress = () => {}) {
   // fetch cannot tell how much of a request has been sent.
   const request = new XMLHttpRequest();
   return new Promise((resolve, reject) => {

@@ -132,6 +132,13 @@ def move_chat(user: User, chat_uuid: UUID | str, folder_uuid: UUID | str | None)
 
 
 @transaction.atomic
+def move_chat_into_new(user: User, chat_uuid: UUID | str, name: str) -> Chat:
+    """Put a chat into a folder that is made for it. Raises what `create_folder` raises."""
+    access.chat_read(user, chat_uuid)
+    return move_chat(user, chat_uuid, create_folder(user, name).uuid)
+
+
+@transaction.atomic
 def delete_folder(user: User, uuid: UUID | str, *, with_chats: bool = False) -> tuple[Folder, list[str]]:
     """Hide a folder, and its chats with it or not, until `purge_deleted` removes the rows.
 

@@ -27,7 +27,7 @@ def rename(request: MemberRequest, uuid: UUID) -> HttpResponse:
     chat = chats.rename_chat(request.user, uuid, form.cleaned_data["title"])
     announce_title(request.user, chat)
     announce_sidebar(request.user)
-    return _done(request, chat_url(chat))
+    return done(request, chat_url(chat))
 
 
 @require_POST
@@ -36,7 +36,7 @@ def delete(request: MemberRequest, uuid: UUID) -> HttpResponse:
     _chat, running = chats.delete_chat(request.user, uuid)
     stop_generations(running)
     announce_sidebar(request.user)
-    return _done(request, "chats:new")
+    return done(request, "chats:new")
 
 
 @require_POST
@@ -44,7 +44,7 @@ def delete(request: MemberRequest, uuid: UUID) -> HttpResponse:
 def undo_delete(request: MemberRequest, uuid: UUID) -> HttpResponse:
     chat = chats.undo_delete_chat(request.user, uuid)
     announce_sidebar(request.user)
-    return _done(request, chat_url(chat))
+    return done(request, chat_url(chat))
 
 
 @require_POST
@@ -55,7 +55,7 @@ def show_sibling(request: MemberRequest, uuid: UUID, message_uuid: UUID) -> Http
     return render(request, "chats/_messages.html", {"messages": views})
 
 
-def _done(request: MemberRequest, url: str) -> HttpResponse:
+def done(request: MemberRequest, url: str) -> HttpResponse:
     """A script has what it needs in the status; a plain form goes to a page."""
     if request.headers.get("HX-Request") == "true":
         return HttpResponse(status=204)

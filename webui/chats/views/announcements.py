@@ -9,8 +9,9 @@ from django.db import transaction
 from webui.accounts.models import User
 from webui.chats.intake import sidebar_changed
 from webui.chats.models import Chat
-from webui.chats.protocol import ChatRenamed
+from webui.chats.protocol import ChatMoved, ChatRenamed
 from webui.chats.registry import Registry, tell_from_thread
+from webui.chats.views.fragments import render_folder_link
 
 
 def announce_sidebar(user: User) -> None:
@@ -25,6 +26,16 @@ def announce_sidebar(user: User) -> None:
 
 def announce_title(user: User, chat: Chat) -> None:
     event = ChatRenamed(type="chat.renamed", chat=str(chat.uuid), title=chat.title)
+    transaction.on_commit(lambda: tell_from_thread(lambda registry: registry.tell_user(user.pk, event)))
+
+
+def announce_move(user: User, chat: Chat) -> None:
+    event = ChatMoved(
+        type="chat.moved",
+        chat=str(chat.uuid),
+        folder=str(chat.folder.uuid) if chat.folder else None,
+        html=render_folder_link(chat.folder),
+    )
     transaction.on_commit(lambda: tell_from_thread(lambda registry: registry.tell_user(user.pk, event)))
 
 

@@ -141,13 +141,30 @@ class SidebarGroup:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SidebarFolder:
+    """A folder of chats, with the newest of them while it is open."""
+
+    uuid: str
+    name: str
+    url: str
+    n_chats: int
+    is_open: bool
+    chats: Sequence[SidebarChat]
+
+    @property
+    def has_more(self) -> bool:
+        return self.is_open and self.n_chats > len(self.chats)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SidebarPage:
     """One keyset page of the sidebar.
 
     Attributes:
+        folders: None on later pages.
         groups: May be empty. A later page can begin with the group the page before ended with.
         next_cursor: For `chats:list` `?before=`; None on the last page.
-        current_uuid: The chat being shown; None on other pages and in pages sent by the socket.
+        current_uuid: The chat or folder being shown; None on other pages and in pages sent by the socket.
         after_label: Label of the last group of the page before; that heading is not repeated.
     """
 
@@ -155,6 +172,7 @@ class SidebarPage:
     next_cursor: str | None
     current_uuid: str | None
     after_label: str = ""
+    folders: Sequence[SidebarFolder] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,11 +220,21 @@ class ChatHead:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FolderHead:
+    """The folder of the chat being shown, or being begun."""
+
+    uuid: str
+    name: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChatPage:
     """All that `chats/chat.html` shows.
 
     Attributes:
         chat: None for a new chat.
+        folder: None when the chat is in none.
         presets: Those that the reader may use and whose model can be asked now.
         selected_model: Id of a `ModelChoice` or a `PresetChoice`, always one of `models` or `presets`.
         has_chat_model: False while only Quotes can answer: the page offers the ways to get a model.
@@ -226,6 +254,7 @@ class ChatPage:
     may_manage_models: bool
     message_max_chars: int
     message_max_documents: int
+    folder: FolderHead | None = None
     accepted_files: str = ",".join(READABLE_NAMES)
 
     @property

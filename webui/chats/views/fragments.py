@@ -21,14 +21,17 @@ from webui.accounts.models import User
 from webui.chats import queries
 from webui.chats.answerers import QUOTES, model_label
 from webui.chats.errors import Explanation, explain
-from webui.chats.models import Chat, Citation, Generation, Message
+from webui.chats.models import Chat, Citation, Folder, Generation, Message
+from webui.chats.queries import ListedFolder
 from webui.chats.shown_branch import Attached, Branch, one_message
 from webui.chats.views.contexts import (
     CitationView,
     DocumentView,
+    FolderHead,
     KnowledgeView,
     MessageView,
     SidebarChat,
+    SidebarFolder,
     SidebarGroup,
     SidebarPage,
 )
@@ -176,13 +179,17 @@ def _facts(message: Message, generation: Generation) -> Iterator[str]:
 def sidebar_page(
     user: User, *, before: str | None = None, current: UUID | str | None = None, after_label: str = ""
 ) -> SidebarPage:
-    """Return one page of the person's chats in groups of time. Raises BadCursor for a made-up `before`."""
+    """Return one page of the chats outside folders in groups of time, the first one with the folders.
+
+    Raises BadCursor for a made-up `before`.
+    """
     page = queries.chat_page(user, before)
     return SidebarPage(
         groups=_grouped(page.rows),
         next_cursor=page.next_cursor,
         current_uuid=str(current) if current else None,
         after_label=after_label,
+        folders=None if before else [_sidebar_folder(listed) for listed in queries.listed_folders(user)],
     )
 
 
@@ -192,6 +199,25 @@ def render_sidebar(user: User, *, current: UUID | str | None = None) -> str:
 
 def render_sidebar_chat(chat: Chat) -> str:
     return render_to_string("chats/_sidebar_chat.html", {"chat": _sidebar_chat(chat)})
+
+
+def render_sidebar_folder(user: User, uuid: UUID | str, *, current: UUID | str | None = None) -> str:
+    """Return a folder's row with the chats under it; empty when there is no such folder."""
+    found = [_sidebar_folder(listed) for listed in queries.listed_folders(user, uuid)]
+    context = {"folder": found[0], "current_uuid": str(current) if current else None} if found else None
+    return render_to_string("chats/_sidebar_folder.html", context) if context else ""
+
+
+def _sidebar_folder(listed: ListedFolder) -> SidebarFolder:
+    folder = listed.folder
+    return SidebarFolder(
+        uuid=str(folder.uuid),
+        name=folder.name,
+        url=folder_url(folder),
+        n_chats=listed.n_chats,
+        is_open=folder.is_open,
+        chats=[_sidebar_chat(chat) for chat in listed.newest],
+    )
 
 
 def _grouped(chats: Iterable[Chat]) -> list[SidebarGroup]:
@@ -226,3 +252,15 @@ def chat_title(chat: Chat) -> str:
 
 def chat_url(chat: Chat) -> str:
     return reverse("chats:chat", args=[chat.uuid])
+
+
+def folder_url(folder: Folder) -> str:
+    return reverse("chats:folder", args=[folder.uuid])
+
+
+def folder_head(folder: Folder) -> FolderHead:
+    return FolderHead(uuid=str(folder.uuid), name=folder.name, url=folder_url(folder))
+
+
+def render_folder_link(folder: Folder | None) -> str:
+    return render_to_string("chats/_folder_link.html", {"folder": folder_head(folder) if folder else None})

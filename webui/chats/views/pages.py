@@ -17,10 +17,17 @@ from webui.accounts.models import User
 from webui.chats import access, conf, queries
 from webui.chats.answerers import choose_model
 from webui.chats.decoding import MAX_DOCUMENTS
-from webui.chats.models import Chat
+from webui.chats.models import Chat, Folder
 from webui.chats.shown_branch import branch_messages
 from webui.chats.views.contexts import ChatHead, ChatPage
-from webui.chats.views.fragments import chat_title, chat_url, message_views, one_message_view, sidebar_page
+from webui.chats.views.fragments import (
+    chat_title,
+    chat_url,
+    folder_head,
+    message_views,
+    one_message_view,
+    sidebar_page,
+)
 from webui.chats.views.model_choices import model_choices, preset_choices, troubles
 from webui.ui.keyset import BadCursor
 
@@ -30,8 +37,8 @@ from webui.ui.keyset import BadCursor
 @member_required
 def new_chat(request: MemberRequest) -> HttpResponse:
     """Begin a chat, with the model or preset that `model` names, else with the one asked last."""
-    wanted = request.GET.get("model") or queries.visible_chats(request.user).values_list("model", flat=True).first()
-    return render(request, "chats/chat.html", {"page": _chat_page(request.user, None, wanted_model=wanted or "")})
+    page = chat_page(request.user, None, wanted_model=request.GET.get("model", ""))
+    return render(request, "chats/chat.html", {"page": page})
 
 
 @require_GET
@@ -39,7 +46,7 @@ def new_chat(request: MemberRequest) -> HttpResponse:
 @member_required
 def welcome(request: MemberRequest) -> HttpResponse:
     """What an empty chat shows once another model is picked in it."""
-    page = _chat_page(request.user, None, wanted_model=request.GET.get("model", ""))
+    page = chat_page(request.user, None, wanted_model=request.GET.get("model", ""))
     return render(request, "chats/_empty_chat.html", {"page": page})
 
 
@@ -48,17 +55,28 @@ def welcome(request: MemberRequest) -> HttpResponse:
 @member_required
 def chat(request: MemberRequest, uuid: UUID) -> HttpResponse:
     shown = access.chat_read(request.user, uuid)
-    return render(request, "chats/chat.html", {"page": _chat_page(request.user, shown, wanted_model=shown.model)})
+    return render(request, "chats/chat.html", {"page": chat_page(request.user, shown)})
 
 
-def _chat_page(user: User, chat: Chat | None, *, wanted_model: str) -> ChatPage:
+def chat_page(user: User, chat: Chat | None, *, begun_in: Folder | None = None, wanted_model: str = "") -> ChatPage:
+    """Return a chat's page, or that of a new one, which may be begun in a folder and with a model.
+
+    Else the model of the chat is selected, or the one that was asked last.
+    """
+    if chat:
+        wanted_model = chat.model
+    elif not wanted_model:
+        wanted_model = queries.visible_chats(user).values_list("model", flat=True).first() or ""
+    folder = chat.folder if chat else begun_in
+    current = chat or begun_in
     models = async_to_sync(client.models_at_hand)()
     presets = preset_choices(user, models)
     is_preset = any(preset.id == wanted_model for preset in presets)
     return ChatPage(
         chat=ChatHead(uuid=str(chat.uuid), title=chat_title(chat), url=chat_url(chat)) if chat else None,
         messages=list(message_views(chat, branch_messages(chat))) if chat else [],
-        sidebar=sidebar_page(user, current=chat.uuid if chat else None),
+        folder=folder_head(folder) if folder else None,
+        sidebar=sidebar_page(user, current=current.uuid if current else None),
         models=model_choices(models),
         presets=presets,
         selected_model=wanted_model if is_preset else choose_model(models, wanted_model),
