@@ -116,11 +116,16 @@ def make_knowledge(
 
 
 def make_preset(
-    *, owner: User, name: str = "Harbour master", readers: Iterable[User] = (), **content: Any
+    *,
+    owner: User,
+    name: str = "Harbour master",
+    readers: Iterable[User] = (),
+    picture: bytes = b"",
+    **content: Any,
 ) -> ModelPreset:
     """Create a preset on `tiny:latest`, shared with these people; `content` is of `presets.services.Content`."""
     values = {"base_model": "tiny:latest", "system_prompt": f"You are {name}."} | content
-    preset = presets.create_preset(owner, presets.Content(name=name, **values))
+    preset = presets.create_preset(owner, presets.Content(name=name, **values), picture)
     for reader in readers:
         presets.grant(preset, user=reader)
     return preset

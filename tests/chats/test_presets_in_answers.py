@@ -299,6 +299,22 @@ def test_the_picker_offers_what_can_be_asked_now(
     assert [choice.name for choice in page.presets] == ["Harbour master"]
 
 
+def test_a_chat_whose_preset_is_lost_says_so_and_names_nothing_of_it(
+    bob: User, bob_client: Client, preset: ModelPreset, model_server: Upstream
+) -> None:
+    chat = make_chat(owner=bob, messages=2, model=preset_id(preset.uuid))
+    address = reverse("chats:chat", args=[chat.uuid])
+    assert not bob_client.get(address).context["page"].has_lost_preset
+
+    services.revoke(preset.grants.get())
+
+    shown = bob_client.get(address)
+    assert shown.context["page"].selected_model == "tiny:latest"
+    assert "The preset of this chat is not available now" in shown.content.decode()
+    assert "Harbour master" not in shown.content.decode()
+    assert "not available now" not in bob_client.get("/").content.decode()
+
+
 @pytest.mark.parametrize("name", ["chats:new", "chats:welcome"])
 def test_an_empty_chat_greets_as_the_preset(
     alice: User, alice_client: Client, model_server: Upstream, name: str

@@ -42,7 +42,7 @@ from tests.factories import (
 from webui.accounts.models import Group, User
 from webui.chats.models import Chat, Citation, Folder, Generation, Message, Rating
 from webui.presets import services as presets
-from webui.presets.models import ModelPreset, PresetGrant, PresetVersion
+from webui.presets.models import ModelPreset, PresetGrant, PresetPicture, PresetVersion
 
 PRIVATE = "qzprivate"
 SHARED = "qzshared"
@@ -154,6 +154,7 @@ def _preset(owner: User, word: str, **content: Any) -> ModelPreset:
         description=f"{word} description",
         system_prompt=f"{word} instructions",
         suggestions=[f"{word} suggestion"],
+        picture=f"{word} pixels".encode(),
         **content,
     )
 
@@ -208,6 +209,7 @@ OWNERS: dict[type[Model], str | None] = {
     ModelPreset: "owner",
     PresetGrant: "preset__owner",
     PresetVersion: "preset__owner",
+    PresetPicture: "preset__owner",
     Chat: "owner",
     Message: "chat__owner",
     Generation: "message__chat__owner",

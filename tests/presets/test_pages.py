@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
+from PIL import Image
 from pytest_django import Settings
 
 from inference import catalog
@@ -49,7 +52,7 @@ def test_a_preset_is_made_with_all_that_belongs_to_it(alice: User, alice_client:
         fields(
             symbol="⚓",
             description="Knows every ship",
-            system_prompt="You are a clerk.",
+            system_prompt="You are a clerk.\r\nBe brief.",
             suggestions="Which ships are in?\n\n  Who is the keeper? ",
             documents=[document.uuid],
             knowledge=[knowledge.uuid],
@@ -61,6 +64,7 @@ def test_a_preset_is_made_with_all_that_belongs_to_it(alice: User, alice_client:
     made = ModelPreset.objects.get()
     assert response.headers["Location"] == url("preset", made)
     assert (made.owner, made.name, made.sign, made.base_model) == (alice, "Clerk", "⚓", "tiny:latest")
+    assert made.system_prompt == "You are a clerk.\nBe brief."
     assert made.suggestions == ["Which ships are in?", "Who is the keeper?"]
     assert made.options == {"temperature": 0.3, "stop": ["End", "\n"]}
     assert [*made.documents.all(), *made.knowledge.all()] == [document, knowledge]
@@ -137,6 +141,73 @@ def test_a_model_that_has_gone_can_stay_while_the_rest_is_changed(alice: User, a
 
     assert response.status_code == 302
     assert "The model “gone:latest” is not available now." in text_of(alice_client.get(url("preset", preset)))
+
+
+# ---- pictures --------------------------------------------------------------------------------------
+
+
+def picture_file(colour: str = "red", name: str = "me.png") -> SimpleUploadedFile:
+    content = io.BytesIO()
+    Image.new("RGB", (300, 300), colour).save(content, "PNG")
+    return SimpleUploadedFile(name, content.getvalue())
+
+
+def test_a_picture_stands_for_a_preset_until_it_is_removed_and_comes_back_with_a_version(
+    alice: User, alice_client: Client
+) -> None:
+    alice_client.post(reverse("presets:create"), fields(picture=picture_file()))
+    preset = ModelPreset.objects.get()
+
+    shown = alice_client.get(url("picture", preset))
+    assert (shown.status_code, shown.headers["Content-Type"]) == (200, "image/png")
+    assert shown.content.startswith(b"\x89PNG")
+    assert url("picture", preset) in text_of(alice_client.get(reverse("presets:list")))
+    assert url("picture", preset) in text_of(alice_client.get("/"))
+    again = alice_client.get(url("picture", preset), headers={"If-None-Match": shown.headers["ETag"]})
+    assert (again.status_code, again.content) == (304, b"")
+
+    alice_client.post(url("change", preset), fields(description="The picture stays"))
+    assert alice_client.get(url("picture", preset)).content == shown.content
+    alice_client.post(url("change", preset), fields(picture=picture_file("blue")))
+    assert alice_client.get(url("picture", preset)).content not in (b"", shown.content)
+    alice_client.post(url("change", preset), fields(removes_picture="on"))
+    assert alice_client.get(url("picture", preset)).status_code == 404
+
+    alice_client.post(url("restore", preset, 1))
+    assert alice_client.get(url("picture", preset)).content == shown.content
+
+
+def test_a_picture_is_for_those_who_may_use_the_preset(
+    alice: User, bob: User, bob_client: Client, charlie_client: Client
+) -> None:
+    preset = make_preset(owner=alice, readers=[bob], picture=b"pixels")
+
+    assert bob_client.get(url("picture", preset)).content == b"pixels"
+    assert charlie_client.get(url("picture", preset)).status_code == 404
+    bob_client.post(url("copy", preset))
+    copy = ModelPreset.objects.get(owner=bob)
+    assert bob_client.get(url("picture", copy)).content == b"pixels"
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [(b"<svg onload=alert(1)>", "no picture that can be read"), (b"x" * (4 * 1024 * 1024 + 1), "too large")],
+)
+def test_what_is_no_picture_is_refused_in_words(alice_client: Client, content: bytes, words: str) -> None:
+    response = alice_client.post(reverse("presets:create"), fields(picture=SimpleUploadedFile("me.png", content)))
+
+    assert response.status_code == 422
+    assert words in text_of(response)
+    assert ModelPreset.objects.count() == 0
+
+
+def test_pictures_that_no_version_has_are_dropped(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(services, "MAX_VERSIONS", 1)
+    preset = make_preset(owner=alice, picture=b"first")
+
+    services.change_preset(preset, services.content_of(preset, alice), alice, b"second")
+
+    assert [bytes(picture.content) for picture in preset.pictures.all()] == [b"second"]
 
 
 # ---- lists and reading -----------------------------------------------------------------------------

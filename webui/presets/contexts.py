@@ -17,12 +17,19 @@ from webui.presets.ids import preset_id
 from webui.presets.models import ModelPreset, PresetGrant, PresetVersion
 
 
+def picture_url(preset: ModelPreset) -> str:
+    """Return where the picture of a preset is, an address of its own for each; empty without one."""
+    if not preset.picture:
+        return ""
+    return f"{reverse('presets:picture', args=[preset.uuid])}?{urlencode({'v': preset.picture[:12]})}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PresetRow:
     """One preset in a list.
 
     Attributes:
-        sign: A letter or an emoji.
+        sign: A letter or an emoji, for where there is no picture.
         shared_by: Whose it is; empty when it is the reader's own.
         is_available: Its base model can be asked now.
         chat_url: A new chat with it.
@@ -32,6 +39,7 @@ class PresetRow:
     name: str
     description: str
     sign: str
+    picture_url: str
     base_model: str
     shared_by: str
     is_shared: bool
@@ -53,6 +61,7 @@ def preset_row(preset: ModelPreset, reader_id: int, models: Collection[str], *, 
         name=preset.name,
         description=preset.description,
         sign=preset.sign,
+        picture_url=picture_url(preset),
         base_model=preset.base_model,
         shared_by="" if preset.owner_id == reader_id else str(preset.owner),
         is_shared=is_shared,
@@ -139,9 +148,10 @@ def _in_words(value: options.Value) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PresetFormPage:
-    """The form of a new preset, or of one that is there."""
+    """The form of a new preset, or of one that is there. `picture_url` is empty without a picture."""
 
     preset: ModelPreset | None
+    picture_url: str
     sources: Sequence[Source]
     has_models: bool
     sidebar: None = None
@@ -179,9 +189,9 @@ def version_rows(versions: Sequence[PresetVersion]) -> list[VersionRow]:
 
 def _changed(content: dict[str, Any], before: dict[str, Any]) -> list[str]:
     names = {
-        "name": _("name"), "symbol": _("symbol"), "description": _("description"), "base_model": _("model"),
-        "system_prompt": _("system prompt"), "options": _("options"), "suggestions": _("suggestions"),
-        "documents": _("documents"), "knowledge": _("knowledge"),
+        "name": _("name"), "symbol": _("symbol"), "picture": _("picture"), "description": _("description"),
+        "base_model": _("model"), "system_prompt": _("system prompt"), "options": _("options"),
+        "suggestions": _("suggestions"), "documents": _("documents"), "knowledge": _("knowledge"),
     }  # fmt: skip
     return [words for name, words in names.items() if content.get(name) != before.get(name)]
 

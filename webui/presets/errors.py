@@ -1,7 +1,7 @@
 """What is refused about presets.
 
 PresetError
-├── PresetGone       not there, deleted, or not shared with this person any more
+├── PictureRefused
 └── TooManyPresets
 """
 
@@ -12,8 +12,15 @@ class PresetError(Exception):
     """Base of all errors here."""
 
 
-class PresetGone(PresetError):
-    """The preset that an id names cannot be used by this person."""
+class PictureRefused(PresetError):
+    """`problem` is one of the two."""
+
+    TOO_LARGE = "too_large"
+    UNREADABLE = "unreadable"
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(problem)
+        self.problem = problem
 
 
 class TooManyPresets(PresetError):

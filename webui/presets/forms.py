@@ -10,7 +10,8 @@ from uuid import UUID
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from webui.presets import options
+from webui.presets import options, pictures
+from webui.presets.errors import PictureRefused
 from webui.presets.models import (
     DESCRIPTION_MAX_LENGTH,
     NAME_MAX_LENGTH,
@@ -95,6 +96,12 @@ class PresetForm(forms.Form):
         label=_("Symbol"), max_length=SYMBOL_MAX_LENGTH, required=False,
         widget=forms.TextInput(attrs={"autocomplete": "off", "placeholder": _("A or 🙂")}),
     )  # fmt: skip
+    picture = forms.FileField(
+        label=_("Picture"), required=False, max_length=1000,
+        help_text=_("In place of the symbol: PNG, JPEG, WebP or GIF, at most 4 MB. It is made small and square."),
+        widget=forms.FileInput(attrs={"accept": "image/png,image/jpeg,image/webp,image/gif"}),
+    )  # fmt: skip
+    removes_picture = forms.BooleanField(label=_("Remove the picture"), required=False)
     description = forms.CharField(label=_("Description"), max_length=DESCRIPTION_MAX_LENGTH, required=False)
     base_model = forms.ChoiceField(label=_("Model that answers"))
     system_prompt = forms.CharField(
@@ -123,6 +130,27 @@ class PresetForm(forms.Form):
     def has_options(self) -> bool:
         """Whether any is set, or wrong: then they are shown without being asked for."""
         return any(field.errors or field.value() not in (None, "", []) for field in self.option_fields)
+
+    def clean_picture(self) -> bytes:
+        """Return the picture as it is kept; empty when none was sent."""
+        sent = self.cleaned_data["picture"]
+        if not sent:
+            return b""
+        try:
+            if sent.size > pictures.MAX_FILE_BYTES:
+                raise PictureRefused(PictureRefused.TOO_LARGE)
+            return pictures.redrawn(sent)
+        except PictureRefused as exc:
+            raise forms.ValidationError(
+                _("The picture is too large.")
+                if exc.problem == PictureRefused.TOO_LARGE
+                else _("This is no picture that can be read: PNG, JPEG, WebP or GIF.")
+            ) from exc
+
+    def clean_system_prompt(self) -> str:
+        # Browsers send line breaks as two characters, which models are not used to.
+        text: str = self.cleaned_data["system_prompt"]
+        return text.replace("\r\n", "\n")
 
     def clean_symbol(self) -> str:
         symbol: str = self.cleaned_data["symbol"].strip()

@@ -24,6 +24,8 @@ class ModelPreset(models.Model):
     description = models.CharField(max_length=DESCRIPTION_MAX_LENGTH, blank=True)
     # A letter or an emoji; empty for the first letter of the name.
     symbol = models.CharField(max_length=SYMBOL_MAX_LENGTH, blank=True)
+    # Which of its pictures stands for it; empty for the symbol.
+    picture = models.CharField(max_length=64, blank=True)
     # Catalog id.
     base_model = models.CharField(max_length=MODEL_MAX_LENGTH)
     system_prompt = models.TextField(max_length=SYSTEM_PROMPT_MAX_LENGTH, blank=True)
@@ -55,6 +57,23 @@ class ModelPreset(models.Model):
     def sign(self) -> str:
         """What stands for it where there is room for one character."""
         return self.symbol or self.name[:1].upper()
+
+
+class PresetPicture(models.Model):
+    """A picture that stands for a preset, or did so in one of its versions: a small PNG of our own drawing."""
+
+    preset = models.ForeignKey(ModelPreset, on_delete=models.CASCADE, related_name="pictures")
+    # SHA-256 of the content.
+    digest = models.CharField(max_length=64)
+    content = models.BinaryField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["preset", "digest"], name="presets_picture_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"picture of preset {self.preset_id}"
 
 
 class PresetGrant(models.Model):

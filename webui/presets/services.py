@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,23 +16,29 @@ from webui.accounts.models import Group, User
 from webui.presets import queries
 from webui.presets.errors import TooManyPresets
 from webui.presets.models import NAME_MAX_LENGTH, ModelPreset, PresetGrant, PresetVersion
+from webui.presets.pictures import digest_of
 
 UNDO_WINDOW = timedelta(minutes=10)
 """How long a deleted preset can be brought back before its rows are gone."""
 MAX_PRESETS = 200
 MAX_VERSIONS = 50
 
-_PLAIN_FIELDS = ("name", "description", "symbol", "base_model", "system_prompt", "options", "suggestions")
+_PLAIN_FIELDS = ("name", "description", "symbol", "picture", "base_model", "system_prompt", "options", "suggestions")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Content:
-    """All that a save stores."""
+    """All that a save stores.
+
+    Attributes:
+        picture: The digest of a picture that the preset has, or is given with the save.
+    """
 
     name: str
     base_model: str
     description: str = ""
     symbol: str = ""
+    picture: str = ""
     system_prompt: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
     suggestions: Sequence[str] = ()
@@ -50,28 +56,33 @@ class Content:
 
 
 @transaction.atomic
-def create_preset(owner: User, content: Content) -> ModelPreset:
-    """Raises TooManyPresets."""
+def create_preset(owner: User, content: Content, picture: bytes = b"") -> ModelPreset:
+    """Make a preset; `picture` is a drawn one (`pictures.redrawn`) to stand for it. Raises TooManyPresets."""
     if ModelPreset.objects.filter(owner=owner, deleted_at=None).count() >= MAX_PRESETS:
         raise TooManyPresets(MAX_PRESETS)
     preset = ModelPreset(owner=owner)
-    _store(preset, content, owner)
+    _store(preset, _with_picture(content, picture), owner, picture)
     return preset
 
 
 @transaction.atomic
-def change_preset(preset: ModelPreset, content: Content, editor: User) -> bool:
+def change_preset(preset: ModelPreset, content: Content, editor: User, picture: bytes = b"") -> bool:
     """Store what a preset is from now on, and keep what it was; return whether anything is different."""
+    content = _with_picture(content, picture)
     # Two saves at once take their turns: each is a version of its own.
     ModelPreset.objects.select_for_update().get(pk=preset.pk)
     newest = preset.versions.first()
     if newest is not None and newest.content == content.as_json():
         return False
-    _store(preset, content, editor)
+    _store(preset, content, editor, picture)
     return True
 
 
-def _store(preset: ModelPreset, content: Content, editor: User) -> None:
+def _with_picture(content: Content, picture: bytes) -> Content:
+    return replace(content, picture=digest_of(picture)) if picture else content
+
+
+def _store(preset: ModelPreset, content: Content, editor: User, picture: bytes) -> None:
     for name in _PLAIN_FIELDS:
         setattr(preset, name, getattr(content, name))
     preset.options, preset.suggestions = dict(content.options), list(content.suggestions)
@@ -82,6 +93,10 @@ def _store(preset: ModelPreset, content: Content, editor: User) -> None:
     last = preset.versions.aggregate(number=Max("number"))["number"] or 0
     preset.versions.create(number=last + 1, content=content.as_json(), made_by=editor, made_at=preset.updated_at)
     preset.versions.filter(number__lte=last + 1 - MAX_VERSIONS).delete()
+    if picture:
+        preset.pictures.get_or_create(digest=content.picture, defaults={"content": picture})
+    kept = {version.content.get("picture") for version in preset.versions.all()}
+    preset.pictures.exclude(digest__in=kept).delete()
 
 
 def restore_version(version: PresetVersion, editor: User) -> ModelPreset:
@@ -105,12 +120,14 @@ def copy_preset(preset: ModelPreset, copier: User, name: str) -> ModelPreset:
 
     Raises TooManyPresets.
     """
-    content = content_of(preset, copier)
-    return create_preset(copier, _renamed(content, name[:NAME_MAX_LENGTH]))
+    content = replace(content_of(preset, copier), name=name[:NAME_MAX_LENGTH])
+    return create_preset(copier, content, picture_of(preset))
 
 
-def _renamed(content: Content, name: str) -> Content:
-    return Content(**{field: getattr(content, field) for field in Content.__dataclass_fields__} | {"name": name})
+def picture_of(preset: ModelPreset) -> bytes:
+    """Return the PNG that stands for a preset; empty for one with a symbol alone."""
+    found = preset.pictures.filter(digest=preset.picture).first() if preset.picture else None
+    return bytes(found.content) if found else b""
 
 
 def content_of(preset: ModelPreset, reader: User) -> Content:

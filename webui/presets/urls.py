@@ -11,6 +11,7 @@ urlpatterns = [
     path("new/", presets.create, name="create"),
     path("<uuid:uuid>/", presets.preset, name="preset"),
     path("<uuid:uuid>/change/", presets.change, name="change"),
+    path("<uuid:uuid>/picture/", presets.picture, name="picture"),
     path("<uuid:uuid>/copy/", presets.copy, name="copy"),
     path("<uuid:uuid>/delete/", presets.delete, name="delete"),
     path("<uuid:uuid>/undo-delete/", presets.undo_delete, name="undo_delete"),

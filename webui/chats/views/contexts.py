@@ -192,12 +192,13 @@ class ModelChoice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PresetChoice:
-    """A preset in the model picker. `sign` is a letter or an emoji that stands for it."""
+    """A preset in the model picker. `sign`, a letter or an emoji, stands for it, or its picture if it has one."""
 
     id: str
     name: str
     base_model: str
     sign: str
+    picture_url: str
     description: str
     suggestions: Sequence[str]
 
@@ -237,6 +238,7 @@ class ChatPage:
         folder: None when the chat is in none.
         presets: Those that the reader may use and whose model can be asked now.
         selected_model: Id of a `ModelChoice` or a `PresetChoice`, always one of `models` or `presets`.
+        has_lost_preset: The chat was asked as a preset that cannot be asked now; `selected_model` is another one.
         has_chat_model: False while only Quotes can answer: the page offers the ways to get a model.
         may_manage_models: The reader is an administrator and may go to those ways.
         message_max_chars, message_max_documents: For the composer's limits.
@@ -249,6 +251,7 @@ class ChatPage:
     models: Sequence[ModelChoice]
     presets: Sequence[PresetChoice]
     selected_model: str
+    has_lost_preset: bool
     has_chat_model: bool
     problems: Sequence[ConnectionTrouble]
     may_manage_models: bool

@@ -10,6 +10,7 @@ from webui.accounts.models import User
 from webui.chats.answerers import QUOTES, model_label
 from webui.chats.errors import explain, failure_of
 from webui.chats.views.contexts import ConnectionTrouble, ModelChoice, PresetChoice
+from webui.presets.contexts import picture_url
 from webui.presets.ids import preset_id
 from webui.presets.models import ModelPreset
 from webui.presets.queries import offered_presets
@@ -35,6 +36,7 @@ def _preset_choice(preset: ModelPreset) -> PresetChoice:
         name=preset.name,
         base_model=preset.base_model,
         sign=preset.sign,
+        picture_url=picture_url(preset),
         description=preset.description,
         suggestions=preset.suggestions,
     )

@@ -29,6 +29,7 @@ from webui.chats.views.fragments import (
     sidebar_page,
 )
 from webui.chats.views.model_choices import model_choices, preset_choices, troubles
+from webui.presets.ids import is_preset_id
 from webui.ui.keyset import BadCursor
 
 
@@ -80,6 +81,7 @@ def chat_page(user: User, chat: Chat | None, *, begun_in: Folder | None = None, 
         models=model_choices(models),
         presets=presets,
         selected_model=wanted_model if is_preset else choose_model(models, wanted_model),
+        has_lost_preset=chat is not None and not is_preset and is_preset_id(wanted_model),
         has_chat_model=any(model.can_chat for model in models.models),
         problems=troubles(models),
         may_manage_models=user.is_admin,

@@ -28,6 +28,7 @@ from webui.presets.contexts import (
     PresetPage,
     Source,
     option_rows,
+    picture_url,
     preset_row,
     source_of,
     sources,
@@ -100,6 +101,23 @@ def preset(request: MemberRequest, uuid: UUID) -> HttpResponse:
     return render(request, "presets/preset.html", {"page": context})
 
 
+@require_GET
+@member_required
+def picture(request: MemberRequest, uuid: UUID) -> HttpResponse:
+    """Show what stands for a preset: a PNG that was drawn here."""
+    shown = access.preset_read(request.user, uuid)
+    etag = f'"{shown.picture}"'
+    is_known = request.headers.get("If-None-Match") == etag
+    content = b"" if is_known else services.picture_of(shown)
+    if not (is_known or content):
+        raise Http404
+    response = HttpResponse(content, status=304 if is_known else 200, content_type="image/png")
+    # Who may use the preset does change, so browsers ask before they show it.
+    response["ETag"] = etag
+    response["Cache-Control"] = "private, no-cache"
+    return response
+
+
 def _answerable(request: MemberRequest, uuid: UUID, models: Sequence[str]) -> ModelPreset:
     """Return a preset of the person's own, or a shared one that can be asked now, or raise Http404."""
     shown = access.preset_read(request.user, uuid)
@@ -133,10 +151,11 @@ def _request_body(preset: ModelPreset) -> str:
 @member_required
 def create(request: MemberRequest) -> HttpResponse:
     models = chat_models()
-    form = PresetForm(request.POST, models=models) if request.method == "POST" else PresetForm(models=models)
-    if request.method == "POST" and form.is_valid() and (content := _content(request, form)):
+    is_sent = request.method == "POST"
+    form = PresetForm(request.POST, request.FILES, models=models) if is_sent else PresetForm(models=models)
+    if is_sent and form.is_valid() and (content := _content(request, form)):
         try:
-            made = services.create_preset(request.user, content)
+            made = services.create_preset(request.user, content, form.cleaned_data["picture"])
         except TooManyPresets as exc:
             form.add_error(None, _too_many(exc))
         else:
@@ -151,9 +170,9 @@ def change(request: MemberRequest, uuid: UUID) -> HttpResponse:
     models = chat_models()
     choices = list(dict.fromkeys([*models, shown.base_model]))
     if request.method == "POST":
-        form = PresetForm(request.POST, models=choices)
-        if form.is_valid() and (content := _content(request, form)):
-            services.change_preset(shown, content, request.user)
+        form = PresetForm(request.POST, request.FILES, models=choices)
+        if form.is_valid() and (content := _content(request, form, shown.picture)):
+            services.change_preset(shown, content, request.user, form.cleaned_data["picture"])
             messages.success(request, _("Saved."))
             return redirect("presets:preset", shown.uuid)
     else:
@@ -162,12 +181,17 @@ def change(request: MemberRequest, uuid: UUID) -> HttpResponse:
 
 
 def _initial(shown: ModelPreset, request: MemberRequest) -> dict[str, object]:
-    content = services.content_of(shown, request.user)
-    return content.as_json() | option_values(shown.options)
+    content = services.content_of(shown, request.user).as_json()
+    # A field for files shows none.
+    return {name: value for name, value in content.items() if name != "picture"} | option_values(shown.options)
 
 
-def _content(request: MemberRequest, form: PresetForm) -> Content | None:
-    """Return what a form that is filled in rightly says; None, with the error in the form, when a source is gone."""
+def _content(request: MemberRequest, form: PresetForm, picture: str = "") -> Content | None:
+    """Return what a form that is filled in rightly says; None, with the error in the form, when a source is gone.
+
+    Args:
+        picture: The one that the preset has, which stays unless the form says otherwise.
+    """
     data = form.cleaned_data
     documents = list(rag.readable_documents(request.user).filter(uuid__in=data["documents"]))
     knowledge = list(rag.readable_knowledge(request.user).filter(uuid__in=data["knowledge"]))
@@ -179,6 +203,7 @@ def _content(request: MemberRequest, form: PresetForm) -> Content | None:
         base_model=data["base_model"],
         description=data["description"],
         symbol=data["symbol"],
+        picture="" if data["removes_picture"] else picture,
         system_prompt=data["system_prompt"],
         options=form.chosen_options(),
         suggestions=data["suggestions"],
@@ -188,7 +213,12 @@ def _content(request: MemberRequest, form: PresetForm) -> Content | None:
 
 
 def _form(request: MemberRequest, shown: ModelPreset | None, form: PresetForm, models: Sequence[str]) -> HttpResponse:
-    context = PresetFormPage(preset=shown, sources=_chosen(request, form), has_models=bool(models))
+    context = PresetFormPage(
+        preset=shown,
+        picture_url=picture_url(shown) if shown else "",
+        sources=_chosen(request, form),
+        has_models=bool(models),
+    )
     return render(request, "presets/form.html", {"page": context, "form": form}, status=422 if form.errors else 200)
 
 
