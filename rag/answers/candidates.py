@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rag.answers import wishes
+from rag.answers.names import subjects_of, terms_around
 from rag.answers.sentences import Statement, statements
 from rag.lexical import words
 from rag.lexical.parts import FUNCTION_CHARACTERS, FUNCTION_FACTOR, parts_of
@@ -15,7 +16,9 @@ from rag.lexical.variants import simplified
 from rag.types import Passage
 
 # A word of the heading above or of the sentence before, which is quoted too, against one of the sentence itself.
-_NEARBY = 0.5
+_NEARBY = 0.9
+# A name that such a share of the passages has tells none of them from the others.
+_TOLD_EVERYWHERE = 0.75
 _SINGLE = words.CJK_CHARACTER
 
 
@@ -59,6 +62,19 @@ def candidates_in(question: str, terms: Sequence[str], passages: Sequence[Passag
     return candidates
 
 
+def speaking_of(question: str, candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Return the candidates whose passages speak of as many names of the question as any does.
+
+    A name that nearly all passages have is what the documents are about, and need not be said again.
+    """
+    around = {candidate.number: terms_around(candidate.passage) for candidate in candidates}
+    holding = [{number for number, terms in around.items() if subject <= terms} for subject in subjects_of(question)]
+    telling = [numbers for numbers in holding if len(numbers) < _TOLD_EVERYWHERE * len(around)]
+    n_named = Counter(number for numbers in telling for number in numbers)
+    most = max(n_named.values(), default=0)
+    return [candidate for candidate in candidates if n_named[candidate.number] == most]
+
+
 def rarity_of(terms: Sequence[str], candidates: Sequence[Candidate]) -> dict[str, float]:
     """Return the weight of each part of the question, together 1: the fewer sentences hold it, the more it tells."""
     n_holding = Counter(part for candidate in candidates for part in candidate.held | candidate.held_nearby)
@@ -72,4 +88,5 @@ def rarity_of(terms: Sequence[str], candidates: Sequence[Candidate]) -> dict[str
 
 def overlap_of(candidate: Candidate, rarity: Mapping[str, float]) -> float:
     own = sum(rarity[part] for part in candidate.held)
-    return own + _NEARBY * sum(rarity[part] for part in candidate.held_nearby - candidate.held)
+    nearby = sum(rarity[part] for part in candidate.held_nearby - candidate.held)
+    return own + _NEARBY * nearby

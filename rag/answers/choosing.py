@@ -8,6 +8,7 @@ from rag.answers.candidates import Candidate
 from rag.answers.weighing import Weighed
 
 MAX_QUOTES = 4
+MAX_NEAREST = 2
 
 # Another sentence is quoted too when it comes as close as this share of the best one, or adds so much to it.
 _BESIDE_BEST = 0.9
@@ -30,6 +31,15 @@ def choose(ranked: Sequence[Weighed], rarity: dict[str, float]) -> list[Candidat
             covered |= candidate.held | candidate.held_nearby
         if len(chosen) == MAX_QUOTES:
             break
+    return chosen
+
+
+def nearest(ranked: Sequence[Weighed]) -> list[Candidate]:
+    """Return what stands nearest to the subject of a question, where nothing answers it for certain."""
+    chosen: list[Candidate] = []
+    for item in ranked:
+        if len(chosen) < MAX_NEAREST and _is_new(item.candidate, chosen):
+            chosen.append(item.candidate)
     return chosen
 
 

@@ -57,7 +57,7 @@ _CLOCK = re.compile(r"\d{1,2}:\d\d")
 _FREE = re.compile(
     r"\bfree\b|\bnothing\b|\bno charge\b|\bwithout (?:pay|charge)|\bhalf\b|免费|不用付|不用交|不付|一半|半价", re.I
 )
-_VAGUE = frozenset(("a", "an", "one", "half"))
+_VAGUE = frozenset(("a", "an", "one", "half", "一"))
 
 
 def measures(text: str) -> frozenset[Measure]:

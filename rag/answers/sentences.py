@@ -21,6 +21,16 @@ _MARKDOWN_HEADING = re.compile(r"\s{0,3}#{1,6}\s")
 _ROW = re.compile(r"\t| \| |^\s*\|.*\|\s*$")
 _RULE_OF_TABLE = re.compile(r"\s*\|?[\s:|-]*-{2,}[\s:|-]*$")
 _LEADS_IN = re.compile("[:：]\\s*$")
+# Of a shell: its prompt, which no heading of Markdown looks like where it follows a line.
+_COMMAND = re.compile(r"\s*(?:\$|#(?=\s+[a-z./~]))\s+\S")
+# With an option, and so no title.
+_BARE_COMMAND = re.compile(r"\s*[a-z./~]\S*\s(?:.*\s)?--?[a-zA-Z]")
+# A sentence that breaks off before such a line goes on in it.
+_GOES_ON = re.compile(r"\s*[a-z./~$-]")
+# Of a list of items, also with a full stop.
+_ANNOUNCES = re.compile(
+    rf"{_LEADS_IN.pattern}|\b(?:following|below|several|some|ways?)\b|下面|以下|下列|如下|[几两三四五]种", re.I
+)
 # What these words speak of stands in the sentence before.
 _POINTS_BACK = re.compile(
     r"(?:It|Its|He|She|His|Her|They|Their|This|That|These|Those|Such|Both|Here|There)\b"
@@ -60,6 +70,7 @@ class Kind(Enum):
     HEADING = auto()
     ITEM = auto()
     ROW = auto()
+    COMMAND = auto()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,8 +79,8 @@ class Statement:
 
     Attributes:
         text: The sentence alone.
-        lines: What is quoted, each as it stands in the text: a sentence that points back with the one before; a
-            heading with the sentence below; a row with the head of its table.
+        lines: What is quoted, each as it stands in the text: a sentence that points back with the one before; one that
+            leads to commands or a list with them; a heading with the sentence below; a row with the head of its table.
         headings: What stands above it.
         start: Offset of `text`.
     """
@@ -118,20 +129,21 @@ def statements(text: str) -> Iterator[Statement]:
                 quoted = (own, *_opening(text, below))
             elif line.kind is Kind.ROW:
                 quoted = tuple(filter(None, (head, own)))
-            elif line.kind is Kind.ITEM:
+            elif line.kind in (Kind.ITEM, Kind.COMMAND):
                 quoted = tuple(filter(None, (lead_in, own)))
-            elif _LEADS_IN.search(own) and end >= line.end - 1:
-                quoted = (own, *_list(text, below))
-            elif before and _POINTS_BACK.match(own):
-                quoted = (text[before[0] : end],)
             else:
-                quoted = (own,)
+                own_lines = text[before[0] : end] if before and _POINTS_BACK.match(own) else own
+                is_last = end >= line.end - 1
+                quoted = (own_lines, *(_led_to(text, own, below) if is_last else ()))
             yield Statement(text=own, lines=quoted, headings=above, kind=line.kind, start=start)
             before = (start, end) if line.kind is Kind.PROSE else None
         if line.kind is Kind.HEADING:
             headings.append((level, content))
-        if line.kind is not Kind.ITEM:
-            lead_in = content if _LEADS_IN.search(content) and line.kind is Kind.PROSE else ""
+        if line.kind is Kind.PROSE:
+            last = text[start:end]
+            lead_in = last if next(_led_to(text, last, below), "") else ""
+        elif line.kind not in (Kind.ITEM, Kind.COMMAND):
+            lead_in = ""
 
 
 def _has_words(text: str) -> bool:
@@ -143,7 +155,9 @@ def _lines(text: str) -> Iterator[_Line]:
     contents = [text[start:end] for start, end in spans]
     for index, (start, end) in enumerate(spans):
         following = contents[index + 1] if index + 1 < len(contents) else ""
-        yield _Line(start, end, _kind_of(contents[index], following))
+        follows = index > 0 and text.count("\n", spans[index - 1][1], start) == 1
+        is_command = _COMMAND.match(contents[index]) and (follows or contents[index].lstrip().startswith("$"))
+        yield _Line(start, end, Kind.COMMAND if is_command else _kind_of(contents[index], following))
 
 
 def _kind_of(line: str, following: str) -> Kind:
@@ -162,7 +176,7 @@ def _is_title(line: str) -> bool:
     """Whether a line could be a heading: short, and no sentence. Several below one another are none."""
     if len(line) > _HEADING_MAX_CHARACTERS or _CLOSED.search(line) or _LEADS_IN.search(line):
         return False
-    return not (_ROW.search(line) or _ITEM.match(line))
+    return not (_ROW.search(line) or _ITEM.match(line) or _BARE_COMMAND.match(line))
 
 
 def _is_rule(text: str, line: _Line) -> bool:
@@ -176,11 +190,23 @@ def _opening(text: str, below: list[_Line]) -> Iterator[str]:
         yield text[start:end]
 
 
-def _list(text: str, below: list[_Line]) -> Iterator[str]:
-    """Yield what a sentence with a colon leads in: the items that follow, or the one line that does."""
+def _led_to(text: str, sentence: str, below: list[_Line]) -> Iterator[str]:
+    """Yield what the last sentence of a line leads to: commands, a list, or the line in which it goes on."""
+    if not below or below[0].kind is Kind.HEADING:
+        return
+    first = below[0]
+    announces = _LEADS_IN if first.kind is not Kind.ITEM else _ANNOUNCES
+    if first.kind is Kind.COMMAND or announces.search(sentence):
+        yield from _listed(text, below)
+    elif not _CLOSED.search(sentence) and first.kind is Kind.PROSE and _GOES_ON.match(text, first.start):
+        yield text[first.start : first.end].strip()
+
+
+def _listed(text: str, below: list[_Line]) -> Iterator[str]:
+    """Yield the items, rows or commands that come first, or the one line that does."""
     n_characters = 0
     for n_lines, line in enumerate(below[:_LIST_MAX_LINES]):
-        if line.kind not in (Kind.ITEM, Kind.ROW) and (n_lines or line.kind is Kind.HEADING):
+        if n_lines and line.kind is not below[0].kind:
             return
         content = text[line.start : line.end].strip()
         n_characters += len(content)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -28,7 +29,7 @@ MAX_EMBEDDED = 64
 EMBEDDED_MAX_CHARACTERS = 400
 EMBED_TIMEOUT_S = 5.0
 
-# Measured on tests/rag/answers/quoted_questions.py.
+# Measured with `python -m bench quotes` and on tests/rag/answers/quoted_questions.py.
 _WORDS_WEIGHT = 0.5
 _MEANING_WEIGHT = 0.5
 # The whole passage's score against the sentence's own.
@@ -36,12 +37,17 @@ _PASSAGE_WEIGHT = 0.2
 # A heading seldom answers; what stands below it does.
 _HEADING = 0.6
 _GRANTS_WISH = 0.15
+_GRANTS_SOFT_WISH = 0.1
 _SPEAKS_OF_ITSELF = 0.5
 _TITLE = 0.3
 OPENING_CHARACTERS = 400
-# Below both, nothing matches.
+# A long sentence has words of any question.
+_LENGTH = 0.05
+# Below both, a sentence is no answer; below the others it is not even near.
 _MIN_WORDS = 0.4
 _MIN_MEANING = 0.45
+_NEAR_WORDS = 0.3
+_NEAR_MEANING = 0.4
 # A figure in a sentence that is not as close answers another question.
 _CLOSE = 0.8
 # "Paris" and "E7", but not "WiFi" or "DHCP", which texts often write out, nor a bare number.
@@ -50,8 +56,11 @@ _IS_PROPER = re.compile(rf"(?!(?:{MONTH}|\w+day)\b)[A-Z][a-z]{{2,}}|[A-Za-z]{{1,
 
 @dataclass(frozen=True, slots=True)
 class Weighed:
+    """A candidate with its score. One that is not close is of the question's subject at most."""
+
     candidate: Candidate
     score: float
+    is_close: bool
 
 
 async def meanings_of(question: str, candidates: Sequence[Candidate], retrieval: Retrieval) -> list[float]:
@@ -81,7 +90,7 @@ def weigh(
     rarity: dict[str, float],
     passages: Sequence[Passage],
 ) -> list[Weighed]:
-    """Return what matches the question, by falling score."""
+    """Return what matches the question or is near, by falling score."""
     wish = wishes.wish_of(question)
     is_about_itself = wishes.is_about_itself(question)
     best_passage = max((passage.score for passage in passages), default=0.0) or 1.0
@@ -90,33 +99,49 @@ def weigh(
         statement = candidate.statement
         overlap = overlap_of(candidate, rarity)
         meaning = meanings[index] if index < len(meanings) else 0.0
-        grants_wish = wish is not None and wishes.grants(wish, statement.quoted)
+        grants_wish = wish is not None and wishes.grants(wish, statement.quoted, question)
         speaks_of_itself = is_about_itself and _stands_at_top(candidate) and (grants_wish or wish is None)
         is_title = statement.kind is Kind.HEADING and speaks_of_itself
         if statement.kind is Kind.HEADING and not is_title:
             overlap, meaning = _HEADING * overlap, _HEADING * meaning
-        if overlap < _MIN_WORDS and meaning < _MIN_MEANING and not speaks_of_itself:
+        if overlap < _NEAR_WORDS and meaning < _NEAR_MEANING and not speaks_of_itself:
             continue
+        is_close = overlap >= _MIN_WORDS or meaning >= _MIN_MEANING or speaks_of_itself
         score = _WORDS_WEIGHT * overlap + _MEANING_WEIGHT * meaning if meanings else overlap
         score += _PASSAGE_WEIGHT * candidate.passage.score / best_passage
-        score += _GRANTS_WISH * grants_wish + _SPEAKS_OF_ITSELF * speaks_of_itself + _TITLE * is_title
+        score += (_GRANTS_SOFT_WISH if wish in wishes.SOFT else _GRANTS_WISH) * grants_wish
+        score += _SPEAKS_OF_ITSELF * speaks_of_itself + _TITLE * is_title
+        score -= _LENGTH * math.log(1 + len(statement.quoted) / 100)
         shown = replace(candidate, statement=replace(statement, lines=(statement.text,))) if is_title else candidate
-        weighed.append(Weighed(shown, score))
+        weighed.append(Weighed(shown, score, is_close))
     return sorted(weighed, key=lambda item: (-item.score, item.candidate.number, item.candidate.statement.start))
 
 
 def can_answer(question: str, ranked: Sequence[Weighed], passages: Sequence[Passage]) -> bool:
-    """Whether what comes closest can be an answer: it has the kind of figure that is asked for, or the names.
+    """Whether what comes closest can be an answer: it has the sort of thing that is asked for, and the names.
 
     A sentence on the same subject that says something else is worse than none.
     """
     if not ranked:
         return False
     wish = wishes.wish_of(question)
-    if wish is None:
-        return not any(map(_IS_PROPER.fullmatch, absent_names(question, passages)))
+    if wish is None and _names_are_absent(question, passages):
+        return False
     close = [item.candidate for item in ranked if item.score >= _CLOSE * ranked[0].score]
-    return any(wishes.allows(wish, candidate.statement.quoted) for candidate in close)
+    if wish is None:
+        kind = wishes.kind_of(question)
+        return any(kind <= candidate.terms | candidate.nearby for candidate in close)
+    return any(wishes.allows(wish, candidate.statement.quoted, question) for candidate in close)
+
+
+def may_be_near(question: str, passages: Sequence[Passage]) -> bool:
+    """Whether a sentence that is not close is worth showing: not where it is known to lack what is asked for."""
+    wish = wishes.wish_of(question)
+    return (wish is None or wish in wishes.SOFT) and not _names_are_absent(question, passages)
+
+
+def _names_are_absent(question: str, passages: Sequence[Passage]) -> bool:
+    return any(map(_IS_PROPER.fullmatch, absent_names(question, passages)))
 
 
 def _stands_at_top(candidate: Candidate) -> bool:

@@ -6,6 +6,8 @@ import re
 from enum import Enum, auto
 
 from rag.answers.figures import CJK_DIGIT, MONTH, NUMBER_WORD, Measure, measures
+from rag.answers.signs import Sign, shows
+from rag.lexical import words
 from rag.lexical.variants import simplified
 
 
@@ -18,8 +20,24 @@ class Wish(Enum):
     EXTENT = auto()
     """Of time or of space: how long, how far."""
     AMOUNT = auto()
+    PERSON = auto()
+    AUTHOR = auto()
+    REASON = auto()
+    COLOUR = auto()
+    SPELLING = auto()
+    WAY = auto()
 
 
+SOFT = frozenset((Wish.SPELLING, Wish.WAY))
+"""Welcome signs of an answer, which one may lack."""
+
+_SPELLED = (
+    r"(?:commands?|files?|options?|packages?|programs?|tools?|keys?|director(?:y|ies)|folders?|variables?|parameters?|"
+    r"settings?|switch(?:es)?|modules?|librar(?:y|ies)|lines?|address(?:es)?|ports?|values?|fields?|keywords?|flags?)"
+)
+_SPELLED_ZH = (
+    "命令|文件|选项|软件包|程序|工具|按?键|目录|文件夹|变量|参数|设置|开关|模块|库|地址|端口|字段|服务器|名字|名称"
+)
 _ASKS_YEAR = re.compile(r"\b(?:what|which)\s+year\b|哪一?年|几几年", re.I)
 # "What happens when it restarts?" and "When it restarts, what happens?" do not ask for a time.
 _WHEN = (
@@ -51,6 +69,33 @@ _ASKS_AMOUNT = re.compile(
     re.I,
 )
 
+# Of what has no figure, the first that fits.
+_ASKS_SIGN = {
+    Wish.COLOUR: re.compile(r"\b(?:what|which)\s+colou?rs?\b|(?:什么|哪种|什么样的)颜?色", re.I),
+    # "Who wrote it?", not "Who may use it?"
+    Wish.AUTHOR: re.compile(
+        r"^\W*who\s+(?:\w+ed|wrote|made|built|drew|began|won|led|found)\b|是谁.{1,6}的\W*$|谁(?:设计|写|发明|创建|画|开发|创办)",
+        re.I,
+    ),
+    Wish.PERSON: re.compile(
+        r"^\W*who\b|\b(?:and|or)\s+who\b|\b(?:by|for|to|from|with|of)\s+whom\b|^\W*whose\b|谁|哪位|什么人|何人", re.I
+    ),
+    Wish.REASON: re.compile(r"\bwhy\b|\bwhat\s+(?:is\s+the\s+)?reason\b|为什么|为何|为啥|什么原因", re.I),
+    Wish.SPELLING: re.compile(
+        rf"\b(?:which|what)\s+(?:\w+\s+)?{_SPELLED}\b|(?:哪一?[个些种条]|什么)(?:[{words.CJK}]{{0,4}}?)(?:{_SPELLED_ZH})",
+        re.I,
+    ),
+    Wish.WAY: re.compile(r"\bhow\s+(?:do|can|to|should|could|would|must|is|are)\b|怎么|怎样|如何|怎么办", re.I),
+}
+_SIGNS = {
+    Wish.PERSON: Sign.PERSON,
+    Wish.AUTHOR: Sign.AUTHOR,
+    Wish.REASON: Sign.REASON,
+    Wish.COLOUR: Sign.COLOUR,
+    Wish.SPELLING: Sign.SPELLING,
+    Wish.WAY: Sign.WAY,
+}
+
 _FIGURES = {
     Wish.YEAR: re.compile(rf"(?<!\d)(?:1\d|20)\d\d(?!\d)|[{CJK_DIGIT}]{{2,4}}年"),
     Wish.DATE: re.compile(
@@ -78,6 +123,13 @@ _CONDITION = re.compile(
     r"|如果|若|当|(?<!小)时(?!间)|之?前|之?后|以后|只要|除非|随时|每次",
     re.I,
 )
+_ASKS_PAST = re.compile(r"\bwhen\s+(?:was|were|did|had)\b|什么时候.{1,12}了|何时.{1,12}了|什么时候.{1,6}的\W*$", re.I)
+_KIND = re.compile(
+    r"\bwhich\s+(?:(?:kind|sort|type)s?\s+of\s+)?(?!of\b|ones?\b)([a-z]{3,})"
+    r"|\bwhat\s+(?:kinds?|sorts?|types?)\s+of\s+([a-z]{3,})"
+    rf"|(?:哪一?[个种家所座款台部条间门]|什么)(?!时候|意思|地方|样|人|东西|事|用|问题)([{words.CJK}]{{2}})",
+    re.I,
+)
 _FIGURE_NAME = re.compile(
     r"有?多(?:少|([高长長大远遠久重深宽寬快厚]))|哪一?[年天月日]|\b(?:what|which)\s+(?:year|date|day|month|time|century)\b",
     re.I,
@@ -101,30 +153,42 @@ def telling_part(question: str) -> str:
 
 
 def wish_of(question: str) -> Wish | None:
-    """Return what figure a question asks for, if any."""
+    """Return what sort of answer a question asks for, if its words tell."""
     question = simplified(question)
     if _ASKS_YEAR.search(question):
         return Wish.YEAR
     if _ASKS_DATE.search(question):
         return Wish.DATE
-    if not _ASKS_AMOUNT.search(question):
-        return None
-    return next((wish for wish, asks in _ASKS_MEASURE.items() if asks.search(question)), Wish.AMOUNT)
+    if _ASKS_AMOUNT.search(question):
+        return next((wish for wish, asks in _ASKS_MEASURE.items() if asks.search(question)), Wish.AMOUNT)
+    return next((wish for wish, asks in _ASKS_SIGN.items() if asks.search(question)), None)
 
 
-def grants(wish: Wish, text: str) -> bool:
-    """Whether a text holds such a figure. What links say does not count: they tell of other pages."""
+def grants(wish: Wish, text: str, question: str = "") -> bool:
+    """Whether a text holds such an answer. What links say does not count: they tell of other pages."""
     shown = simplified(without_links(text))
     if wish in _MEASURES:
         return not _MEASURES[wish].isdisjoint(measures(shown)) or (
             wish is Wish.EXTENT and bool(_FIGURES[Wish.DATE].search(shown))
         )
+    if wish in _SIGNS:
+        return shows(_SIGNS[wish], shown, words.term_set(question))
     return bool(_FIGURES[wish].search(shown))
 
 
-def allows(wish: Wish, text: str) -> bool:
+def allows(wish: Wish, text: str, question: str = "") -> bool:
     """Whether a text can answer: it grants the wish, or tells when by what comes before."""
-    return grants(wish, text) or (wish is Wish.DATE and bool(_CONDITION.search(text)))
+    if wish in SOFT or grants(wish, text, question):
+        return True
+    return wish is Wish.DATE and not _ASKS_PAST.search(simplified(question)) and bool(_CONDITION.search(text))
+
+
+def kind_of(question: str) -> frozenset[str]:
+    """Return the terms of what is asked for by its kind: "Which hotel ...?"; none where a spelling shows it."""
+    if wish_of(question) is not None:
+        return frozenset()
+    found = _KIND.search(simplified(question))
+    return frozenset(words.telling_terms(next(filter(None, found.groups())))) if found else frozenset()
 
 
 def is_about_itself(question: str) -> bool:

@@ -18,7 +18,10 @@ _MARKER_LIKE = re.compile(r"\[(?=\d+\])")
 _LINE_START = re.compile(r"^(\s*)([#+-]|\d+(?=[.)]))", re.M)
 
 
-def quotations(question: str, chosen: Sequence[Candidate], passages: Sequence[Passage]) -> str:
+def quotations(question: str, chosen: Sequence[Candidate], passages: Sequence[Passage], *, is_sure: bool) -> str:
+    if not is_sure:
+        lead = gettext("I found no sentence that surely answers this. Nearest to its subject stand:")
+        return "\n\n".join((lead, *map(_quotation, chosen)))
     lead = ngettext(
         "No model writes here: this is the sentence of your documents that comes closest to your question.",
         "No model writes here: these are the sentences of your documents that come closest to your question.",

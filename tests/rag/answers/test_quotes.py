@@ -107,6 +107,12 @@ def test_a_name_that_stands_nowhere_is_pointed_out() -> None:
         ("守塔人的工资是多少？", "第一任守塔人从1902年起住在塔里。"),
         ("What does the code E7 mean?", "The code E4 means that the lamp is too hot."),
         ("Which hotel in Paris is near the lighthouse?", "The hotel near the lighthouse is closed."),
+        ("Who repaired the roof of the lighthouse?", "The roof of the lighthouse was repaired in 1931."),
+        ("Why was the roof of the lighthouse repaired?", "The roof of the lighthouse was repaired in 1931."),
+        ("What colour is the roof of the lighthouse?", "The roof of the lighthouse was repaired in 1931."),
+        ("When was the lamp of the lighthouse lit?", "The lamp of the lighthouse is lit if it is dark."),
+        ("灯塔的屋顶是谁修的？", "灯塔的屋顶1931年修过。"),
+        ("灯塔的屋顶是什么颜色？", "灯塔的屋顶1931年修过。"),
     ],
 )
 def test_a_near_miss_is_not_quoted(question: str, text: str) -> None:
@@ -123,6 +129,38 @@ def test_a_near_miss_is_not_quoted(question: str, text: str) -> None:
 )
 def test_what_may_be_an_answer_all_the_same_is_quoted(question: str, text: str) -> None:
     assert quote(question, [passage(text)]).found
+
+
+def test_where_nothing_answers_for_certain_that_is_said_of_what_is_near() -> None:
+    text = passage(
+        "The lighthouse stands on a rock. The lamp of the lighthouse is heavy. Its tower is a lighthouse too."
+    )
+
+    answer = quote("Which company made the lamp of the lighthouse?", [text])
+
+    assert answer.text.startswith("I found no sentence that surely answers this.")
+    assert "> The lamp of the lighthouse is heavy. [1]" in answer.text
+    assert answer.text.count("> ") <= 2
+    assert answer.found
+
+
+def test_a_passage_that_speaks_of_the_name_asked_for_goes_before_others() -> None:
+    named = passage("Samba keeps accounts of its own. An account is disabled with smbpasswd.", score=0.5)
+    other = passage("To disable an account for a while, lock the account.", score=0.9)
+
+    answer = quote("How do I disable an account of Samba?", [other, named])
+
+    assert set(answer.passages) == {2}
+
+
+def test_a_command_is_quoted_with_the_sentence_that_leads_to_it() -> None:
+    text = passage("An image is written to a disk in the following way.\n# dd if=disk.img of=/dev/sdb\nMore follows.")
+
+    answer = quote("How is an image written to a disk?", [text])
+
+    assert (
+        "> An image is written to a disk in the following way.  \n> \\# dd if=disk.img of=/dev/sdb [1]" in answer.text
+    )
 
 
 def test_chinese_sentences_are_found_and_kept_whole() -> None:

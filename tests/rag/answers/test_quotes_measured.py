@@ -57,18 +57,19 @@ def _minilm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 def quoted(question: str) -> list[str]:
-    """Return the quotations for a question, best first."""
+    """Return the quotations that answer a question, best first; none where Quotes is not sure."""
     trace = RetrievalTrace(
         question=question, searched=question, rewritten_by="", rewrite_problem="",
         terms=(), embedder=conf.DEFAULT_EMBEDDER, dense_problem="", candidates=(), lexical_s=0,
         embed_s=0, vector_s=0, total_s=0, dense_trust=words.share_of_latin(question),
     )  # fmt: skip
     answer = asyncio.run(quotes.quote(question, Retrieval(passages=PASSAGES, trace=trace)))
-    return [block for block in answer.text.split("\n\n") if block.startswith(">")]
+    blocks = answer.text.split("\n\n")
+    return [block for block in blocks if block.startswith(">")] if blocks[0].startswith("No model writes here") else []
 
 
 # Measured: first in 25 of 27 and 20 of 20 by which all was tuned, in 10 and 10 of 10 that were held out, and in 14 and
-# 11 of 16 that were written later.
+# 12 of 16 that were written later.
 @pytest.mark.usefixtures("_minilm")
 @pytest.mark.parametrize(
     ("questions", "least"),
@@ -88,18 +89,18 @@ def test_the_sentence_that_answers_comes_first(questions: Sequence[tuple[str, st
     assert sum(hits[:1] == [True] for hits in found.values()) >= least, found
 
 
-# Measured: 11 of 12, 11 of 11, and of the near misses 7 of 12, 8 of 10, and 9 and 10 of 16: those that ask for another
-# kind of figure, or for a name, that is not there. Who and where nobody can tell from words.
+# Measured: 11 of 12, 11 of 11, and of the near misses 8 of 12, 8 of 10, and 12 and 13 of 16: those that ask for another
+# sort of answer than is there, or for a name that is not.
 @pytest.mark.usefixtures("_minilm")
 @pytest.mark.parametrize(
     ("questions", "least"),
     [
         (asked.ENGLISH_UNANSWERABLE, 11),
         (asked.CHINESE_UNANSWERABLE, 10),
-        (asked.ENGLISH_NEAR_MISSES, 6),
+        (asked.ENGLISH_NEAR_MISSES, 7),
         (asked.CHINESE_NEAR_MISSES, 7),
-        (asked.LATER_ENGLISH_NEAR_MISSES, 8),
-        (asked.LATER_CHINESE_NEAR_MISSES, 9),
+        (asked.LATER_ENGLISH_NEAR_MISSES, 11),
+        (asked.LATER_CHINESE_NEAR_MISSES, 12),
     ],
     ids=[
         "english",

@@ -83,3 +83,26 @@ def test_every_statement_knows_where_it_stands() -> None:
 
     assert all(text[s.start :].startswith(s.text) for s in statements(text))
     assert len(list(statements(text))) == 4
+
+
+@pytest.mark.parametrize(
+    ("text", "own", "lines"),
+    [
+        ("It lists the files.\n$ ls -l\nMore.", "It lists", ("It lists the files.", "$ ls -l")),
+        ("可以通过下列方式写入。\n# dd if=a of=b", "可以", ("可以通过下列方式写入。", "# dd if=a of=b")),
+        ("可以通过下列方式写入。\n# dd if=a of=b", "# dd", ("可以通过下列方式写入。", "# dd if=a of=b")),
+        ("To see all of them run\ndpkg --list\nMore.", "To see", ("To see all of them run", "dpkg --list")),
+        (
+            "There are several ways.\n- by day\n- by night",
+            "There",
+            ("There are several ways.", "- by day", "- by night"),
+        ),
+        ("This is the end.\n- by day\n- by night", "This", ("This is the end.",)),
+    ],
+)
+def test_a_sentence_that_leads_to_commands_or_a_list_brings_them(text: str, own: str, lines: tuple[str, ...]) -> None:
+    assert quoted(text, own) == lines
+
+
+def test_a_heading_of_markdown_is_no_command() -> None:
+    assert [s.kind for s in statements("First.\n\n# lists of files\n\nMore.")][1] is Kind.HEADING

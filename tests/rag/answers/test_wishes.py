@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from rag.answers.wishes import Wish, grants, is_about_itself, wish_of
+from rag.answers.wishes import Wish, allows, grants, is_about_itself, kind_of, wish_of
 
 
 @pytest.mark.parametrize(
@@ -25,11 +25,23 @@ from rag.answers.wishes import Wish, grants, is_about_itself, wish_of
         ("How long is the bridge?", Wish.EXTENT),
         ("What is the keeper's salary?", Wish.MONEY),
         ("How often is it cleaned?", Wish.AMOUNT),
-        ("Who was the keeper?", None),
-        ("守塔人是谁？", None),
         ("需要多少公克奶油？", Wish.WEIGHT),
         ("這個多少錢？", Wish.MONEY),
         ("什麼時候開門？", Wish.DATE),
+        ("Who was the keeper?", Wish.PERSON),
+        ("守塔人是谁？", Wish.PERSON),
+        ("Who painted the tower?", Wish.AUTHOR),
+        ("塔是谁设计的？", Wish.AUTHOR),
+        ("The people who painted the tower are old.", None),
+        ("Why is the tower closed?", Wish.REASON),
+        ("为什么灯塔关了？", Wish.REASON),
+        ("What colour is the door?", Wish.COLOUR),
+        ("门是什么颜色的？", Wish.COLOUR),
+        ("Which command lists the files?", Wish.SPELLING),
+        ("哪个命令可以列出文件？", Wish.SPELLING),
+        ("How do I list the files?", Wish.WAY),
+        ("怎样列出文件？", Wish.WAY),
+        ("Which hotel is near?", None),
     ],
 )
 def test_what_a_question_wishes(question: str, wish: Wish | None) -> None:
@@ -68,6 +80,23 @@ def test_what_a_question_wishes(question: str, wish: Wish | None) -> None:
         (Wish.LENGTH, "The tower is 38 metres high.", True),
         (Wish.LENGTH, "The room holds thirty people.", False),
         (Wish.LENGTH, "二楼的会议室可以坐三十个人", False),
+        (Wish.MONEY, "它在等待一台设备的响应", False),
+        (Wish.PERSON, "The guide is made for beginners and users.", True),
+        (Wish.PERSON, "The lamp is red.", False),
+        (Wish.AUTHOR, "It was painted by Lund.", True),
+        (Wish.AUTHOR, "Users may paint it.", False),
+        (Wish.AUTHOR, "本手册由林女士撰写。", True),
+        (Wish.REASON, "It is closed because of a storm.", True),
+        (Wish.REASON, "It is closed.", False),
+        (Wish.REASON, "为了省电，灯关了。", True),
+        (Wish.COLOUR, "The door is red.", True),
+        (Wish.COLOUR, "The door is open.", False),
+        (Wish.COLOUR, "门是绿色的。", True),
+        (Wish.SPELLING, "Use ls -l for that.", True),
+        (Wish.SPELLING, "Use another program for that.", False),
+        (Wish.SPELLING, "用 iconv 命令转换。", True),
+        (Wish.WAY, "To see them, run it again.", True),
+        (Wish.WAY, "It is old.", False),
         (Wish.EXTENT, "It is closed until autumn.", True),
         (Wish.EXTENT, "turned down by nine votes to four", False),
     ],
@@ -92,3 +121,34 @@ def test_which_texts_hold_the_figure(wish: Wish, text: str, is_granted: bool) ->
 )
 def test_whether_a_question_is_about_the_document_itself(question: str, is_so: bool) -> None:
     assert is_about_itself(question) is is_so
+
+
+def test_a_name_of_the_question_is_not_the_person_asked_for() -> None:
+    text = "The painting of the tower Fortuna is old."
+
+    assert not grants(Wish.AUTHOR, text, "Who painted the Fortuna?")
+    assert grants(Wish.AUTHOR, text, "Who painted the tower?")
+
+
+def test_what_has_happened_has_a_date_and_no_condition() -> None:
+    text = "If it rains, the tower is closed."
+
+    assert allows(Wish.DATE, text, "When is the tower closed?")
+    assert not allows(Wish.DATE, text, "When was the tower closed?")
+
+
+@pytest.mark.parametrize(
+    ("question", "kind"),
+    [
+        ("Which hotel is near the tower?", {"hotel"}),
+        ("In which city does the keeper live?", {"citi"}),
+        ("Which kind of paint is needed?", {"paint"}),
+        ("Which of them is old?", set()),
+        ("What does it mean?", set()),
+        ("它在哪个城市？", {"城市"}),
+        ("这是什么意思？", set()),
+        ("Which command lists the files?", set()),
+    ],
+)
+def test_of_what_kind_the_answer_is(question: str, kind: set[str]) -> None:
+    assert kind_of(question) == kind
