@@ -57,6 +57,9 @@ _DEFINING = re.compile(
 )
 _MEASURES = frozenset(words.terms("many much long often old big far high tall more"))
 _LABEL = re.compile(r"^(?:(?:rewritten|stand-?alone|new|last)?\s*question|(?:改写后的|独立的)?问题)\s*[:：]\s*", re.I)
+_CITING = re.compile(r"\[\d+\]")
+# More than one sentence, none of them a question.
+_STATING = re.compile(r"^[^?？]*(?:[.!]\s+\S|[。！].)[^?？]*$")
 
 _TASK = (
     "You are given a conversation and its last question. Write the last question again so that somebody who does not "
@@ -203,10 +206,20 @@ def _one_line(text: str) -> str:
 def parse(answer: str, question: str, earlier: Sequence[Said]) -> str:
     """Return the question that a model wrote, or "" when what it wrote is anything else."""
     line = one_question(answer)
+    # An answer from the conversation is made of its words as well.
+    if _CITING.search(line) or _STATING.search(line) or not _keeps_what_is_asked(line, question):
+        return ""
     terms = words.query_terms(line)
     known = words.term_set("\n".join([question, *(said.text for said in earlier)]))
     n_known = sum(term in known for term in terms)
     return line if terms and n_known >= _MIN_KNOWN * len(terms) else ""
+
+
+def _keeps_what_is_asked(line: str, question: str) -> bool:
+    """Whether the numbers of a question are in another, and something of its own words, if it has any."""
+    numbers = set(re.findall(r"\d+", question))
+    own = words.telling_terms(_POINTING.sub(" ", question))
+    return numbers <= set(re.findall(r"\d+", line)) and (not own or not words.term_set(line).isdisjoint(own))
 
 
 def one_question(answer: str) -> str:

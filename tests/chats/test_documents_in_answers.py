@@ -22,6 +22,7 @@ from tests.doubles.upstream import Behaviour, Upstream
 from tests.factories import make_document
 from webui.accounts.models import User
 from webui.chats.models import Citation, Message
+from webui.chats.prompting import NOTHING_RULES
 
 Ingest = Callable[..., Document]
 MINUTES_MD = """# Summary of the town council, spring 2021
@@ -225,6 +226,22 @@ async def test_an_answer_that_found_nothing_leads_to_why(
     shown = (await database_sync_to_async(alice_client.get)(address)).content.decode()
     assert "How the documents were searched" in ended["html"]
     assert "Nothing in your documents matches" in shown
+
+
+async def test_a_model_is_told_when_nothing_matches_and_so_is_the_person(
+    site: Upstream, document: Document, embedder: FakeEmbedder, alice_page: Page, monkeypatch: pytest.MonkeyPatch,
+    settings: Settings,
+) -> None:  # fmt: skip
+    settings.HEARTH_PINNED_SETTINGS = {"whole_documents": "off"}
+    offer_chat_models(embedder, monkeypatch)
+
+    async with alice_page as page:
+        await page.send("What is the capital of Mongolia?", documents=[str(document.uuid)])
+        ended = await page.until("generation.ended")
+
+    sent = site.last("/api/chat").body["messages"]
+    assert [message["content"] for message in sent] == [NOTHING_RULES, "What is the capital of Mongolia?"]
+    assert "Nothing in the documents matched" in ended["html"]
 
 
 @pytest.mark.parametrize(("whole", "place"), [("on", 1), ("off", -1)])

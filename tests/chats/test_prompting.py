@@ -5,7 +5,14 @@ from uuid import uuid4
 import pytest
 
 from rag.types import Passage
-from webui.chats.prompting import PASSAGE_RULES, WHOLE_RULES, build_prompt, document_room, estimate_tokens
+from webui.chats.prompting import (
+    NOTHING_RULES,
+    PASSAGE_RULES,
+    WHOLE_RULES,
+    build_prompt,
+    document_room,
+    estimate_tokens,
+)
 from webui.chats.services.generations import Turn
 
 
@@ -53,6 +60,13 @@ def test_passages_are_numbered_from_one_before_the_question() -> None:
         '<passage number="2" from="b.txt">\nOr 1903.\n</passage>\n\n'
         "When?"
     )
+
+
+@pytest.mark.parametrize("has_searched", [True, False])
+def test_a_model_is_told_that_nothing_in_the_documents_matches(has_searched: bool) -> None:
+    prompt = build_prompt([turn("user", "When?")], [], context_tokens=None, has_searched=has_searched)
+
+    assert [m.content for m in prompt.messages] == [NOTHING_RULES, "When?"][not has_searched :]
 
 
 def test_the_rules_join_a_system_message_that_is_there() -> None:

@@ -109,6 +109,9 @@ def test_the_model_puts_a_follow_up_into_words(ask_model: Callable[[Model], Mode
         (Model(hangs=True), "TimeoutError"),
         (Model("Paris is the capital of France, with some two million people."), "not a question"),
         (Model("Who built the lighthouse?\nIt was built by the harbour board."), "not a question"),
+        (Model("It was built in 1902 [1]."), "not a question"),
+        (Model("The lighthouse was built. It was built in 1902."), "not a question"),
+        (Model("When was the lighthouse of Sandhagen?"), "not a question"),
         (Model("x" * 5000), "not a question"),
         (Model(""), "not a question"),
     ],
@@ -125,6 +128,11 @@ def test_when_the_model_fails_the_question_before_is_joined(
     assert found.question == f"{FIRST} And who built it?"
     assert "lighthous" in found.borrowed
     assert "built" not in found.borrowed
+
+
+@pytest.mark.parametrize("answer", ["How many apples does crate 42 hold?", "How many apples are there?"])
+def test_a_question_of_other_numbers_is_none_that_was_asked(answer: str) -> None:
+    assert parse(answer, "And crate 43?", [Said("user", "How many apples does crate 42 hold?")]) == ""
 
 
 @pytest.mark.parametrize(

@@ -105,7 +105,8 @@ async def produce(registry: Registry, answer: LiveAnswer) -> None:
         # Many times as much text as usual: too long for the event loop.
         prompt = await asyncio.to_thread(build_prompt, task.turns, found.passages, context_tokens=window, is_whole=True)
     else:
-        prompt = build_prompt(task.turns, found.passages if found else (), context_tokens=window)
+        passages = found.passages if found else ()
+        prompt = build_prompt(task.turns, passages, context_tokens=window, has_searched=found is not None)
     answer.ledger |= prompt.ledger
     answer.expect_citations(prompt.passages)
     request = ChatRequest(

@@ -30,6 +30,10 @@ WHOLE_RULES: Final = (
     "The person's first message comes with their documents as a whole, in reading order and as numbered passages, each "
     "between <passage> and </passage>. " + _CITING
 )
+NOTHING_RULES: Final = (
+    "The person's documents were searched for what the last message asks, and nothing in them matches. If it asks for "
+    "what would stand in documents, say that theirs do not answer it before you add anything of your own. Cite nothing."
+)
 
 # What a model needs around each message: role marks and separators.
 TOKENS_PER_MESSAGE: Final = 6
@@ -63,13 +67,19 @@ def document_room(turns: Sequence[Turn], context_tokens: int) -> Room:
 
 
 def build_prompt(
-    turns: Sequence[Turn], passages: Sequence[Passage], *, context_tokens: int | None, is_whole: bool = False
+    turns: Sequence[Turn],
+    passages: Sequence[Passage],
+    *,
+    context_tokens: int | None,
+    is_whole: bool = False,
+    has_searched: bool = False,
 ) -> Prompt:
     """Return the messages for a branch that ends in the question.
 
     Args:
         context_tokens: The model's context window; None when it is not known: everything is sent.
         is_whole: The passages are whole documents that fit `document_room`.
+        has_searched: Documents were asked, also if there is no passage.
 
     The first system message and the question always stay. When the window is too small, passages lose
     their lowest ranked ones until half of it is left, then the oldest turns go, whole.
@@ -80,7 +90,8 @@ def build_prompt(
     budget = None if context_tokens is None else context_tokens - context_tokens // MAX_ANSWER_SHARE
     passages = passages if is_whole else _fitting_passages(passages, budget)
     documents = _delimited(passages)
-    system, earlier, question = _parts(turns, WHOLE_RULES if is_whole else PASSAGE_RULES if passages else "")
+    rules = WHOLE_RULES if is_whole else PASSAGE_RULES if passages else NOTHING_RULES if has_searched else ""
+    system, earlier, question = _parts(turns, rules)
     n_taken = sum(_message_tokens(message) for _, message in [*system, question]) + sum(map(estimate_tokens, documents))
     sent, dropped = _newest_that_fit(earlier, budget, n_taken)
     parts = _with_documents([*system, *sent, question], documents, at_first=is_whole)
@@ -99,7 +110,7 @@ Part = tuple[Turn | None, ChatMessage]
 
 
 def _parts(turns: Sequence[Turn], rules: str) -> tuple[list[Part], list[Part], Part]:
-    """Split into the system message with the rules for passages, the turns between, and the question."""
+    """Split into the system message with the rules for documents, the turns between, and the question."""
     *before, last = turns
     system: list[Part] = []
     if before and before[0].role == "system":

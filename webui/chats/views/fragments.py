@@ -160,6 +160,8 @@ def _facts(message: Message, generation: Generation) -> Iterator[str]:
         yield _("Stopped")
     if message.model == QUOTES:
         return
+    if generation.has_retrieval and not generation.ledger.get("passages", True):
+        yield _("Nothing in the documents matched")
     n_tokens = generation.answer_tokens
     if n_tokens:
         yield ngettext("%(n)s token", "%(n)s tokens", n_tokens) % {"n": n_tokens}
