@@ -51,7 +51,7 @@ async def test_a_preset_is_made_picked_and_answers_from_its_document(
     # Made, the document found by its name.
     await page.goto("/presets/")
     await page.get_by_role("link", name="Make the first one").click()
-    await page.get_by_label("Name", exact=True).fill("Harbour master")
+    await page.get_by_role("textbox", name="Name", exact=True).fill("Harbour master")
     await page.get_by_label("System prompt").fill("You are the harbour master.")
     await page.get_by_label("Knowledge and documents").first.fill("harb")
     await page.get_by_role("option", name=re.compile("harbour.txt")).wait_for()
