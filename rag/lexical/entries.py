@@ -60,9 +60,18 @@ class Match:
     """BM25 on SQLite, cover density on PostgreSQL; comparable within one answer only."""
 
 
+def terms_in(text: str) -> str:
+    """Return the terms of a text as they are stored: to be made before a transaction, because it takes longer."""
+    return " ".join(words.terms(text))
+
+
 def add(chunks: Iterable[tuple[int, str]]) -> None:
     """Index chunks, given as (id, text)."""
-    rows = [(chunk_id, " ".join(words.terms(text))) for chunk_id, text in chunks]
+    add_terms([(chunk_id, terms_in(text)) for chunk_id, text in chunks])
+
+
+def add_terms(rows: Sequence[tuple[int, str]]) -> None:
+    """Index chunks, given as (id, `terms_in` their text)."""
     with connection.cursor() as cursor:
         cursor.executemany(_ADD[connection.vendor], rows)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -112,7 +113,10 @@ def extract(document: Document) -> Extraction:
 
 
 def store_text(document: Document, extraction: Extraction, chunker: str) -> None:
-    """Write text, chunks and lexical entries in one transaction, in place of those of an earlier attempt.
+    """Write text, chunks and lexical entries in place of those of an earlier attempt.
+
+    In one transaction for most documents. A long one takes several, or nobody else could write for seconds; it is
+    EXTRACTING until the last, so that one that was cut off is read again from its beginning.
 
     Args:
         chunker: Of the index version in use; its chunks are cut as they are today.
@@ -120,22 +124,39 @@ def store_text(document: Document, extraction: Extraction, chunker: str) -> None
     spans = chunking.chunk_spans(extraction.text, extraction.page_spans)
     if not spans:
         raise IngestionFailed(Problem.EMPTY)
+    is_long = len(spans) > _INSERT_BATCH
+    with nullcontext() if is_long else transaction.atomic():
+        with transaction.atomic():
+            change_in_work(document, media_type=extraction.media_type)
+            had_vectors = forget_text(document)
+            document.refresh_from_db()
+            extracted = ExtractedText.objects.create(
+                document=document, text=extraction.text,
+                page_spans=extraction.page_spans, page_names=extraction.page_names,
+            )  # fmt: skip
+        for first in range(0, len(spans), _INSERT_BATCH):
+            chunks = _cut(document, extracted, spans[first : first + _INSERT_BATCH], chunker, first)
+            terms = list(map(_terms_of, chunks))
+            with transaction.atomic():
+                change_in_work(document)
+                _insert(chunks, terms)
+        _finish_text(document, extraction, len(spans))
+    if had_vectors:
+        vector_store().remove_document(document.pk)
+
+
+def _finish_text(document: Document, extraction: Extraction, n_chunks: int) -> None:
     has_pages = page_kind(extraction.media_type) != PageKind.SECTION
     with transaction.atomic():
         change_in_work(
-            document, state=Document.State.EMBEDDING, media_type=extraction.media_type,
-            n_pages=len(extraction.page_spans) if has_pages else 0,
-            damaged_pages=extraction.damaged_pages[:MAX_DAMAGED_PAGES], n_chunks=len(spans), n_chunks_done=0,
+            document, state=Document.State.EMBEDDING, n_pages=len(extraction.page_spans) if has_pages else 0,
+            damaged_pages=extraction.damaged_pages[:MAX_DAMAGED_PAGES], n_chunks=n_chunks, n_chunks_done=0,
             work_since=timezone.now(), work_before=0, words=words.NAME,
         )  # fmt: skip
-        had_vectors = forget_text(document)
-        document.refresh_from_db()
-        extracted = ExtractedText.objects.create(
-            document=document, text=extraction.text, page_spans=extraction.page_spans, page_names=extraction.page_names
-        )
-        _store_chunks(document, extracted, spans, chunker)
-    if had_vectors:
-        vector_store().remove_document(document.pk)
+        if document.chunks.count() != n_chunks:
+            # Stopped between two transactions, which removed some, and queued again.
+            raise DocumentGone
+    document.refresh_from_db()
 
 
 def forget_text(document: Document) -> bool:
@@ -155,34 +176,40 @@ def cut_again(document: Document, chunker: str) -> None:
     if extracted is None:
         raise DocumentGone
     spans = chunking.chunk_spans(extracted.text, extracted.page_spans)
+    chunks = _cut(document, extracted, spans, chunker, 0)
+    terms = list(map(_terms_of, chunks))
     with transaction.atomic():
         check_there(document)
-        _store_chunks(document, extracted, spans, chunker)
+        for first in range(0, len(chunks), _INSERT_BATCH):
+            _insert(chunks[first : first + _INSERT_BATCH], terms[first : first + _INSERT_BATCH])
 
 
-def _store_chunks(document: Document, extracted: ExtractedText, spans: Sequence[chunking.Span], chunker: str) -> None:
+def _cut(
+    document: Document, extracted: ExtractedText, spans: Sequence[chunking.Span], chunker: str, first: int
+) -> list[Chunk]:
+    """Return the chunks of these spans; `first` is the position of the first one."""
     has_pages = page_kind(document.media_type) != PageKind.SECTION
-    chunks = [
+    return [
         Chunk(
             document=document, chunker=chunker, position=position, start=span.start, end=span.end,
             page=span.page if has_pages else None, page_name=_page_name(extracted, span.page),
             text=extracted.text[span.start : span.end],
         )
-        for position, span in enumerate(spans)
+        for position, span in enumerate(spans, start=first)
     ]  # fmt: skip
-    for stored in _inserted(chunks):
-        entries.add((chunk.pk, chunking.indexed_text(chunk.page_name, chunk.text)) for chunk in stored)
+
+
+def _terms_of(chunk: Chunk) -> str:
+    return entries.terms_in(chunking.indexed_text(chunk.page_name, chunk.text))
+
+
+def _insert(chunks: Sequence[Chunk], terms: Sequence[str]) -> None:
+    stored = Chunk.objects.bulk_create(chunks)
+    entries.add_terms([(chunk.pk, of_chunk) for chunk, of_chunk in zip(stored, terms, strict=True)])
 
 
 def _page_name(extracted: ExtractedText, page: int | None) -> str:
     return extracted.page_names[page - 1] if page and extracted.page_names else ""
-
-
-def _inserted(chunks: Sequence[Chunk]) -> list[list[Chunk]]:
-    return [
-        Chunk.objects.bulk_create(chunks[first : first + _INSERT_BATCH])
-        for first in range(0, len(chunks), _INSERT_BATCH)
-    ]
 
 
 def begin_entry(document: Document, version: IndexVersion) -> IndexEntry:

@@ -24,11 +24,14 @@ def index_anew() -> bool:
     document = outdated_documents().first()
     if document is None:
         return False
+    # Before the transaction: it takes seconds for a long document, and others want to write.
+    chunks = document.chunks.values_list("pk", "page_name", "text").iterator()
+    rows = [(pk, entries.terms_in(chunking.indexed_text(path, text))) for pk, path, text in chunks]
     with transaction.atomic():
-        # One that is deleted or read anew at the same moment must not get entries of chunks that are gone.
-        if Document.objects.select_for_update().filter(pk=document.pk).exists():
+        # Not one that was deleted, read anew or cut anew at the same moment: the words of chunks that are gone.
+        is_there = outdated_documents().select_for_update().filter(pk=document.pk).exists()
+        if is_there and set(document.chunks.values_list("pk", flat=True)) == {pk for pk, _ in rows}:
             entries.remove(document.pk)
-            chunks = document.chunks.values_list("pk", "page_name", "text").iterator()
-            entries.add((pk, chunking.indexed_text(path, text)) for pk, path, text in chunks)
+            entries.add_terms(rows)
             Document.objects.filter(pk=document.pk).update(words=words.NAME)
     return True

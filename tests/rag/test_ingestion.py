@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +11,9 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from inference.errors import ConnectionRefused, ModelNotFound
 from rag.lexical import entries
 from rag.models import Chunk, Document, ExtractedText, IndexEntry, IndexVersion
-from rag.services.documents import create_document, delete_document, retry_document
+from rag.services import ingestion
+from rag.services.check import differences
+from rag.services.documents import create_document, delete_document, retry_document, stop_document
 from rag.services.removals import finish_removals
 from rag.store import vector_store
 from tests.doubles.embedder import FakeEmbedder
@@ -184,6 +187,50 @@ def test_a_reading_that_was_cut_off_starts_again(ingested: Upload, alice: User) 
     document.refresh_from_db()
     assert document.is_ready
     assert Chunk.objects.count() == entries.n_entries() == n_vectors(document) == 1
+
+
+@pytest.mark.parametrize("event", ["killed", "stopped", "stopped and tried again", "deleted"])
+def test_a_long_text_that_is_interrupted_between_its_parts_is_whole_or_not_at_all(
+    ingested: Upload, alice: User, monkeypatch: pytest.MonkeyPatch, event: str
+) -> None:
+    ingested(alice, "Another one stays.", "stays.txt")
+    monkeypatch.setattr(ingestion, "_INSERT_BATCH", 4)
+    insert = ingestion._insert
+    document = create_document(alice, SimpleUploadedFile("lockers.pdf", LOCKERS))
+    parts = []
+
+    def interrupted(chunks: list[Chunk], terms: list[str]) -> None:
+        insert(chunks, terms)
+        parts.append(len(chunks))
+        if len(parts) != 2:
+            return
+        assert Document.objects.get(pk=document.pk).state == Document.State.EXTRACTING
+        match event:
+            case "killed":
+                raise KeyboardInterrupt
+            case "stopped":
+                stop_document(Document.objects.get(pk=document.pk))
+            case "stopped and tried again":
+                stop_document(Document.objects.get(pk=document.pk))
+                retry_document(Document.objects.get(pk=document.pk))
+            case "deleted":
+                delete_document(Document.objects.get(pk=document.pk))
+
+    monkeypatch.setattr(ingestion, "_insert", interrupted)
+    with suppress(KeyboardInterrupt):
+        ingest_all()
+    ingest_all()
+
+    own = Chunk.objects.filter(document=document.pk)
+    is_there = event not in ("stopped", "deleted")
+    assert own.count() == (len(THIRTY_PAGES) if is_there else 0)
+    assert entries.n_entries() == Chunk.objects.count()
+    assert not [difference.sentence for difference in differences(with_vectors=True)]
+    if is_there:
+        document.refresh_from_db()
+        assert document.is_ready
+        text = ExtractedText.objects.get(document=document).text
+        assert all(text[chunk.start : chunk.end] == chunk.text for chunk in own)
 
 
 def test_a_file_that_ends_the_process_again_and_again_is_given_up(

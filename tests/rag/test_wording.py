@@ -64,25 +64,21 @@ def test_what_comes_now_needs_nothing(ingested: Upload, alice: User) -> None:
     assert not wording.index_anew()
 
 
-def test_a_deleted_one_leaves_no_words(old_documents: list[Document], monkeypatch: pytest.MonkeyPatch) -> None:
-    first = wording.outdated_documents().first()
-    assert first
-    found = wording.outdated_documents
+def test_one_that_is_deleted_meanwhile_leaves_no_words(
+    old_documents: list[Document], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terms_in = entries.terms_in
 
-    class Late:
-        """Finds a document that somebody deletes before its words are written."""
+    def slowly(text: str) -> str:
+        Document.objects.filter(pk=old_documents[0].pk).delete()
+        return terms_in(text)
 
-        def first(self) -> Document | None:
-            document = found().first()
-            Document.objects.filter(pk=first.pk).first().delete()
-            return document
-
-    with monkeypatch.context() as late:
-        late.setattr(wording, "outdated_documents", Late)
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(entries, "terms_in", slowly)
         assert wording.index_anew()
 
     build_all()
-    assert entries.n_entries() == sum(document.chunks.count() for document in Document.objects.all()) == 1
+    assert entries.n_entries() == old_documents[1].chunks.count() == 1
 
 
 def test_administrators_read_how_many_are_left(old_documents: list[Document], root_client: Client) -> None:
