@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from channels.db import database_sync_to_async
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from inference import catalog
@@ -20,7 +23,9 @@ from tests.doubles.embedder import FakeEmbedder
 from tests.doubles.upstream import FakeModel, Upstream
 from tests.factories import make_chat, make_knowledge, make_message, make_preset
 from webui.accounts.models import User
+from webui.chats import intake
 from webui.chats.models import Chat, Message
+from webui.chats.protocol import MessageSent
 from webui.presets import services
 from webui.presets.ids import preset_id
 from webui.presets.models import ModelPreset
@@ -215,6 +220,17 @@ async def test_the_model_itself_in_the_same_chat_has_nothing_of_it(
     body = site.last("/api/chat").body
     assert (body["model"], [message["role"] for message in body["messages"]]) == ("tiny:latest", ["user"])
     assert "Harbour master" not in ended["html"]
+
+
+def test_a_preset_costs_a_question_two_queries(alice: User, preset: ModelPreset) -> None:
+    def ask_all_at_once(model: str) -> int:
+        event = MessageSent(type="message.sent", ref=uuid4().hex, content="Hello?", model=model)
+        with CaptureQueriesContext(connection) as queries:
+            intake.send(alice, event)
+        return len(queries)
+
+    # Which preset it is, and what of its documents and knowledge may be read.
+    assert ask_all_at_once(preset_id(preset.uuid)) == ask_all_at_once("tiny:latest") + 2
 
 
 # ---- refusals --------------------------------------------------------------------------------------

@@ -58,6 +58,20 @@ def test_only_what_can_be_asked_now_is_offered(alice: User) -> None:
     assert [preset.name for preset in queries.offered_presets(alice, ["tiny:latest"])] == ["Here"]
 
 
+def test_the_chosen_one_is_offered_however_many_there_are(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queries, "MAX_OFFERED", 2)
+    presets = [make_preset(owner=alice, name=name) for name in "ABC"]
+
+    def offered(chosen: ModelPreset | None) -> list[str]:
+        found = queries.offered_presets(alice, ["tiny:latest"], chosen.uuid if chosen else None)
+        return [preset.name for preset in found]
+
+    assert offered(None) == offered(presets[1]) == ["A", "B"]
+    assert offered(presets[2]) == ["C", "A", "B"]
+    services.delete_preset(presets[2])
+    assert offered(presets[2]) == ["A", "B"]
+
+
 def test_no_more_presets_than_anybody_needs(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(services, "MAX_PRESETS", 1)
     services.delete_preset(make_preset(owner=alice))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.db.models import Exists, Q, QuerySet
@@ -32,9 +33,16 @@ def listed_presets(user: User, models: Collection[str]) -> QuerySet[ModelPreset]
     return usable_presets(user).filter(Q(owner=user.pk) | Q(base_model__in=models))
 
 
-def offered_presets(user: User, models: Collection[str]) -> list[ModelPreset]:
-    """Return what the person can choose among while these models can be asked, by name; one query."""
-    return list(usable_presets(user).filter(base_model__in=models).order_by("name", "pk")[:MAX_OFFERED])
+def offered_presets(user: User, models: Collection[str], chosen: UUID | None = None) -> list[ModelPreset]:
+    """Return what the person can choose among while these models can be asked, by name; one query.
+
+    Where there are too many for one list, the `chosen` one comes first, for a second query.
+    """
+    askable = usable_presets(user).filter(base_model__in=models)
+    offered = list(askable.order_by("name", "pk")[:MAX_OFFERED])
+    if chosen is None or len(offered) < MAX_OFFERED or any(preset.uuid == chosen for preset in offered):
+        return offered
+    return [*askable.filter(uuid=chosen), *offered]
 
 
 def _granted(user_id: int) -> QuerySet[PresetGrant, Any]:

@@ -11,7 +11,7 @@ from webui.chats.answerers import QUOTES, model_label
 from webui.chats.errors import explain, failure_of
 from webui.chats.views.contexts import ConnectionTrouble, ModelChoice, PresetChoice
 from webui.presets.contexts import picture_url
-from webui.presets.ids import preset_id
+from webui.presets.ids import preset_id, preset_uuid
 from webui.presets.models import ModelPreset
 from webui.presets.queries import offered_presets
 
@@ -24,10 +24,10 @@ def model_choices(models: ModelList) -> list[ModelChoice]:
     return [*(_choice(model) for model in models.models if model.can_chat), quotes]
 
 
-def preset_choices(user: User, models: ModelList) -> list[PresetChoice]:
-    """Return the presets that this person can ask now; one query."""
+def preset_choices(user: User, models: ModelList, wanted: str) -> list[PresetChoice]:
+    """Return the presets that this person can ask now, the wanted one among them if it is one; one query."""
     offered = [model.id for model in models.models if model.can_chat]
-    return [_preset_choice(preset) for preset in offered_presets(user, offered)]
+    return [_preset_choice(preset) for preset in offered_presets(user, offered, preset_uuid(wanted))]
 
 
 def _preset_choice(preset: ModelPreset) -> PresetChoice:

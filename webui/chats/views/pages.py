@@ -71,7 +71,7 @@ def chat_page(user: User, chat: Chat | None, *, begun_in: Folder | None = None, 
     folder = chat.folder if chat else begun_in
     current = chat or begun_in
     models = async_to_sync(client.models_at_hand)()
-    presets = preset_choices(user, models)
+    presets = preset_choices(user, models, wanted_model)
     is_preset = any(preset.id == wanted_model for preset in presets)
     return ChatPage(
         chat=ChatHead(uuid=str(chat.uuid), title=chat_title(chat), url=chat_url(chat)) if chat else None,
