@@ -99,6 +99,7 @@ def main() -> None:
         if wanted.what == "search":
             for n_chunks, goal_ms in ((1_000, 10), (100_000, 40)):
                 rows += documents.measure_search(wanted.kept, n_chunks, goal_ms)
+            rows += documents.measure_stores(Path(folder), wanted.kept, 1_000)
         if wanted.what == "drop":
             rows += drop.measure(Path(folder), wanted.files)
         if wanted.what == "retrieval":

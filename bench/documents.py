@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 
-from bench import corpus
+from bench import corpus, stores
 from bench.processes import ROOT, environment, free_port, run, running, wait_until_ok
 from bench.rows import Row, percentile
 
@@ -40,10 +40,10 @@ _STEPS = {"lexical_s": "words", "embed_s": "embedding of the question", "vector_
 
 
 @contextmanager
-def model_server(data: Path) -> Iterator[dict[str, str]]:
+def model_server(data: Path, **settings: str) -> Iterator[dict[str, str]]:
     """Run the built-in model server on a new data folder; yield the environment of a process that uses both."""
     port, log = free_port(), data.with_suffix(".log")
-    env = environment(data, HEARTH_INFERENCE_URL=f"http://127.0.0.1:{port}")
+    env = environment(data, HEARTH_INFERENCE_URL=f"http://127.0.0.1:{port}", **settings)
     run(["manage.py", "prepare"], env=env)
     with running(["manage.py", "serve"], env=env | {"OLLAMA_HOST": f"127.0.0.1:{port}"}, log=log) as server:
         url = f"http://127.0.0.1:{port}"
@@ -78,15 +78,32 @@ def measure_search(kept: Path, n_chunks: int, goal_ms: float) -> list[Row]:
         shutil.rmtree(outdated) if outdated.is_dir() else outdated.unlink()
     with model_server(data) as env:
         figures = json.loads(run(["-m", "bench.search", str(kept), str(n_chunks)], env=env))
+    return _search_rows(figures, f"a search among {n_chunks:,} chunks", goal_ms)
+
+
+def measure_stores(folder: Path, kept: Path, n_chunks: int) -> list[Row]:
+    """Time the same searches with the vectors on a server, for each whose server can be started here."""
+    corpus.fetch(kept)
+    rows: list[Row] = []
+    for store, start in stores.startable().items():
+        own = folder / store.replace(" ", "-")
+        own.mkdir()
+        with start(own) as settings, model_server(own / "data", **settings) as env:
+            figures = json.loads(run(["-m", "bench.search", str(kept), str(n_chunks)], env=env))
+        rows += _search_rows(figures, f"the same, {n_chunks:,} chunks {store}", None)
+    return rows
+
+
+def _search_rows(figures: dict[str, Any], title: str, goal_ms: float | None) -> list[Row]:
     rows = []
     for language, name in (("en", "English"), ("zh", "Chinese")):
-        what, own = f"a search among {n_chunks:,} chunks, {name}", figures["times"][language]
+        what, own = f"{title}, {name}", figures["times"][language]
         rows += [
             Row(what=f"{what}, p50", value=percentile(own["total_s"], 50), unit="ms", goal=goal_ms),
             Row(what=f"{what}, p95", value=percentile(own["total_s"], 95), unit="ms"),
         ]
-        for step, title in _STEPS.items():
-            rows.append(Row(what=f"  {title}, p50", value=percentile(own[step], 50), unit="ms"))
+        for step, step_title in _STEPS.items():
+            rows.append(Row(what=f"  {step_title}, p50", value=percentile(own[step], 50), unit="ms"))
     for scope, share in figures["recall"].items():
         what = f"  of the 40 nearest vectors, found in {scope} documents"
         rows.append(Row(what=what, value=share, unit="", goal=0.99, is_more_better=True))

@@ -23,13 +23,13 @@ from itertools import count, islice  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 import numpy as np  # noqa: E402
-from django.db import connection, transaction  # noqa: E402
+from django.db import transaction  # noqa: E402
 
 from bench import corpus, sections  # noqa: E402
 from bench.mixtures import Vectors, mixtures  # noqa: E402
 from rag import chunking, conf, embedding  # noqa: E402
 from rag.api import retrieve  # noqa: E402
-from rag.lexical import words  # noqa: E402
+from rag.lexical import entries, words  # noqa: E402
 from rag.models import Chunk, Document, IndexVersion  # noqa: E402
 from rag.services import versions  # noqa: E402
 from rag.store import close_store, vector_store  # noqa: E402
@@ -112,11 +112,7 @@ def fill(version: IndexVersion, n_chunks: int, base: Sequence[_Text], real: Vect
             )
             for position, text in enumerate(own)
         )  # fmt: skip
-        with connection.cursor() as cursor:
-            cursor.executemany(
-                "INSERT INTO rag_lexical (rowid, terms) VALUES (%s, %s)",
-                [(chunk.pk, text.terms) for chunk, text in zip(chunks, own, strict=True)],
-            )
+        entries.add_terms([(chunk.pk, text.terms) for chunk, text in zip(chunks, own, strict=True)])
         vectors = mixtures(real, len(own), generator)
         vector_store().add(version.collection, document.pk, [chunk.pk for chunk in chunks], vectors)
 
