@@ -22,7 +22,7 @@ from tests.factories import make_chat, make_document, make_folder, make_knowledg
 from webui.accounts.models import User
 from webui.chats.conf import MAX_FOLDER_SOURCES, MAX_FOLDERS, SYSTEM_PROMPT_MAX_CHARS
 from webui.chats.models import Chat, Folder
-from webui.chats.queries import N_NEWEST, PAGE_SIZE, listed_folders
+from webui.chats.queries import PAGE_SIZE
 
 HTMX = {"HX-Request": "true"}
 
@@ -57,29 +57,6 @@ def test_folders_stand_above_the_chats_and_each_chat_stands_once(
 
     assert html.count(">Inside it</a>") == html.count(">Outside it</a>") == 1
     assert html.index("Harbour") < html.index("Inside it") < html.index("Today") < html.index("Outside it")
-
-
-def test_an_open_folder_shows_its_newest_chats_and_a_closed_one_none(alice: User, folder: Folder) -> None:
-    many_chats(folder, N_NEWEST + 3)
-    closed = make_folder(owner=alice, name="attic", is_open=False)
-    make_chat(owner=alice, folder=closed)
-    make_folder(owner=alice, name="Zoo")
-
-    listed = [(row.folder.name, row.n_chats, [chat.title for chat in row.newest]) for row in listed_folders(alice)]
-
-    assert listed == [("attic", 1, []), ("Harbour", 8, [f"chat {n}" for n in range(N_NEWEST)]), ("Zoo", 0, [])]
-    assert [row.folder for row in listed_folders(alice, folder.uuid)] == [folder]
-
-
-def test_all_folders_with_their_chats_are_one_query(
-    alice: User, charlie: User, django_assert_num_queries: Callable[..., Any]
-) -> None:
-    for _ in range(5):
-        many_chats(make_folder(owner=alice), 3)
-
-    with django_assert_num_queries(1):
-        assert len(listed_folders(alice)) == 5
-    assert listed_folders(charlie) == []
 
 
 def test_a_folder_opens_and_closes_in_the_sidebar_and_stays_so(

@@ -8,17 +8,18 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from tests.factories import make_chat
+from tests.factories import make_chat, make_folder
 from webui.accounts.models import User
-from webui.chats.models import Chat
-from webui.chats.queries import PAGE_SIZE, chat_page, visible_chats
+from webui.chats.models import Chat, Folder
+from webui.chats.queries import N_NEWEST, PAGE_SIZE, chat_page, listed_folders, visible_chats
 
 
-def make_many(owner: User, number: int) -> list[Chat]:
+def make_many(owner: User, number: int, folder: Folder | None = None) -> list[Chat]:
     """Make chats whose times are equal in pairs, so that ties matter."""
     now = timezone.now()
     return Chat.objects.bulk_create(
-        Chat(owner=owner, title=f"chat {n}", updated_at=now - timedelta(minutes=n // 2)) for n in range(number)
+        Chat(owner=owner, folder=folder, title=f"chat {n}", updated_at=now - timedelta(minutes=n // 2))
+        for n in range(number)
     )
 
 
@@ -67,3 +68,28 @@ def test_the_list_is_one_query_that_reads_no_message(
 
     assert len(queries) == 1
     assert "chats_message" not in queries[0]["sql"]
+
+
+def test_an_open_folder_shows_its_newest_chats_and_a_closed_one_none(alice: User) -> None:
+    folder = make_folder(owner=alice, name="Harbour")
+    make_many(alice, N_NEWEST + 3, folder)
+    newest = [chat.title for chat in chat_page(alice, folder=folder).rows][:N_NEWEST]
+    closed = make_folder(owner=alice, name="attic", is_open=False)
+    make_chat(owner=alice, folder=closed)
+    make_folder(owner=alice, name="Zoo")
+
+    listed = [(row.folder.name, row.n_chats, [chat.title for chat in row.newest]) for row in listed_folders(alice)]
+
+    assert listed == [("attic", 1, []), ("Harbour", 8, newest), ("Zoo", 0, [])]
+    assert [row.folder for row in listed_folders(alice, folder.uuid)] == [folder]
+
+
+def test_all_folders_with_their_chats_are_one_query(
+    alice: User, charlie: User, django_assert_num_queries: Callable[..., Any]
+) -> None:
+    for _ in range(5):
+        make_many(alice, 3, make_folder(owner=alice))
+
+    with django_assert_num_queries(1):
+        assert len(listed_folders(alice)) == 5
+    assert listed_folders(charlie) == []

@@ -201,6 +201,8 @@ def test_the_json_has_all_that_the_panel_shows(alice: User, alice_client: Client
         "is_whole": False,
         "room_tokens": 0,
         "whole_tokens": 0,
+        "folder": "",
+        "folder_tokens": 0,
     }  # fmt: skip
 
 
@@ -425,3 +427,16 @@ def test_a_longer_trace_costs_no_more_queries(
 
 def page_of(client: Client, chat: Chat) -> str:
     return client.get(reverse("chats:chat", args=[chat.uuid])).content.decode()
+
+
+def test_what_the_folder_of_the_chat_gave_is_told(alice: User, alice_client: Client) -> None:
+    given = {"source": "folder", "name": "Harbour", "tokens": 7, "documents": 2, "knowledge": 0}
+    told = an_answer(alice, a_candidate(a_document(alice)), ledger={"briefings": [given]})
+    quotes = an_answer(alice, a_candidate(a_document(alice)), ledger={"briefings": [given | {"tokens": 0}]})
+    outside = an_answer(alice, a_candidate(a_document(alice)))
+
+    assert "The instructions of the folder went along, about 7 tokens." in panel(alice_client, told)
+    assert (as_json(alice_client, told)["folder"], as_json(alice_client, told)["folder_tokens"]) == ("Harbour", 7)
+    assert "What the folder “Harbour” has of documents and knowledge was asked." in panel(alice_client, quotes)
+    assert "instructions" not in panel(alice_client, quotes)
+    assert "Harbour" not in panel(alice_client, outside)

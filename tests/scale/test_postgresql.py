@@ -20,6 +20,7 @@ SUITE = (
     "tests/rag/test_retrieval.py::test_the_best_passage_comes_first_with_its_page_and_place",
     "tests/rag/test_retrieval.py::test_chinese_is_found_by_its_words",
     "tests/rag/test_retrieval.py::test_a_deleted_document_is_gone_from_the_next_answer",
+    "tests/chats/services/test_folders.py",
     "tests/chats/services/test_generations.py",
     "tests/chats/services/test_messages.py",
     "tests/chats/test_queries.py",

@@ -107,6 +107,8 @@ class TraceDict(TypedDict):
     is_whole: bool
     room_tokens: int
     whole_tokens: int | None
+    folder: str
+    folder_tokens: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,6 +199,9 @@ class TracePanel:
         kept, left_out: Together all candidates, each by falling score; in reading order when given whole.
         has_lost_sources: The answer cites passages, and none of them may be seen any more.
         shortcomings: What the search had to do without, a sentence each.
+        folder: The folder that the chat was in; empty when it was in none.
+        folder_tokens: Of the folder's instructions, as far as they went along.
+        has_asked_folder: The folder had documents or knowledge.
     """
 
     seen: SeenTrace
@@ -205,6 +210,20 @@ class TracePanel:
     shortcomings: Sequence[str]
     json_url: str
     has_lost_sources: bool = False
+    folder: str = ""
+    folder_tokens: int = 0
+    has_asked_folder: bool = False
+
+    @property
+    def folder_in_words(self) -> str:
+        """Return what the folder gave; not how many documents, which may be other people's."""
+        words = {"name": self.folder, "tokens": number_format(self.folder_tokens, force_grouping=True)}
+        sentences = []
+        if self.has_asked_folder:
+            sentences.append(_("What the folder “%(name)s” has of documents and knowledge was asked.") % words)
+        if self.folder_tokens:
+            sentences.append(_("The instructions of the folder went along, about %(tokens)s tokens.") % words)
+        return " ".join(sentences)
 
     @property
     def why_nothing(self) -> str:
@@ -315,6 +334,8 @@ class TracePanel:
             "is_whole": seen.is_whole,
             "room_tokens": seen.room_tokens,
             "whole_tokens": seen.whole_tokens,
+            "folder": self.folder,
+            "folder_tokens": self.folder_tokens,
         }
 
 
@@ -323,6 +344,8 @@ def trace_panel(seen: SeenTrace, generation: Generation, *, chat_uuid: UUID) -> 
     cited = set(generation.message.citations.values_list("number", flat=True))
     # Quotes reads all passages; a model those that its context window had room for.
     n_read = len(generation.ledger["passages"]) if "passages" in generation.ledger else None
+    # A folder is its owner's alone; a preset may have been somebody else's.
+    folder = next((given for given in generation.ledger.get("briefings", ()) if given["source"] == "folder"), None)
     views = [_candidate_view(candidate, cited, n_read) for candidate in seen.candidates]
     kept = [view for view in views if view.is_kept]
     return TracePanel(
@@ -332,6 +355,9 @@ def trace_panel(seen: SeenTrace, generation: Generation, *, chat_uuid: UUID) -> 
         shortcomings=list(_shortcomings(seen)),
         json_url=reverse("chats:trace_json", args=[chat_uuid, generation.message.uuid]),
         has_lost_sources=bool(cited) and not kept,
+        folder=folder["name"] if folder else "",
+        folder_tokens=folder["tokens"] if folder else 0,
+        has_asked_folder=bool(folder and (folder["documents"] or folder["knowledge"])),
     )
 
 
