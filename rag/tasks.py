@@ -14,6 +14,8 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from django.db import OperationalError
+
 from inference.errors import InferenceError, ModelNotFound
 from rag import chunking, conf, embedding, queries, store, waking
 from rag.errors import (
@@ -117,7 +119,10 @@ async def _take_up_documents(group: asyncio.TaskGroup, event: asyncio.Event) -> 
 
 
 async def ingest(document: Document) -> None:
-    """Bring one document as far as it goes: ready, failed, or waiting for its next try. Never raises."""
+    """Bring one document as far as it goes: ready, failed, or waiting for its next try.
+
+    Raises OperationalError when the database does not even take that it waits; whoever runs the loop begins it again.
+    """
     try:
         await _ingest(document)
     except DocumentGone:
@@ -130,6 +135,10 @@ async def ingest(document: Document) -> None:
         await in_thread(ingestion.postpone, document, problem)
         if problem == Problem.EMBEDDER_CHANGED:
             waking.index()
+    except OperationalError:
+        # A full disk, or a database that is away: nothing that the document could be given up for.
+        logger.exception("The database did not take what the ingestion of document %d wrote", document.pk)
+        await in_thread(ingestion.postpone, document, Problem.INDEX_FAILED)
     except Exception:
         # The outermost handler of this document; the others go on.
         logger.exception("The ingestion of document %d failed", document.pk)

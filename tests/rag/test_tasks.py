@@ -11,7 +11,7 @@ from datetime import timedelta
 import pytest
 from channels.db import database_sync_to_async
 from django.core.files.base import ContentFile
-from django.db import connections
+from django.db import OperationalError, connections
 from django.utils import timezone
 
 from inference.errors import ConnectionRefused
@@ -109,6 +109,31 @@ async def test_a_surprise_in_one_document_leaves_the_loop_running(
                 break
         assert (left[0].state, left[0].error) == ("extracting", "crashed")
         assert await states(good) == ["ready"]
+
+
+async def test_while_the_disk_is_full_documents_wait_and_none_is_given_up(
+    alice: User, embedder: FakeEmbedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = await upload(alice, "The lighthouse was built in 1902.")
+    store_text = ingestion.store_text
+
+    def full(*_: object) -> None:
+        raise OperationalError("database or disk is full")
+
+    monkeypatch.setattr(ingestion, "store_text", full)
+    for _ in range(ingestion.MAX_ATTEMPTS + 2):
+        await Document.objects.aupdate(retry_at=None)
+        taken = await database_sync_to_async(ingestion.take_document)([], [])
+        assert taken is not None
+        await tasks.ingest(taken)
+        await database_sync_to_async(ingestion.release)(taken)
+    await document.arefresh_from_db()
+    assert (document.state, document.error) == ("extracting", "index_failed")
+
+    monkeypatch.setattr(ingestion, "store_text", store_text)
+    await database_sync_to_async(retry_document)(document)
+    async with running_loop():
+        assert await states(document) == ["ready"]
 
 
 async def test_a_deletion_in_the_middle_leaves_nothing(alice: User, embedder: FakeEmbedder) -> None:
