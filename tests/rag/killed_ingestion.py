@@ -1,8 +1,9 @@
 """The real loop over fifty files in processes that are killed; for `test_interruption`.
 
-Reads lines of JSON from its standard input, each the life of one process: {"embedder": "small:latest"}. The process is
-forked, so that what is imported once serves all, and its id is printed. {"finish": true} is the last life: it goes on
-until nothing is left to do, tries again what failed, and prints what there is then.
+Reads lines of JSON from its standard input, each the life of one process: {"embedder": "small:latest", "deleted": [3]},
+with the numbers of the stories that somebody deletes meanwhile. The process is forked, so that what is imported once
+serves all, and its id is printed. {"finish": true} is the last life: it goes on until nothing is left to do, tries
+again what failed, and prints what there is then.
 """
 
 from __future__ import annotations
@@ -23,12 +24,13 @@ django.setup()
 
 from django.conf import settings  # noqa: E402
 from django.core.files.base import ContentFile  # noqa: E402
+from django.core.files.storage import default_storage  # noqa: E402
 from django.core.management import call_command  # noqa: E402
 from django.db import connections  # noqa: E402
 
 from rag import queries, tasks  # noqa: E402
-from rag.api import create_document, ingestion_loop, retry_document  # noqa: E402
-from rag.models import Document, IndexVersion  # noqa: E402
+from rag.api import create_document, delete_document, ingestion_loop, retry_document  # noqa: E402
+from rag.models import Document, IndexVersion, Removal  # noqa: E402
 from rag.store import chroma, close_store  # noqa: E402
 from rag.threads import in_thread  # noqa: E402
 from tests.factories import make_user  # noqa: E402
@@ -46,10 +48,20 @@ def upload() -> None:
 
 def live(life: dict[str, Any]) -> None:
     settings.HEARTH_EMBEDDER = life["embedder"]
-    asyncio.run(_finish() if life.get("finish") else ingestion_loop())
+    deleted = [f"story {number}.txt" for number in life["deleted"]]
+    asyncio.run(_finish(deleted) if life.get("finish") else _ingest(deleted))
 
 
-async def _finish() -> None:
+async def _ingest(deleted: list[str]) -> None:
+    async with asyncio.TaskGroup() as group:
+        group.create_task(ingestion_loop())
+        for document in await in_thread(lambda: list(Document.objects.filter(name__in=deleted))):
+            await in_thread(delete_document, document)
+
+
+async def _finish(deleted: list[str]) -> None:
+    for document in await in_thread(lambda: list(Document.objects.filter(name__in=deleted))):
+        await in_thread(delete_document, document)
     loop = asyncio.create_task(ingestion_loop())
     n_retried = 0
     while await in_thread(_is_busy):
@@ -81,6 +93,8 @@ def _facts() -> dict[str, Any]:
     return {
         "n_ready": Document.objects.filter(state=Document.State.READY).count(),
         "n_versions": IndexVersion.objects.count(),
+        "n_removals": Removal.objects.count(),
+        "n_files": len(default_storage.listdir("documents")[1]),
     }
 
 

@@ -21,6 +21,7 @@ from tests.doubles.model_server import ModelServer
 
 N_KILLS = 20
 N_FILES = 50
+N_LEFT = N_FILES - N_KILLS + 1
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -54,7 +55,10 @@ def test_a_killed_ingestion_is_finished_after_the_restart(step: str, tmp_path: P
 
 @pytest.mark.model
 def test_twenty_kills_leave_every_file_whole(tmp_path: Path) -> None:
-    """Spread over the ingestion of fifty files, and over the building of a second index that begins in its middle."""
+    """Spread over the ingestion of fifty files, and over the building of a second index that begins in its middle.
+
+    In every life but the first, one more of the files that came first is deleted.
+    """
     chance = random.Random(9)  # noqa: S311  (moments, no secrets)
     data = tmp_path / "data"
     (data / "models").mkdir(parents=True)
@@ -78,22 +82,24 @@ def test_twenty_kills_leave_every_file_whole(tmp_path: Path) -> None:
         n_done = []
         with closing(sqlite3.connect(data / "hearth.sqlite3")) as rows:
             for number in range(N_KILLS):
-                pid = begin(embedder="small" if number < N_KILLS // 2 else "other")
+                deleted = list(range(number))
+                pid = begin(embedder="small" if number < N_KILLS // 2 else "other", deleted=deleted)
                 # Each life does some steps more than the one before; the very moment within a step is left to chance.
-                wait_for(lambda target=number * N_FILES / N_KILLS: n_ready(rows) >= target)
+                wait_for(lambda target=number * N_LEFT / N_KILLS: n_ready(rows) >= target)
                 time.sleep(chance.uniform(0, 0.3))
                 os.kill(pid, signal.SIGKILL)
                 n_done.append(n_ready(rows))
                 assert json.loads(lives.stdout.readline()) == "ended"
-        begin(embedder="other", finish=True)
+        begin(embedder="other", finish=True, deleted=deleted)
         facts = json.loads(lives.stdout.readline())
         lives.stdin.close()
 
     assert facts["check"] == [0, "Documents, words, vectors and stored files agree.\n"]
-    assert facts["n_ready"] == N_FILES
+    assert facts["n_ready"] == facts["n_files"] == N_LEFT
+    assert facts["n_removals"] == 0
     assert facts["n_versions"] == 2
     assert n_done[0] < 5
-    assert N_FILES - 5 <= n_done[-1] <= N_FILES
+    assert N_LEFT - 5 <= n_done[-1] <= N_LEFT + 1
 
 
 def n_ready(rows: sqlite3.Connection) -> int:
