@@ -94,7 +94,7 @@ class PresetForm(forms.Form):
     )
     symbol = forms.CharField(
         label=_("Symbol"), max_length=SYMBOL_MAX_LENGTH, required=False,
-        widget=forms.TextInput(attrs={"autocomplete": "off", "placeholder": _("A or 🙂")}),
+        widget=forms.TextInput(attrs={"autocomplete": "off", "placeholder": _("A or ★")}),
     )  # fmt: skip
     picture = forms.FileField(
         label=_("Picture"), required=False, max_length=1000,
