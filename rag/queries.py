@@ -67,6 +67,12 @@ def documents_of(user: AbstractBaseUser | AnonymousUser) -> QuerySet[Document]:
     return Document.objects.filter(owner=user.pk, synced_folder=None)
 
 
+def documents_open_to(group_id: int | None) -> QuerySet[Document]:
+    """Return the documents that every member of a group may read because of it; for None, that everybody may read."""
+    within = Membership.objects.filter(knowledge__in=_open_to(group_id)).values("document")
+    return Document.objects.filter(pk__in=within)
+
+
 def searchable_documents(
     user_id: int, document_ids: Collection[int], knowledge_ids: Collection[int] = ()
 ) -> QuerySet[Document]:
@@ -103,6 +109,11 @@ def knowledge_readable_by(user_id: int | None) -> QuerySet[Knowledge]:
     return Knowledge.objects.filter(Q(owner=user_id) | Q(pk__in=_granted(user_id)), _is_member(user_id))
 
 
+def knowledge_open_to(group_id: int | None) -> QuerySet[Knowledge]:
+    """Return the knowledge that every member of a group may read because of it; for None, that everybody may read."""
+    return Knowledge.objects.filter(pk__in=_open_to(group_id))
+
+
 def writable_knowledge(user: AbstractBaseUser | AnonymousUser) -> QuerySet[Knowledge]:
     """Return the knowledge whose documents and folders this person may add, move and take out."""
     if user.pk is None:
@@ -135,6 +146,13 @@ def _granted(user_id: int, *, may_write: bool = False) -> QuerySet[KnowledgeGran
     grants = KnowledgeGrant.objects.filter(Q(user=user_id) | Q(group__in=groups) | Q(user=None, group=None))
     if may_write:
         grants = grants.filter(may_write=True)
+    return grants.order_by().values("knowledge")
+
+
+def _open_to(group_id: int | None) -> QuerySet[KnowledgeGrant, Any]:
+    """Return the ids of knowledge granted to a group, or to everybody."""
+    # Of a grant to a person the group is empty as well.
+    grants = KnowledgeGrant.objects.filter(Q(user=None, group=None) | Q(user=None, group=group_id))
     return grants.order_by().values("knowledge")
 
 

@@ -192,7 +192,7 @@ def test_it_is_told_what_not_everybody_may_read(alice: User, bob: User, charlie:
     documents, knowledge = [inside, alone, bobs], [for_group, for_all, private]
 
     def unread() -> set[object]:
-        return set(unread_by_some(list(preset.grants.all()), documents, knowledge))
+        return set(unread_by_some(list(preset.grants.select_related("user")), documents, knowledge))
 
     assert unread() == set()
     services.grant(preset, user=charlie)
@@ -201,6 +201,8 @@ def test_it_is_told_what_not_everybody_may_read(alice: User, bob: User, charlie:
     assert unread() == {alone, private}
     services.grant(preset, user=bob)
     assert unread() == {alone, private, for_group, inside}
+    User.objects.filter(pk=bob.pk).update(is_active=False)
+    assert unread() == {alone, private}
 
 
 def test_to_tell_it_costs_the_same_for_many(alice: User, django_assert_max_num_queries: object) -> None:

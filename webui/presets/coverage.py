@@ -2,56 +2,52 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+from django.db.models import Model, QuerySet
 
 import rag.api as rag
-from webui.accounts.models import Group
 from webui.presets.models import PresetGrant
+
+_GRANTS_A_QUERY = 50
 
 
 def unread_by_some(
     grants: Sequence[PresetGrant], documents: Sequence[rag.Document], knowledge: Sequence[rag.Knowledge]
 ) -> list[rag.Document | rag.Knowledge]:
-    """Return those that somebody among the grants may not read. At most four queries, however many there are."""
-    if not grants or not (documents or knowledge):
-        return []
-    places: dict[int, list[int]] = defaultdict(list)
-    for document_id, knowledge_id in rag.Membership.objects.filter(
-        document__in=[document.pk for document in documents]
-    ).values_list("document_id", "knowledge_id"):
-        places[document_id].append(knowledge_id)
-    concerned = {row.pk for row in knowledge}.union(*places.values())
-    owners = dict(rag.Knowledge.objects.filter(pk__in=concerned).values_list("pk", "owner_id"))
-    given: dict[int, set[tuple[int | None, int | None]]] = defaultdict(set)
-    for knowledge_id, user_id, group_id in rag.KnowledgeGrant.objects.filter(knowledge__in=concerned).values_list(
-        "knowledge_id", "user_id", "group_id"
-    ):
-        given[knowledge_id].add((user_id, group_id))
-    groups = _groups_of(grant.user_id for grant in grants if grant.user_id)
+    """Return those that somebody among the grants may not read. A query for each kind and fifty grants.
 
-    def opens(knowledge_id: int, grant: PresetGrant) -> bool:
-        ways = given[knowledge_id]
-        if (None, None) in ways or (grant.user_id, grant.group_id) in ways:
-            return True
-        user_id = grant.user_id
-        return user_id is not None and (
-            owners[knowledge_id] == user_id or any((None, group) in ways for group in groups[user_id])
-        )
-
-    def is_open(of_owner: int | None, in_knowledge: Collection[int], grant: PresetGrant) -> bool:
-        is_own = of_owner is not None and of_owner == grant.user_id
-        return is_own or any(opens(knowledge_id, grant) for knowledge_id in in_knowledge)
-
+    Args:
+        grants: Each with its person selected. Who may not sign in now is not asked about.
+    """
+    grants = [grant for grant in grants if grant.user is None or grant.user.may_chat]
+    of_knowledge = _n_readers(map(_knowledge_read_through, grants), knowledge)
+    of_documents = _n_readers(map(_documents_read_through, grants), documents)
     return [
-        *(row for row in knowledge if not all(opens(row.pk, grant) for grant in grants)),
-        *(row for row in documents if not all(is_open(row.owner_id, places[row.pk], grant) for grant in grants)),
+        *(row for row in knowledge if of_knowledge[row.pk] < len(grants)),
+        *(row for row in documents if of_documents[row.pk] < len(grants)),
     ]
 
 
-def _groups_of(user_ids: Iterable[int]) -> dict[int, set[int]]:
-    groups: dict[int, set[int]] = defaultdict(set)
-    links = Group.members.through._default_manager.filter(user_id__in=list(user_ids))
-    for user_id, group_id in links.values_list("user_id", "group_id"):
-        groups[user_id].add(group_id)
-    return groups
+def _knowledge_read_through(grant: PresetGrant) -> QuerySet[rag.Knowledge]:
+    return rag.knowledge_readable_by(grant.user_id) if grant.user_id else rag.knowledge_open_to(grant.group_id)
+
+
+def _documents_read_through(grant: PresetGrant) -> QuerySet[rag.Document]:
+    return rag.documents_readable_by(grant.user_id) if grant.user_id else rag.documents_open_to(grant.group_id)
+
+
+def _n_readers(readable: Iterator[QuerySet[Any]], rows: Sequence[Model]) -> Counter[int]:
+    """Return by row in how many of the querysets it is."""
+    n_readers: Counter[int] = Counter()
+    if not rows:
+        return n_readers
+    ids = [row.pk for row in rows]
+    queries = (found.filter(pk__in=ids).order_by().values_list("pk", flat=True) for found in readable)
+    while batch := list(islice(queries, _GRANTS_A_QUERY)):
+        first, *others = batch
+        n_readers.update(first.union(*others, all=True) if others else first)
+    return n_readers

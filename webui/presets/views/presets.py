@@ -87,7 +87,7 @@ def preset(request: MemberRequest, uuid: UUID) -> HttpResponse:
     is_own = shown.owner_id == request.user.pk
     documents = queries.readable_documents(shown, request.user)
     knowledge = queries.readable_knowledge(shown, request.user)
-    grants = list(shown.grants.all()) if is_own else []
+    grants = list(shown.grants.select_related("user")) if is_own else []
     context = PresetPage(
         preset=preset_row(shown, request.user.pk, models, is_shared=bool(grants)),
         system_prompt=shown.system_prompt,
