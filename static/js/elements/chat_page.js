@@ -218,7 +218,7 @@ class ChatPage extends HTMLElement {
   /** @param {DragEvent} event */
   #dragged = (event) => {
     // What is over a place that takes files itself is not for the message.
-    const isForMessage = event.dataTransfer?.types.includes("Files") && !event.defaultPrevented;
+    const isForMessage = Boolean(event.dataTransfer?.types.includes("Files")) && !event.defaultPrevented;
     this.classList.toggle("chat--drop", isForMessage);
     if (isForMessage) event.preventDefault();
   };

@@ -179,7 +179,7 @@ export class DocumentCompletion {
     else area.setRangeText("", Math.max(0, caret - length), caret, "end");
     this.close();
     act();
-    area.dispatchEvent(new Event("input", { bubbles: true }));
+    if (!this.#isBare) area.dispatchEvent(new Event("input", { bubbles: true }));
     area.focus();
   }
 }

@@ -142,9 +142,9 @@ export class RowActions {
       await post(row.dataset.undoUrl ?? "");
       await this.#onBroughtBack();
       shown.hidden = false;
-    } catch {
+    } catch (error) {
       const words = this.#words;
-      toast((isFolder ? words.folderUndoFailed : words.undoFailed) ?? "", { danger: true });
+      toast(sentenceOf(error, (isFolder ? words.folderUndoFailed : words.undoFailed) ?? ""), { danger: true });
       return;
     }
     if (page) location.assign(page);

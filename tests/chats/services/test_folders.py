@@ -60,6 +60,14 @@ def test_there_is_a_limit_to_the_folders_of_one_person(alice: User, bob: User) -
     assert folders.create_folder(bob, "his first")
 
 
+def test_a_folder_does_not_come_back_into_a_full_list(alice: User, folder: Folder) -> None:
+    folders.delete_folder(alice, folder.uuid)
+    Folder.objects.bulk_create(Folder(owner=alice, name=f"{n}") for n in range(MAX_FOLDERS))
+
+    with pytest.raises(TooManyFolders):
+        folders.undo_delete_folder(alice, folder.uuid)
+
+
 def test_instructions_have_a_limit(alice: User, folder: Folder) -> None:
     with pytest.raises(SystemPromptTooLong):
         folders.instruct_folder(alice, folder.uuid, "x" * (SYSTEM_PROMPT_MAX_CHARS + 1))

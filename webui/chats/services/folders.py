@@ -25,9 +25,13 @@ def create_folder(owner: User, name: str) -> Folder:
         TooManyFolders: There are as many as there may be.
     """
     words = _name(name)
+    _check_number(owner)
+    return Folder.objects.create(owner=owner, name=words)
+
+
+def _check_number(owner: User) -> None:
     if visible_folders(owner).count() >= MAX_FOLDERS:
         raise TooManyFolders(MAX_FOLDERS)
-    return Folder.objects.create(owner=owner, name=words)
 
 
 @transaction.atomic
@@ -159,8 +163,13 @@ def delete_folder(user: User, uuid: UUID | str, *, with_chats: bool = False) -> 
 
 @transaction.atomic
 def undo_delete_folder(user: User, uuid: UUID | str) -> Folder:
-    """Bring a folder back, with the chats that were in it or were deleted with it."""
+    """Bring a folder back, with the chats that were in it or were deleted with it.
+
+    Raises:
+        TooManyFolders: Others have been made since.
+    """
     folder = access.deleted_folder_write(user, uuid)
+    _check_number(user)
     Chat.objects.filter(folder=folder, deleted_at=folder.deleted_at).update(deleted_at=None)
     Chat.objects.filter(left_folder=folder).update(folder=folder, left_folder=None)
     folder.deleted_at = None

@@ -176,7 +176,10 @@ def delete(request: MemberRequest, uuid: UUID) -> HttpResponse:
 @require_POST
 @member_required
 def undo_delete(request: MemberRequest, uuid: UUID) -> HttpResponse:
-    brought_back = folders.undo_delete_folder(request.user, uuid)
+    try:
+        brought_back = folders.undo_delete_folder(request.user, uuid)
+    except ChatError as exc:
+        return _refused(request, exc, "chats:new")
     announce_sidebar(request.user)
     return done(request, folder_url(brought_back))
 

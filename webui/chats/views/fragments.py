@@ -203,11 +203,10 @@ def render_sidebar_chat(chat: Chat) -> str:
     return render_to_string("chats/_sidebar_chat.html", {"chat": _sidebar_chat(chat)})
 
 
-def render_sidebar_folder(user: User, uuid: UUID | str, *, current: UUID | str | None = None) -> str:
+def render_sidebar_folder(user: User, uuid: UUID | str) -> str:
     """Return a folder's row with the chats under it; empty when there is no such folder."""
-    found = [_sidebar_folder(listed) for listed in queries.listed_folders(user, uuid)]
-    context = {"folder": found[0], "current_uuid": str(current) if current else None} if found else None
-    return render_to_string("chats/_sidebar_folder.html", context) if context else ""
+    rows = (_sidebar_folder(listed) for listed in queries.listed_folders(user, uuid))
+    return "".join(render_to_string("chats/_sidebar_folder.html", {"folder": row}) for row in rows)
 
 
 def _sidebar_folder(listed: ListedFolder) -> SidebarFolder:
