@@ -182,6 +182,12 @@ def _ranked(score: Callable[[Candidate], float]) -> Callable[[Retrieval], Order]
     return order
 
 
+def _as_first_designed(retrieval: Retrieval) -> Order:
+    """Return the order by the formula of before the document side was designed, measured on other questions."""
+    weight = 0.7 * retrieval.trace.dense_trust
+    return _ranked(lambda candidate: 0.3 * candidate.lexical + weight * max(candidate.dense or 0.0, 0.0))(retrieval)
+
+
 def _start(candidate: Candidate) -> Start:
     return candidate.document_id, candidate.start
 
@@ -198,6 +204,7 @@ def _given(retrieval: Retrieval) -> Order:
 _METHODS = {
     "lexical": _ranked(lambda candidate: candidate.lexical),
     "dense": _ranked(lambda candidate: candidate.dense or 0.0),
+    "first design": _as_first_designed,
     "fused": _ranked(lambda candidate: candidate.fused),
     "given": _given,
 }

@@ -33,6 +33,11 @@ _STOP_WORDS = """
     yours
 """
 STOP_WORDS = frozenset(_STOP_WORDS.split())
+_ASKS = re.compile(
+    r"[?？]|\b(?:how|what|which|who|whose|where|when|why|i|my|me|you|your|we|our|can|could|should|must|do|does|did|is|are"
+    r"|was|were|will|would|may)\b",
+    re.I,
+)
 # Phrases that only ask, in simplified characters. They are cut out before pairs are made, so that no pair spans them.
 _ASKING = re.compile(
     "什么时候|为什么|什么样|有什么|是什么|怎么样|能不能|可不可以|是不是|有没有|多少个|什么|怎么|怎样|如何|哪些|哪个|"
@@ -65,6 +70,11 @@ def telling_terms(question: str) -> list[str]:
 def query_characters(question: str) -> frozenset[str]:
     """Return the CJK characters of a question, without those that only ask."""
     return frozenset(CJK_CHARACTER.findall(_ASKING.sub(" ", _folded(question))))
+
+
+def asks(question: str) -> bool:
+    """Whether a text is a question or a sentence, in English or Chinese; not a title, nor bare key words."""
+    return bool(_ASKS.search(question) or _ASKING.search(_folded(question)))
 
 
 def share_of_latin(text: str) -> float:

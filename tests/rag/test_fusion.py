@@ -31,6 +31,28 @@ def order(question: str, terms: list[str], chunks: list[FoundChunk], shares: dic
 
 
 @pytest.mark.parametrize(
+    ("question", "first"), [("Pumps covered in winter", 1), ("Where are pumps covered in winter?", 2)]
+)
+def test_key_words_are_looked_for_all_together_and_a_question_by_its_meaning(question: str, first: int) -> None:
+    chunks = [chunk(1, "Pumps, covered, winter."), chunk(2, "What becomes of pumps in the cold.", document=2)]
+    terms = words.query_terms(question)
+
+    ranked = weigh(question, terms, 1.0, chunks, look_at(question, terms, chunks), {1: 1.0, 2: 1.0}, {1: 0.4, 2: 0.5})
+
+    assert ranked[0].chunk.id == first
+
+
+def test_the_one_latin_word_of_a_chinese_question_lets_meaning_speak_up() -> None:
+    question = "怎么用 rsync 把文件备份到别处"
+    terms = words.query_terms(question)
+    chunks = [chunk(1, "把文件放到别处。"), chunk(2, "rsync backs up what has changed.", document=2)]
+
+    ranked = weigh(question, terms, 0.1, chunks, look_at(question, terms, chunks), {1: 1.0, 2: 0.7}, {1: 0.0, 2: 0.6})
+
+    assert ranked[0].chunk.id == 2
+
+
+@pytest.mark.parametrize(
     ("path", "text", "indexed"),
     [
         ("", "Body.", "Body."),

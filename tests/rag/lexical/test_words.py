@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag.lexical.stemming import stem
-from rag.lexical.words import query_characters, query_terms, share_of_latin, term_set, terms
+from rag.lexical.words import asks, query_characters, query_terms, share_of_latin, term_set, terms
 
 
 @pytest.mark.parametrize(
@@ -83,3 +83,18 @@ def test_the_share_of_latin_words(text: str, share: float) -> None:
 def test_nothing_in_a_term_can_end_a_quotation_or_act_in_a_query(text: str) -> None:
     assert not set("".join(terms(text))) & set(" \t\n\"'\\|&!()*:^-+")
     assert term_set(text) == frozenset(terms(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "does"),
+    [
+        ("How are pumps drained", True),
+        ("pumps in winter?", True),
+        ("my pump leaks", True),
+        ("怎么给水泵放水", True),
+        ("Draining of the pumps", False),
+        ("冬季水泵排水", False),
+    ],
+)
+def test_a_question_is_told_from_key_words(text: str, does: bool) -> None:
+    assert asks(text) is does
