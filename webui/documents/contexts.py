@@ -135,6 +135,7 @@ class ReaderPage:
         noun: What one of these is called.
         name: Of a sheet; empty for what only has a number.
         image: None for files without pages, and for pages that could not be drawn.
+        has_lost_passage: The passage asked for does not stand in the document any more.
     """
 
     document: DocumentRow
@@ -144,6 +145,7 @@ class ReaderPage:
     name: str
     text: MarkedText
     image: ImagePage | None
+    has_lost_passage: bool = False
     sidebar: None = None
 
     @property
@@ -169,6 +171,7 @@ class PassagePanel:
     is_cut_before: bool
     is_cut_after: bool
     image: ImagePage | None
+    has_lost_passage: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

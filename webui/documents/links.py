@@ -7,18 +7,24 @@ from uuid import UUID
 
 from django.urls import reverse
 
-
-def passage_page_url(uuid: UUID, *, page: int | None, start: int, end: int) -> str:
-    """Return the address of the document's reader, at the page, with the passage marked and scrolled to."""
-    return f"{reverse('documents:document', args=[uuid])}?{_place(page, start, end)}#passage"
+WORDS_MAX_LENGTH = 40
 
 
-def passage_url(uuid: UUID, *, page: int | None, start: int, end: int) -> str:
+def passage_page_url(uuid: UUID, *, page: int | None, start: int, end: int, text: str = "") -> str:
+    """Return the address of the document's reader, at the page, with the passage marked and scrolled to.
+
+    Args:
+        text: Of a passage that was kept: by its first words it is found again when the document is read in another way.
+    """
+    return f"{reverse('documents:document', args=[uuid])}?{_place(page, start, end, text)}#passage"
+
+
+def passage_url(uuid: UUID, *, page: int | None, start: int, end: int, text: str = "") -> str:
     """Return the address of the passage with what stands around it, a fragment for a side panel."""
-    return f"{reverse('documents:passage', args=[uuid])}?{_place(page, start, end)}"
+    return f"{reverse('documents:passage', args=[uuid])}?{_place(page, start, end, text)}"
 
 
-def _place(page: int | None, start: int, end: int) -> str:
-    return urlencode(
-        {name: value for name, value in (("page", page), ("start", start), ("end", end)) if value is not None}
-    )
+def _place(page: int | None, start: int, end: int, text: str) -> str:
+    words = text[:WORDS_MAX_LENGTH] or None
+    parts = (("page", page), ("start", start), ("end", end), ("words", words))
+    return urlencode({name: value for name, value in parts if value is not None})

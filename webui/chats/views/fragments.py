@@ -134,8 +134,9 @@ def _uuid_of(message_id: int | None, branch: Branch) -> str | None:
 def _citation_view(citation: Citation) -> CitationView:
     url = panel_url = host = ""
     if citation.document is not None:
-        url = passage_page_url(citation.document.uuid, page=citation.page, start=citation.start, end=citation.end)
-        panel_url = passage_url(citation.document.uuid, page=citation.page, start=citation.start, end=citation.end)
+        uuid, page, start, end = citation.document.uuid, citation.page, citation.start, citation.end
+        url = passage_page_url(uuid, page=page, start=start, end=end, text=citation.text)
+        panel_url = passage_url(uuid, page=page, start=start, end=end, text=citation.text)
         host = citation.document.source_host
     return CitationView(
         number=citation.number,

@@ -31,6 +31,7 @@ from webui.documents.contexts import (
     image_page,
     marked_text,
 )
+from webui.documents.places import Place, place_in
 from webui.documents.uploads import as_json, take_upload
 from webui.ui.keyset import BadCursor, newest_first
 
@@ -39,14 +40,6 @@ logger = logging.getLogger(__name__)
 ROWS_A_PAGE = 50
 SEARCH_LIMIT = 8
 KNOWLEDGE_LIMIT = 4
-
-
-class PlaceForm(forms.Form):
-    """A place in a document: a page, or a span of its text. All parts may be missing."""
-
-    page = forms.IntegerField(required=False, min_value=1)
-    start = forms.IntegerField(required=False, min_value=0)
-    end = forms.IntegerField(required=False, min_value=0)
 
 
 class SearchForm(forms.Form):
@@ -109,27 +102,17 @@ def status(request: MemberRequest, uuid: UUID) -> HttpResponse:
 def document(request: MemberRequest, uuid: UUID) -> HttpResponse:
     """Show a document at a page, the passage asked for marked."""
     found = rag.document_read(request.user, uuid)
-    page, start, end = _place(request)
     content = rag.document_text(found)
     is_paged = content.page_spans and found.page_kind != PageKind.SECTION
     row = document_row(found, request.user.pk)
-    reader = (_paged if is_paged else _in_parts)(row, found, content, page, start, end)
+    reader = (_paged if is_paged else _in_parts)(row, found, content, place_in(content, request.GET))
     return render(request, "documents/document.html", {"page": reader})
 
 
-def _place(request: MemberRequest) -> tuple[int | None, int, int]:
-    """Return page, start and end as asked for; what is nonsense counts as not asked for."""
-    form = PlaceForm(request.GET)
-    form.is_valid()
-    page, start, end = (form.cleaned_data.get(name) for name in ("page", "start", "end"))
-    return page, start or 0, max(end or 0, start or 0)
-
-
-def _paged(
-    row: DocumentRow, found: rag.Document, content: rag.DocumentText, page: int | None, start: int, end: int
-) -> ReaderPage:
+def _paged(row: DocumentRow, found: rag.Document, content: rag.DocumentText, place: Place) -> ReaderPage:
+    start, end = place.start, place.end
     has_passage = start < end
-    number = min(page or (has_passage and content.page_of(start)) or 1, len(content.page_spans))
+    number = min(place.page or (has_passage and content.page_of(start)) or 1, len(content.page_spans))
     first, last = content.page_spans[number - 1]
     return ReaderPage(
         document=row,
@@ -139,14 +122,14 @@ def _paged(
         name=content.page_names[number - 1] if content.page_names else "",
         text=marked_text(content.text, first, last, start, end),
         image=_image(found, number, start, end),
+        has_lost_passage=place.is_lost,
     )
 
 
-def _in_parts(
-    row: DocumentRow, found: rag.Document, content: rag.DocumentText, part: int | None, start: int, end: int
-) -> ReaderPage:
+def _in_parts(row: DocumentRow, found: rag.Document, content: rag.DocumentText, place: Place) -> ReaderPage:
+    start, end = place.start, place.end
     n_parts = max(1, -(-len(content.text) // PART_CHARACTERS))
-    number = min(part or start // PART_CHARACTERS + 1, n_parts)
+    number = min(place.page or start // PART_CHARACTERS + 1, n_parts)
     first = (number - 1) * PART_CHARACTERS
     # A passage is not cut where a part ends.
     last = max(first + PART_CHARACTERS, end if start < first + PART_CHARACTERS else 0)
@@ -158,6 +141,7 @@ def _in_parts(
         name="",
         text=marked_text(content.text, first, min(last, len(content.text)), start, end),
         image=None,
+        has_lost_passage=place.is_lost,
     )
 
 
@@ -181,9 +165,9 @@ def _marks(found: rag.Document, number: int, start: int, end: int) -> PageMarks 
 def passage(request: MemberRequest, uuid: UUID) -> HttpResponse:
     """Show a passage with what stands around it: the side panel of a citation."""
     found = rag.document_read(request.user, uuid)
-    page, start, end = _place(request)
     content = rag.document_text(found)
-    start = min(start, len(content.text))
+    place = place_in(content, request.GET)
+    start, end = min(place.start, len(content.text)), place.end
     number = content.page_of(start) if content.page_spans else None
     low, high = content.page_spans[number - 1] if number else (0, len(content.text))
     first, last = max(low, start - CONTEXT_CHARACTERS), min(high, end + CONTEXT_CHARACTERS)
@@ -194,6 +178,7 @@ def passage(request: MemberRequest, uuid: UUID) -> HttpResponse:
         is_cut_before=first > low,
         is_cut_after=last < high,
         image=_image(found, number, start, end) if number else None,
+        has_lost_passage=place.is_lost,
     )
     return render(request, "documents/_passage.html", {"panel": panel})
 
