@@ -223,6 +223,13 @@ def test_instructions_that_are_too_long_are_refused_with_their_length(alice_clie
     assert refused.content.decode() == "The instructions have 10001 characters; at most 10000 can be saved."
 
 
+def test_instructions_that_are_no_text_leave_those_that_are_there(alice_client: Client, folder: Folder) -> None:
+    response = alice_client.post(url_of(folder, "instruct_folder"), {"system_prompt": "Be \0 kind."}, headers=HTMX)
+    folder.refresh_from_db()
+
+    assert (response.status_code, folder.system_prompt) == (400, "Be brief.")
+
+
 # ---- documents and knowledge -----------------------------------------------------------------------
 
 

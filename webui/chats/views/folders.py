@@ -147,7 +147,10 @@ def rename(request: MemberRequest, uuid: UUID) -> HttpResponse:
 def instruct(request: MemberRequest, uuid: UUID) -> HttpResponse:
     """Store what each question of the folder starts from."""
     form = SystemPromptForm(request.POST)
-    text = form.cleaned_data["system_prompt"] if form.is_valid() else ""
+    if not form.is_valid():
+        # A text that no field holds; what is stored stays.
+        return HttpResponseBadRequest()
+    text = form.cleaned_data["system_prompt"]
     return _changed(request, uuid, lambda: folders.instruct_folder(request.user, uuid, text))
 
 
