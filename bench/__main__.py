@@ -30,7 +30,8 @@ from bench.processes import (
 from bench.rows import Row, percentile, show
 
 MEASUREMENTS = [
-    "start", "memory", "first-token", "streams", "stop", "loads", "retrieval", "search", "ingestion", "drop", "all",
+    "start", "memory", "first-token", "streams", "stop", "loads", "retrieval", "quotes", "search", "ingestion",
+    "drop", "all",
 ]  # fmt: skip
 KEPT = Path.home() / ".cache" / "hearth-bench"
 DELAY_MS = 100
@@ -104,6 +105,8 @@ def main() -> None:
             rows += drop.measure(Path(folder), wanted.files)
         if wanted.what == "retrieval":
             documents.measure_retrieval(Path(folder), wanted.kept, wanted.reranker)
+        if wanted.what == "quotes":
+            rows += documents.measure_quotes(Path(folder), wanted.kept)
     if rows:
         print(show(rows))
 

@@ -37,6 +37,7 @@ _KINDS = {"held out": "natural"}
 # What an index for `search` depends on.
 _BUILT_BY = ("rag/chunking.py", "rag/lexical/words.py", "rag/migrations/0001_initial.py", "bench/mixtures.py")
 _SETTLE_TIMEOUT_S = 60.0
+_OUTCOMES = ("first", "later", "wrong", "near", "near wrong", "refused")
 _STEPS = {"lexical_s": "words", "embed_s": "embedding of the question", "vector_s": "vectors"}
 
 
@@ -66,6 +67,19 @@ def measure_retrieval(folder: Path, kept: Path, reranker: str) -> None:
         env |= {"HEARTH_RERANKER": "reranker"} if reranker else {}
         figures = json.loads(run(["-m", "bench.retrieval", str(kept)], env=env))
     print("\n".join(retrieval_lines(figures)))
+
+
+def measure_quotes(folder: Path, kept: Path) -> list[Row]:
+    """Index the corpus, let Quotes answer, and print a table; return how long it took."""
+    corpus.fetch(kept)
+    with model_server(folder / "quotes") as env:
+        figures = json.loads(run(["-m", "bench.quoting", str(kept)], env=env))
+    print("\n".join(quotes_lines(figures)))
+    times_ms = sorted(1000 * time_s for found in figures for time_s in found["times_s"])
+    return [
+        Row(what="an answer of Quotes, without the search, p50", value=percentile(times_ms, 50), unit="ms"),
+        Row(what="the same, p95", value=percentile(times_ms, 95), unit="ms", goal=300),
+    ]
 
 
 def measure_search(kept: Path, n_chunks: int, goal_ms: float) -> list[Row]:
@@ -109,6 +123,17 @@ def _search_rows(figures: dict[str, Any], title: str, goal_ms: float | None) -> 
         what = f"  of the 40 nearest vectors, found in {scope} documents"
         rows.append(Row(what=what, value=share, unit="", goal=0.99, is_more_better=True))
     return rows
+
+
+def quotes_lines(figures: Sequence[dict[str, Any]]) -> Iterator[str]:
+    names = ["retrieved", *_OUTCOMES]
+    yield f"| {'questions':<30} | {'n':>3} | " + " | ".join(names) + " |"
+    yield f"| {'-' * 30} | {'-' * 3} | " + " | ".join("-" * len(name) for name in names) + " |"
+    for found in figures:
+        kind = "" if found["is_answerable"] else ", not answered"
+        counts = [found["n_retrieved"], *(found["outcomes"].get(outcome, 0) for outcome in _OUTCOMES)]
+        cells = " | ".join(f"{count:>{len(name)}}" for name, count in zip(names, counts, strict=True))
+        yield f"| {found['language'] + ' ' + found['set'] + kind:<30} | {found['n']:>3} | {cells} |"
 
 
 def retrieval_lines(figures: Sequence[dict[str, Any]]) -> Iterator[str]:

@@ -19,7 +19,7 @@ async def quote(question: str, retrieval: Retrieval | None) -> QuotedAnswer:
         retrieval: None when the question has no documents to draw on at all.
     """
     if retrieval is None:
-        return QuotedAnswer(text=wording.introduction(), passages={}, found=False)
+        return QuotedAnswer(text=wording.introduction(), passages={}, found=False, is_sure=False)
     passages = retrieval.passages
     terms = words.query_terms(wishes.telling_part(question))
     candidates = await asyncio.to_thread(candidates_in, question, terms, passages)
@@ -33,9 +33,10 @@ async def quote(question: str, retrieval: Retrieval | None) -> QuotedAnswer:
     near = ranked if may_be_near(question, passages) else []
     chosen = choose(close, rarity) if is_sure else nearest(near)
     if not chosen:
-        return QuotedAnswer(text=wording.nothing_matches(passages), passages={}, found=False)
+        return QuotedAnswer(text=wording.nothing_matches(passages), passages={}, found=False, is_sure=False)
     return QuotedAnswer(
         text=wording.quotations(question, chosen, passages, is_sure=is_sure),
         passages={candidate.number: candidate.passage for candidate in sorted(chosen, key=lambda c: c.number)},
         found=True,
+        is_sure=is_sure,
     )

@@ -1,9 +1,8 @@
-"""By what a text shows that it names a person, a reason, a colour, something spelled exactly, or a way to do it."""
+"""By what a text shows that it names a person, a reason or a colour."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
 from enum import Enum, auto
 
 from rag.lexical import words
@@ -15,9 +14,6 @@ class Sign(Enum):
     """Somebody certain, not just people."""
     REASON = auto()
     COLOUR = auto()
-    SPELLING = auto()
-    """Of a command, a file, an option: what must be typed letter by letter."""
-    WAY = auto()
 
 
 _SIGNS = {
@@ -41,26 +37,17 @@ _SIGNS = {
         r"|[红绿蓝黄黑白灰棕褐紫橙粉银金][色的]",
         re.I,
     ),
-    Sign.SPELLING: re.compile(
-        r"[/$~][A-Za-z]\w*|(?<!\S)--?[a-zA-Z]|[\"“'`‘][^\"”'`’\s]{1,40}[\"”'`’]|\b\w+\(\d\)|\b\w+\s\(\d\)"
-        r"|\b[a-z0-9]+(?:[-_.+][a-z0-9]+)+\b|\b[A-Z]+_[A-Z_]+\b|\w=\w"
-        # Among Chinese, a Latin word is one.
-        rf"|(?<=[{words.CJK}])\s?[a-z][a-z0-9]*\b|\b[a-z][a-z0-9]*\s?(?=[{words.CJK}])"
-    ),
-    Sign.WAY: re.compile(
-        r"(?:^|[,:;.]\s+|\b(?:to|you|can|should|must|may|by|then|please)\s+)(?:use|using|run|running|type|typing|press|set|add|"
-        r"adding|edit|editing|select|choose|install|enter|open|click|put|change|execute|remove|create|start|call)\b"
-        r"|\$\s|使用|运行|执行|输入|键入|按下?|通过|设置|添加|编辑|点击|选择|打开|安装",
-        re.I,
-    ),
 }
 # Not at the beginning of a sentence.
 _NAME = re.compile(rf"(?<=[a-z,;:&] )[A-Z][a-zà-ÿ]+|(?<=[(“\"‘{words.CJK}])\s?[A-Z][a-zà-ÿ]+")
 
 
-def shows(sign: Sign, text: str, without: Collection[str] = ()) -> bool:
-    """Whether a text has a sign. `without`: terms of names that do not count, being in the question."""
+def shows(sign: Sign, text: str, question: str = "") -> bool:
+    """Whether a text has a sign. A name that is in the question is not the one asked for."""
     if _SIGNS[sign].search(text):
         return True
-    is_person = sign in (Sign.PERSON, Sign.AUTHOR)
-    return is_person and any(words.term_set(name[0]).isdisjoint(without) for name in _NAME.finditer(text))
+    names = [found[0] for found in _NAME.finditer(text)] if sign in (Sign.PERSON, Sign.AUTHOR) else []
+    if not names:
+        return False
+    asked = words.term_set(question)
+    return any(words.term_set(name).isdisjoint(asked) for name in names)

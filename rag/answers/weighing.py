@@ -37,7 +37,6 @@ _PASSAGE_WEIGHT = 0.2
 # A heading seldom answers; what stands below it does.
 _HEADING = 0.6
 _GRANTS_WISH = 0.15
-_GRANTS_SOFT_WISH = 0.1
 _SPEAKS_OF_ITSELF = 0.5
 _TITLE = 0.3
 OPENING_CHARACTERS = 400
@@ -109,8 +108,7 @@ def weigh(
         is_close = overlap >= _MIN_WORDS or meaning >= _MIN_MEANING or speaks_of_itself
         score = _WORDS_WEIGHT * overlap + _MEANING_WEIGHT * meaning if meanings else overlap
         score += _PASSAGE_WEIGHT * candidate.passage.score / best_passage
-        score += (_GRANTS_SOFT_WISH if wish in wishes.SOFT else _GRANTS_WISH) * grants_wish
-        score += _SPEAKS_OF_ITSELF * speaks_of_itself + _TITLE * is_title
+        score += _GRANTS_WISH * grants_wish + _SPEAKS_OF_ITSELF * speaks_of_itself + _TITLE * is_title
         score -= _LENGTH * math.log(1 + len(statement.quoted) / 100)
         shown = replace(candidate, statement=replace(statement, lines=(statement.text,))) if is_title else candidate
         weighed.append(Weighed(shown, score, is_close))
@@ -136,8 +134,7 @@ def can_answer(question: str, ranked: Sequence[Weighed], passages: Sequence[Pass
 
 def may_be_near(question: str, passages: Sequence[Passage]) -> bool:
     """Whether a sentence that is not close is worth showing: not where it is known to lack what is asked for."""
-    wish = wishes.wish_of(question)
-    return (wish is None or wish in wishes.SOFT) and not _names_are_absent(question, passages)
+    return wishes.wish_of(question) is None and not _names_are_absent(question, passages)
 
 
 def _names_are_absent(question: str, passages: Sequence[Passage]) -> bool:

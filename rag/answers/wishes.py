@@ -24,13 +24,9 @@ class Wish(Enum):
     AUTHOR = auto()
     REASON = auto()
     COLOUR = auto()
-    SPELLING = auto()
-    WAY = auto()
 
 
-SOFT = frozenset((Wish.SPELLING, Wish.WAY))
-"""Welcome signs of an answer, which one may lack."""
-
+# What is spelled in letters that need not say what it is.
 _SPELLED = (
     r"(?:commands?|files?|options?|packages?|programs?|tools?|keys?|director(?:y|ies)|folders?|variables?|parameters?|"
     r"settings?|switch(?:es)?|modules?|librar(?:y|ies)|lines?|address(?:es)?|ports?|values?|fields?|keywords?|flags?)"
@@ -81,19 +77,12 @@ _ASKS_SIGN = {
         r"^\W*who\b|\b(?:and|or)\s+who\b|\b(?:by|for|to|from|with|of)\s+whom\b|^\W*whose\b|谁|哪位|什么人|何人", re.I
     ),
     Wish.REASON: re.compile(r"\bwhy\b|\bwhat\s+(?:is\s+the\s+)?reason\b|为什么|为何|为啥|什么原因", re.I),
-    Wish.SPELLING: re.compile(
-        rf"\b(?:which|what)\s+(?:\w+\s+)?{_SPELLED}\b|(?:哪一?[个些种条]|什么)(?:[{words.CJK}]{{0,4}}?)(?:{_SPELLED_ZH})",
-        re.I,
-    ),
-    Wish.WAY: re.compile(r"\bhow\s+(?:do|can|to|should|could|would|must|is|are)\b|怎么|怎样|如何|怎么办", re.I),
 }
 _SIGNS = {
     Wish.PERSON: Sign.PERSON,
     Wish.AUTHOR: Sign.AUTHOR,
     Wish.REASON: Sign.REASON,
     Wish.COLOUR: Sign.COLOUR,
-    Wish.SPELLING: Sign.SPELLING,
-    Wish.WAY: Sign.WAY,
 }
 
 _FIGURES = {
@@ -129,6 +118,9 @@ _KIND = re.compile(
     r"|\bwhat\s+(?:kinds?|sorts?|types?)\s+of\s+([a-z]{3,})"
     rf"|(?:哪一?[个种家所座款台部条间门]|什么)(?!时候|意思|地方|样|人|东西|事|用|问题)([{words.CJK}]{{2}})",
     re.I,
+)
+_ASKS_SPELLED = re.compile(
+    rf"\b(?:which|what)\s+(?:\w+\s+)?{_SPELLED}\b|(?:哪一?[个些种条]|什么)[{words.CJK}]{{0,4}}?(?:{_SPELLED_ZH})", re.I
 )
 _FIGURE_NAME = re.compile(
     r"有?多(?:少|([高长長大远遠久重深宽寬快厚]))|哪一?[年天月日]|\b(?:what|which)\s+(?:year|date|day|month|time|century)\b",
@@ -172,22 +164,25 @@ def grants(wish: Wish, text: str, question: str = "") -> bool:
             wish is Wish.EXTENT and bool(_FIGURES[Wish.DATE].search(shown))
         )
     if wish in _SIGNS:
-        return shows(_SIGNS[wish], shown, words.term_set(question))
+        return shows(_SIGNS[wish], shown, question)
     return bool(_FIGURES[wish].search(shown))
 
 
 def allows(wish: Wish, text: str, question: str = "") -> bool:
     """Whether a text can answer: it grants the wish, or tells when by what comes before."""
-    if wish in SOFT or grants(wish, text, question):
+    if grants(wish, text, question):
         return True
-    return wish is Wish.DATE and not _ASKS_PAST.search(simplified(question)) and bool(_CONDITION.search(text))
+    return (
+        wish is Wish.DATE and not _ASKS_PAST.search(simplified(question)) and bool(_CONDITION.search(simplified(text)))
+    )
 
 
 def kind_of(question: str) -> frozenset[str]:
-    """Return the terms of what is asked for by its kind: "Which hotel ...?"; none where a spelling shows it."""
-    if wish_of(question) is not None:
+    """Return the terms of what is asked for by its kind: "Which hotel ...?"; none of what a text need not name."""
+    question = simplified(question)
+    if wish_of(question) is not None or _ASKS_SPELLED.search(question):
         return frozenset()
-    found = _KIND.search(simplified(question))
+    found = _KIND.search(question)
     return frozenset(words.telling_terms(next(filter(None, found.groups())))) if found else frozenset()
 
 

@@ -9,7 +9,7 @@ from django.utils.translation import gettext, ngettext
 
 from rag.answers.candidates import Candidate
 from rag.answers.names import absent_names
-from rag.types import Passage
+from rag.types import Passage, innermost
 
 MAX_NAMED_PLACES = 3
 QUOTE_MAX_CHARACTERS = 600
@@ -76,7 +76,7 @@ def nothing_matches(passages: Sequence[Passage]) -> str:
 
 def _place(passage: Passage) -> str:
     """Return Markdown that names a passage's document and the heading or page that it stands under."""
-    name = passage.page_name.rpartition(" › ")[2]
+    name = innermost(passage.page_name)
     if not name and passage.page:
         name = gettext("page %(number)d") % {"number": passage.page}
     return ", ".join(

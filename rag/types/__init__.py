@@ -27,6 +27,7 @@ from rag.types.files import (
     PageMarks,
     PageWord,
     RecognisedText,
+    innermost,
     page_kind,
     place_of,
 )
@@ -111,5 +112,6 @@ __all__ = [
     "WEBP",
     "XLSX",
     "page_kind",
+    "innermost",
     "place_of",
 ]

@@ -60,6 +60,11 @@ def place_of(kind: PageKind | str, page: int | None, name: str) -> str:
     return f"{kind} {label}" if label else ""
 
 
+def innermost(name: str) -> str:
+    """Return the last heading of a section's name, which is a path of headings: of "Harbour › Tower" the tower."""
+    return name.rpartition(" › ")[2]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extraction:
     """What came out of a file: text with its pages, or the problem that kept it in.

@@ -244,8 +244,10 @@ class QuotedAnswer:
         text: Markdown with [n] markers; n counts in the passages given to `quote`, from 1.
         passages: The passages quoted, by number.
         found: False when the text says that nothing matches.
+        is_sure: False when the text says that its quotations are near the subject at most, or that nothing matches.
     """
 
     text: str
     passages: dict[int, Passage]
     found: bool
+    is_sure: bool

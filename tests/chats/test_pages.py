@@ -151,12 +151,17 @@ def test_an_answer_is_copied_with_what_it_cites(alice: User, alice_client: Clien
 
 
 @pytest.mark.parametrize(
-    ("kind", "page", "name", "words"),
-    [("slide", 3, "", "slide 3"), ("sheet", 2, "Budget", "sheet Budget"), ("section", None, "A › B", "section A › B")],
+    ("kind", "page", "name", "words", "short"),
+    [
+        ("slide", 3, "", "slide 3", "slide 3"),
+        ("sheet", 2, "Budget", "sheet Budget", "sheet Budget"),
+        ("section", None, "A › B", "section A › B", "section B"),
+    ],
 )
 def test_a_citation_says_where_in_the_file_it_stands(
-    alice: User, alice_client: Client, model_server: Upstream, kind: str, page: int | None, name: str, words: str
-) -> None:
+    alice: User, alice_client: Client, model_server: Upstream, kind: str, page: int | None, name: str, words: str,
+    short: str,
+) -> None:  # fmt: skip
     chat = make_chat(owner=alice, messages=1)
     make_answer(chat, content="The lighthouse [1].")
     Citation.objects.create(
@@ -166,7 +171,8 @@ def test_a_citation_says_where_in_the_file_it_stands(
 
     html = alice_client.get(reverse("chats:chat", args=[chat.uuid])).content.decode()
 
-    assert f"data-source-page>{words}</span>" in html
+    assert f'data-place="{words}"' in html
+    assert f"data-source-page>{short}</span>" in html
 
 
 def test_hostile_text_is_no_markup(alice: User, alice_client: Client, model_server: Upstream) -> None:

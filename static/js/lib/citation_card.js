@@ -3,7 +3,7 @@ import { placeBeside } from "./placement.js";
 const LONGEST_TEXT = 420;
 
 /**
- * @typedef {{number: string, name: string, page: string, text: string, url: string, passageUrl: string}} Source
+ * @typedef {{number: string, name: string, place: string, text: string, url: string, passageUrl: string}} Source
  */
 
 /**
@@ -20,7 +20,7 @@ export function sourceOf(citation) {
   return {
     number,
     name: item.querySelector("[data-source-name]")?.textContent ?? "",
-    page: item.querySelector("[data-source-page]")?.textContent ?? "",
+    place: passage.dataset.place ?? "",
     text: passage.content.textContent ?? "",
     url: passage.dataset.url ?? "",
     passageUrl: passage.dataset.passageUrl ?? "",
@@ -34,7 +34,7 @@ export function showCard(citation) {
   if (!card || !source) return;
   const text = source.text.length > LONGEST_TEXT ? `${source.text.slice(0, LONGEST_TEXT)}…` : source.text;
   write(card, "[data-card-name]", source.name);
-  write(card, "[data-card-page]", source.page);
+  write(card, "[data-card-place]", source.place);
   write(card, "[data-card-text]", text);
   card.showPopover();
   placeBeside(card, citation);

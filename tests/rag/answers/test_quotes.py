@@ -141,7 +141,7 @@ def test_where_nothing_answers_for_certain_that_is_said_of_what_is_near() -> Non
     assert answer.text.startswith("I found no sentence that surely answers this.")
     assert "> The lamp of the lighthouse is heavy. [1]" in answer.text
     assert answer.text.count("> ") <= 2
-    assert answer.found
+    assert (answer.found, answer.is_sure) == (True, False)
 
 
 def test_a_passage_that_speaks_of_the_name_asked_for_goes_before_others() -> None:

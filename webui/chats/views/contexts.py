@@ -24,6 +24,7 @@ class CitationView:
     Attributes:
         document_name: Empty when the reader may not read the document any more; then so is all else.
         place: The page, slide, sheet or section in words; empty for files without any.
+        short_place: The same with the last heading alone: a path that is cut at its end looks like its neighbours.
         url: The document's page with the passage marked; empty when the document was deleted.
         passage_url: The passage with what stands around it, for the side panel; empty like `url`.
     """
@@ -31,6 +32,7 @@ class CitationView:
     number: int
     document_name: str
     place: str
+    short_place: str
     text: str
     url: str
     passage_url: str = ""

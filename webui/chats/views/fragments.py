@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from rag.api import Document, Knowledge
+from rag.types import innermost
 from webui.accounts.models import User
 from webui.chats import queries
 from webui.chats.answerers import QUOTES, model_label
@@ -138,10 +139,16 @@ def _citation_view(citation: Citation) -> CitationView:
         url = passage_page_url(uuid, page=page, start=start, end=end, text=citation.text)
         panel_url = passage_url(uuid, page=page, start=start, end=end, text=citation.text)
         host = citation.document.source_host
+    places = (
+        place_in_words(citation.page_kind, citation.page, name)
+        for name in (citation.page_name, innermost(citation.page_name))
+    )
+    place, short_place = (", ".join(filter(None, (host, place))) for place in places)
     return CitationView(
         number=citation.number,
         document_name=citation.document_name,
-        place=", ".join(filter(None, [host, place_in_words(citation.page_kind, citation.page, citation.page_name)])),
+        place=place,
+        short_place=short_place,
         text=citation.text,
         url=url,
         passage_url=panel_url,
