@@ -110,6 +110,8 @@ def _ending(name: str) -> str:
 
 
 def is_text(sample: bytes) -> bool:
-    if sample.startswith(_BYTE_ORDER_MARKS) or encodings.utf16_without_mark(sample):
+    if sample.startswith(_BYTE_ORDER_MARKS):
         return True
+    if encodings.utf16_without_mark(sample):
+        sample = sample.replace(b"\0", b"")
     return len(_CONTROLS.findall(sample)) <= len(sample) // 100
