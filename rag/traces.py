@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from django.db.models.functions import Left
 
 from rag.models import Chunk, Document
 from rag.queries import readable_documents
-from rag.types import SeenCandidate, SeenTrace
+from rag.types import SeenCandidate, SeenTrace, Steps, Weighed
 
 if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
@@ -30,27 +31,16 @@ def readable_trace(user: AbstractBaseUser | AnonymousUser, stored: Mapping[str, 
     is_whole = stored["whole_tokens"] > 0
     openings = _openings(documents, {item["start"] for item in readable})
     return SeenTrace(
-        question=stored["question"],
-        searched=stored["searched"],
-        rewritten_by=stored["rewritten_by"],
-        rewrite_problem=stored["rewrite_problem"],
-        terms=tuple(stored["terms"]),
-        embedder=stored["embedder"],
-        dense_trust=stored["dense_trust"],
-        dense_problem=stored["dense_problem"],
+        **_own(Steps, stored) | {"terms": tuple(stored["terms"])},
         candidates=tuple(_seen(item, documents[item["document_id"]], openings) for item in readable),
-        lexical_s=stored["lexical_s"],
-        embed_s=stored["embed_s"],
-        vector_s=stored["vector_s"],
-        total_s=stored["total_s"],
-        rewrite_s=stored["rewrite_s"],
-        reranker=stored["reranker"],
-        rerank_problem=stored["rerank_problem"],
-        rerank_s=stored["rerank_s"],
         is_whole=is_whole,
-        room_tokens=stored["room_tokens"],
         whole_tokens=stored["whole_tokens"] if len(readable) == len(candidates) else None,
     )
+
+
+def _own(kind: type[Steps | Weighed], stored: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what of a stored trace is a field of this kind."""
+    return {field.name: stored[field.name] for field in fields(kind)}
 
 
 def _openings(documents: Collection[int], starts: Collection[int]) -> dict[tuple[int, int], str]:
@@ -62,19 +52,7 @@ def _openings(documents: Collection[int], starts: Collection[int]) -> dict[tuple
 
 def _seen(item: Mapping[str, Any], document: Document, openings: Mapping[tuple[int, int], str]) -> SeenCandidate:
     return SeenCandidate(
+        **_own(Weighed, item) | {"document_name": document.name},
         document_uuid=document.uuid,
-        document_name=document.name,
-        page=item["page"],
-        start=item["start"],
-        end=item["end"],
         opening=openings.get((document.pk, item["start"]), ""),
-        lexical=item["lexical"],
-        coverage=item["coverage"],
-        dense=item["dense"],
-        fused=item["fused"],
-        rerank=item["rerank"],
-        outcome=item["outcome"],
-        passage=item["passage"],
-        page_kind=item["page_kind"],
-        page_name=item["page_name"],
     )

@@ -169,7 +169,7 @@ def display_name(name: str) -> str:
         stem, dot, extension = name.rpartition(".")
         room = NAME_MAX_LENGTH - len(extension) - 2
         name = f"{stem[:room]}…{dot}{extension}" if stem and room > 0 else name[:NAME_MAX_LENGTH]
-    return name or "document"
+    return name if name.strip(".") else "document"
 
 
 def file_name(document: Document) -> str:

@@ -55,6 +55,8 @@ from rag.types.searching import (
     Scale,
     SeenCandidate,
     SeenTrace,
+    Steps,
+    Weighed,
 )
 from rag.types.states import (
     FolderProgress,
@@ -102,6 +104,8 @@ __all__ = [
     "Scale",
     "SeenCandidate",
     "SeenTrace",
+    "Steps",
+    "Weighed",
     "TIFF",
     "TRACE_MAX_CANDIDATES",
     "TRACE_MAX_TERMS",

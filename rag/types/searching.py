@@ -70,18 +70,17 @@ class Room:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
-    """One chunk that was weighed for a question.
+class Weighed:
+    """How one chunk was weighed for a question.
 
     Attributes:
         lexical: BM25 as a share of the best candidate's, 0 to 1.
         coverage: Share of the question's words that stand in it, rare words counting more.
         dense: Cosine similarity; None when the question could not be embedded.
         rerank: Of the reranker, in its own measure; None when it has not read it.
-        passage: Number in the answer, from 1, of the passage that it is or was joined to.
+        passage: Number in the prompt, from 1, of the passage that it is or was joined to; None when it was left out.
     """
 
-    document_id: int
     document_name: str
     page: int | None
     start: int
@@ -93,8 +92,15 @@ class Candidate:
     outcome: Outcome
     rerank: float | None = None
     passage: int | None = None
-    page_kind: PageKind = PageKind.PAGE
+    page_kind: PageKind | str = PageKind.PAGE
     page_name: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate(Weighed):
+    """A chunk as a search has weighed it."""
+
+    document_id: int
 
 
 UNRELATED = 0.045
@@ -117,8 +123,8 @@ class Scale:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RetrievalTrace:
-    """How passages were found: everything weighed, best first, and the time of each step in seconds.
+class Steps:
+    """What the steps of a search came to, and the time of each in seconds.
 
     Attributes:
         question: As it was asked.
@@ -126,9 +132,7 @@ class RetrievalTrace:
         rewritten_by: A model, the words of the question before joined to it, or a model that has translated it; empty
             when it was searched as asked.
         rewrite_problem: What kept the model from doing it.
-        dense_scale: By which the embedder's similarities were made comparable.
         room_tokens: What whole documents may take; 0 when only passages were wanted.
-        whole_tokens: What they take; 0 when they do not fit, and so were searched.
     """
 
     question: str
@@ -139,7 +143,6 @@ class RetrievalTrace:
     embedder: str
     dense_trust: float
     dense_problem: str
-    candidates: tuple[Candidate, ...]
     lexical_s: float
     embed_s: float
     vector_s: float
@@ -149,6 +152,18 @@ class RetrievalTrace:
     rerank_problem: str = ""
     rerank_s: float = 0.0
     room_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetrievalTrace(Steps):
+    """How passages were found: everything weighed, best first.
+
+    Attributes:
+        whole_tokens: What whole documents take; 0 when they do not fit, and so were searched.
+        dense_scale: By which the embedder's similarities were made comparable.
+    """
+
+    candidates: tuple[Candidate, ...]
     whole_tokens: int = 0
     dense_scale: Scale = Scale()
 
@@ -162,58 +177,27 @@ class RetrievalTrace:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SeenCandidate:
+class SeenCandidate(Weighed):
     """A candidate of a stored trace as one person may see it.
 
     Attributes:
         opening: Its first words; empty when the document was read anew since.
-        passage: Number in the prompt, from 1, of the passage that it is or was joined to; None when it was left out.
     """
 
     document_uuid: UUID
-    document_name: str
-    page: int | None
-    start: int
-    end: int
     opening: str
-    lexical: float
-    coverage: float
-    dense: float | None
-    fused: float
-    rerank: float | None
-    outcome: Outcome
-    passage: int | None
-    page_kind: PageKind | str
-    page_name: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SeenTrace:
-    """A stored trace as one person may see it; `candidates` best first, times in seconds.
+class SeenTrace(Steps):
+    """A stored trace as one person may see it; `candidates` best first.
 
     Attributes:
         whole_tokens: None when documents were given whole, and this person may not read all of them now.
     """
 
-    question: str
-    searched: str
-    rewritten_by: RewrittenBy
-    rewrite_problem: str
-    terms: tuple[str, ...]
-    embedder: str
-    dense_trust: float
-    dense_problem: str
     candidates: tuple[SeenCandidate, ...]
-    lexical_s: float
-    embed_s: float
-    vector_s: float
-    total_s: float
-    rewrite_s: float
-    reranker: str
-    rerank_problem: str
-    rerank_s: float
     is_whole: bool
-    room_tokens: int
     whole_tokens: int | None
 
 
