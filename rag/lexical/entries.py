@@ -86,7 +86,10 @@ def remove(document_id: int, chunker: str = "") -> None:
 
 
 def search(terms: Sequence[str], document_ids: Collection[int], chunker: str, limit: int) -> list[Match]:
-    """Return the chunks of these documents, as one chunker cut them, that hold any of the terms, best first."""
+    """Return the chunks of these documents, as one chunker cut them, that hold any of the terms, best first.
+
+    A term that is given several times counts as often, in SQLite.
+    """
     if not terms or not document_ids:
         return []
     form, either = _QUOTE[connection.vendor]

@@ -17,7 +17,7 @@ from django.db import connection
 from inference.errors import InferenceError
 from rag import embedding
 from rag.errors import EmbedderChanged, StoreUnavailable
-from rag.lexical import commonness, entries
+from rag.lexical import commonness, entries, words
 from rag.models import Chunk, Document, IndexVersion
 from rag.prepared import Prepared, listed
 from rag.retrieval.scope import Scope
@@ -105,7 +105,8 @@ def search_words(terms: Sequence[str], scope: Scope) -> Wording:
     The first N_LEXICAL are candidates; the others are scored for those that their meaning finds.
     """
     started = time.perf_counter()
-    matches = entries.search(commonness.without_common(terms), scope.document_ids, scope.chunker, N_SCORED)
+    sought = words.as_often_as_they_count(commonness.without_common(terms))
+    matches = entries.search(sought, scope.document_ids, scope.chunker, N_SCORED)
     best = max((match.score for match in matches), default=0.0)
     shares = {match.chunk_id: match.score / best if best > 0 else 0.0 for match in matches}
     seconds = time.perf_counter() - started

@@ -54,6 +54,14 @@ def test_chinese_is_found_by_its_words(ingested: Upload, alice: User) -> None:
     assert found.trace.dense_trust == 0
 
 
+def test_the_latin_word_of_a_chinese_question_weighs_as_much_as_its_pairs(ingested: Upload, alice: User) -> None:
+    documents = [ingested(alice, text, f"{n}.txt") for n, text in enumerate(("备份文件要小心。", "rsync 能省流量。"))]
+
+    candidates = ask(alice, "rsync 备份文件", documents).trace.candidates
+
+    assert max(candidates, key=lambda candidate: candidate.lexical).document_name == "1.txt"
+
+
 def test_a_short_chinese_question_for_a_person_finds_the_passage(ingested: Upload, alice: User) -> None:
     document = ingested(alice, "公司的年会将于十二月二十四日在成都举行，由李明主持。", "notice.txt")
 

@@ -5,7 +5,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag.lexical.stemming import stem
-from rag.lexical.words import asks, query_characters, query_terms, share_of_latin, term_set, terms
+from rag.lexical.words import (
+    as_often_as_they_count,
+    asks,
+    query_characters,
+    query_terms,
+    share_of_latin,
+    term_set,
+    terms,
+)
 
 
 @pytest.mark.parametrize(
@@ -98,3 +106,9 @@ def test_nothing_in_a_term_can_end_a_quotation_or_act_in_a_query(text: str) -> N
 )
 def test_a_question_is_told_from_key_words(text: str, does: bool) -> None:
     assert asks(text) is does
+
+
+def test_a_latin_word_counts_for_more_beside_chinese_pairs() -> None:
+    assert as_often_as_they_count(["rsync", "备份"]).count("rsync") > 1
+    assert as_often_as_they_count(["rsync", "备份"]).count("备份") == 1
+    assert as_often_as_they_count(["rsync", "backup"]) == ["rsync", "backup"]
