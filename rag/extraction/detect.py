@@ -53,8 +53,6 @@ _DOCUMENT_ENTRY = re.compile(
 )
 
 _BYTE_ORDER_MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-# Bytes that hardly a text holds: controls other than tab, line feed, form feed, carriage return and escape.
-_CONTROLS = re.compile(rb"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f\x7f]")
 
 
 def media_type(sample: bytes, name: str) -> str:
@@ -114,4 +112,4 @@ def is_text(sample: bytes) -> bool:
         return True
     if encodings.utf16_without_mark(sample):
         sample = sample.replace(b"\0", b"")
-    return len(_CONTROLS.findall(sample)) <= len(sample) // 100
+    return len(encodings.CONTROLS.findall(sample)) <= len(sample) // 100

@@ -7,6 +7,8 @@ import re
 
 from rag.lexical.words import CJK
 
+CONTROLS = re.compile(rb"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f\x7f]")
+"""Bytes that hardly a text holds: controls other than tab, line feed, form feed, carriage return and escape."""
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -74,11 +76,17 @@ def decode_as(data: bytes, name: str) -> str | None:
 def utf16_without_mark(sample: bytes) -> str:
     """Return the encoding of a text in which every second byte is zero, as Latin letters have it; else nothing."""
     even, odd = sample[0::2], sample[1::2]
-    if 3 * odd.count(0) > len(odd) and not even.count(0):
+    if 3 * odd.count(0) > len(odd) and not even.count(0) and _are_written(even, odd):
         return "utf-16-le"
-    if 3 * even.count(0) > len(even) and not odd.count(0):
+    if 3 * even.count(0) > len(even) and not odd.count(0) and _are_written(odd, even):
         return "utf-16-be"
     return ""
+
+
+def _are_written(low: bytes, high: bytes) -> bool:
+    """Whether the characters whose higher byte is zero are ones that texts hold."""
+    latin = bytes(byte for byte, above in zip(low, high, strict=False) if not above)
+    return len(CONTROLS.findall(latin)) <= len(latin) // 100
 
 
 def _eastern(data: bytes) -> str | None:
