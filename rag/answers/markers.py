@@ -26,6 +26,7 @@ MARKER = re.compile(
 )
 _SPAN = re.compile(r"(\d{1,3})(?:\s{0,3}[-‐‑–—~～]\s{0,3}(\d{1,3}))?")
 _LONGEST_RANGE = 10
+_OPENINGS = "[【［(（"
 
 
 def numbers_of(mark: re.Match[str], known: Collection[int]) -> list[int]:
@@ -45,6 +46,8 @@ def may_cite(answer: str) -> bool:
 
 def without_marks(text: str) -> str:
     """Return a text with its own marks as (1): an answer that repeats them must not cite. Indices of code stay."""
+    if not any(opening in text for opening in _OPENINGS):
+        return text
     return MARKER.sub(_plain, text)
 
 
