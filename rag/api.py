@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Collection
+from functools import cache
 
+from django.db import connection
 from django.db.models import Count, Q
 
 from rag import conf, store
@@ -63,6 +65,7 @@ from rag.models import (
     SyncedFile,
     SyncedFolder,
 )
+from rag.prepared import Prepared, listed
 from rag.queries import (
     chunks_of,
     documents_of,
@@ -294,7 +297,14 @@ async def wait_until_ready(document_ids: Collection[int], timeout_s: float) -> A
 
 async def are_ready(document_ids: Collection[int]) -> bool:
     """Return whether none of these documents is unfinished or has failed."""
-    return not await in_reader(Document.objects.filter(pk__in=document_ids).exclude(state=Document.State.READY).exists)
+    return not await in_reader(lambda: _not_ready(connection.vendor).rows({"documents": document_ids}))
+
+
+@cache
+def _not_ready(vendor: str) -> Prepared:
+    """Return the statement, written once for a kind of database."""
+    found = Document.objects.filter(pk__in=listed("documents")).exclude(state=Document.State.READY)
+    return Prepared.of(found.order_by().values_list("pk")[:1])
 
 
 def _unfinished(document_ids: Collection[int]) -> list[Document]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 
 import pytest
@@ -85,6 +85,25 @@ async def test_quotes_never_looks_into_foreign_documents(
 
     assert ended["state"] == "finished"
     assert "1902" not in (await the_answer()).content
+
+
+async def test_the_state_of_documents_that_was_read_with_the_question_is_not_asked_again(
+    site: Upstream, document: Document, embedder: FakeEmbedder, alice_page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offer_chat_models(embedder, monkeypatch)
+    asked: list[Collection[int]] = []
+
+    async def are_ready(document_ids: Collection[int]) -> bool:
+        asked.append(document_ids)
+        return True
+
+    monkeypatch.setattr("rag.api.are_ready", are_ready)
+    async with alice_page as page:
+        await page.send("When was the lighthouse built?", documents=[str(document.uuid)])
+        ended = await page.until("generation.ended")
+
+    assert (ended["state"], asked) == ("finished", [])
+    assert '<passage number="1"' in site.last("/api/chat").body["messages"][-1]["content"]
 
 
 async def test_a_model_gets_numbered_passages_and_its_citations_are_kept(

@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from django.conf import settings
+from django.db import connection
 
 from webui.administration.declarations import BY_NAME, DECLARATIONS, Declaration
 from webui.administration.models import SiteSetting
+
+_VALUE = f"SELECT value FROM {SiteSetting._meta.db_table} WHERE name = %s"  # noqa: S608  (our own table)
 
 Provenance = Literal["default", "environment", "administrator"]
 
@@ -32,8 +35,11 @@ def site_setting(name: str) -> str:
     declaration = BY_NAME[name]
     if name in settings.HEARTH_PINNED_SETTINGS:
         return str(settings.HEARTH_PINNED_SETTINGS[name])
-    row = SiteSetting.objects.filter(name=name).first()
-    return _effective(declaration, row).value
+    with connection.cursor() as cursor:
+        # Before every answer from documents: the ORM takes ten times as long as the database.
+        cursor.execute(_VALUE, [name])
+        row = cursor.fetchone()
+    return row[0] if row and _may_be(declaration, row[0]) else declaration.default
 
 
 def effective_settings() -> list[EffectiveSetting]:
@@ -46,6 +52,10 @@ def _effective(declaration: Declaration, row: SiteSetting | None) -> EffectiveSe
     pinned = settings.HEARTH_PINNED_SETTINGS.get(declaration.name)
     if pinned is not None:
         return EffectiveSetting(declaration=declaration, value=pinned, provenance="environment")
-    if row is None or (declaration.choices and row.value not in dict(declaration.choices)):
+    if row is None or not _may_be(declaration, row.value):
         return EffectiveSetting(declaration=declaration, value=declaration.default, provenance="default")
     return EffectiveSetting(declaration=declaration, value=row.value, provenance="administrator", row=row)
+
+
+def _may_be(declaration: Declaration, value: str) -> bool:
+    return not declaration.choices or value in dict(declaration.choices)

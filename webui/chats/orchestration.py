@@ -207,7 +207,7 @@ def _said_before(task: Task) -> list[Said]:
 
 async def _wait_for_documents(answer: LiveAnswer) -> None:
     task = answer.task
-    if await rag.are_ready(task.document_ids):
+    if _were_ready(task) or await rag.are_ready(task.document_ids):
         return
     async for unfinished in rag.wait_until_ready(task.document_ids, conf.document_wait_s()):
         # Only a person can bring an embedder that is missing.
@@ -224,6 +224,13 @@ async def _wait_for_documents(answer: LiveAnswer) -> None:
             raise DocumentsUnreadable(name, problem)
         if state != rag.Document.State.READY:
             raise DocumentsLate(name)
+
+
+def _were_ready(task: Task) -> bool:
+    """Whether all documents were, so far as was read when the question was stored: a moment ago."""
+    attached = [document for own in task.shown.attached.values() for document in own.documents]
+    ready = {document.pk for document in attached if document.state == rag.Document.State.READY}
+    return ready.issuperset(task.document_ids)
 
 
 async def _quote(answer: LiveAnswer, found: Retrieval | None) -> None:
