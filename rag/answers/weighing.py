@@ -32,8 +32,10 @@ EMBED_TIMEOUT_S = 5.0
 # Measured with `python -m bench quotes` and on tests/rag/answers/quoted_questions.py.
 _WORDS_WEIGHT = 0.5
 _MEANING_WEIGHT = 0.5
-# The whole passage's score against the sentence's own.
-_PASSAGE_WEIGHT = 0.2
+# Of a sentence in the passage that was found first; by its place less in others.
+_FIRST_PASSAGE = 0.3
+# What answers hardly ever stands further down.
+_TRUSTED_PASSAGES = 2
 # A heading seldom answers; what stands below it does.
 _HEADING = 0.6
 _GRANTS_WISH = 0.15
@@ -92,7 +94,6 @@ def weigh(
     """Return what matches the question or is near, by falling score."""
     wish = wishes.wish_of(question)
     is_about_itself = wishes.is_about_itself(question)
-    best_passage = max((passage.score for passage in passages), default=0.0) or 1.0
     weighed = []
     for index, candidate in enumerate(candidates):
         statement = candidate.statement
@@ -107,7 +108,7 @@ def weigh(
             continue
         is_close = overlap >= _MIN_WORDS or meaning >= _MIN_MEANING or speaks_of_itself
         score = _WORDS_WEIGHT * overlap + _MEANING_WEIGHT * meaning if meanings else overlap
-        score += _PASSAGE_WEIGHT * candidate.passage.score / best_passage
+        score += _FIRST_PASSAGE / _place_of(candidate, passages)
         score += _GRANTS_WISH * grants_wish + _SPEAKS_OF_ITSELF * speaks_of_itself + _TITLE * is_title
         score -= _LENGTH * math.log(1 + len(statement.quoted) / 100)
         shown = replace(candidate, statement=replace(statement, lines=(statement.text,))) if is_title else candidate
@@ -118,9 +119,10 @@ def weigh(
 def can_answer(question: str, ranked: Sequence[Weighed], passages: Sequence[Passage]) -> bool:
     """Whether what comes closest can be an answer: it has the sort of thing that is asked for, and the names.
 
-    A sentence on the same subject that says something else is worse than none.
+    A sentence on the same subject that says something else is worse than none; and what the search and the sentence do
+    not agree upon is not sure.
     """
-    if not ranked:
+    if not ranked or _place_of(ranked[0].candidate, passages) > _TRUSTED_PASSAGES:
         return False
     wish = wishes.wish_of(question)
     if wish is None and _names_are_absent(question, passages):
@@ -139,6 +141,11 @@ def may_be_near(question: str, passages: Sequence[Passage]) -> bool:
 
 def _names_are_absent(question: str, passages: Sequence[Passage]) -> bool:
     return any(map(_IS_PROPER.fullmatch, absent_names(question, passages)))
+
+
+def _place_of(candidate: Candidate, passages: Sequence[Passage]) -> int:
+    """Return at which place, from 1, the passage of a candidate was found; as good ones share a place."""
+    return 1 + sum(passage.score > candidate.passage.score for passage in passages)
 
 
 def _stands_at_top(candidate: Candidate) -> bool:
