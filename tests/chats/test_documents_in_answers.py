@@ -127,6 +127,22 @@ async def test_a_model_gets_numbered_passages_and_its_citations_are_kept(
     assert ledger["retrieval"]["question"] == "When was the lighthouse built?"
 
 
+async def test_a_number_behind_what_its_passage_does_not_say_is_no_citation(
+    site: Upstream, document: Document, embedder: FakeEmbedder, alice_page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offer_chat_models(embedder, monkeypatch)
+    site.behaviour = Behaviour(answer="Refunds are paid within 28 days of a return [1].")
+
+    async with alice_page as page:
+        await page.send("When was the lighthouse built?", documents=[str(document.uuid)])
+        ended = await page.until("generation.ended")
+
+    assert await citations() == []
+    assert 'class="citation"' not in ended["html"]
+    assert "of a return [1]." in ended["html"]
+    assert "[1] is no source of this" in ended["html"]
+
+
 async def test_what_an_answer_quotes_outlives_its_document_which_is_shown_as_deleted(
     site: Upstream, document: Document, alice_page: Page, alice_client: Client
 ) -> None:

@@ -8,9 +8,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from django.db import DatabaseError
 from django.utils import translation
@@ -300,6 +300,7 @@ def _thinking_text(seconds: float) -> str:
 async def _end(answer: LiveAnswer, producer: asyncio.Task[None]) -> None:
     state, failure = _outcome(answer, producer)
     html = await _finish_rendering(answer)
+    cited = await asyncio.to_thread(_cited, answer, html) if answer.passages else Cited()
     ending = Ending(
         state=state,
         content=answer.content,
@@ -307,9 +308,14 @@ async def _end(answer: LiveAnswer, producer: asyncio.Task[None]) -> None:
         failure=failure,
         usage=answer.usage,
         first_delta_at=answer.first_delta_at,
-        ledger=answer.ledger | ({"retrieval": answer.trace.as_dict()} if answer.trace else {}),
-        citations=await asyncio.to_thread(_cited, answer, html) if answer.passages else {},
+        ledger=answer.ledger
+        | ({"retrieval": answer.trace.as_dict()} if answer.trace else {})
+        | ({"unsupported": cited.unsupported} if cited.unsupported else {}),
+        citations=cited.passages,
     )
+    if cited.unsupported:
+        # It shows these as citations.
+        html = None
     try:
         stored = await in_database(_store_and_render, answer.task, ending, html)
     except DatabaseError:
@@ -328,11 +334,20 @@ async def _finish_rendering(answer: LiveAnswer) -> SafeString | None:
     return await asyncio.to_thread(answer.finish_rendering)
 
 
-def _cited(answer: LiveAnswer, html: SafeString | None) -> dict[int, Passage]:
-    """Return what the answer cites: no more and no less than it shows as citations."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cited:
+    """What an answer cites: passages by number, and the numbers of those that have nothing of what it says."""
+
+    passages: Mapping[int, Passage] = field(default_factory=dict)
+    unsupported: Sequence[int] = ()
+
+
+def _cited(answer: LiveAnswer, html: SafeString | None) -> Cited:
     if html is None:
         html = render_markdown(answer.content, citations=range(1, len(answer.passages) + 1))
-    return rag.cited_passages(answer.content, answer.passages, cited_numbers(html))
+    shown = cited_numbers(html)
+    passages = rag.cited_passages(answer.content, answer.passages, shown)
+    return Cited(passages=passages, unsupported=[number for number in shown if number not in passages])
 
 
 def _outcome(answer: LiveAnswer, producer: asyncio.Task[None]) -> tuple[EndState, Failure | None]:

@@ -170,6 +170,13 @@ def _facts(message: Message, generation: Generation) -> Iterator[str]:
         return
     if generation.has_retrieval and not generation.ledger.get("passages", True):
         yield _("Nothing in the documents matched")
+    if unsupported := generation.ledger.get("unsupported"):
+        marks = ", ".join(f"[{number}]" for number in unsupported)
+        yield ngettext(
+            "%(marks)s is no source of this: its passage says nothing of it",
+            "%(marks)s are no sources of this: their passages say nothing of it",
+            len(unsupported),
+        ) % {"marks": marks}
     n_tokens = generation.answer_tokens
     if n_tokens:
         yield ngettext("%(n)s token", "%(n)s tokens", n_tokens) % {"n": n_tokens}
