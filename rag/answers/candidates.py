@@ -67,8 +67,12 @@ def speaking_of(question: str, candidates: Sequence[Candidate]) -> list[Candidat
 
     A name that nearly all passages have is what the documents are about, and need not be said again.
     """
-    around = {candidate.number: terms_around(candidate.passage) for candidate in candidates}
-    holding = [{number for number, terms in around.items() if subject <= terms} for subject in subjects_of(question)]
+    subjects = subjects_of(question)
+    if not subjects:
+        return list(candidates)
+    passages = {candidate.number: candidate.passage for candidate in candidates}
+    around = {number: terms_around(passage) for number, passage in passages.items()}
+    holding = [{number for number, terms in around.items() if subject <= terms} for subject in subjects]
     telling = [numbers for numbers in holding if len(numbers) < _TOLD_EVERYWHERE * len(around)]
     n_named = Counter(number for numbers in telling for number in numbers)
     most = max(n_named.values(), default=0)

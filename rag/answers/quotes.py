@@ -30,7 +30,7 @@ async def quote(question: str, retrieval: Retrieval | None) -> QuotedAnswer:
     ranked = weigh(question, candidates, meanings, rarity, passages)
     close = [item for item in ranked if item.is_close]
     is_sure = can_answer(question, close, passages)
-    near = ranked if may_be_near(question, passages) else []
+    near = ranked if not is_sure and may_be_near(question, passages) else []
     chosen = choose(close, rarity) if is_sure else nearest(near)
     if not chosen:
         return QuotedAnswer(text=wording.nothing_matches(passages), passages={}, found=False, is_sure=False)
