@@ -18,6 +18,7 @@ from pytest_django import DjangoDbBlocker
 
 from inference import catalog
 from inference.connections import ollama
+from rag import store
 from tests.doubles.upstream_fixtures import upstream as upstream
 from tests.factories import make_user
 from tests.rag.fixtures import data_folder as data_folder
@@ -62,9 +63,13 @@ def _only_loopback() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _close_what_llama_cpp_leaves_open() -> Iterator[None]:
-    """Its helper for silence opens the null device twice when it is imported, and a worker that ends says so."""
+def _close_what_is_left_open() -> Iterator[None]:
+    """A worker that ends with an open file says so, wherever it was opened.
+
+    The vectors stay open from test to test, and a helper of llama-cpp-python opens the null device when it is imported.
+    """
     yield
+    store.close_store()
     if left := sys.modules.get("llama_cpp._utils"):
         left.outnull_file.close()
         left.errnull_file.close()

@@ -50,8 +50,8 @@ PROBLEMS: dict[Problem, ProblemWords] = {
     Problem.UNSUPPORTED: ProblemWords(
         gettext_lazy("This kind of file cannot be read yet."),
         gettext_lazy(
-            "PDF, Word, PowerPoint, Excel, CSV, HTML, EPUB, pictures and text files can; old .doc, .ppt and .xls files"
-            " once they are saved as .docx, .pptx and .xlsx."
+            "PDF, Word, PowerPoint, Excel, CSV, HTML, EPUB, pictures and text files can; old .doc, .rtf, .ppt and .xls"
+            " files once they are saved as .docx, .pptx and .xlsx."
         ),
     ),
     Problem.TOO_LARGE: ProblemWords(
