@@ -27,7 +27,7 @@ async def form(site: Site, browser: Browser, open_browser: OpenBrowser, tmp_path
 
 async def test_enter_saves_what_works_and_says_what_does_not(form: Page, models: Upstream) -> None:
     address = form.get_by_label("Address")
-    await form.get_by_label("Name", exact=True).fill("Workstation")
+    await form.get_by_role("textbox", name="Name", exact=True).fill("Workstation")
     await address.fill(f"http://127.0.0.1:{free_port()}")
     await address.press("Enter")
 

@@ -58,7 +58,7 @@ def write(path: Path, text: str, at: int = 1_700_000_000) -> None:
 async def test_a_folder_is_connected_and_what_changes_in_it_is_found(page: Page, handbook: Path) -> None:
     await page.goto("/knowledge/")
     await page.get_by_role("button", name="Make the first one").click()
-    await page.get_by_label("Name").fill("Harbour")
+    await page.get_by_role("textbox", name="Name").fill("Harbour")
     await page.get_by_role("button", name="Create").click()
     await page.get_by_role("button", name="More", exact=True).click()
     await page.get_by_role("link", name="Folders of the server").click()
