@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from rag import api as rag
 from rag.errors import PatternRefused
+from webui.accounts.audiences import AudienceForm
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
@@ -52,10 +53,9 @@ class QuestionForm(forms.Form):
     )
 
 
-class GrantForm(forms.Form):
-    """Whom to share with: everybody, a group, or a person by address or name."""
+class GrantForm(AudienceForm):
+    """Whom to share with, to read or to change."""
 
-    to = forms.CharField(label=_("Person, group or “Everybody”"), max_length=254)
     right = forms.ChoiceField(
         label=_("Right"), choices=[("", _("May read")), ("write", _("May read and change"))], required=False
     )

@@ -8,11 +8,11 @@ from datetime import datetime
 
 from django.urls import reverse
 from django.utils.http import urlencode
-from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from rag import api as rag
 from rag.types import Passage, Totals
+from webui.accounts.audiences import Audience
 from webui.documents import wording
 from webui.documents.contexts import DocumentRow, document_row
 from webui.documents.links import passage_page_url
@@ -216,7 +216,7 @@ class SearchPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GrantRow:
-    """With whom a knowledge is shared. `detail` is a person's address, or how many are in a group."""
+    """With whom a knowledge is shared; name and detail of an Audience."""
 
     uuid: str
     name: str
@@ -227,19 +227,14 @@ class GrantRow:
 
 
 def grant_row(grant: rag.KnowledgeGrant) -> GrantRow:
-    name, detail = _("Everybody"), _("Everybody who may sign in")
-    if grant.user:
-        name, detail = str(grant.user), grant.user.email
-    elif grant.group:
-        name, detail = str(grant.group), _("Group")
-    return GrantRow(uuid=str(grant.uuid), name=name, detail=detail, may_write=grant.may_write)
+    audience = Audience(user=grant.user, group=grant.group)
+    return GrantRow(uuid=str(grant.uuid), name=audience.name, detail=audience.detail, may_write=grant.may_write)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SharePage:
     knowledge: KnowledgeRow
     grants: Sequence[GrantRow]
-    suggestions: Sequence[str]
     sidebar: None = None
 
 

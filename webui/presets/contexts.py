@@ -12,6 +12,7 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
 from rag import api as rag
+from webui.accounts.audiences import Audience
 from webui.presets import options
 from webui.presets.ids import preset_id
 from webui.presets.models import ModelPreset, PresetGrant, PresetVersion
@@ -205,7 +206,7 @@ class VersionsPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GrantRow:
-    """With whom a preset is shared. `detail` is a person's address, or that it is a group."""
+    """With whom a preset is shared; name and detail of an Audience."""
 
     uuid: str
     name: str
@@ -215,18 +216,13 @@ class GrantRow:
 
 
 def grant_row(grant: PresetGrant) -> GrantRow:
-    name, detail = _("Everybody"), _("Everybody who may sign in")
-    if grant.user:
-        name, detail = str(grant.user), grant.user.email
-    elif grant.group:
-        name, detail = str(grant.group), _("Group")
-    return GrantRow(uuid=str(grant.uuid), name=name, detail=detail)
+    audience = Audience(user=grant.user, group=grant.group)
+    return GrantRow(uuid=str(grant.uuid), name=audience.name, detail=audience.detail)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SharePage:
     preset: ModelPreset
     grants: Sequence[GrantRow]
-    suggestions: Sequence[str]
     unread: Sequence[Source]
     sidebar: None = None

@@ -197,9 +197,3 @@ class ThinkField(forms.TypedChoiceField):
         super().__init__(
             required=False, choices=choices, coerce=options.THINK_CHOICES.__getitem__, empty_value=None, **kwargs
         )
-
-
-class ShareForm(forms.Form):
-    """Whom to share with: everybody, a group, or a person by address or name."""
-
-    to = forms.CharField(label=_("Person, group or “Everybody”"), max_length=254)
