@@ -172,7 +172,7 @@ async def kill_hard(monkeypatch: MonkeyPatch) -> None:
         return
 
     with monkeypatch.context() as patch:
-        patch.setattr(orchestration, "_end", say_nothing)
+        patch.setattr(orchestration, "end_answer", say_nothing)
         await registry().aclose()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from webui.chats.orchestration import _queue_text
+from webui.chats.waiting import _queue_text
 
 
 @pytest.mark.parametrize(

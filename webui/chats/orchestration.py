@@ -6,47 +6,35 @@ The task belongs to the registry of this process, not to a socket: a page that c
 from __future__ import annotations
 
 import asyncio
-import logging
 import math
-from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
-from django.db import DatabaseError
 from django.utils import translation
-from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from inference import client
 from inference.errors import InferenceError
 from inference.types import ChatRequest, Delta, Finished, ModelInfo, Options, Progress
 from rag import api as rag
 from rag.errors import RagError
-from rag.types import Passage, Problem, Retrieval, Room, Said
+from rag.types import Problem, Retrieval, Room, Said
 from webui.chats import conf, journal, pacing
 from webui.chats.answerers import QUOTES
 from webui.chats.database import in_database
+from webui.chats.ending import end_answer
 from webui.chats.errors import (
     AnswerEmpty,
     AnswerTooLong,
     DocumentsLate,
     DocumentsUnreadable,
-    Failure,
     RetrievalFailed,
-    failure_of,
 )
 from webui.chats.live import LiveAnswer
-from webui.chats.models import Message
 from webui.chats.prompting import Prompt, briefed_entry, build_prompt, document_room
 from webui.chats.registry import Registry
 from webui.chats.services import generations
-from webui.chats.services.generations import Ending, EndState, Task
-from webui.chats.views.fragments import render_answer, render_message
-from webui.rendering import cited_numbers, render_markdown
-from webui.ui.moments import duration_in_words
-
-logger = logging.getLogger(__name__)
+from webui.chats.services.generations import Task
+from webui.chats.waiting import say_reading, say_thinking, say_waiting
 
 PUSH_INTERVAL_S = 0.06
 """Text that arrives within that time leaves as one event; the first text leaves at once."""
@@ -83,7 +71,7 @@ async def run_answer(registry: Registry, answer: LiveAnswer) -> None:
             answer.producer.cancel()
             await asyncio.wait({answer.producer})
         try:
-            await _end(answer, answer.producer)
+            await end_answer(answer, answer.producer)
         finally:
             registry.answers.pop(answer.task.generation_uuid, None)
 
@@ -130,12 +118,12 @@ async def _stream(registry: Registry, answer: LiveAnswer, request: ChatRequest) 
             if isinstance(event, Finished):
                 answer.usage = event.usage
             elif isinstance(event, Progress):
-                _say_waiting(answer, event)
+                say_waiting(answer, event)
             elif isinstance(event, Delta):
                 if event.thinking:
                     thinking_since = loop.time() if thinking_since is None else thinking_since
                     answer.add_thinking(event.thinking)
-                    _say_thinking(answer, loop.time() - thinking_since)
+                    say_thinking(answer, loop.time() - thinking_since)
                 if event.content:
                     answer.add_text(event.content)
                 if answer.n_chars > ANSWER_MAX_CHARS:
@@ -217,7 +205,7 @@ async def _wait_for_documents(answer: LiveAnswer) -> None:
                 raise DocumentsUnreadable(generations.lasting_name(document, task.user_id), document.error)
         if not being_read:
             break
-        _say(answer, _reading_text, being_read[0])
+        say_reading(answer, being_read[0])
     attached = await in_database(generations.attached_documents, task.question_document_ids, task.user_id)
     for name, state, problem in attached:
         if state == rag.Document.State.FAILED:
@@ -238,138 +226,3 @@ async def _quote(answer: LiveAnswer, found: Retrieval | None) -> None:
     with translation.override(answer.task.language or None):
         quoted = await rag.quote(found.trace.searched if found else answer.task.question, found)
     answer.add_text(quoted.text)
-
-
-# ---- sentences while no text comes -------------------------------------------------------------------
-
-
-def _say_waiting(answer: LiveAnswer, progress: Progress) -> None:
-    if progress.state == "loading":
-        _say(answer, _loading_text, answer.task.model, progress.waited_s)
-    else:
-        _say(answer, _queue_text, progress.queue_position or 0, progress.expected_s)
-
-
-def _say_thinking(answer: LiveAnswer, seconds: float) -> None:
-    if not answer.has_text:
-        _say(answer, _thinking_text, seconds)
-
-
-def _say(answer: LiveAnswer, make: Callable[..., str], *facts: object) -> None:
-    """Show a sentence where the answer will be, in the reader's language; the same one is not sent twice."""
-    with translation.override(answer.task.language or None):
-        answer.publish_progress(make(*facts))
-
-
-def _reading_text(document: rag.Document) -> str:
-    if not document.n_chunks:
-        return _("Reading %(name)s") % {"name": document.name}
-    percent = 100 * document.n_chunks_done // document.n_chunks
-    return _("Reading %(name)s, %(percent)s %%") % {"name": document.name, "percent": percent}
-
-
-def _loading_text(model: str, seconds: float) -> str:
-    return _("Loading %(model)s, %(seconds).0f s") % {"model": model, "seconds": seconds}
-
-
-def _queue_text(position: int, expected_s: float | None) -> str:
-    if position:
-        words = ngettext(
-            "Waiting: %(n)s question is before yours", "Waiting: %(n)s questions are before yours", position
-        )
-        words %= {"n": position}
-    else:
-        words = _("Waiting: yours is the next question")
-    if expected_s is None:
-        return words
-    return _("%(waiting)s, about %(time)s") % {"waiting": words, "time": duration_in_words(_calm(expected_s))}
-
-
-def _calm(seconds: float) -> float:
-    """An estimate in steps, so that it does not change with every look at it."""
-    return max(1, round(seconds)) if seconds < 10 else 5 * round(seconds / 5)
-
-
-def _thinking_text(seconds: float) -> str:
-    return _("Thinking, %(seconds).0f s") % {"seconds": seconds}
-
-
-# ---- the end ---------------------------------------------------------------------------------------
-
-
-async def _end(answer: LiveAnswer, producer: asyncio.Task[None]) -> None:
-    state, failure = _outcome(answer, producer)
-    html = await _finish_rendering(answer)
-    cited = await asyncio.to_thread(_cited, answer, html) if answer.passages else Cited()
-    ending = Ending(
-        state=state,
-        content=answer.content,
-        thinking=answer.thinking,
-        failure=failure,
-        usage=answer.usage,
-        first_delta_at=answer.first_delta_at,
-        ledger=answer.ledger
-        | ({"retrieval": answer.trace.as_dict()} if answer.trace else {})
-        | ({"unsupported": cited.unsupported} if cited.unsupported else {}),
-        citations=cited.passages,
-    )
-    if cited.unsupported:
-        # It shows these as citations.
-        html = None
-    try:
-        stored = await in_database(_store_and_render, answer.task, ending, html)
-    except DatabaseError:
-        # The journal has the text; the row is found to be abandoned and marked interrupted later.
-        logger.exception("The end of generation %s could not be stored.", answer.task.generation_uuid)
-        return
-    if stored is not None:
-        answer.publish_end(*stored)
-
-
-async def _finish_rendering(answer: LiveAnswer) -> SafeString | None:
-    """Return the answer as HTML; None when a thread is still busy with a part of it: then it is rendered anew."""
-    if answer.is_rendering or not answer.has_text:
-        return None
-    answer.is_rendering = True
-    return await asyncio.to_thread(answer.finish_rendering)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cited:
-    """What an answer cites: passages by number, and the numbers of those that have nothing of what it says."""
-
-    passages: Mapping[int, Passage] = field(default_factory=dict)
-    unsupported: Sequence[int] = ()
-
-
-def _cited(answer: LiveAnswer, html: SafeString | None) -> Cited:
-    if html is None:
-        html = render_markdown(answer.content, citations=range(1, len(answer.passages) + 1))
-    shown = cited_numbers(html)
-    passages = rag.cited_passages(answer.content, answer.passages, shown)
-    return Cited(passages=passages, unsupported=[number for number in shown if number not in passages])
-
-
-def _outcome(answer: LiveAnswer, producer: asyncio.Task[None]) -> tuple[EndState, Failure | None]:
-    if producer.cancelled():
-        if answer.is_stop_requested:
-            return "stopped", None
-        return "interrupted", Failure(code="interrupted", facts={})
-    error = producer.exception()
-    if error is None:
-        return "finished", None
-    failure = failure_of(error)
-    if failure.code == "internal":
-        logger.error("Generation %s failed.", answer.task.generation_uuid, exc_info=error)
-    return "failed", failure
-
-
-def _store_and_render(task: Task, ending: Ending, html: SafeString | None) -> tuple[EndState, str] | None:
-    """Store the end; return the state that stands in the database now, with the message as HTML."""
-    with translation.override(task.language or None):
-        if ended := generations.end_generation(task, ending):
-            return ending.state, render_answer(ended, html)
-        message = Message.objects.filter(pk=task.message_id).select_related("chat", "generation").first()
-        if message is None:
-            return None
-        return message.generation.state, render_message(message)  # type: ignore[return-value]  # an end state
