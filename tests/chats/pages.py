@@ -65,8 +65,10 @@ class Page:
         await self.say({"type": kind, "ref": ref, **fields})
         return ref
 
-    async def open(self, chat: object, seen: dict[str, int] | None = None) -> None:
-        await self.say({"type": "chat.opened", "chat": str(chat), **({} if seen is None else {"seen": seen})})
+    async def open(self, chat: object, seen: dict[str, int] | None = None, **fields: Any) -> None:
+        """`fields`: `last`, the message at the end of what the page shows."""
+        seen_field = {} if seen is None else {"seen": seen}
+        await self.say({"type": "chat.opened", "chat": str(chat), **seen_field, **fields})
 
     async def stop(self, event: Event) -> None:
         await self.say({"type": "stop.requested", "chat": event["chat"], "generation": event["generation"]})

@@ -24,6 +24,8 @@ def decoded(event: dict[str, Any]) -> Any:
         {**SENT, "chat": UUID, "documents": [UUID]},
         {"type": "chat.opened", "chat": UUID},
         {"type": "chat.opened", "chat": UUID, "seen": {UUID: 7}},
+        {"type": "chat.opened", "chat": UUID, "last": UUID},
+        {"type": "chat.opened", "chat": UUID, "last": None},
         {"type": "chat.closed", "chat": UUID},
         {"type": "message.edited", "ref": "r", "chat": UUID, "message": UUID, "content": "x", "model": "tiny"},
         {"type": "answer.requested", "ref": "r", "chat": UUID, "message": UUID, "model": "tiny"},
@@ -69,6 +71,12 @@ def test_a_wrong_field_is_refused(wrong: dict[str, Any]) -> None:
 def test_wrong_sequence_numbers_are_refused(seen: Any) -> None:
     with pytest.raises(MalformedEvent):
         decoded({"type": "chat.opened", "chat": UUID, "seen": seen})
+
+
+@pytest.mark.parametrize("last", [7, [], {}, False])
+def test_a_last_message_that_is_no_id_is_refused(last: Any) -> None:
+    with pytest.raises(MalformedEvent):
+        decoded({"type": "chat.opened", "chat": UUID, "last": last})
 
 
 @pytest.mark.parametrize("chat", ["", "1", "../etc/passwd", "x" * 5000, "' OR 1=1 --"])

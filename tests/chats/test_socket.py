@@ -312,6 +312,50 @@ async def test_a_page_that_comes_back_too_late_gets_the_end(site: Upstream, alic
     assert "answer 1" in ended["html"]
 
 
+async def test_a_page_loaded_before_a_question_hears_that_it_is_outdated(site: Upstream, alice_client: Client) -> None:
+    async with Page(alice_client) as asking, Page(alice_client) as early:
+        await asking.send("How?")
+        chat = (await asking.until("generation.ended"))["chat"]
+        seen_by_early = str((await the_answer("How?")).uuid)
+        await asking.send("And then?", chat=chat)
+        await asking.until("generation.ended")
+
+        await early.open(chat, last=seen_by_early)
+        assert (await early.until("branch.outdated"))["chat"] == chat
+
+        await early.open(chat, last=str((await the_answer("And then?")).uuid))
+        assert await early.hears_nothing_but("generation.ended")
+
+
+async def test_an_empty_chat_is_outdated_once_something_was_asked(
+    site: Upstream, alice: User, alice_page: Page
+) -> None:
+    empty = await database_sync_to_async(make_chat)(owner=alice, messages=0)
+
+    async with alice_page as page:
+        await page.open(empty.uuid, last=None)
+        assert await page.hears_nothing_but()
+
+        await page.send("How?", chat=str(empty.uuid))
+        await page.until("generation.ended")
+        await page.open(empty.uuid, last=None)
+        assert await page.until("branch.outdated")
+
+
+async def test_a_branch_without_a_chosen_leaf_ends_in_its_newest_message(
+    site: Upstream, alice: User, alice_page: Page
+) -> None:
+    chat = await database_sync_to_async(make_chat)(owner=alice, messages=4)
+    await database_sync_to_async(Chat.objects.update)(current_message=None)
+    first, *_, newest = await database_sync_to_async(lambda: [str(m.uuid) for m in chat.messages.order_by("id")])()
+
+    async with alice_page as page:
+        await page.open(chat.uuid, last=newest)
+        assert await page.hears_nothing_but()
+        await page.open(chat.uuid, last=first)
+        assert await page.until("branch.outdated")
+
+
 async def test_a_page_loaded_while_an_answer_ran_hears_that_it_has_ended(site: Upstream, alice_client: Client) -> None:
     async with Page(alice_client) as page:
         await page.send("How?")

@@ -149,6 +149,32 @@ async def test_two_tabs_show_the_same_stream(page: Page, alice: BrowserContext) 
         await expect(answers(tab).last).to_contain_text(expected_words(60))
 
 
+async def test_a_page_that_connects_after_a_question_was_asked_elsewhere_shows_it(
+    page: Page, alice: BrowserContext
+) -> None:
+    """What changes between loading a page and connecting it was told to nobody."""
+    may_connect = asyncio.Event()
+
+    async def connect_late(socket: WebSocketRoute) -> None:
+        await may_connect.wait()
+        socket.connect_to_server()
+
+    await ask_and_wait(page, "Begin @fake tokens=2")
+    late = await alice.new_page()
+    await late.route_web_socket("**/ws/", connect_late)
+    await late.goto(page.url)
+    await ask_and_wait(page, "Asked meanwhile @fake tokens=3")
+    await ask(page, "And still running @fake tokens=60 rate=20")
+    await expect(page.locator(".message--active .prose")).to_contain_text("The model answers")
+
+    may_connect.set()
+
+    await expect(questions(late)).to_have_count(3)
+    await expect(late.locator(".message--active .prose")).to_contain_text("The model answers")
+    await answer_is_finished(late)
+    await expect(answers(late).last).to_contain_text(expected_words(60))
+
+
 async def test_a_draft_survives_leaving_the_page(page: Page) -> None:
     await composer(page).fill("Not finished yet")
 

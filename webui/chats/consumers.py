@@ -13,7 +13,7 @@ from django.http import Http404
 from django.utils import translation
 
 from webui.accounts.models import User
-from webui.chats import conf, intake
+from webui.chats import access, conf, intake
 from webui.chats.answerers import Answerer, answerer_of, check_answerer
 from webui.chats.database import first_in_database, in_database
 from webui.chats.decoding import decode_event, ref_of
@@ -23,6 +23,7 @@ from webui.chats.intake import Question
 from webui.chats.orchestration import begin_answer
 from webui.chats.protocol import (
     AnswerRequested,
+    BranchOutdated,
     ChatClosed,
     ChatOpened,
     ClientEvent,
@@ -169,8 +170,12 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels ha
 
     async def _chat_opened(self, event: ChatOpened) -> None:
         chat, seen = event["chat"], event.get("seen", {})
-        state = await in_database(intake.open_chat, self._user, chat, seen)
+        await in_database(access.chat_read, self._user, chat)
+        # Whatever changes from here on is told; what changed before is in what is read after.
         self.registry.watch(self, chat)
+        state = await in_database(intake.open_chat, self._user, chat, seen)
+        if "last" in event and event["last"] != state.last:
+            self.push(Frame(BranchOutdated(type="branch.outdated", chat=chat)))
         here = {answer.task.generation_uuid: answer for answer in self.registry.answers_of(chat)}
         for generation, answer in here.items():
             answer.attach(self, seen.get(generation, 0))

@@ -90,6 +90,10 @@ def _uuid(value: Any) -> str:
         raise NotFound from exc
 
 
+def _uuid_or_none(value: Any) -> str | None:
+    return None if value is None else _uuid(value)
+
+
 def _uuids(value: Any) -> list[str]:
     if not isinstance(value, list) or len(value) > MAX_DOCUMENTS:
         raise MalformedEvent("not a short list of ids")
@@ -110,7 +114,11 @@ _CONTENT = _Field(_text())
 _ID = _Field(_uuid)
 
 _EVENTS: Final[Mapping[str, Mapping[str, _Field]]] = {
-    "chat.opened": {"chat": _ID, "seen": _Field(_seen, is_required=False)},
+    "chat.opened": {
+        "chat": _ID,
+        "last": _Field(_uuid_or_none, is_required=False),
+        "seen": _Field(_seen, is_required=False),
+    },
     "chat.closed": {"chat": _ID},
     "message.sent": {
         "ref": _REF,

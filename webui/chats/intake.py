@@ -27,7 +27,7 @@ from webui.chats.protocol import (
 from webui.chats.services import generations, messages
 from webui.chats.services.generations import Task
 from webui.chats.services.messages import Asked
-from webui.chats.shown_branch import Branch, branch_messages, new_messages
+from webui.chats.shown_branch import Branch, branch_messages, last_message, new_messages
 from webui.chats.views.fragments import (
     chat_title,
     chat_url,
@@ -79,10 +79,12 @@ class OpenedChat:
     """What a page that shows a chat has to know.
 
     Attributes:
+        last: The message at the end of the shown branch; None when the chat is empty.
         active: Generations of the chat that run, here or in another process.
         ended: For generations that the page may still show as running; `seq` is one more than it has seen.
     """
 
+    last: str | None
     active: set[str]
     ended: list[GenerationEnded]
 
@@ -176,7 +178,10 @@ def open_chat(user: User, uuid: str, seen: dict[str, int]) -> OpenedChat:
     active = {str(uuid) for uuid in queries.active_generations(chat).values_list("uuid", flat=True)}
     since = timezone.now() - JUST_ENDED
     just_ended = chat.messages.filter(generation__finished_at__gt=since).values_list("generation__uuid", flat=True)
-    return OpenedChat(active=active, ended=_ended(chat, {*seen, *map(str, just_ended)}, seen))
+    last = last_message(chat)
+    return OpenedChat(
+        last=str(last) if last else None, active=active, ended=_ended(chat, {*seen, *map(str, just_ended)}, seen)
+    )
 
 
 def ended_generations(user: User, uuid: str, wanted: Collection[str], seen: dict[str, int]) -> list[GenerationEnded]:

@@ -13,10 +13,14 @@ from typing import Literal, NotRequired, TypedDict
 
 
 class ChatOpened(TypedDict):
-    """The page shows this chat. `seen` maps running generations to the last seq the page holds."""
+    """The page shows this chat, with the message `last` at its end (None: it is empty).
+
+    `seen` maps running generations to the last seq the page holds.
+    """
 
     type: Literal["chat.opened"]
     chat: str
+    last: NotRequired[str | None]
     seen: NotRequired[dict[str, int]]
 
 
@@ -83,6 +87,13 @@ class BranchChanged(TypedDict):
     after: str | None
     html: str
     ref: NotRequired[str]
+
+
+class BranchOutdated(TypedDict):
+    """The shown branch does not end where a page that opened the chat thinks: it was loaded before the last change."""
+
+    type: Literal["branch.outdated"]
+    chat: str
 
 
 class GenerationProgressed(TypedDict):
@@ -205,6 +216,7 @@ class RequestRefused(TypedDict):
 
 ServerEvent = (
     BranchChanged
+    | BranchOutdated
     | GenerationProgressed
     | BlockFinished
     | TailChanged

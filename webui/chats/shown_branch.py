@@ -63,6 +63,13 @@ def branch_messages(chat: Chat) -> Branch:
     return _branch(list(shown.select_related("generation").order_by("id")), tree, chat.owner_id)
 
 
+def last_message(chat: Chat) -> UUID | None:
+    """Return the end of what `branch_messages` returns, without reading the rest."""
+    if chat.current_message is not None:
+        return chat.current_message.uuid
+    return chat.messages.order_by("id").values_list("uuid", flat=True).last()
+
+
 def one_message(message: Message) -> Branch:
     """Return a single message as `branch_messages` does. Reads its chat and generation if not selected."""
     return _branch([message], _family_of([message]), message.chat.owner_id)

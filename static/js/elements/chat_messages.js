@@ -21,6 +21,11 @@ class ChatMessages extends HTMLElement {
     return [...this.querySelectorAll(":scope > chat-message")].filter((node) => node instanceof HTMLElement);
   }
 
+  /** Uuid of the message at the end; null when there is none. @returns {string | null} */
+  get last() {
+    return this.all.map((node) => node.dataset.message).findLast(Boolean) ?? null;
+  }
+
   /** @param {string} message */
   find(message) {
     return /** @type {HTMLElement | null} */ (this.querySelector(`:scope > #${CSS.escape(`message-${message}`)}`));

@@ -248,7 +248,7 @@ class ChatPage extends HTMLElement {
 
   /** @param {Record<string, number>} seen */
   #open(seen) {
-    if (this.#chat && socket.isOpen) socket.send({ type: "chat.opened", chat: this.#chat, seen });
+    if (this.#chat && socket.isOpen) socket.send({ type: "chat.opened", chat: this.#chat, last: this.#messages.last, seen });
   }
 
   #lost = () => {
@@ -309,6 +309,7 @@ class ChatPage extends HTMLElement {
     else if (said.type === "chat.moved") this.#placeChanged(said);
     else if (said.type === "chat.renamed") this.#renamed(said);
     else if (said.type === "branch.changed") this.#branchChanged(said);
+    else if (said.type === "branch.outdated") this.#branchOutdated(said);
     else if (said.type === "request.refused") this.#refused(said);
     else if (said.chat === this.#chat) this.#answered(said);
   };
@@ -389,6 +390,11 @@ class ChatPage extends HTMLElement {
     if (request) this.#follower?.follow();
     this.#showState();
     this.#changed();
+  }
+
+  /** The branch went on between loading this page and connecting it. @param {{chat: string}} said */
+  #branchOutdated({ chat }) {
+    if (chat === this.#chat) this.#recover();
   }
 
   /**
