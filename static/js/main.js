@@ -5,6 +5,7 @@ import "./elements/chat_form.js";
 import "./elements/chat_frame.js";
 import "./elements/chat_menu.js";
 import "./elements/chat_message.js";
+import "./elements/chat_message_menu.js";
 import "./elements/chat_messages.js";
 import "./elements/chat_mover.js";
 import "./elements/chat_page.js";

@@ -137,7 +137,7 @@ def test_citations_lead_to_the_passage(alice: User, alice_client: Client, model_
 
 def test_an_answer_is_copied_with_what_it_cites(alice: User, alice_client: Client, model_server: Upstream) -> None:
     chat = make_chat(owner=alice, messages=1)
-    answer = make_answer(chat, content="The lighthouse [1, 2]. Its keeper [3].")
+    answer = make_answer(chat, content="The *lighthouse* [1, 2]. Its keeper [3].")
     values = {"message": answer, "start": 4, "end": 14, "text": "lighthouse"}
     document = make_document(owner=alice, name="report.pdf")
     Citation.objects.create(number=1, document=document, document_name="report.pdf", page=3, **values)
@@ -145,9 +145,13 @@ def test_an_answer_is_copied_with_what_it_cites(alice: User, alice_client: Clien
     Citation.objects.create(number=3, document=None, document_name="theirs.txt", is_of_own_document=False, **values)
 
     html = alice_client.get(reverse("chats:message", args=[chat.uuid, answer.uuid])).content.decode()
+    plain = alice_client.get(reverse("chats:message_text", args=[chat.uuid, answer.uuid]))
 
     (copied,) = re.findall("<template data-text>(.*?)</template>", html, re.S)
-    assert unescape(copied) == "The lighthouse [1, 2]. Its keeper [3].\n\n[1] report.pdf, page 3\n[2] old <b>.txt"
+    sources = "[1] report.pdf, page 3\n[2] old <b>.txt"
+    assert unescape(copied) == f"The *lighthouse* [1, 2]. Its keeper [3].\n\n{sources}"
+    assert plain.content.decode() == f"The lighthouse [1][2]. Its keeper [3].\n\n{sources}"
+    assert plain.headers["Content-Type"] == "text/plain; charset=utf-8"
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ urlpatterns = [
     path("chats/<uuid:uuid>/move/", folders.move, name="move"),
     path("chats/<uuid:uuid>/siblings/<uuid:message_uuid>/", actions.show_sibling, name="show_sibling"),
     path("chats/<uuid:uuid>/messages/<uuid:message_uuid>/", pages.message, name="message"),
+    path("chats/<uuid:uuid>/messages/<uuid:message_uuid>/text/", pages.message_text, name="message_text"),
     path("chats/<uuid:uuid>/messages/<uuid:message_uuid>/keep/", golden.keep_question, name="keep_question"),
     path("chats/<uuid:uuid>/messages/<uuid:message_uuid>/rating/", ratings.rating, name="rating"),
     path("chats/<uuid:uuid>/messages/<uuid:message_uuid>/rating/why/", ratings.explain_rating, name="explain_rating"),

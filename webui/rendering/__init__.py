@@ -8,5 +8,6 @@ from __future__ import annotations
 from .citations import cited_numbers
 from .incremental import IncrementalRenderer, RenderedUpdate
 from .markdown import render_markdown, render_plain
+from .plain_text import plain_text
 
-__all__ = ["IncrementalRenderer", "RenderedUpdate", "cited_numbers", "render_markdown", "render_plain"]
+__all__ = ["IncrementalRenderer", "RenderedUpdate", "cited_numbers", "plain_text", "render_markdown", "render_plain"]

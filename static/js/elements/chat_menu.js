@@ -14,32 +14,32 @@ class ChatMenu extends HTMLElement {
     this.removeEventListener("click", this.#clicked);
   }
 
-  get #panel() {
+  get panel() {
     return /** @type {HTMLElement} */ (this.querySelector("[popover]"));
   }
 
-  get #button() {
+  get button() {
     return /** @type {HTMLElement} */ (this.querySelector("[popovertarget]"));
   }
 
   get #items() {
-    const controls = this.#panel.querySelectorAll("a, button, input:checked");
-    return /** @type {HTMLElement[]} */ ([...controls].filter((item) => !item.matches(":disabled")));
+    const controls = this.panel.querySelectorAll("a, button, input:checked");
+    return /** @type {HTMLElement[]} */ ([...controls].filter((item) => !item.matches(":disabled, [hidden]")));
   }
 
   /** @param {Event} event */
   #toggled = (event) => {
-    if (event.target !== this.#panel) return;
-    const isOpen = this.#panel.matches(":popover-open");
-    this.#button.setAttribute("aria-expanded", String(isOpen));
+    if (event.target !== this.panel) return;
+    const isOpen = this.panel.matches(":popover-open");
+    this.button.setAttribute("aria-expanded", String(isOpen));
     if (!isOpen) return;
-    placeBeside(this.#panel, this.#button, { atEnd: this.hasAttribute("data-end") });
+    placeBeside(this.panel, this.button, { atEnd: this.hasAttribute("data-end") });
     this.#items[0]?.focus({ preventScroll: true });
   };
 
   /** @param {KeyboardEvent} event */
   #pressed = (event) => {
-    if (!this.#panel.matches(":popover-open")) return;
+    if (!this.panel.matches(":popover-open")) return;
     if (event.target instanceof HTMLInputElement) return;
     const items = this.#items;
     const at = items.indexOf(/** @type {HTMLElement} */ (document.activeElement));
@@ -51,8 +51,9 @@ class ChatMenu extends HTMLElement {
 
   /** @param {Event} event */
   #clicked = (event) => {
-    if (event.target instanceof Element && event.target.closest(".menu__item")) this.#panel.hidePopover();
+    if (event.target instanceof Element && event.target.closest(".menu__item")) this.panel.hidePopover();
   };
 }
 
 customElements.define("chat-menu", ChatMenu);
+export { ChatMenu };

@@ -1,11 +1,12 @@
 import { hideCard, showCard, sourceOf } from "../lib/citation_card.js";
 import { copyText } from "../lib/clipboard.js";
+import { copyPlainText } from "../lib/plain_text.js";
 import { fitHeight, isPlainEnter } from "../lib/text_area.js";
 import { copyOf } from "../render.js";
 
 const CONFIRMED_MS = 1600;
 
-/** One message: copy it, edit it, ask for another answer, walk to its siblings, open what it cites and how that was found. */
+/** One message: what its buttons and its menu do, and opening what it cites and how that was found. */
 class ChatMessage extends HTMLElement {
   connectedCallback() {
     this.addEventListener("click", this.#clicked);
@@ -92,14 +93,25 @@ class ChatMessage extends HTMLElement {
     if (search instanceof HTMLElement) this.#tell("trace-wanted", { url: search.dataset.trace, opener: search });
     const button = event.target.closest("button[data-action]");
     if (!(button instanceof HTMLButtonElement)) return;
-    const action = button.dataset.action;
-    if (action === "copy") this.#copy(button);
-    else if (action === "edit") this.edit();
-    else if (action === "regenerate") this.#tell("answer-wanted", {});
-    else if (action === "show") this.#tell("sibling-wanted", { url: button.dataset.url, to: button.dataset.to });
+    this.act(button.dataset.action ?? "", button.dataset.url ?? "", button);
   };
 
-  /** @param {HTMLButtonElement} button */
+  /**
+   * Do what a button below the message, or an item of its menu, is for.
+   *
+   * @param {string} action
+   * @param {string} url of the item, often empty
+   * @param {HTMLElement} button what was pressed, or what opened the menu
+   */
+  act(action, url, button) {
+    if (action === "copy") this.#copy(button);
+    else if (action === "copy-plain") copyPlainText(url, button);
+    else if (action === "edit") this.edit();
+    else if (action === "regenerate") this.#tell("answer-wanted", {});
+    else if (action === "show") this.#tell("sibling-wanted", { url, to: button.dataset.to });
+  }
+
+  /** @param {HTMLElement} button */
   async #copy(button) {
     if (!(await copyText(this.text))) return;
     const label = button.dataset.tooltip ?? "";

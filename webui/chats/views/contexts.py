@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString
 
 from rag.api import READABLE_NAMES
 from webui.chats.errors import Explanation
+from webui.rendering import plain_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,8 +116,23 @@ class MessageView:
     @property
     def copied_text(self) -> str:
         """The text as it is copied: below an answer stands what its numbers refer to."""
+        return self._with_sources(self.text)
+
+    @property
+    def plain_text(self) -> str:
+        """The same without marks."""
+        if self.role == "user":
+            return self.text
+        return self._with_sources(plain_text(self.text, citations=[citation.number for citation in self.citations]))
+
+    def _with_sources(self, text: str) -> str:
         sources = [citation.as_line for citation in self.citations if citation.document_name]
-        return "\n\n".join([self.text, "\n".join(sources)]) if sources else self.text
+        return "\n\n".join([text, "\n".join(sources)]) if sources else text
+
+    @property
+    def offers(self) -> str:
+        """What can be done with it beside the usual, for its menu: words parted by spaces."""
+        return "keep" if self.can_be_kept else ""
 
     @property
     def can_be_kept(self) -> bool:

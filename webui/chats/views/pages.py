@@ -111,3 +111,13 @@ def message(request: MemberRequest, uuid: UUID, message_uuid: UUID) -> HttpRespo
     shown = access.chat_read(request.user, uuid)
     view = one_message_view(access.message_read(shown, message_uuid))
     return render(request, "chats/_message.html", {"message": view})
+
+
+@require_GET
+@never_cache
+@member_required
+def message_text(request: MemberRequest, uuid: UUID, message_uuid: UUID) -> HttpResponse:
+    """A message without its marks."""
+    shown = access.chat_read(request.user, uuid)
+    view = one_message_view(access.message_read(shown, message_uuid))
+    return HttpResponse(view.plain_text, content_type="text/plain; charset=utf-8")

@@ -1,0 +1,84 @@
+import { ChatMenu } from "./chat_menu.js";
+
+/** @typedef {import("./chat_message.js").ChatMessage} ChatMessage */
+
+const ANY_CHAT = "00000000-0000-0000-0000-000000000000";
+const ANY_MESSAGE = "11111111-1111-1111-1111-111111111111";
+
+/**
+ * What is rarely done to a message: one menu for all of them, opened from whichever message's "More" was pressed.
+ *
+ * An item names the roles that it is for (`data-for`), and what the message has to offer it (`data-needs`, one of the
+ * message's `data-offers`). A link has the ids of no message in its `data-href`. A button's `data-action` is done by the
+ * message.
+ */
+class ChatMessageMenu extends ChatMenu {
+  /** @type {HTMLElement | null} */
+  #opener = null;
+
+  connectedCallback() {
+    super.connectedCallback();
+    document.addEventListener("click", this.#pressedSomewhere, { capture: true });
+    this.addEventListener("click", this.#chosen);
+  }
+
+  disconnectedCallback() {
+    super.disconnectedCallback();
+    document.removeEventListener("click", this.#pressedSomewhere, { capture: true });
+    this.removeEventListener("click", this.#chosen);
+  }
+
+  get button() {
+    return /** @type {HTMLElement} */ (this.#opener);
+  }
+
+  get #message() {
+    return /** @type {ChatMessage | null | undefined} */ (this.#opener?.closest("chat-message"));
+  }
+
+  /** A button of some message is about to open or close the menu. @param {Event} event */
+  #pressedSomewhere = (event) => {
+    const opener = event.target instanceof Element ? event.target.closest(`[popovertarget="${this.panel.id}"]`) : null;
+    if (!(opener instanceof HTMLElement)) return;
+    if (opener !== this.#opener && this.panel.matches(":popover-open")) {
+      // A button that opens it does not close it by being pressed, not even another message's: it is to open there.
+      this.panel.hidePopover();
+      this.#opener?.setAttribute("aria-expanded", "false");
+    }
+    this.#opener = opener;
+    this.#fit();
+  };
+
+  /** Show what there is to do with the message, and nothing else. */
+  #fit() {
+    const message = this.#message;
+    if (!message) return;
+    const offers = (message.dataset.offers ?? "").split(" ");
+    for (const item of this.panel.querySelectorAll("[data-for]")) {
+      if (!(item instanceof HTMLElement)) continue;
+      const { needs = "", href } = item.dataset;
+      const roles = (item.dataset.for ?? "").split(" ");
+      item.hidden = !roles.includes(message.dataset.role ?? "") || (needs !== "" && !offers.includes(needs));
+      if (href) item.setAttribute("href", this.addressOf(href, message));
+    }
+  }
+
+  /**
+   * @param {string} address with the ids of no message
+   * @param {HTMLElement} message
+   */
+  addressOf(address, message) {
+    const chat = this.closest("chat-page")?.getAttribute("data-chat") ?? "";
+    return address.replace(ANY_CHAT, chat).replace(ANY_MESSAGE, message.dataset.message ?? "");
+  }
+
+  /** @param {Event} event */
+  #chosen = (event) => {
+    const item = event.target instanceof Element ? event.target.closest("[data-action]") : null;
+    const message = this.#message;
+    if (!(item instanceof HTMLElement) || !message) return;
+    message.act(item.dataset.action ?? "", item.dataset.url ? this.addressOf(item.dataset.url, message) : "", this.button);
+  };
+}
+
+customElements.define("chat-message-menu", ChatMessageMenu);

@@ -1,0 +1,95 @@
+"""What people do with answers: copy them, and what else their menu offers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.async_api import BrowserContext, Locator, Page, expect
+
+from tests.doubles.upstream import Behaviour, Upstream
+from tests.e2e.chatting import answers, ask_and_wait
+from tests.e2e.conftest import PHONE, OpenBrowser
+
+pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="session")]
+
+
+@pytest.fixture(autouse=True)
+def _as_before(models: Upstream) -> Iterator[None]:
+    yield
+    models.behaviour = Behaviour()
+
+
+async def answered(page: Page, models: Upstream, text: str) -> Locator:
+    """Ask something that is answered with that text; return the answer."""
+    models.behaviour = Behaviour(answer=text)
+    await ask_and_wait(page, "Tell me")
+    return answers(page).last
+
+
+async def copied(page: Page) -> str:
+    return str(await page.evaluate("navigator.clipboard.readText()"))
+
+
+def more(message: Locator) -> Locator:
+    return message.get_by_role("button", name="More", exact=True)
+
+
+def menu(page: Page) -> Locator:
+    return page.locator("#message-menu")
+
+
+async def test_an_answer_is_copied_as_it_was_written_and_without_its_marks(
+    page: Page, alice: BrowserContext, models: Upstream
+) -> None:
+    await alice.grant_permissions(["clipboard-read", "clipboard-write"])
+    answer = await answered(page, models, "A **bold** `word`:\n\n* one\n* $x^2$\n")
+
+    await answer.get_by_role("button", name="Copy", exact=True).click()
+    assert await copied(page) == "A **bold** `word`:\n\n* one\n* $x^2$\n"
+
+    await more(answer).click()
+    await menu(page).get_by_role("button", name="Copy as plain text").click()
+    await expect(page.get_by_text("Copied.")).to_be_visible()
+    assert await copied(page) == "A bold word:\n\n- one\n- x^2"
+
+
+async def test_the_menu_is_worked_with_the_keyboard_and_belongs_to_one_answer_at_a_time(
+    page: Page, models: Upstream
+) -> None:
+    first = await answered(page, models, "One.")
+    first = answers(page).nth(0)
+    second = await answered(page, models, "Two.")
+
+    await more(first).focus()
+    await page.keyboard.press("Enter")
+    await expect(menu(page)).to_be_visible()
+    await expect(menu(page).get_by_role("button").first).to_be_focused()
+    await page.keyboard.press("Escape")
+    await expect(menu(page)).to_be_hidden()
+    await expect(more(first)).to_be_focused()
+
+    await more(first).click()
+    await more(second).click()
+    await expect(menu(page)).to_be_visible()
+    await expect(more(first)).to_have_attribute("aria-expanded", "false")
+    await expect(more(second)).to_have_attribute("aria-expanded", "true")
+    await more(second).click()
+    await expect(menu(page)).to_be_hidden()
+
+
+async def test_on_a_phone_the_menu_stays_inside_the_window(
+    open_browser: OpenBrowser, alice_state: object, models: Upstream
+) -> None:
+    browser = await open_browser(size=PHONE, storage_state=alice_state)
+    page = await browser.new_page()
+    await page.goto("/")
+    answer = await answered(page, models, "Short.")
+    await more(answer).tap()
+
+    box = await menu(page).bounding_box()
+    assert box is not None
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= PHONE[0]
+    heights = [await item.bounding_box() for item in await menu(page).get_by_role("button").all()]
+    assert all(item is not None and item["height"] >= 44 for item in heights)
