@@ -11,7 +11,7 @@ from django.core.files.base import ContentFile
 from rag.models import Document, ExtractedText, Knowledge
 from rag.services import knowledge as knowledge_service
 from webui.accounts.models import Group, Role, User
-from webui.chats.models import Chat, Folder, Generation, Message
+from webui.chats.models import Chat, Folder, Generation, Message, Tag, tag_key
 from webui.presets import services as presets
 from webui.presets.models import ModelPreset
 
@@ -65,6 +65,13 @@ def make_chat(*, owner: User, messages: int = 0, title: str = "A chat", **fields
         else:
             make_message(chat, content=f"question {number // 2 + 1}")
     return chat
+
+
+def make_tag(*chats: Chat, owner: User, name: str = "A tag") -> Tag:
+    """Create a tag that these chats have."""
+    tag = Tag.objects.create(owner=owner, name=name, key=tag_key(name))
+    tag.chats.add(*chats)
+    return tag
 
 
 def make_folder(*, owner: User, name: str = "A folder", **fields: Any) -> Folder:

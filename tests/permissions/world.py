@@ -38,9 +38,10 @@ from tests.factories import (
     make_knowledge,
     make_message,
     make_preset,
+    make_tag,
 )
 from webui.accounts.models import Group, User
-from webui.chats.models import Chat, Citation, Folder, Generation, Message, Rating
+from webui.chats.models import Chat, Citation, Folder, Generation, Message, Rating, Tag, Upload
 from webui.presets import services as presets
 from webui.presets.models import ModelPreset, PresetGrant, PresetPicture, PresetVersion
 
@@ -118,6 +119,8 @@ def make_world(owner: User, reader: User | None = None, *, mark: bool = True) ->
     folder.documents.add(private_document, shared_document)
     folder.knowledge.add(private, shared)
     chat = make_chat(owner=owner, title=f"{private_word} chat", folder=folder)
+    make_tag(chat, owner=owner, name=f"{private_word} tag")
+    Upload.objects.create(document=private_document)
     question = make_message(chat, content=f"{private_word} question")
     question.documents.add(private_document, shared_document)
     question.knowledge.add(private, shared)
@@ -211,6 +214,8 @@ OWNERS: dict[type[Model], str | None] = {
     PresetVersion: "preset__owner",
     PresetPicture: "preset__owner",
     Chat: "owner",
+    Tag: "owner",
+    Upload: "document__owner",
     Message: "chat__owner",
     Generation: "message__chat__owner",
     Citation: "message__chat__owner",
@@ -230,7 +235,9 @@ def rows_of(owner: User) -> Iterator[Model]:
 
 
 def snapshot(owner: User) -> list[dict[str, Any]]:
-    """Return all that belongs to a person, value by value, where their documents are, and what their folders ask."""
+    """Return all that belongs to a person, value by value, where their documents are, what their folders ask,
+    and which tags their chats have.
+    """
     values = [
         {"kind": model.__name__, **row}
         for model, path in OWNERS.items()
@@ -244,4 +251,5 @@ def snapshot(owner: User) -> list[dict[str, Any]]:
         for row in model._default_manager.filter(owner=owner).order_by("pk", kind).values("pk", kind)
     ]
     person = get_user_model().objects.filter(pk=owner.pk).values("email", "name", "role", "is_active")
-    return [*values, *places, *asked, *person]
+    tagged = Chat.tags.through.objects.filter(chat__owner=owner).order_by("pk").values("chat_id", "tag_id")
+    return [*values, *places, *asked, *tagged, *person]

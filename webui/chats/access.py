@@ -9,7 +9,7 @@ from django.http import Http404
 
 import rag.api as rag
 from webui.accounts.models import User
-from webui.chats.models import Chat, Folder, Generation, Message, Rating
+from webui.chats.models import Chat, Folder, Generation, Message, Rating, Tag
 
 
 def chat_read(user: User, uuid: UUID | str) -> Chat:
@@ -66,6 +66,22 @@ def deleted_folder_write(user: User, uuid: UUID | str) -> Folder:
     if folder is None or not user.may_chat:
         raise Http404
     return folder
+
+
+def tag_read(user: User, uuid: UUID | str) -> Tag:
+    """Return one of the person's tags."""
+    tag = Tag.objects.filter(owner=user, uuid=uuid).first()
+    if tag is None or not user.may_chat:
+        raise Http404
+    return tag
+
+
+def tag_write(user: User, uuid: UUID | str) -> Tag:
+    """Return a tag that the person may change. Locks its row; needs a transaction."""
+    tag = Tag.objects.select_for_update().filter(owner=user, uuid=uuid).first()
+    if tag is None or not user.may_chat:
+        raise Http404
+    return tag
 
 
 def message_read(chat: Chat, uuid: UUID | str) -> Message:

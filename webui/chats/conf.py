@@ -50,5 +50,10 @@ MAX_FOLDERS = 100
 """Of one person: all of them stand in the sidebar."""
 MAX_FOLDER_SOURCES = 50
 """Documents and knowledge of a folder, together; more of them fit into one knowledge."""
+MAX_TAGS = 200
+"""Of one person: all of them are offered where one is chosen."""
+MAX_TAGS_OF_CHAT = 20
+MAX_PINNED = 50
+"""Of one person: all of them stand first in the sidebar."""
 SYSTEM_PROMPT_MAX_CHARS = 10_000
 """Some 2500 tokens: each question of the folder begins with them."""

@@ -16,7 +16,12 @@ ChatError                  a request that is refused; nothing was stored
 ├── FolderNameRefused      nothing but spaces, or too long
 ├── TooManyFolders
 ├── FolderFull             of documents and knowledge
-└── SystemPromptTooLong
+├── SystemPromptTooLong
+├── TagNameRefused         nothing but spaces, or too long
+├── TagTaken               another tag has that name
+├── TooManyTags
+├── TooManyTagsOfChat
+└── TooManyPinned
 
 A generation that fails stores a code and facts (`failure_of`), never a sentence.
 `explain` makes the sentences, in the reader's language, where they are shown.
@@ -147,6 +152,34 @@ class SystemPromptTooLong(MessageTooLong):
     code = "system_prompt_too_long"
 
 
+class TagNameRefused(_Limited, ChatError):
+    code = "tag_name"
+
+
+class TagTaken(ChatError):
+    code = "tag_taken"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+    @property
+    def facts(self) -> Facts:
+        return {"name": self.name}
+
+
+class TooManyTags(_Limited, ChatError):
+    code = "too_many_tags"
+
+
+class TooManyTagsOfChat(_Limited, ChatError):
+    code = "too_many_tags_of_chat"
+
+
+class TooManyPinned(_Limited, ChatError):
+    code = "too_many_pinned"
+
+
 REFUSALS: Final[Mapping[str, Promise]] = {
     "malformed": _("The page sent something this server does not understand. Reload the page and try again."),
     "not_found": _("This is not here any more, or it is not yours."),
@@ -169,6 +202,11 @@ REFUSALS: Final[Mapping[str, Promise]] = {
         "A folder holds at most %(limit)s documents and knowledge. Put more documents into one knowledge, and add that."
     ),
     "system_prompt_too_long": _("The instructions have %(n_chars)s characters; at most %(limit)s can be saved."),
+    "tag_name": _("A tag needs a name of at most %(limit)s characters."),
+    "tag_taken": _("You have another tag named “%(name)s”."),
+    "too_many_tags": _("You have %(limit)s tags, which is as many as there can be. Delete one first."),
+    "too_many_tags_of_chat": _("A chat can have at most %(limit)s tags."),
+    "too_many_pinned": _("At most %(limit)s chats can be pinned. Unpin one first."),
     "internal": _("Something went wrong on the server. It has been logged; please try again."),
 }
 

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 TITLE_MAX_LENGTH = 200
 REF_MAX_LENGTH = 64
 FOLDER_NAME_MAX_LENGTH = 100
+TAG_NAME_MAX_LENGTH = 50
 COMMENT_MAX_LENGTH = 1000
 
 
@@ -40,8 +41,36 @@ class Folder(models.Model):
         return self.name
 
 
+def tag_key(name: str) -> str:
+    """Return what two names of one tag have in common."""
+    return name.casefold()
+
+
+class Tag(models.Model):
+    """A word that one person puts on chats, to find those that have it."""
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="tags")
+    name = models.CharField(max_length=TAG_NAME_MAX_LENGTH)
+    # `tag_key` of the name: two tags of a person differ in more than case, whatever the database knows of letters.
+    # Some letters are three in it.
+    key = models.CharField(max_length=3 * TAG_NAME_MAX_LENGTH, editable=False)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["owner", "key"], name="chats_tag_unique"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class Chat(models.Model):
-    """A titled conversation of one owner; holds a tree of messages."""
+    """A titled conversation of one owner; holds a tree of messages.
+
+    One that is deleted is seen by nobody, one that is archived or temporary stands in no list of chats. See `queries`.
+    """
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="chats")
@@ -49,6 +78,7 @@ class Chat(models.Model):
     folder = models.ForeignKey(Folder, on_delete=models.SET_NULL, null=True, blank=True, related_name="chats")
     # The folder that was deleted and left the chat behind: undo brings it back into it.
     left_folder = models.ForeignKey(Folder, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    tags = models.ManyToManyField(Tag, blank=True, related_name="chats")
     title = models.CharField(max_length=TITLE_MAX_LENGTH, blank=True)
     # False once a person has named the chat: automatic titles leave it alone.
     has_automatic_title = models.BooleanField(default=True)
@@ -59,22 +89,50 @@ class Chat(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
     # When the newest message came; orders the sidebar.
     updated_at = models.DateTimeField(default=timezone.now)
+    # Stands first in the sidebar, whichever folder it is in.
+    is_pinned = models.BooleanField(default=False)
+    archived_at = models.DateTimeField(null=True, blank=True)
     # Set by delete, cleared by undo; purged for good after the undo window.
     deleted_at = models.DateTimeField(null=True, blank=True)
+    # Of a temporary chat: when it goes for good, unless the page that shows it puts that off; None of all others.
+    temporary_until = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         indexes = [
             # visible_chats(): the newest of one person's chats.
             models.Index(
                 fields=["owner", "-updated_at", "-id"],
-                condition=models.Q(deleted_at=None),
+                condition=models.Q(deleted_at=None, archived_at=None, temporary_until=None),
                 name="chats_chat_newest",
             ),
             # chat_page(): keyset pages of a folder's chats, or of those in none, newest first.
             models.Index(
                 fields=["owner", "folder", "-updated_at", "-id"],
-                condition=models.Q(deleted_at=None),
+                condition=models.Q(deleted_at=None, archived_at=None, temporary_until=None),
                 name="chats_chat_sidebar",
+            ),
+            # pinned_chats(): all of one person's.
+            models.Index(
+                fields=["owner"],
+                condition=models.Q(is_pinned=True, deleted_at=None, archived_at=None, temporary_until=None),
+                name="chats_chat_pinned",
+            ),
+            # archived_chats() and deleted_chats(): keyset pages, the last one first.
+            models.Index(
+                fields=["owner", "-archived_at", "-id"],
+                condition=models.Q(deleted_at=None, archived_at__isnull=False),
+                name="chats_chat_archived",
+            ),
+            models.Index(
+                fields=["owner", "-deleted_at", "-id"],
+                condition=models.Q(deleted_at__isnull=False),
+                name="chats_chat_deleted",
+            ),
+            # Upkeep looks for those that are over.
+            models.Index(
+                fields=["temporary_until"],
+                condition=models.Q(temporary_until__isnull=False),
+                name="chats_chat_temporary",
             ),
         ]
 
@@ -133,6 +191,17 @@ class Message(models.Model):
         """Whether an answer is being written into it. Reads `generation`; one query if not selected."""
         generation = self.its_generation
         return generation is not None and generation.is_active
+
+
+class Upload(models.Model):
+    """A file that came into a chat: it goes with the last chat that asks it, unless it is put anywhere else."""
+
+    document = models.OneToOneField("rag.Document", on_delete=models.CASCADE, related_name="+", primary_key=True)
+    # The temporary chat that it was uploaded in, whether it was asked there or not.
+    temporary_chat = models.ForeignKey(Chat, on_delete=models.SET_NULL, null=True, blank=True, related_name="uploads")
+
+    def __str__(self) -> str:
+        return f"upload of document {self.document_id}"
 
 
 class Generation(models.Model):

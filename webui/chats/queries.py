@@ -12,7 +12,7 @@ from django.db.models import Count, Q, QuerySet
 
 from webui.accounts.models import User
 from webui.chats.branches import Parents
-from webui.chats.models import Chat, Folder, Generation, Message, Rating
+from webui.chats.models import Chat, Folder, Generation, Message, Rating, Tag
 from webui.ui.keyset import KeysetPage, newest_first
 
 PAGE_SIZE = 40
@@ -29,13 +29,19 @@ class ListedFolder:
     newest: Sequence[Chat]
 
 
-CHATS_OF_FOLDER = 5
-"""So many of an open folder's chats stand in the sidebar."""
+def kept_chats(user: User) -> QuerySet[Chat]:
+    """Return a person's chats, archived ones among them, newest first."""
+    return Chat.objects.filter(owner=user, deleted_at=None, temporary_until=None).order_by("-updated_at", "-id")
 
 
 def visible_chats(user: User) -> QuerySet[Chat]:
-    """Return a person's chats, newest first. Never touches messages."""
-    return Chat.objects.filter(owner=user, deleted_at=None).order_by("-updated_at", "-id")
+    """Return a person's chats that are not archived, newest first. Never touches messages."""
+    return kept_chats(user).filter(archived_at=None)
+
+
+def visible_tags(user: User) -> QuerySet[Tag]:
+    """Return a person's tags, in the order of the alphabet."""
+    return Tag.objects.filter(owner=user).order_by("key")
 
 
 def chat_page(user: User, before: str | None = None, *, folder: Folder | None = None) -> KeysetPage[Chat]:
@@ -57,7 +63,7 @@ def listed_folders(user: User, uuid: UUID | str | None = None) -> list[ListedFol
     chats, folders = (connection.ops.quote_name(model._meta.db_table) for model in (Chat, Folder))
     inside = (
         f"FROM {chats} inside WHERE inside.owner_id = folder.owner_id AND inside.folder_id = folder.id"  # noqa: S608
-        " AND inside.deleted_at IS NULL"
+        " AND inside.deleted_at IS NULL AND inside.archived_at IS NULL AND inside.temporary_until IS NULL"
     )
     # Each is found by itself in the index, where a window function would number all chats of all open folders.
     newest = ", ".join(
@@ -115,8 +121,8 @@ def branch_before(answer: Message) -> list[Message]:
 
 
 def ratings_of(user: User | None) -> QuerySet[Rating]:
-    """Return the ratings that a person has given, or those of everybody for None; without those of deleted chats."""
-    ratings = Rating.objects.filter(message__chat__deleted_at=None)
+    """Return the ratings that a person has given, or those of everybody for None; without those of chats that go."""
+    ratings = Rating.objects.filter(message__chat__deleted_at=None, message__chat__temporary_until=None)
     return ratings if user is None else ratings.filter(rated_by=user)
 
 
