@@ -6,6 +6,8 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from uuid import uuid4
 
+import pytest
+
 from tests.factories import make_chat
 from webui.accounts.models import User
 from webui.chats import intake
@@ -13,10 +15,17 @@ from webui.chats.intake import Question
 from webui.chats.protocol import MessageSent
 from webui.chats.services.generations import Ending, end_generation
 from webui.chats.views.fragments import render_answer
+from webui.presets.levels import model_level
 
 CountQueries = Callable[[int], AbstractContextManager[object]]
 TRANSACTION = 2
 """Its beginning and its end."""
+
+
+@pytest.fixture(autouse=True)
+def _defaults_are_known(db: None) -> None:
+    """What administrators say for models is read once in some seconds, for all questions."""
+    model_level("tiny:latest")
 
 
 def ask(user: User, **fields: str) -> Question:

@@ -28,6 +28,7 @@ from webui.chats.models import Chat, Message
 from webui.chats.protocol import MessageSent
 from webui.presets import services
 from webui.presets.ids import preset_id
+from webui.presets.levels import model_level
 from webui.presets.models import ModelPreset
 
 Ingest = Callable[..., Document]
@@ -229,6 +230,7 @@ def test_a_preset_costs_a_question_two_queries(alice: User, preset: ModelPreset)
             intake.send(alice, event)
         return len(queries)
 
+    model_level("tiny:latest")
     # Which preset it is, and what of its documents and knowledge may be read.
     assert ask_all_at_once(preset_id(preset.uuid)) == ask_all_at_once("tiny:latest") + 2
 

@@ -221,7 +221,7 @@ OWNERS: dict[type[Model], str | None] = {
     Citation: "message__chat__owner",
     Rating: "message__chat__owner",
 }
-NOBODYS = {"IndexVersion", "IndexEntry", "Removal"}
+NOBODYS = {"IndexVersion", "IndexEntry", "Removal", "ModelDefaults"}
 
 
 def kinds() -> list[type[Model]]:

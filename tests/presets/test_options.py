@@ -11,7 +11,7 @@ from webui.presets.options import BY_NAME, NOT_SAMPLING, OPTIONS, checked_option
 EVERYTHING: dict[str, Any] = {
     "temperature": 0.2, "top_p": 0.9, "top_k": 20, "min_p": 0.05, "seed": 7, "stop": ["\n\n", "End \\ n"],
     "num_ctx": 4096, "num_predict": 300, "repeat_penalty": 1.1, "presence_penalty": -0.5, "frequency_penalty": 0.5,
-    "think": "low", "keep_alive": -1,
+    "think": "low", "keep_alive": -1, "format": {"type": "object", "required": ["year"]},
 }  # fmt: skip
 
 
@@ -39,6 +39,7 @@ def test_thinking_and_keeping_loaded_go_beside_the_options() -> None:
     sampling = sampling_of(EVERYTHING)
 
     assert (sampling.think, sampling.keep_alive_s) == ("low", -1.0)
+    assert sampling.format == {"type": "object", "required": ["year"]}
     assert not NOT_SAMPLING & set(sampling.options)
 
 
@@ -48,6 +49,7 @@ def test_thinking_and_keeping_loaded_go_beside_the_options() -> None:
         ("temperature", 2.1), ("temperature", -1), ("temperature", "hot"), ("temperature", True),
         ("temperature", float("nan")), ("top_k", 1.5), ("top_k", -1), ("seed", 2**31), ("num_ctx", 1),
         ("num_predict", 0), ("stop", "End"), ("stop", []), ("stop", ["x"] * 17), ("stop", ["x" * 101]), ("stop", [3]),
+        ("format", "yaml"), ("format", {}), ("format", {"title": "x" * 20_000}), ("format", ["json"]),
         ("think", "on"), ("think", 1), ("keep_alive", -2), ("mirostat", 1),
     ],
 )  # fmt: skip
@@ -84,7 +86,17 @@ def test_zero_is_a_value() -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("temperature", "3"), ("top_k", "1.5"), ("num_ctx", "12"), ("think", "hard"), ("stop", "x" * 101)],
+    [
+        ("temperature", "3"),
+        ("top_k", "1.5"),
+        ("num_ctx", "12"),
+        ("think", "hard"),
+        ("stop", "x" * 101),
+        ("format", "yaml"),
+        ("format", "[1]"),
+        ("format", "{}"),
+        ("format", "[" * 15_000),
+    ],
 )
 def test_a_form_says_which_option_is_wrong(name: str, value: str) -> None:
     form = filled_in(**{name: value})
@@ -92,3 +104,10 @@ def test_a_form_says_which_option_is_wrong(name: str, value: str) -> None:
     assert not form.is_valid()
     assert list(form.errors) == [OPTION_PREFIX + name]
     assert form.has_options
+
+
+def test_the_word_json_is_known_however_it_is_written() -> None:
+    form = filled_in(format=" JSON ")
+
+    assert form.is_valid()
+    assert form.chosen_options() == {"format": "json"}

@@ -41,6 +41,9 @@ class User(AbstractBaseUser):
     # False while an administrator has suspended this person.
     is_active = models.BooleanField(default=True)
     language = models.CharField(_("language"), max_length=10, blank=True)
+    # For all their questions, unless a preset or a chat says otherwise; options by the names of `presets.options`.
+    system_prompt = models.TextField(_("system prompt"), blank=True)
+    options = models.JSONField(_("options"), default=dict, blank=True)
     date_joined = models.DateTimeField(default=timezone.now)
 
     objects: ClassVar[UserManager] = UserManager()

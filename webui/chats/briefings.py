@@ -10,19 +10,23 @@ from django.db.models import QuerySet, Value
 
 import rag.api as rag
 from webui.chats.models import Chat, Folder
+from webui.presets.levels import Level
 from webui.presets.models import ModelPreset
+
+BriefingSource = Literal["model", "person", "preset", "folder", "chat"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Briefing:
-    """What one side gives: a model preset, then the chat's folder, in this order; the branch itself comes after them.
+    """What one side gives, the most general first: what is said for the model and by the person, a model preset, the
+    chat's folder, the chat; the branch itself comes after them.
 
     Attributes:
         source, name: Who gives it, for the ledger.
         documents, knowledge: Without regard to who may read them: that is asked when they are looked up.
     """
 
-    source: Literal["preset", "folder"] = "preset"
+    source: BriefingSource = "preset"
     name: str = ""
     system: str = ""
     documents: QuerySet[rag.Document] | None = None
@@ -33,17 +37,31 @@ class Briefing:
 class Briefed:
     """What a briefing came to for one person at one moment."""
 
-    source: Literal["preset", "folder"]
+    source: BriefingSource
     name: str
     system: str
     document_ids: Sequence[int]
     knowledge_ids: Sequence[int]
 
 
-def briefings_of(chat: Chat, preset: ModelPreset | None = None) -> list[Briefing]:
-    """Return what goes with every question of a chat. Reads its folder; one query if not selected."""
-    briefings = [_briefing_of_preset(preset)] if preset else []
-    return [*briefings, _briefing_of_folder(chat.folder)] if chat.folder else briefings
+def briefings_of(chat: Chat, preset: ModelPreset | None = None, levels: Sequence[Level] = ()) -> list[Briefing]:
+    """Return what goes with every question of a chat. Reads its folder; one query if not selected.
+
+    Args:
+        levels: Of which the words for the model and of the person are taken; those of the preset come with it.
+    """
+    briefings = [
+        Briefing(source=level.source, name=level.name, system=level.system_prompt)
+        for level in levels
+        if level.source in ("model", "person") and level.system_prompt.strip()
+    ]
+    if preset:
+        briefings.append(_briefing_of_preset(preset))
+    if chat.folder:
+        briefings.append(_briefing_of_folder(chat.folder))
+    if chat.system_prompt.strip():
+        briefings.append(Briefing(source="chat", system=chat.system_prompt))
+    return briefings
 
 
 def _briefing_of_preset(preset: ModelPreset) -> Briefing:

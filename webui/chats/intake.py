@@ -13,6 +13,7 @@ from django.utils import timezone, translation
 from webui.accounts.models import User
 from webui.chats import access, queries
 from webui.chats.briefings import briefings_of
+from webui.chats.chat_options import levels_in
 from webui.chats.models import Chat, Generation, Message
 from webui.chats.protocol import (
     AnswerRequested,
@@ -38,7 +39,7 @@ from webui.chats.views.fragments import (
     render_sidebar_chat,
     render_sidebar_folder,
 )
-from webui.presets.options import Sampling, sampling_of
+from webui.presets.levels import sampling_at
 
 LAST_SEQ: Final = 2**53 - 1
 """Comes after whatever a process told before it died; the largest number that a page can count to."""
@@ -130,8 +131,9 @@ def _started(asked: Asked) -> Question:
         return Question(task=None, chat=asked.chat, after=None, new=branch_messages(asked.chat))
     new = new_messages(asked.new_messages, asked.attached, have_siblings=asked.has_siblings)
     preset = asked.answerer.preset if asked.answerer else None
-    sampling = sampling_of(preset.options) if preset else Sampling()
-    task = generations.task_of(asked.generation, new, briefings_of(asked.chat, preset), sampling)
+    levels = levels_in(asked.chat, asked.answer.model, preset)
+    briefings = briefings_of(asked.chat, preset, levels)
+    task = generations.task_of(asked.generation, new, briefings, sampling_at(levels))
     return Question(task=task, chat=asked.chat, after=asked.after, new=new)
 
 

@@ -84,6 +84,9 @@ class Chat(models.Model):
     has_automatic_title = models.BooleanField(default=True)
     # The model last asked, or the id of a preset (`presets.ids`); preselected when the chat is opened.
     model = models.CharField(max_length=255, blank=True)
+    # What is said for this chat alone; options by the names of `presets.options`. What is not in here is not sent.
+    system_prompt = models.TextField(blank=True)
+    options = models.JSONField(default=dict, blank=True)
     # The leaf of the branch being shown.
     current_message = models.ForeignKey("Message", on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
     created_at = models.DateTimeField(default=timezone.now)
@@ -161,6 +164,8 @@ class Message(models.Model):
     preset_name = models.CharField(max_length=100, blank=True)
     documents = models.ManyToManyField("rag.Document", blank=True, related_name="+")
     knowledge = models.ManyToManyField("rag.Knowledge", blank=True, related_name="+")
+    # It and what comes before it are not sent with questions below it; a system message at the root is.
+    ends_context = models.BooleanField(default=False)
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:

@@ -103,6 +103,7 @@ async def produce(registry: Registry, answer: LiveAnswer) -> None:
         options=_options_for(info, prompt, sampling.options),
         think=sampling.think,
         keep_alive_s=sampling.keep_alive_s,
+        format=sampling.format,
         asked_by=str(task.user_id),
     )
     await _stream(registry, answer, request)
@@ -141,13 +142,15 @@ def _window_of(info: ModelInfo, num_ctx: int | None) -> int | None:
 
 
 def _options_for(info: ModelInfo, prompt: Prompt, chosen: Options) -> Options:
-    """Return what was set. Our own server is asked for a larger window only when the prompt needs it.
+    """Return what was set. An Ollama is told the window that the prompt was cut to: its own cuts without a word.
 
-    It chooses by free memory otherwise.
+    Our own server is asked for a larger window only when the prompt needs it. It chooses by free memory otherwise.
     """
     if "num_ctx" in chosen:
         return chosen
     window = prompt.ledger["context_tokens"]
+    if info.connection_kind == "ollama" and window is not None:
+        return {**chosen, "num_ctx": window}
     needed = math.ceil(prompt.ledger["estimated_tokens"] * 4 / 3)
     if info.connection_kind != "builtin" or window is None or needed <= WORKING_SET_TOKENS:
         return chosen

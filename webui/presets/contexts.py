@@ -134,12 +134,16 @@ class OptionRow:
 
 def option_rows(stored: dict[str, Any]) -> list[OptionRow]:
     return [
-        OptionRow(label=str(options.BY_NAME[name].label), value=_in_words(value))
+        OptionRow(label=str(options.BY_NAME[name].label), value=in_words(value))
         for name, value in options.checked_options(stored).items()
     ]
 
 
-def _in_words(value: options.Value) -> str:
+def in_words(value: options.Value) -> str:
+    if isinstance(value, dict):
+        return _("JSON that follows a schema")
+    if value == "json":
+        return _("JSON")
     if isinstance(value, bool):
         return _("On") if value else _("Off")
     if isinstance(value, list):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import unicodedata
 from collections.abc import Sequence
 from typing import Any
@@ -86,8 +87,69 @@ class UuidListField(forms.Field):
         return wanted
 
 
-class PresetForm(forms.Form):
-    """All of a preset but whom it is shared with. Its options come from the table of `options`."""
+class FormatField(forms.CharField):
+    """The word `json`, or a JSON schema."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(
+            required=False,
+            max_length=options.MAX_SCHEMA_CHARACTERS,
+            widget=forms.Textarea(attrs={"rows": 2, "autocomplete": "off", "spellcheck": "false"}),
+            **kwargs,
+        )
+
+    def prepare_value(self, value: Any) -> Any:
+        return json.dumps(value, indent=2, ensure_ascii=False) if isinstance(value, dict) else value
+
+    def clean(self, value: object) -> options.Value:
+        text: str = super().clean(value)
+        if text.lower() in ("", "json"):
+            return text.lower()
+        try:
+            schema = json.loads(text)
+        except (ValueError, RecursionError) as exc:
+            raise forms.ValidationError(_("This is neither the word json nor a JSON schema.")) from exc
+        if not options.is_schema(schema):
+            raise forms.ValidationError(_("A JSON schema is an object, such as {“type”: “object”}."))
+        return dict(schema)
+
+
+class AnswerForm(forms.Form):
+    """What a model is told, and how it is asked: a system prompt, and the table of `options`, field by field."""
+
+    system_prompt = forms.CharField(
+        label=_("System prompt"), max_length=SYSTEM_PROMPT_MAX_LENGTH, required=False,
+        help_text=_("What the model is told before every question: who it is, how it answers."),
+        widget=forms.Textarea(attrs={"rows": 6}),
+    )  # fmt: skip
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for option in options.OPTIONS:
+            self.fields[OPTION_PREFIX + option.name] = _field_of(option)
+
+    @property
+    def option_fields(self) -> list[forms.BoundField]:
+        return [self[OPTION_PREFIX + option.name] for option in options.OPTIONS]
+
+    @property
+    def has_options(self) -> bool:
+        """Whether any is set, or wrong: then they are shown without being asked for."""
+        return any(field.errors or field.value() not in (None, "", []) for field in self.option_fields)
+
+    def clean_system_prompt(self) -> str:
+        # Browsers send line breaks as two characters, which models are not used to.
+        text: str = self.cleaned_data["system_prompt"]
+        return text.replace("\r\n", "\n")
+
+    def chosen_options(self) -> dict[str, options.Value]:
+        """Return the options that were filled in."""
+        given = {option.name: self.cleaned_data[OPTION_PREFIX + option.name] for option in options.OPTIONS}
+        return {name: value for name, value in given.items() if value not in (None, "", [])}
+
+
+class PresetForm(AnswerForm):
+    """All of a preset but whom it is shared with."""
 
     name = forms.CharField(
         label=_("Name"), max_length=NAME_MAX_LENGTH, widget=forms.TextInput(attrs={"autocomplete": "off"})
@@ -104,11 +166,6 @@ class PresetForm(forms.Form):
     removes_picture = forms.BooleanField(label=_("Remove the picture"), required=False)
     description = forms.CharField(label=_("Description"), max_length=DESCRIPTION_MAX_LENGTH, required=False)
     base_model = forms.ChoiceField(label=_("Model that answers"))
-    system_prompt = forms.CharField(
-        label=_("System prompt"), max_length=SYSTEM_PROMPT_MAX_LENGTH, required=False,
-        help_text=_("What the model is told before every question: who it is, how it answers."),
-        widget=forms.Textarea(attrs={"rows": 6}),
-    )  # fmt: skip
     suggestions = LinesField(
         label=_("Suggestions"), max_lines=MAX_SUGGESTIONS, max_line_length=SUGGESTION_MAX_LENGTH,
         help_text=_("Offered in an empty chat. One a line, at most six."),
@@ -119,17 +176,6 @@ class PresetForm(forms.Form):
     def __init__(self, *args: Any, models: Sequence[str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["base_model"].choices = [(model, model) for model in models]  # type: ignore[attr-defined]
-        for option in options.OPTIONS:
-            self.fields[OPTION_PREFIX + option.name] = _field_of(option)
-
-    @property
-    def option_fields(self) -> list[forms.BoundField]:
-        return [self[OPTION_PREFIX + option.name] for option in options.OPTIONS]
-
-    @property
-    def has_options(self) -> bool:
-        """Whether any is set, or wrong: then they are shown without being asked for."""
-        return any(field.errors or field.value() not in (None, "", []) for field in self.option_fields)
 
     def clean_picture(self) -> bytes:
         """Return the picture as it is kept; empty when none was sent."""
@@ -147,21 +193,11 @@ class PresetForm(forms.Form):
                 else _("This is no picture that can be read: PNG, JPEG, WebP or GIF.")
             ) from exc
 
-    def clean_system_prompt(self) -> str:
-        # Browsers send line breaks as two characters, which models are not used to.
-        text: str = self.cleaned_data["system_prompt"]
-        return text.replace("\r\n", "\n")
-
     def clean_symbol(self) -> str:
         symbol: str = self.cleaned_data["symbol"].strip()
         if any(unicodedata.category(char) in ("Cc", "Zs", "Zl", "Zp") for char in symbol):
             raise forms.ValidationError(_("One emoji or one letter, without spaces."))
         return symbol
-
-    def chosen_options(self) -> dict[str, options.Value]:
-        """Return the options that were filled in."""
-        given = {option.name: self.cleaned_data[OPTION_PREFIX + option.name] for option in options.OPTIONS}
-        return {name: value for name, value in given.items() if value not in (None, "", [])}
 
 
 def option_values(stored: dict[str, Any]) -> dict[str, Any]:
@@ -182,6 +218,8 @@ def _field_of(option: Option) -> forms.Field:
             return StopTextsField(max_lines=options.MAX_STOPS, max_line_length=options.MAX_STOP_CHARACTERS, **words)
         case "think":
             return ThinkField(**words)
+        case "format":
+            return FormatField(**words)
         case "number":
             return forms.FloatField(required=False, min_value=option.least, max_value=option.most, **words)
         case _:

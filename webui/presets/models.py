@@ -131,3 +131,21 @@ class PresetVersion(models.Model):
 
     def __str__(self) -> str:
         return f"version {self.number} of preset {self.preset_id}"
+
+
+class ModelDefaults(models.Model):
+    """What an administrator says for a model and everybody who asks it, unless something more special is said."""
+
+    # Catalog id.
+    model = models.CharField(max_length=MODEL_MAX_LENGTH, unique=True)
+    system_prompt = models.TextField(max_length=SYSTEM_PROMPT_MAX_LENGTH, blank=True)
+    # As in a preset.
+    options = models.JSONField(default=dict, blank=True)
+    changed_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+    changed_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        verbose_name_plural = "model defaults"
+
+    def __str__(self) -> str:
+        return f"defaults of {self.model}"

@@ -5,6 +5,7 @@ What is not set is not sent: then the model's own value holds.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, cast
@@ -12,14 +13,15 @@ from typing import Any, Final, Literal, cast
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from inference.types import Options, Think
+from inference.types import Options, ResponseFormat, Think
 
-Kind = Literal["number", "integer", "texts", "think", "seconds"]
-Value = float | int | bool | str | list[str]
+Kind = Literal["number", "integer", "texts", "think", "seconds", "format"]
+Value = float | int | bool | str | list[str] | dict[str, Any]
 
 MAX_INT: Final = 2**31 - 1
 MAX_STOPS: Final = 16
 MAX_STOP_CHARACTERS: Final = 100
+MAX_SCHEMA_CHARACTERS: Final = 20_000
 THINK_CHOICES: Final[Mapping[str, Think]] = {
     "on": True, "off": False, "low": "low", "medium": "medium", "high": "high",
 }  # fmt: skip
@@ -87,9 +89,13 @@ OPTIONS: Final = (
         name="keep_alive", kind="seconds", least=-1, most=31_536_000, label=_("Keep loaded"),
         help=_("Seconds that the model stays in memory after an answer; -1 for always."),
     ),
+    Option(
+        name="format", kind="format", label=_("Form of the answer"),
+        help=_("The word json for any JSON, or a JSON schema that the answer has to follow."),
+    ),
 )  # fmt: skip
 BY_NAME: Final[Mapping[str, Option]] = {option.name: option for option in OPTIONS}
-NOT_SAMPLING: Final = frozenset({"think", "keep_alive"})
+NOT_SAMPLING: Final = frozenset({"think", "keep_alive", "format"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +105,7 @@ class Sampling:
     options: Options = field(default_factory=lambda: Options())
     think: Think | None = None
     keep_alive_s: float | None = None
+    format: ResponseFormat | None = None
 
 
 def checked_options(values: Mapping[str, Any]) -> dict[str, Value]:
@@ -119,10 +126,17 @@ def fits(option: Option, value: Any) -> bool:
             )
         case "think":
             return isinstance(value, bool | str) and value in THINK_CHOICES.values()
+        case "format":
+            return value == "json" or is_schema(value)
         case "number":
             return type(value) in (int, float) and option.least <= value <= option.most
         case _:
             return type(value) is int and option.least <= value <= option.most
+
+
+def is_schema(value: Any) -> bool:
+    """Whether something can be sent as a JSON schema. Whether it is a good one, the model's server says."""
+    return isinstance(value, dict) and bool(value) and len(json.dumps(value)) <= MAX_SCHEMA_CHARACTERS
 
 
 def sampling_of(values: Mapping[str, Any]) -> Sampling:
@@ -133,4 +147,5 @@ def sampling_of(values: Mapping[str, Any]) -> Sampling:
         options=cast(Options, options),
         think=cast(Think | None, checked.get("think")),
         keep_alive_s=None if keep_alive is None else float(cast(int, keep_alive)),
+        format=cast(ResponseFormat | None, checked.get("format")),
     )

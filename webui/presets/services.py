@@ -15,7 +15,8 @@ import rag.api as rag
 from webui.accounts.models import Group, User
 from webui.presets import queries
 from webui.presets.errors import TooManyPresets
-from webui.presets.models import NAME_MAX_LENGTH, ModelPreset, PresetGrant, PresetVersion
+from webui.presets.levels import forget_defaults
+from webui.presets.models import NAME_MAX_LENGTH, ModelDefaults, ModelPreset, PresetGrant, PresetVersion
 from webui.presets.pictures import digest_of
 
 UNDO_WINDOW = timedelta(minutes=10)
@@ -181,3 +182,22 @@ def exchange_document(old_id: int, new_id: int) -> None:
     attached: Any = ModelPreset.documents.through.objects
     already = attached.filter(document_id=new_id).values("modelpreset_id")
     attached.filter(document_id=old_id).exclude(modelpreset_id__in=already).update(document_id=new_id)
+
+
+# ---- defaults ------------------------------------------------------------------------------------
+
+
+def set_model_defaults(model: str, *, system_prompt: str, options: Mapping[str, Any], by: User) -> None:
+    """Say for everybody how a model is asked, unless they, a preset or a chat say otherwise."""
+    values = {"system_prompt": system_prompt, "options": dict(options), "changed_by": by, "changed_at": timezone.now()}
+    if system_prompt or options:
+        ModelDefaults.objects.update_or_create(model=model, defaults=values)
+    else:
+        ModelDefaults.objects.filter(model=model).delete()
+    transaction.on_commit(forget_defaults)
+
+
+def set_own_defaults(user: User, *, system_prompt: str, options: Mapping[str, Any]) -> None:
+    """Say for all questions of a person how they are asked, unless a preset or a chat says otherwise."""
+    user.system_prompt, user.options = system_prompt, dict(options)
+    user.save(update_fields=["system_prompt", "options"])

@@ -21,6 +21,7 @@ from inference.types import ChatMessage, ChatRequest
 from rag import api as rag
 from webui.accounts.decorators import member_required
 from webui.accounts.http import MemberRequest
+from webui.accounts.models import User
 from webui.presets import access, queries, services
 from webui.presets.contexts import (
     PresetFormPage,
@@ -36,8 +37,8 @@ from webui.presets.contexts import (
 from webui.presets.coverage import unread_by_some
 from webui.presets.errors import TooManyPresets
 from webui.presets.forms import PresetForm, option_values
+from webui.presets.levels import levels_of, sampling_at, told
 from webui.presets.models import ModelPreset, PresetGrant
-from webui.presets.options import sampling_of
 from webui.presets.services import Content
 from webui.ui.keyset import BadCursor, newest_first
 
@@ -95,7 +96,7 @@ def preset(request: MemberRequest, uuid: UUID) -> HttpResponse:
         suggestions=shown.suggestions,
         sources=sources(documents, knowledge),
         unread=[source_of(row) for row in unread_by_some(grants, documents, knowledge)],
-        body=_request_body(shown),
+        body=_request_body(request.user, shown),
         n_versions=shown.versions.count() if is_own else 0,
     )
     return render(request, "presets/preset.html", {"page": context})
@@ -126,16 +127,19 @@ def _answerable(request: MemberRequest, uuid: UUID, models: Sequence[str]) -> Mo
     return shown
 
 
-def _request_body(preset: ModelPreset) -> str:
+def _request_body(user: User, preset: ModelPreset) -> str:
     """Return what the model of a preset is sent with a question, as it goes over the wire; empty without the model."""
-    sampling = sampling_of(preset.options)
-    system = [ChatMessage(role="system", content=preset.system_prompt)] if preset.system_prompt.strip() else []
+    levels = levels_of(user, preset.base_model, preset)
+    sampling = sampling_at(levels)
+    words = "\n\n".join(told(levels))
+    system = [ChatMessage(role="system", content=words)] if words else []
     request = ChatRequest(
         model=preset.base_model,
         messages=[*system, ChatMessage(role="user", content="…")],
         options=sampling.options,
         think=sampling.think,
         keep_alive_s=sampling.keep_alive_s,
+        format=sampling.format,
     )
     try:
         body = async_to_sync(client.chat_body)(request)
