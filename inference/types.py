@@ -138,14 +138,24 @@ class Delta:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """Token counts and durations in seconds, as the upstream reports them; None when it does not."""
+    """Token counts and durations in seconds, as the upstream reports them; None when it does not.
+
+    Attributes:
+        cached_tokens: Of the prompt, those that the model had read before; only our own server says so.
+        queue_s: Waiting for a turn. Only our own server tells it apart from loading; for others `load_s` has both.
+        token_p50_s, token_p95_s: Between two tokens, the middle and the slow one of twenty.
+    """
 
     prompt_tokens: int | None = None
     answer_tokens: int | None = None
+    cached_tokens: int | None = None
     total_s: float | None = None
     load_s: float | None = None
     prompt_s: float | None = None
     answer_s: float | None = None
+    queue_s: float | None = None
+    token_p50_s: float | None = None
+    token_p95_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

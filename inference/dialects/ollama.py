@@ -233,13 +233,19 @@ class OllamaChatDecoder:
 
 def finished(line: JsonObject, *, has_calls: bool = False) -> Finished:
     """Return how an answer ended. Ollama says `stop` also where the model waits for the results of calls."""
+    measures = mapping(line.get(PROGRESS_KEY))
+    load_s = _seconds_or_none(measures.get("load_s"))
     usage = Usage(
         prompt_tokens=count(line.get("prompt_eval_count")),
         answer_tokens=count(line.get("eval_count")),
+        cached_tokens=count(measures.get("cached_tokens")),
         total_s=seconds(line.get("total_duration")),
-        load_s=seconds(line.get("load_duration")),
+        load_s=seconds(line.get("load_duration")) if load_s is None else load_s,
         prompt_s=seconds(line.get("prompt_eval_duration")),
         answer_s=seconds(line.get("eval_duration")),
+        queue_s=_seconds_or_none(measures.get("queue_s")),
+        token_p50_s=_seconds_or_none(measures.get("token_s_p50")),
+        token_p95_s=_seconds_or_none(measures.get("token_s_p95")),
     )
     reason = REASONS.get(text(line.get("done_reason")), "stop")
     return Finished(reason="tool_calls" if has_calls and reason == "stop" else reason, usage=usage)

@@ -238,6 +238,8 @@ class Generation(models.Model):
     finished_at = models.DateTimeField(null=True, blank=True)
     prompt_tokens = models.PositiveIntegerField(null=True, blank=True)
     answer_tokens = models.PositiveIntegerField(null=True, blank=True)
+    # Of the prompt, what the model had read before; only our own server says so.
+    cached_tokens = models.PositiveIntegerField(null=True, blank=True)
     # Upstream's durations in seconds, as inference.types.Usage names them.
     timings = models.JSONField(default=dict, blank=True)
     # What was sent to the model: messages, passages, what was left out and why.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from webui.chats.views import actions, folders, golden, pages, rating_exports, ratings, traces, web_pages
+from webui.chats.views import actions, folders, golden, messages, pages, rating_exports, ratings, traces, web_pages
 
 app_name = "chats"
 urlpatterns = [
@@ -18,8 +18,9 @@ urlpatterns = [
     path("chats/<uuid:uuid>/undo-delete/", actions.undo_delete, name="undo_delete"),
     path("chats/<uuid:uuid>/move/", folders.move, name="move"),
     path("chats/<uuid:uuid>/siblings/<uuid:message_uuid>/", actions.show_sibling, name="show_sibling"),
-    path("chats/<uuid:uuid>/messages/<uuid:message_uuid>/", pages.message, name="message"),
-    path("chats/<uuid:uuid>/messages/<uuid:message_uuid>/text/", pages.message_text, name="message_text"),
+    path("chats/<uuid:uuid>/messages/<uuid:message_uuid>/", messages.message, name="message"),
+    path("chats/<uuid:uuid>/messages/<uuid:message_uuid>/text/", messages.message_text, name="message_text"),
+    path("chats/<uuid:uuid>/messages/<uuid:message_uuid>/info/", messages.message_info, name="message_info"),
     path("chats/<uuid:uuid>/messages/<uuid:message_uuid>/keep/", golden.keep_question, name="keep_question"),
     path("chats/<uuid:uuid>/messages/<uuid:message_uuid>/rating/", ratings.rating, name="rating"),
     path("chats/<uuid:uuid>/messages/<uuid:message_uuid>/rating/why/", ratings.explain_rating, name="explain_rating"),

@@ -39,6 +39,15 @@ def moment_in_words(moment: datetime, now: datetime | None = None) -> str:
     return date_format(day, "DATE_FORMAT")
 
 
+def measured_duration(seconds: float) -> str:
+    """Say how long something took that was measured."""
+    if seconds < 0.001:
+        return _("under 1 ms")
+    if seconds < 1:
+        return _("%(n)d ms") % {"n": round(1000 * seconds)}
+    return _("%(seconds).1f s") % {"seconds": seconds}
+
+
 def duration_in_words(seconds: float) -> str:
     """Say how long something takes, as exactly as it is of use: seconds below a minute, then minutes."""
     whole = max(0, round(seconds))

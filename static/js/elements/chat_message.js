@@ -90,25 +90,36 @@ class ChatMessage extends HTMLElement {
       return;
     }
     const search = event.target.closest("[data-trace]");
-    if (search instanceof HTMLElement) this.#tell("trace-wanted", { url: search.dataset.trace, opener: search });
+    if (search instanceof HTMLElement) this.#openPanel(search.dataset.trace ?? "", search, search);
     const button = event.target.closest("button[data-action]");
     if (!(button instanceof HTMLButtonElement)) return;
-    this.act(button.dataset.action ?? "", button.dataset.url ?? "", button);
+    this.act(button.dataset.action ?? "", button, button);
   };
 
   /**
    * Do what a button below the message, or an item of its menu, is for.
    *
    * @param {string} action
-   * @param {string} url of the item, often empty
-   * @param {HTMLElement} button what was pressed, or what opened the menu
+   * @param {HTMLElement} item what was pressed; its `data-url` is the message's
+   * @param {HTMLElement} button the same, or for an item of the menu what opened that
    */
-  act(action, url, button) {
+  act(action, item, button) {
+    const url = item.dataset.url ?? "";
     if (action === "copy") this.#copy(button);
     else if (action === "copy-plain") copyPlainText(url, button);
+    else if (action === "open") this.#openPanel(url, item, button);
     else if (action === "edit") this.edit();
     else if (action === "regenerate") this.#tell("answer-wanted", {});
     else if (action === "show") this.#tell("sibling-wanted", { url, to: button.dataset.to });
+  }
+
+  /**
+   * @param {string} url
+   * @param {HTMLElement} item its words are the title
+   * @param {HTMLElement} opener
+   */
+  #openPanel(url, item, opener) {
+    this.#tell("panel-wanted", { url, name: item.textContent?.trim() ?? "", opener });
   }
 
   /** @param {HTMLElement} button */

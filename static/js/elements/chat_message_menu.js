@@ -9,8 +9,8 @@ const ANY_MESSAGE = "11111111-1111-1111-1111-111111111111";
  * What is rarely done to a message: one menu for all of them, opened from whichever message's "More" was pressed.
  *
  * An item names the roles that it is for (`data-for`), and what the message has to offer it (`data-needs`, one of the
- * message's `data-offers`). A link has the ids of no message in its `data-href`. A button's `data-action` is done by the
- * message.
+ * message's `data-offers`). Its `data-address` has the ids of no chat and no message; those of the message are put in, as
+ * the `href` of a link or the `data-url` of a button. A button's `data-action` is done by the message.
  */
 class ChatMessageMenu extends ChatMenu {
   /** @type {HTMLElement | null} */
@@ -56,10 +56,10 @@ class ChatMessageMenu extends ChatMenu {
     const offers = (message.dataset.offers ?? "").split(" ");
     for (const item of this.panel.querySelectorAll("[data-for]")) {
       if (!(item instanceof HTMLElement)) continue;
-      const { needs = "", href } = item.dataset;
+      const { needs = "", address } = item.dataset;
       const roles = (item.dataset.for ?? "").split(" ");
       item.hidden = !roles.includes(message.dataset.role ?? "") || (needs !== "" && !offers.includes(needs));
-      if (href) item.setAttribute("href", this.addressOf(href, message));
+      if (address) item.setAttribute(item instanceof HTMLAnchorElement ? "href" : "data-url", this.#addressOf(address, message));
     }
   }
 
@@ -67,7 +67,7 @@ class ChatMessageMenu extends ChatMenu {
    * @param {string} address with the ids of no message
    * @param {HTMLElement} message
    */
-  addressOf(address, message) {
+  #addressOf(address, message) {
     const chat = this.closest("chat-page")?.getAttribute("data-chat") ?? "";
     return address.replace(ANY_CHAT, chat).replace(ANY_MESSAGE, message.dataset.message ?? "");
   }
@@ -77,7 +77,7 @@ class ChatMessageMenu extends ChatMenu {
     const item = event.target instanceof Element ? event.target.closest("[data-action]") : null;
     const message = this.#message;
     if (!(item instanceof HTMLElement) || !message) return;
-    message.act(item.dataset.action ?? "", item.dataset.url ? this.addressOf(item.dataset.url, message) : "", this.button);
+    message.act(item.dataset.action ?? "", item, this.button);
   };
 }
 

@@ -39,7 +39,7 @@ class ChatPage extends HTMLElement {
     "stop-wanted": () => this.#stop(),
     "citation-opened": (detail) => this.#panel.open(detail.source, detail.opener),
     "model-picked": (detail) => this.#welcome(detail),
-    "trace-wanted": (detail) => this.#panel.openTrace(detail.url, detail.opener),
+    "panel-wanted": (detail) => this.#panel.openAddress(detail.url, detail.name, detail.opener),
   };
 
   connectedCallback() {

@@ -1,13 +1,13 @@
 import { get } from "../lib/requests.js";
 import { copyOf, fragment } from "../render.js";
 
-/** The panel beside the chat (a sheet on phones): what a citation rests on, and how passages were found. */
+/** The panel beside the chat (a sheet on phones): what a citation rests on, and what the server tells of an answer. */
 class ChatPanel extends HTMLElement {
   /** @type {Element | null} */
   #opener = null;
   #asked = 0;
-  /** Address of the trace being shown; empty for a passage. */
-  #trace = "";
+  /** Address of what is shown; empty for a passage. */
+  #address = "";
 
   connectedCallback() {
     this.addEventListener("click", this.#clicked);
@@ -26,7 +26,7 @@ class ChatPanel extends HTMLElement {
    * @param {Element} opener gets the focus back
    */
   async open(source, opener) {
-    this.#trace = "";
+    this.#address = "";
     this.#show(source, opener);
     const asked = this.#asked;
     const body = this.#find("[data-panel-body]");
@@ -41,22 +41,23 @@ class ChatPanel extends HTMLElement {
   }
 
   /**
-   * Show how the passages of an answer were found.
+   * Show something that the server tells of an answer.
    *
    * @param {string} url
-   * @param {Element} opener gets the focus back; its words are the title
+   * @param {string} name the title
+   * @param {Element} opener gets the focus back
    */
-  async openTrace(url, opener) {
-    this.#trace = url;
-    this.#show({ name: opener.textContent?.trim() ?? "", page: "", url: "" }, opener);
-    await this.#loadTrace();
+  async openAddress(url, name, opener) {
+    this.#address = url;
+    this.#show({ name, page: "", url: "" }, opener);
+    await this.#load();
   }
 
-  async #loadTrace() {
+  async #load() {
     const asked = this.#asked;
     const body = this.#find("[data-panel-body]");
     body.replaceChildren(this.#copy("[data-panel-loading]"));
-    const answer = await get(this.#trace).catch(() => null);
+    const answer = await get(this.#address).catch(() => null);
     const html = await answer?.text().catch(() => "");
     if (asked !== this.#asked) return;
     body.replaceChildren(html ? fragment(html) : this.#copy("[data-panel-failure]"));
@@ -111,7 +112,7 @@ class ChatPanel extends HTMLElement {
     if (!event.target.closest("[data-panel-retry]")) return;
     // The button goes away with the notice it stands in.
     this.#find("[data-panel-close]").focus({ preventScroll: true });
-    this.#loadTrace();
+    this.#load();
   };
 
   /** @param {KeyboardEvent} event */

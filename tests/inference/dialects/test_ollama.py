@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from math import inf
 from typing import Any
 
@@ -54,6 +55,23 @@ def test_a_stream_may_be_split_anywhere() -> None:
         assert events[-1] == Finished(reason="length", usage=USAGE)
         assert decoder.is_finished
         assert decoder.error is None
+
+
+def test_the_last_line_of_our_own_server_tells_more() -> None:
+    measures = {"queue_s": 0.2, "load_s": 0.3, "token_s_p50": 0.01, "token_s_p95": 0.02, "cached_tokens": 5}
+
+    events, _ = decode(stream(LAST | {"hearth": measures}))
+
+    assert events[-1].usage == replace(  # type: ignore[union-attr]  # finished
+        USAGE, queue_s=0.2, load_s=0.3, token_p50_s=0.01, token_p95_s=0.02, cached_tokens=5
+    )
+
+
+@pytest.mark.parametrize("hearth", ["no", {"queue_s": "x", "load_s": [], "token_s_p50": None, "cached_tokens": -3}])
+def test_what_calls_itself_our_own_server_and_tells_nonsense_is_not_believed(hearth: object) -> None:
+    events, _ = decode(stream(LAST | {"hearth": hearth}))
+
+    assert events[-1] == Finished(reason="length", usage=USAGE)
 
 
 def test_all_text_of_one_read_is_one_delta() -> None:

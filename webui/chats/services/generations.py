@@ -247,6 +247,7 @@ def end_generation(task: Task, ending: Ending) -> Branch | None:
         "finished_at": timezone.now(),
         "prompt_tokens": ending.usage.prompt_tokens,
         "answer_tokens": ending.usage.answer_tokens,
+        "cached_tokens": ending.usage.cached_tokens,
         "timings": {k: v for k, v in asdict(ending.usage).items() if v is not None and k.endswith("_s")},
         "ledger": dict(ending.ledger),
     }

@@ -25,7 +25,6 @@ from webui.chats.views.fragments import (
     chat_url,
     folder_head,
     message_views,
-    one_message_view,
     sidebar_page,
 )
 from webui.chats.views.model_choices import model_choices, preset_choices, troubles
@@ -102,22 +101,3 @@ def chat_list(request: MemberRequest) -> HttpResponse:
     except BadCursor:
         return HttpResponseBadRequest()
     return render(request, "chats/_sidebar_chats.html", {"sidebar": sidebar})
-
-
-@require_GET
-@never_cache
-@member_required
-def message(request: MemberRequest, uuid: UUID, message_uuid: UUID) -> HttpResponse:
-    shown = access.chat_read(request.user, uuid)
-    view = one_message_view(access.message_read(shown, message_uuid))
-    return render(request, "chats/_message.html", {"message": view})
-
-
-@require_GET
-@never_cache
-@member_required
-def message_text(request: MemberRequest, uuid: UUID, message_uuid: UUID) -> HttpResponse:
-    """A message without its marks."""
-    shown = access.chat_read(request.user, uuid)
-    view = one_message_view(access.message_read(shown, message_uuid))
-    return HttpResponse(view.plain_text, content_type="text/plain; charset=utf-8")

@@ -18,6 +18,7 @@ from rag.types import SeenCandidate, SeenTrace
 from webui.chats.models import Generation
 from webui.documents.links import passage_page_url
 from webui.documents.wording import place_in_words
+from webui.ui.moments import measured_duration
 
 NO_ROOM = "no room"
 """Kept by the search, then left out of the prompt: the model's context window was too small."""
@@ -294,17 +295,24 @@ class TracePanel:
     def steps(self) -> list[StepView]:
         seen = self.seen
         if seen.is_whole:
-            return [StepView(name=_("Documents read"), duration=_duration(seen.total_s))]
+            return [StepView(name=_("Documents read"), duration=measured_duration(seen.total_s))]
         not_done = _("not done")
         compared = _has_compared_meanings(seen)
-        rewriting = [StepView(name=_("Question rewritten"), duration=_duration(seen.rewrite_s))]
+        rewriting = [StepView(name=_("Question rewritten"), duration=measured_duration(seen.rewrite_s))]
         return [
             *(rewriting if seen.rewritten_by or seen.rewrite_problem else []),
-            StepView(name=_("Words looked up"), duration=_duration(seen.lexical_s)),
-            StepView(name=_("Meaning of the question"), duration=_duration(seen.embed_s) if seen.embed_s else not_done),
-            StepView(name=_("Meanings compared"), duration=_duration(seen.vector_s) if compared else not_done),
-            *([StepView(name=_("Passages reranked"), duration=_duration(seen.rerank_s))] if seen.reranker else []),
-            StepView(name=_("All together"), duration=_duration(seen.total_s)),
+            StepView(name=_("Words looked up"), duration=measured_duration(seen.lexical_s)),
+            StepView(
+                name=_("Meaning of the question"),
+                duration=measured_duration(seen.embed_s) if seen.embed_s else not_done,
+            ),
+            StepView(name=_("Meanings compared"), duration=measured_duration(seen.vector_s) if compared else not_done),
+            *(
+                [StepView(name=_("Passages reranked"), duration=measured_duration(seen.rerank_s))]
+                if seen.reranker
+                else []
+            ),
+            StepView(name=_("All together"), duration=measured_duration(seen.total_s)),
         ]
 
     def as_json(self) -> TraceDict:
@@ -397,11 +405,3 @@ def _shortcomings(seen: SeenTrace) -> Iterator[str]:
 
 def _has_compared_meanings(seen: SeenTrace) -> bool:
     return not seen.dense_problem and seen.dense_trust > 0
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 0.001:
-        return _("under 1 ms")
-    if seconds < 1:
-        return _("%(n)d ms") % {"n": round(1000 * seconds)}
-    return _("%(seconds).1f s") % {"seconds": seconds}

@@ -1,0 +1,46 @@
+"""One message: as it is shown, as plain text, and what is known of how it came about."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET
+
+from webui.accounts.decorators import member_required
+from webui.accounts.http import MemberRequest
+from webui.chats import access
+from webui.chats.views.answer_info import answer_info
+from webui.chats.views.contexts import MessageView
+from webui.chats.views.fragments import one_message_view
+
+
+@require_GET
+@never_cache
+@member_required
+def message(request: MemberRequest, uuid: UUID, message_uuid: UUID) -> HttpResponse:
+    return render(request, "chats/_message.html", {"message": _view(request, uuid, message_uuid)})
+
+
+@require_GET
+@never_cache
+@member_required
+def message_text(request: MemberRequest, uuid: UUID, message_uuid: UUID) -> HttpResponse:
+    """The message without its marks."""
+    text = _view(request, uuid, message_uuid).plain_text
+    return HttpResponse(text, content_type="text/plain; charset=utf-8")
+
+
+@require_GET
+@never_cache
+@member_required
+def message_info(request: MemberRequest, uuid: UUID, message_uuid: UUID) -> HttpResponse:
+    info = answer_info(access.answer_read(request.user, uuid, message_uuid))
+    return render(request, "chats/_answer_info.html", {"info": info})
+
+
+def _view(request: MemberRequest, uuid: UUID, message_uuid: UUID) -> MessageView:
+    chat = access.chat_read(request.user, uuid)
+    return one_message_view(access.message_read(chat, message_uuid))
