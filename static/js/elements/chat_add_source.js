@@ -1,20 +1,28 @@
-import { DocumentCompletion } from "../lib/document_completion.js";
+import { Completion } from "../lib/completion.js";
+import { documentSource } from "../lib/document_completion.js";
 import { post, sentenceOf } from "../lib/requests.js";
 
 /** A field that finds documents and knowledge by name, and adds what is picked to the folder of this page. */
 class ChatAddSource extends HTMLElement {
-  /** @type {DocumentCompletion | null} */
+  /** @type {Completion | null} */
   #completion = null;
 
   connectedCallback() {
-    this.#completion ??= new DocumentCompletion({
-      panel: this.#find("[data-completion]"),
+    const panel = this.#find("[data-completion]");
+    this.#completion ??= new Completion({
+      panel,
       area: this.#field,
       template: /** @type {HTMLTemplateElement} */ (this.querySelector("template[data-option]")),
-      url: this.dataset.searchUrl ?? "",
       isBare: true,
-      onPick: (source) => this.#add(source),
-      onAddress: () => {},
+      sources: [
+        documentSource({
+          url: this.dataset.searchUrl ?? "",
+          label: panel.dataset.label ?? "",
+          none: panel.dataset.none ?? "",
+          isBare: true,
+          onPick: (source) => this.#add(source),
+        }),
+      ],
     });
     this.#field.addEventListener("keydown", this.#pressed);
   }

@@ -1,5 +1,6 @@
 import { Attachments } from "../lib/attachments.js";
-import { DocumentCompletion, takeAddresses } from "../lib/document_completion.js";
+import { Completion } from "../lib/completion.js";
+import { addressSource, documentSource, takeAddresses } from "../lib/document_completion.js";
 import { keepDraft, readDraft } from "../lib/drafts.js";
 import { fitHeight, isPlainEnter } from "../lib/text_area.js";
 
@@ -17,7 +18,7 @@ class ChatComposer extends HTMLElement {
   #isSendDue = false;
   /** @type {Attachments | null} */
   #attachments = null;
-  /** @type {DocumentCompletion | null} */
+  /** @type {Completion | null} */
   #completion = null;
 
   connectedCallback() {
@@ -37,13 +38,11 @@ class ChatComposer extends HTMLElement {
       },
       () => this.#changed(),
     );
-    this.#completion ??= new DocumentCompletion({
+    this.#completion ??= new Completion({
       panel: this.#find("[data-completion]"),
       area: this.#area,
       template: this.#template("[data-option]"),
-      url: this.dataset.searchUrl ?? "",
-      onPick: (document) => this.#attachments?.add(document),
-      onAddress: (address) => this.#fetchPage(address),
+      sources: this.#sources,
     });
     this.addEventListener("submit", this.#submitted);
     this.addEventListener("click", this.#clicked);
@@ -176,6 +175,21 @@ class ChatComposer extends HTMLElement {
 
   get #stop() {
     return /** @type {HTMLButtonElement} */ (this.#find("[data-stop]"));
+  }
+
+  /** What is completed in the text. @returns {import("../lib/completion.js").Source[]} */
+  get #sources() {
+    const words = this.#find("[data-completion]").dataset;
+    const label = words.documents ?? "";
+    return [
+      documentSource({
+        url: this.dataset.searchUrl ?? "",
+        label,
+        none: words.noDocument ?? "",
+        onPick: (document) => this.#attachments?.add(document),
+      }),
+      addressSource({ label, detail: words.fetch ?? "", onAddress: (address) => this.#fetchPage(address) }),
+    ];
   }
 
   #takeDraft() {
