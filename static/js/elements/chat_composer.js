@@ -2,6 +2,9 @@ import { Attachments } from "../lib/attachments.js";
 import { Completion } from "../lib/completion.js";
 import { addressSource, documentSource, takeAddresses } from "../lib/document_completion.js";
 import { keepDraft, readDraft } from "../lib/drafts.js";
+import { MessageQueue } from "../lib/message_queue.js";
+import { QuestionHistory } from "../lib/question_history.js";
+import { newRef } from "../lib/refs.js";
 import { fitHeight, isPlainEnter } from "../lib/text_area.js";
 
 /**
@@ -14,12 +17,18 @@ class ChatComposer extends HTMLElement {
   /** What the draft is kept under: the chat, or the folder that a new one is begun in. */
   #draft = "";
   #isStreaming = false;
+  /** A message is on its way, and not stored yet. */
+  #isSending = false;
   /** Send was pressed while a file was still on its way: it happens once the file is there. */
   #isSendDue = false;
   /** @type {Attachments | null} */
   #attachments = null;
   /** @type {Completion | null} */
   #completion = null;
+  /** @type {QuestionHistory | null} */
+  #history = null;
+  /** @type {MessageQueue | null} */
+  #queue = null;
 
   connectedCallback() {
     const page = this.closest("chat-page");
@@ -44,6 +53,12 @@ class ChatComposer extends HTMLElement {
       template: this.#template("[data-option]"),
       sources: this.#sources,
     });
+    this.#history ??= new QuestionHistory(this.#area, () => this.#questions, () => this.#changed());
+    this.#queue ??= new MessageQueue(this.#find("[data-queue]"), this.#template("[data-queued]"), {
+      send: (queued) => this.#sendQueued(queued),
+      edit: ({ content, documents }) => this.#putBack(content, documents),
+    });
+    this.#queue.open(this.#draft);
     this.addEventListener("submit", this.#submitted);
     this.addEventListener("click", this.#clicked);
     this.#area.addEventListener("input", this.#typed);
@@ -61,6 +76,7 @@ class ChatComposer extends HTMLElement {
     this.#area.removeEventListener("keydown", this.#pressed);
     this.#area.removeEventListener("paste", this.#pasted);
     this.#files.removeEventListener("change", this.#chosen);
+    this.#queue?.close();
   }
 
   /** An answer is being written: Stop takes the place of Send. @param {boolean} isStreaming */
@@ -68,12 +84,17 @@ class ChatComposer extends HTMLElement {
     if (isStreaming === this.#isStreaming) return;
     const hadFocus = this.contains(document.activeElement);
     this.#isStreaming = isStreaming;
-    this.#send.hidden = isStreaming;
     this.#stop.hidden = !isStreaming;
     this.#stop.disabled = false;
+    if (isStreaming) this.#queue?.wait();
     this.#changed();
     // The button that had the focus is hidden now.
     if (hadFocus && document.activeElement !== this.#area) this.#area.focus({ preventScroll: true });
+  }
+
+  /** No answer is being written. @param {string} state how the last one ended; empty when that is not known */
+  answerEnded(state) {
+    this.#queue?.release(state);
   }
 
   get isEmpty() {
@@ -88,26 +109,44 @@ class ChatComposer extends HTMLElement {
     this.#fit();
   }
 
-  /** The message is stored: its draft is not needed any more. @param {string} [chat] the new chat's */
-  settle(chat) {
+  /**
+   * The message is stored: its draft is not needed any more.
+   *
+   * @param {string} chat
+   * @param {string} ref
+   */
+  settle(chat, ref) {
+    this.#isSending = false;
     keepDraft(this.#draft, { content: "", documents: [] });
-    if (chat) this.#chat = this.#draft = chat;
+    this.#queue?.drop(ref);
+    if (chat !== this.#draft) this.#queue?.moveTo(chat);
+    this.#chat = this.#draft = chat;
     this.#changed();
   }
 
   /**
    * Put back what was not sent, before anything written since.
    *
-   * @param {string} content
-   * @param {DraftDocument[]} documents
+   * @param {{content: string, documents: DraftDocument[], ref: string}} message
    * @param {string} reason a sentence
    */
-  restore(content, documents, reason) {
+  restore({ content, documents, ref }, reason) {
+    this.#isSending = false;
+    this.#queue?.drop(ref);
+    this.#queue?.release("");
+    this.#putBack(content, documents);
+    this.#showNotice(reason);
+  }
+
+  /**
+   * @param {string} content
+   * @param {DraftDocument[]} documents
+   */
+  #putBack(content, documents) {
     const since = this.#area.value;
     this.#area.value = since ? `${content}\n${since}` : content;
     for (const document of documents) this.#attachments?.add(document);
     this.#changed();
-    this.#showNotice(reason);
     this.#area.focus({ preventScroll: true });
   }
 
@@ -203,11 +242,20 @@ class ChatComposer extends HTMLElement {
     const content = this.#area.value;
     keepDraft(this.#draft, { content, documents: this.#attachments?.documents ?? [] });
     this.#send.disabled = !content.trim();
+    this.#showSend();
     this.#fit();
     if (!this.#isSendDue || this.#attachments?.isUploading) return;
     this.#showSendDue(false);
     this.querySelector("form")?.requestSubmit();
   };
+
+  /** While an answer is being written, Send has a place beside Stop once there is something to send after it. */
+  #showSend() {
+    const words = (this.#isStreaming ? this.dataset.sendLater : this.dataset.sendNow) ?? "";
+    this.#send.hidden = this.#isStreaming && this.#send.disabled;
+    this.#send.setAttribute("aria-label", words);
+    this.#send.dataset.tooltip = words;
+  }
 
   /** @param {boolean} isDue */
   #showSendDue(isDue) {
@@ -235,7 +283,6 @@ class ChatComposer extends HTMLElement {
   /** @param {Event} event */
   #submitted = (event) => {
     event.preventDefault();
-    if (this.#isStreaming) return;
     this.#takeAddresses();
     const content = this.#area.value;
     if (!content.trim()) return;
@@ -251,11 +298,33 @@ class ChatComposer extends HTMLElement {
       return;
     }
     const documents = this.#attachments?.documents ?? [];
+    if (this.#isStreaming || this.#isSending) {
+      if (this.#queue?.add(content, documents)) this.clear();
+      this.#changed();
+      return;
+    }
     this.clear();
     // The draft outlives the field until the server says that it has the message.
     keepDraft(this.#draft, { content, documents });
-    this.dispatchEvent(new CustomEvent("message-composed", { bubbles: true, detail: { content, documents } }));
+    this.#compose({ content, documents, ref: newRef() });
   };
+
+  /** @param {import("../lib/message_queue.js").Queued} message */
+  #compose(message) {
+    this.#isSending = true;
+    this.dispatchEvent(new CustomEvent("message-composed", { bubbles: true, detail: message }));
+  }
+
+  /** @param {import("../lib/message_queue.js").Queued} message */
+  #sendQueued(message) {
+    if (!this.#isStreaming && !this.#isSending) this.#compose(message);
+  }
+
+  /** What was asked in this chat, the newest last. @returns {string[]} */
+  get #questions() {
+    const shown = this.closest("chat-page")?.querySelectorAll('chat-message[data-role="user"]') ?? [];
+    return [.../** @type {Iterable<import("./chat_message.js").ChatMessage>} */ (shown)].map(({ text }) => text);
+  }
 
   /** A page that was pasted into the text is attached, not sent as words. */
   #takeAddresses() {
@@ -269,7 +338,7 @@ class ChatComposer extends HTMLElement {
 
   /** @param {KeyboardEvent} event */
   #pressed = (event) => {
-    if (this.#completion?.press(event)) return;
+    if (this.#completion?.press(event) || this.#history?.press(event)) return;
     if (!isPlainEnter(event)) return;
     event.preventDefault();
     this.querySelector("form")?.requestSubmit();

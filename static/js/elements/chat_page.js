@@ -119,9 +119,8 @@ class ChatPage extends HTMLElement {
     if (event instanceof CustomEvent) this.#deeds[event.type]?.(event.detail);
   };
 
-  /** @param {{content: string, documents: import("../lib/drafts.js").DraftDocument[]}} detail */
-  #send({ content, documents }) {
-    const ref = newRef();
+  /** @param {import("../lib/message_queue.js").Queued} detail */
+  #send({ ref, content, documents }) {
     this.#pending.set(ref, { kind: "send", content, documents });
     const question = copyOf(this.#template("[data-optimistic]"));
     question.querySelector("[data-body]")?.append(content);
@@ -181,7 +180,8 @@ class ChatPage extends HTMLElement {
       const answer = await post(url);
       const before = this.#messages.all.length;
       this.#messages.replaceAll(fragment(await answer.text()));
-      this.#showState();
+      // An answer may still be written in the branch that was left.
+      this.#showState("");
       this.#changed();
       this.#open({});
       if (before) this.#focusSibling(url, to);
@@ -261,7 +261,7 @@ class ChatPage extends HTMLElement {
     const notice = this.#find("[data-signed-out]");
     notice.hidden = false;
     this.#find("[data-offline]").hidden = true;
-    for (const request of this.#pending.values()) this.#giveBack(request, notice.querySelector("span")?.textContent?.trim() ?? "");
+    for (const [ref, request] of this.#pending) this.#giveBack(ref, request, notice.querySelector("span")?.textContent?.trim() ?? "");
     this.#pending.clear();
   };
 
@@ -382,7 +382,7 @@ class ChatPage extends HTMLElement {
     const isNew = !this.#chat && request !== undefined;
     if (!isNew && said.chat !== this.#chat) return;
     if (isNew) this.#begin(said);
-    if (request?.kind === "send") this.#composer.settle(said.chat);
+    if (request?.kind === "send") this.#composer.settle(said.chat, said.ref);
     if (!this.#messages.replaceAfter(said.after, said.html)) {
       this.#recover();
       return;
@@ -422,7 +422,7 @@ class ChatPage extends HTMLElement {
   /** @param {{text: string, ref?: string}} said */
   #refused({ text, ref }) {
     const request = this.#settle(ref);
-    if (request) this.#giveBack(request, text);
+    if (request) this.#giveBack(ref ?? "", request, text);
     else toast(text, { danger: true });
     this.#changed();
   }
@@ -430,14 +430,15 @@ class ChatPage extends HTMLElement {
   /**
    * Nothing was stored: the page is as it was before, and what was written is in its field again.
    *
+   * @param {string} ref
    * @param {Pending} request
    * @param {string} reason
    */
-  #giveBack({ kind, content = "", documents = [], message = "" }, reason) {
+  #giveBack(ref, { kind, content = "", documents = [], message = "" }, reason) {
     for (const node of this.querySelectorAll(".message--unsent")) node.remove();
     this.classList.toggle("chat--empty", !this.#messages.all.length);
     if (kind === "send") {
-      this.#composer.restore(content, documents, reason);
+      this.#composer.restore({ content, documents, ref }, reason);
       return;
     }
     toast(reason, { danger: true });
@@ -448,8 +449,11 @@ class ChatPage extends HTMLElement {
 
   // ---- the rest --------------------------------------------------------------------------------
 
-  #showState() {
-    this.#composer.isStreaming = this.#messages.active !== null;
+  /** @param {string} [ended] how the last answer ended; empty when that is not known */
+  #showState(ended = this.#messages.all.at(-1)?.dataset.state ?? "") {
+    const isStreaming = this.#messages.active !== null;
+    this.#composer.isStreaming = isStreaming;
+    if (!isStreaming) this.#composer.answerEnded(ended);
   }
 
   /** @param {string} words */

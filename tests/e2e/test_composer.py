@@ -1,0 +1,115 @@
+"""What a person does in the field where messages are written, beside writing."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.async_api import BrowserContext, Page, expect
+
+from tests.doubles.upstream import Upstream
+from tests.e2e.chatting import answer_is_finished, answers, ask, ask_and_wait, composer, questions
+from tests.e2e.conftest import PASSWORD, OpenBrowser, sign_up
+from tests.e2e.site import Site
+
+pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="session")]
+
+
+async def test_the_arrows_bring_back_what_was_asked_and_leave_the_caret_alone(page: Page) -> None:
+    await ask_and_wait(page, "First question @fake tokens=2")
+    await ask_and_wait(page, "Second question\nof two lines @fake tokens=2")
+    field = composer(page)
+
+    await field.press("ArrowUp")
+    await expect(field).to_have_value("Second question\nof two lines @fake tokens=2")
+    await field.press("ArrowUp")
+    await expect(field).to_have_value("First question @fake tokens=2")
+    await field.press("ArrowUp")
+    await expect(field).to_have_value("First question @fake tokens=2")
+    await field.press("ArrowDown")
+    await field.press("ArrowDown")
+    await expect(field).to_have_value("")
+
+    # In a text of one's own an arrow moves the caret, whatever it is pressed in.
+    await field.fill("above\nbelow")
+    await field.press("ArrowUp")
+    await field.press("ArrowUp")
+    await field.press("ArrowUp")
+    await expect(field).to_have_value("above\nbelow")
+    assert await field.evaluate("area => area.selectionStart") == 0
+
+
+async def test_what_is_written_during_an_answer_waits_for_its_end(page: Page) -> None:
+    await ask(page, "Slowly, please. @fake tokens=60 rate=20")
+    await expect(page.get_by_role("button", name="Stop", exact=True)).to_be_visible()
+
+    await ask(page, "The one after @fake tokens=2")
+    await ask(page, "And a third @fake tokens=2")
+
+    queue = page.locator("[data-queue]")
+    await expect(queue.get_by_role("listitem")).to_contain_text(["The one after", "And a third"])
+    await expect(questions(page)).to_have_count(1)
+    await expect(answers(page)).to_have_count(3, timeout=20_000)
+    await answer_is_finished(page)
+    await expect(questions(page)).to_contain_text(["Slowly", "The one after", "And a third"])
+    await expect(queue).to_be_hidden()
+
+
+async def test_what_waits_survives_a_reload_and_a_stopped_answer_does_not_send_it(page: Page) -> None:
+    await ask(page, "Slowly, please. @fake tokens=300 rate=20")
+    await expect(page.get_by_role("button", name="Stop", exact=True)).to_be_visible()
+    await ask(page, "Waiting @fake tokens=2")
+    await page.reload()
+
+    row = page.locator("[data-queue]").get_by_role("listitem")
+    await expect(row).to_contain_text("Waiting")
+    await page.get_by_role("button", name="Stop", exact=True).click()
+    await answer_is_finished(page)
+    await expect(questions(page)).to_have_count(1)
+    await expect(page.get_by_text("Not sent yet")).to_be_visible()
+
+    await row.get_by_role("button", name="Edit").click()
+    await expect(composer(page)).to_have_value("Waiting @fake tokens=2")
+    await expect(page.locator("[data-queue]")).to_be_hidden()
+    await composer(page).press("Enter")
+    await answer_is_finished(page)
+    await expect(questions(page)).to_have_count(2)
+
+
+async def test_two_pages_of_a_chat_send_what_waits_once(page: Page, alice: BrowserContext, models: Upstream) -> None:
+    await ask(page, "Slowly, please. @fake tokens=100 rate=20")
+    await expect(page.locator(".message--active .prose")).to_contain_text("The model")
+    second = await alice.new_page()
+    await second.goto(page.url)
+    await expect(second.get_by_role("button", name="Stop", exact=True)).to_be_visible()
+    await ask(page, "Only once @fake tokens=2")
+    await expect(second.locator("[data-queue]")).to_contain_text("Only once")
+
+    for each in (page, second):
+        await expect(answers(each)).to_have_count(2, timeout=20_000)
+        await answer_is_finished(each)
+        await expect(each.locator("[data-queue]")).to_be_hidden()
+    await page.reload()
+    await expect(questions(page)).to_have_count(2)
+
+
+async def test_a_draft_is_there_after_signing_in_again_and_nobody_elses(open_browser: OpenBrowser, site: Site) -> None:
+    context = await open_browser(site.url)
+    page = await context.new_page()
+    await sign_up(page, "drafter@example.org")
+    await composer(page).fill("A thought of mine")
+    await sign_out(page)
+
+    await sign_up(page, "other@example.org")
+    await expect(composer(page)).to_have_value("")
+    await sign_out(page)
+
+    await page.goto("/accounts/login/")
+    await page.locator("input[name=login]").fill("drafter@example.org")
+    await page.locator("input[name=password]").fill(PASSWORD)
+    await page.keyboard.press("Enter")
+    await expect(composer(page)).to_have_value("A thought of mine")
+
+
+async def sign_out(page: Page) -> None:
+    await page.goto("/accounts/logout/")
+    await page.get_by_role("button", name="Sign out").last.click()
+    await page.wait_for_url(lambda url: "logout" not in url)
