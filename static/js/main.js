@@ -20,4 +20,5 @@ import "./elements/chat_toasts.js";
 import "./lib/code_blocks.js";
 import "./lib/dialogs.js";
 import "./lib/failures.js";
+import "./lib/table_blocks.js";
 import "./lib/tooltips.js";

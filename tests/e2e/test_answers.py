@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.async_api import BrowserContext, Locator, Page, expect
@@ -52,6 +53,44 @@ async def test_an_answer_is_copied_as_it_was_written_and_without_its_marks(
     await menu(page).get_by_role("button", name="Copy as plain text").click()
     await expect(page.get_by_text("Copied.")).to_be_visible()
     assert await copied(page) == "A bold word:\n\n- one\n- x^2"
+
+
+async def saved(page: Page, button: Locator) -> tuple[str, bytes]:
+    """Press a button that saves a file; return its name and its bytes."""
+    async with page.expect_download() as downloading:
+        await button.click()
+    download = await downloading.value
+    return download.suggested_filename, Path(await download.path()).read_bytes()
+
+
+async def test_code_is_copied_and_saved_byte_for_byte(page: Page, alice: BrowserContext, models: Upstream) -> None:
+    await alice.grant_permissions(["clipboard-read", "clipboard-write"])
+    code = "\ndef f():\n\treturn '<b>&amp;</b> 中 😀'  # two spaces  \n\n"
+    answer = await answered(page, models, f"```python\n{code}```\n")
+    block = answer.locator("figure.code")
+
+    await block.get_by_role("button", name="Copy").click()
+    await expect(block.get_by_role("button", name="Copied")).to_be_visible()
+    assert await copied(page) == code
+
+    assert await saved(page, block.get_by_role("button", name="Download")) == ("code.py", code.encode())
+
+
+async def test_a_table_is_copied_and_saved_for_spreadsheets_which_run_nothing_of_it(
+    page: Page, alice: BrowserContext, models: Upstream
+) -> None:
+    await alice.grant_permissions(["clipboard-read", "clipboard-write"])
+    rows = ['| a "b" | c, d | $x^2$ |', "|---|--:|---|", "| =1+1 | -5 % | **x** |", "| @SUM(A1) | -1+2 | `;` |"]
+    answer = await answered(page, models, "\n".join(rows) + "\n")
+
+    name, content = await saved(page, answer.get_by_role("button", name="Download as CSV"))
+    assert name == "table.csv"
+    expected = '"a ""b""","c, d",x^2\r\n"\'=1+1",-5 %,x\r\n"\'@SUM(A1)","\'-1+2",";"\r\n'
+    assert content == b"\xef\xbb\xbf" + expected.encode()
+
+    await answer.locator(".table-block").get_by_role("button", name="Copy").click()
+    await expect(answer.get_by_role("button", name="Copied")).to_be_visible()
+    assert await copied(page) == "a \"b\"\tc, d\tx^2\n'=1+1\t-5 %\tx\n'@SUM(A1)\t'-1+2\t;"
 
 
 async def test_the_menu_is_worked_with_the_keyboard_and_belongs_to_one_answer_at_a_time(

@@ -49,7 +49,7 @@ def test_a_known_language_is_coloured_and_named(word: str) -> None:
 
     page = read(html)
     assert any(attributes.get("class") for attributes in page.all("span") if attributes["class"] != "code__language")
-    assert text_of(html, inside="figcaption") == f"{label}Copy"
+    assert text_of(html, inside="figcaption") == f"{label}CopyDownload"
     assert text_of(html, inside="pre") == source
     assert "style=" not in html
 
@@ -127,3 +127,39 @@ def test_a_long_block_offers_to_show_all_of_it() -> None:
         "```\n" + "x\n" * 60 + "```"
     )
     assert "code__unfold" not in render_markdown("```\n" + "x\n" * 40 + "```")
+
+
+@pytest.mark.parametrize(
+    ("info", "name"),
+    [
+        ("", "code.txt"),
+        ("python", "code.py"),
+        ("ts", "code.ts"),
+        ("typescript", "code.ts"),
+        ("tsx", "code.tsx"),
+        ("SVG", "code.svg"),
+        ("mermaid", "code.mermaid"),
+        ("csv", "code.csv"),
+        ("jsonl", "code.jsonl"),
+        ("hpp", "code.hpp"),
+        ("bash", "code.sh"),
+        ("console", "console.txt"),
+        ("yaml", "code.yaml"),
+        ("dockerfile", "Dockerfile"),
+        ("make", "Makefile"),
+        ("somelang", "code.txt"),
+        ("py:app.py", "app.py"),
+        ("python src/app/main.py", "main.py"),
+        ('python title="app.py"', "app.py"),
+        ("{.python filename='a/b.py'}", "b.py"),
+        ("python ../../../etc/passwd.d", "passwd.d"),
+        ("bash .bashrc.sh", "bashrc.sh"),
+        ("python 3.12", "code.py"),
+        ("python " + "a" * 300 + ".py", "a" * 77 + ".py"),
+    ],
+)
+def test_a_block_is_saved_under_a_fitting_name(info: str, name: str) -> None:
+    html = render_markdown(f"```{info}\nx\n```")
+
+    (download,) = [button for button in read(html).all("button") if button["class"] == "code__download"]
+    assert download["data-name"] == name

@@ -14,15 +14,17 @@ from webui.rendering.sanitize import HTML_TAGS, LINK_REL, MATH_ATTRIBUTES, MATH_
 
 ATTRIBUTES = {
     "a": {"href", "title", "id", "class", "target", "rel", "aria-label"},
-    "button": {"type", "class", "data-citation", "aria-label"},
+    "button": {"type", "class", "data-citation", "data-name", "aria-label"},
     "input": {"type", "class", "checked", "disabled"},
     "li": {"id", "class"},
+    "math": {"class", "display", "alttext"},
     "ol": {"class", "start"},
     "section": {"class", "role"},
     "div": {"class", "tabindex"},
     "pre": {"tabindex"},
     "th": {"class", "scope"},
 }
+BUTTONS = {"citation", "code__copy", "code__download", "table-block__copy", "table-block__download"}
 ADDRESS = re.compile(r"https?://[^/]|mailto:.|#fn")
 
 RAW_HTML = [
@@ -214,7 +216,7 @@ def assert_harmless(page: Page) -> None:
     assert not page.has_comment
     for tag, attributes in page.elements:
         assert tag in HTML_TAGS | MATH_TAGS
-        allowed = ATTRIBUTES.get(tag, {"class"}) if tag in HTML_TAGS else MATH_ATTRIBUTES | {"class"}
+        allowed = ATTRIBUTES.get(tag, {"class"} if tag in HTML_TAGS else MATH_ATTRIBUTES | {"class"})
         assert attributes.keys() <= allowed, f"<{tag}> has {attributes.keys() - allowed}"
         assert not any(name.startswith(("on", "hx-", "style")) for name in attributes)
         if "href" in attributes:
@@ -226,7 +228,7 @@ def assert_harmless(page: Page) -> None:
             assert attributes["type"] == "checkbox"
         if tag == "button":
             assert attributes["type"] == "button"
-            assert attributes["class"] in {"citation", "code__copy"}
+            assert attributes["class"] in BUTTONS
 
 
 def test_the_corpus_is_large() -> None:

@@ -81,7 +81,10 @@ def test_a_formula_becomes_well_formed_mathml(tex: str, display: bool) -> None:
     root = ElementTree.fromstring(html)  # noqa: S314
     assert root.tag == "math"
     assert {element.tag for element in root.iter()} <= MATH_TAGS
-    assert {name for element in root.iter() for name in element.attrib} <= MATH_ATTRIBUTES | {"class"}
+    assert root.attrib == {"display": "block" if display else "inline", "alttext": tex}
+    assert {name for element in root.iter("*") if element is not root for name in element.attrib} <= MATH_ATTRIBUTES | {
+        "class"
+    }
     assert "\\" not in "".join(root.itertext())
 
 

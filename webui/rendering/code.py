@@ -1,4 +1,4 @@
-"""Code blocks: colours by Pygments as classes, a header with the language and a copy button.
+"""Code blocks: colours by Pygments as classes, a header with the language, and buttons to copy and save it.
 
 Only languages of the list below are coloured. A language is never guessed, and the remaining hundreds of lexers, some
 with expressions that take for ever on hostile input, are out of a model's reach.
@@ -16,6 +16,7 @@ from pygments.lexer import Lexer
 from pygments.lexers import get_lexer_by_name
 from pygments.token import STANDARD_TYPES, _TokenType
 
+from .file_names import file_name
 from .limits import MAX_CODE_CHARS
 
 LONG_CODE_LINES = 40
@@ -96,6 +97,7 @@ def render_code(source: str, info: str) -> str:
     word = _language_word(info)
     label, lexer_name = _BY_WORD.get(word.lower(), (word, ""))
     coloured = _coloured(source, lexer_name) if lexer_name and len(source) <= MAX_CODE_CHARS else escape(source)
+    name = file_name(info, word.lower(), lexer_name, _lexer(lexer_name).filenames if lexer_name else ())
     note = ""
     if lexer_name and len(source) > MAX_CODE_CHARS:
         note = f'<p class="code__note">{escape(_("Long code is shown without colours."))}</p>'
@@ -104,7 +106,9 @@ def render_code(source: str, info: str) -> str:
     return (
         f'<figure class="code{modifier}"><figcaption class="code__header">'
         f'<span class="code__language">{escape(label or _("Text"))}</span>'
-        f'<button type="button" class="code__copy">{escape(_("Copy"))}</button></figcaption>'
+        f'<button type="button" class="code__copy">{escape(_("Copy"))}</button>'
+        f'<button type="button" class="code__download" data-name="{escape(name)}">{escape(_("Download"))}</button>'
+        "</figcaption>"
         f'<pre tabindex="0"><code>{coloured}</code></pre>{unfold}{note}</figure>\n'
     )
 

@@ -246,11 +246,15 @@ def _plain_words(tokens: Sequence[Token]) -> Iterator[str]:
 
 
 def _render_table_open(renderer: RendererHTML, tokens: Sequence[Token], index: int, options: Any, env: Env) -> str:
-    return '<div class="table-scroll" tabindex="0"><table>\n'
+    return '<div class="table-block"><div class="table-scroll" tabindex="0"><table>\n'
 
 
 def _render_table_close(renderer: RendererHTML, tokens: Sequence[Token], index: int, options: Any, env: Env) -> str:
-    return "</table></div>\n"
+    return (
+        '</table></div><div class="table-block__actions">'
+        f'<button type="button" class="table-block__copy">{escape(_("Copy"))}</button>'
+        f'<button type="button" class="table-block__download">{escape(_("Download as CSV"))}</button></div></div>\n'
+    )
 
 
 def _render_cell_open(renderer: RendererHTML, tokens: Sequence[Token], index: int, options: Any, env: Env) -> str:

@@ -58,7 +58,7 @@ def _mathml(tex: str, display: bool) -> str | None:
         return None
     try:
         root = Converter(display="block" if display else "inline").convert_to_element(normalised(tex))
-        return _Writer(display).write(root)
+        return _Writer(tex, display).write(root)
     except _CONVERTER_FAILURES:
         return None
 
@@ -212,7 +212,8 @@ class _Writer:
 
     _MAX_DEPTH = 120
 
-    def __init__(self, display: bool) -> None:
+    def __init__(self, tex: str, display: bool) -> None:
+        self._tex = tex
         self._display = display
 
     def write(self, root: Element) -> str:
@@ -231,7 +232,8 @@ class _Writer:
         if len(element) != _N_CHILDREN.get(tag, len(element)):
             raise FormulaNotShown(tag)
         if tag == "math":
-            attributes = {"display": "block" if self._display else "inline"}
+            # The TeX is what a table is saved with, and what is copied of it.
+            attributes = {"display": "block" if self._display else "inline", "alttext": self._tex}
         if tag in {"mi", "mn", "mo", "mtext"}:
             text = _in_variant(text, attributes.pop("mathvariant", ""), attributes)
         if tag == "mi" and _WORD.fullmatch(text):

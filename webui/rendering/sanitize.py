@@ -37,9 +37,16 @@ MATH_ATTRIBUTES = words(
 CODE_CLASSES = frozenset(name for name in STANDARD_TYPES.values() if name)
 _CLASSES: dict[str, set[str]] = {
     "a": {"image-link", "footnote-backref"},
-    "button": {"citation", "code__copy", "code__unfold"},
+    "button": {
+        "citation",
+        "code__copy",
+        "code__download",
+        "code__unfold",
+        "table-block__copy",
+        "table-block__download",
+    },
     "code": {"math-source", "math-source--block"},
-    "div": {"table-scroll", "math-block", "plain-block", "plain-text"},
+    "div": {"table-block", "table-block__actions", "table-scroll", "math-block", "plain-block", "plain-text"},
     "figcaption": {"code__header"},
     "figure": {"code", "code--long"},
     "input": {"task-list-item-checkbox"},
@@ -57,11 +64,12 @@ _CLASSES: dict[str, set[str]] = {
 }
 _ATTRIBUTES: dict[str, set[str]] = {
     "a": {"href", "title", "id", "aria-label"},
-    "button": {"data-citation", "aria-label"},
+    "button": {"data-citation", "data-name", "aria-label"},
     "input": {"checked", "disabled", "aria-label"},
     "li": {"id"},
     "ol": {"start"},
     **{tag: set(MATH_ATTRIBUTES) for tag in MATH_TAGS},
+    "math": {*MATH_ATTRIBUTES, "alttext"},
 }
 _FIXED_VALUES: dict[str, dict[str, set[str]]] = {
     "a": {"target": {"_blank"}},

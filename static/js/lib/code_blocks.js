@@ -1,14 +1,15 @@
 import { copyText } from "./clipboard.js";
+import { confirmOn } from "./confirming.js";
+import { saveText } from "./download.js";
 
-const CONFIRMED_MS = 1600;
-
-/** The buttons of code blocks, wherever an answer is shown: copy, and show all of a long one. */
+/** The buttons of code blocks, wherever an answer is shown: copy, save, and show all of a long one. */
 document.addEventListener("click", (event) => {
   if (!(event.target instanceof Element)) return;
   const figure = event.target.closest("figure.code");
   const button = event.target.closest("button");
   if (!figure || !button) return;
   if (button.matches(".code__copy")) copy(figure, button);
+  else if (button.matches(".code__download")) saveText(button.dataset.name ?? "", codeOf(figure));
   else if (button.matches(".code__unfold")) unfold(figure);
 });
 
@@ -17,8 +18,12 @@ document.addEventListener("click", (event) => {
  * @param {Element} button
  */
 async function copy(figure, button) {
-  const code = figure.querySelector("pre code");
-  if (code && (await copyText(code.textContent ?? ""))) confirmOn(button);
+  if (await copyText(codeOf(figure))) confirmOn(button);
+}
+
+/** Character for character what was written. @param {Element} figure */
+function codeOf(figure) {
+  return figure.querySelector("pre code")?.textContent ?? "";
 }
 
 /** @param {Element} figure */
@@ -26,19 +31,4 @@ function unfold(figure) {
   figure.classList.add("code--open");
   // The button is gone; reading goes on in the code.
   figure.querySelector("pre")?.focus({ preventScroll: true });
-}
-
-/**
- * Say on the button itself that it worked, for a moment.
- *
- * @param {Element} button
- */
-function confirmOn(button) {
-  const label = button.textContent;
-  const done = document.body.dataset.copied ?? label;
-  if (label === done) return;
-  button.textContent = done;
-  setTimeout(() => {
-    button.textContent = label;
-  }, CONFIRMED_MS);
 }
