@@ -14,6 +14,14 @@ class TitleForm(forms.Form):
     title = forms.CharField(max_length=TITLE_MAX_LENGTH)
 
 
+class PlaceForm(forms.Form):
+    """Where a page is: which chat it shows, or in which folder one is begun, and who is to answer."""
+
+    chat = forms.UUIDField(required=False)
+    folder = forms.UUIDField(required=False)
+    model = forms.CharField(max_length=255, required=False)
+
+
 class RatingForm(forms.Form):
     value = forms.ChoiceField(choices=[("good", "good"), ("bad", "bad")])
 

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from django.urls import path
 
-from webui.chats.views import actions, folders, golden, messages, pages, rating_exports, ratings, traces, web_pages
+from webui.chats.views import (
+    actions,
+    chat_options,
+    folders,
+    golden,
+    messages,
+    pages,
+    rating_exports,
+    ratings,
+    traces,
+    web_pages,
+)
 
 app_name = "chats"
 urlpatterns = [
@@ -12,7 +23,9 @@ urlpatterns = [
     path("chats/", pages.chat_list, name="list"),
     path("chats/welcome/", pages.welcome, name="welcome"),
     path("chats/pages/", web_pages.fetch_page, name="fetch_page"),
+    path("chats/options/", chat_options.new_chat_options, name="new_options"),
     path("chats/<uuid:uuid>/", pages.chat, name="chat"),
+    path("chats/<uuid:uuid>/options/", chat_options.chat_options, name="options"),
     path("chats/<uuid:uuid>/rename/", actions.rename, name="rename"),
     path("chats/<uuid:uuid>/delete/", actions.delete, name="delete"),
     path("chats/<uuid:uuid>/undo-delete/", actions.undo_delete, name="undo_delete"),

@@ -16,6 +16,7 @@ from webui.accounts.audiences import Audience
 from webui.presets import options
 from webui.presets.ids import preset_id
 from webui.presets.models import ModelPreset, PresetGrant, PresetVersion
+from webui.presets.wording import in_words
 
 
 def picture_url(preset: ModelPreset) -> str:
@@ -137,18 +138,6 @@ def option_rows(stored: dict[str, Any]) -> list[OptionRow]:
         OptionRow(label=str(options.BY_NAME[name].label), value=in_words(value))
         for name, value in options.checked_options(stored).items()
     ]
-
-
-def in_words(value: options.Value) -> str:
-    if isinstance(value, dict):
-        return _("JSON that follows a schema")
-    if value == "json":
-        return _("JSON")
-    if isinstance(value, bool):
-        return _("On") if value else _("Off")
-    if isinstance(value, list):
-        return ", ".join(f"“{text}”" for text in value)
-    return str(value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

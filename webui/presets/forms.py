@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from webui.presets import options, pictures
 from webui.presets.errors import PictureRefused
+from webui.presets.levels import Level, effective_options
 from webui.presets.models import (
     DESCRIPTION_MAX_LENGTH,
     NAME_MAX_LENGTH,
@@ -20,6 +22,7 @@ from webui.presets.models import (
     SYSTEM_PROMPT_MAX_LENGTH,
 )
 from webui.presets.options import Option
+from webui.presets.wording import note_on
 
 MAX_SUGGESTIONS = 6
 SUGGESTION_MAX_LENGTH = 200
@@ -114,6 +117,15 @@ class FormatField(forms.CharField):
         return dict(schema)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OptionField:
+    """The field of one option. `note` says what holds while it is empty."""
+
+    field: forms.BoundField
+    note: str
+    is_set: bool
+
+
 class AnswerForm(forms.Form):
     """What a model is told, and how it is asked: a system prompt, and the table of `options`, field by field."""
 
@@ -123,19 +135,27 @@ class AnswerForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 6}),
     )  # fmt: skip
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, levels: Sequence[Level] | None = None, **kwargs: Any) -> None:
+        """`levels` are the more general ones, of which each field then says what it inherits."""
         super().__init__(*args, **kwargs)
+        self.inherited = None if levels is None else effective_options(levels)
         for option in options.OPTIONS:
             self.fields[OPTION_PREFIX + option.name] = _field_of(option)
 
     @property
-    def option_fields(self) -> list[forms.BoundField]:
-        return [self[OPTION_PREFIX + option.name] for option in options.OPTIONS]
+    def option_rows(self) -> list[OptionField]:
+        return [self._row(option) for option in options.OPTIONS]
+
+    def _row(self, option: Option) -> OptionField:
+        field = self[OPTION_PREFIX + option.name]
+        is_set = field.value() not in (None, "", [])
+        note = "" if self.inherited is None else note_on(self.inherited.get(option.name), is_set=is_set)
+        return OptionField(field=field, note=note, is_set=is_set)
 
     @property
     def has_options(self) -> bool:
         """Whether any is set, or wrong: then they are shown without being asked for."""
-        return any(field.errors or field.value() not in (None, "", []) for field in self.option_fields)
+        return any(row.is_set or row.field.errors for row in self.option_rows)
 
     def clean_system_prompt(self) -> str:
         # Browsers send line breaks as two characters, which models are not used to.
@@ -200,7 +220,7 @@ class PresetForm(AnswerForm):
         return symbol
 
 
-def option_values(stored: dict[str, Any]) -> dict[str, Any]:
+def option_values(stored: Mapping[str, Any]) -> dict[str, Any]:
     """Return stored options as a form shows them."""
     return {OPTION_PREFIX + name: _shown(name, value) for name, value in options.checked_options(stored).items()}
 

@@ -2,13 +2,14 @@ from __future__ import annotations
 
 from django.urls import path
 
-from webui.presets.views import presets, sharing, versions
+from webui.presets.views import defaults, presets, sharing, versions
 
 app_name = "presets"
 
 urlpatterns = [
     path("", presets.preset_list, name="list"),
     path("new/", presets.create, name="create"),
+    path("defaults/", defaults.own, name="defaults"),
     path("<uuid:uuid>/", presets.preset, name="preset"),
     path("<uuid:uuid>/change/", presets.change, name="change"),
     path("<uuid:uuid>/picture/", presets.picture, name="picture"),

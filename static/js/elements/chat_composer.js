@@ -117,8 +117,13 @@ class ChatComposer extends HTMLElement {
    */
   settle(chat, ref) {
     this.#isSending = false;
-    keepDraft(this.#draft, { content: "", documents: [] });
     this.#queue?.drop(ref);
+    this.moveTo(chat);
+  }
+
+  /** What is written belongs to this chat from now on. @param {string} chat */
+  moveTo(chat) {
+    keepDraft(this.#draft, { content: "", documents: [] });
     if (chat !== this.#draft) this.#queue?.moveTo(chat);
     this.#chat = this.#draft = chat;
     this.#changed();

@@ -40,6 +40,7 @@ class ChatPage extends HTMLElement {
     "citation-opened": (detail) => this.#panel.open(detail.source, detail.opener),
     "model-picked": (detail) => this.#welcome(detail),
     "panel-wanted": (detail) => this.#panel.openAddress(detail.url, detail.name, detail.opener),
+    "chat-begun": (detail) => this.#begunEmpty(detail),
   };
 
   connectedCallback() {
@@ -207,11 +208,22 @@ class ChatPage extends HTMLElement {
     if (!(event.target instanceof Element)) return;
     if (event.target.closest("[data-jump]")) this.#follower?.follow();
     else if (event.target.closest("[data-reconnect]")) socket.retry();
+    const opener = event.target.closest("[data-panel-url]");
+    if (opener instanceof HTMLElement) this.#openPanel(opener);
     const suggestion = event.target.closest(".suggestion");
     if (!(suggestion instanceof HTMLButtonElement)) return;
     if (suggestion.dataset.suggestion) this.#composer.suggest(suggestion.dataset.suggestion);
     if ("chooseFiles" in suggestion.dataset) this.#composer.chooseFiles();
   };
+
+  /** Show a fragment beside the chat, asked for as the page is now where it is about the chat. @param {HTMLElement} opener */
+  #openPanel(opener) {
+    const { panelUrl = "", chatPanelUrl } = opener.dataset;
+    const url = new URL(this.#chat && chatPanelUrl ? withChat(chatPanelUrl, this.#chat) : panelUrl, location.href);
+    if (chatPanelUrl) url.searchParams.set("model", this.#model);
+    if (chatPanelUrl && !this.#chat && this.dataset.folder) url.searchParams.set("folder", this.dataset.folder);
+    this.#panel.openAddress(url.href, opener.getAttribute("aria-label") ?? "", opener);
+  }
 
   // ---- files dropped anywhere on the page ---------------------------------------------------------
 
@@ -382,6 +394,7 @@ class ChatPage extends HTMLElement {
     const isNew = !this.#chat && request !== undefined;
     if (!isNew && said.chat !== this.#chat) return;
     if (isNew) this.#begin(said);
+    for (const node of this.querySelectorAll("[data-welcome]")) node.remove();
     if (request?.kind === "send") this.#composer.settle(said.chat, said.ref);
     if (!this.#messages.replaceAfter(said.after, said.html)) {
       this.#recover();
@@ -412,11 +425,17 @@ class ChatPage extends HTMLElement {
   #begin({ chat, url }) {
     this.dataset.chat = chat;
     this.#title.dataset.chat = chat;
-    this.#title.dataset.url = (this.dataset.renameUrl ?? "").replace(/[0-9a-f]{8}-[0-9a-f-]{27}/u, chat);
-    for (const node of this.querySelectorAll("[data-welcome]")) node.remove();
+    this.#title.dataset.url = withChat(this.dataset.renameUrl ?? "", chat);
     // Going back means loading that page anew, which is what htmx does with entries of its own.
     history.replaceState({ htmx: true }, "", location.href);
     history.pushState({ htmx: true }, "", url);
+  }
+
+  /** Something was set for the new chat before its first question. @param {{chat: string, url: string}} begun */
+  #begunEmpty(begun) {
+    this.#begin(begun);
+    this.#composer.moveTo(begun.chat);
+    this.#open({});
   }
 
   /** @param {{text: string, ref?: string}} said */
@@ -471,6 +490,16 @@ class ChatPage extends HTMLElement {
   #template(selector) {
     return /** @type {HTMLTemplateElement} */ (this.querySelector(`template${selector}`));
   }
+}
+
+/**
+ * Put a chat into an address that was made for none.
+ *
+ * @param {string} url
+ * @param {string} chat
+ */
+function withChat(url, chat) {
+  return url.replace(/[0-9a-f]{8}-[0-9a-f-]{27}/u, chat);
 }
 
 /**

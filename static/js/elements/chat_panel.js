@@ -41,7 +41,7 @@ class ChatPanel extends HTMLElement {
   }
 
   /**
-   * Show something that the server tells of an answer.
+   * Show something that the server tells of an answer, or takes for the chat.
    *
    * @param {string} url
    * @param {string} name the title
@@ -61,6 +61,7 @@ class ChatPanel extends HTMLElement {
     const html = await answer?.text().catch(() => "");
     if (asked !== this.#asked) return;
     body.replaceChildren(html ? fragment(html) : this.#copy("[data-panel-failure]"));
+    globalThis.htmx.process(body);
     body.scrollTop = 0;
   }
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -35,6 +37,28 @@ def rename_chat(user: User, uuid: UUID | str, title: str) -> Chat:
     chat.title = words
     chat.has_automatic_title = False
     chat.save(update_fields=["title", "has_automatic_title"])
+    return chat
+
+
+@transaction.atomic
+def begin_chat(
+    user: User, folder: UUID | None, *, system_prompt: str = "", options: Mapping[str, Any] | None = None
+) -> Chat:
+    """Make a chat before its first question, for what is said about how its questions are answered."""
+    place = access.folder_write(user, folder) if folder else None
+    chat = create_chat(user, folder=place)
+    return _with_options(chat, system_prompt, options or {})
+
+
+@transaction.atomic
+def set_chat_options(user: User, uuid: UUID | str, *, system_prompt: str, options: Mapping[str, Any]) -> Chat:
+    """Say how the questions of a chat are answered from the next one on."""
+    return _with_options(access.chat_write(user, uuid), system_prompt, options)
+
+
+def _with_options(chat: Chat, system_prompt: str, options: Mapping[str, Any]) -> Chat:
+    chat.system_prompt, chat.options = system_prompt, dict(options)
+    chat.save(update_fields=["system_prompt", "options"])
     return chat
 
 
