@@ -1,5 +1,6 @@
 import "./elements/chat_add_source.js";
 import "./elements/chat_composer.js";
+import "./elements/chat_copy.js";
 import "./elements/chat_drop_zone.js";
 import "./elements/chat_form.js";
 import "./elements/chat_frame.js";
@@ -13,6 +14,7 @@ import "./elements/chat_panel.js";
 import "./elements/chat_picker.js";
 import "./elements/chat_rating.js";
 import "./elements/chat_rows.js";
+import "./elements/chat_shared.js";
 import "./elements/chat_sidebar.js";
 import "./elements/chat_theme.js";
 import "./elements/chat_title.js";

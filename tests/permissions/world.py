@@ -40,8 +40,21 @@ from tests.factories import (
     make_preset,
     make_tag,
 )
+from webui.accounts.audiences import Audience
 from webui.accounts.models import Group, User
-from webui.chats.models import Chat, Citation, Folder, Generation, Message, Rating, Tag, Upload
+from webui.chats.models import (
+    Chat,
+    Citation,
+    Folder,
+    Generation,
+    Message,
+    Rating,
+    ShareGrant,
+    ShareLink,
+    Tag,
+    Upload,
+)
+from webui.chats.services import sharing
 from webui.presets import services as presets
 from webui.presets.models import ModelPreset, PresetGrant, PresetPicture, PresetVersion
 
@@ -135,6 +148,7 @@ def make_world(owner: User, reader: User | None = None, *, mark: bool = True) ->
         text=f"{private_word} quotation",
     )  # fmt: skip
     Rating.objects.create(message=answer, rated_by=owner, is_good=True, comment=f"{private_word} comment")
+    sharing.grant(sharing.share_chat(chat, is_live=False), Audience(group=group))
     world = World(
         owner, private, shared, private_document, shared_document, private_preset, shared_preset, folder, chat, answer
     )
@@ -220,6 +234,8 @@ OWNERS: dict[type[Model], str | None] = {
     Generation: "message__chat__owner",
     Citation: "message__chat__owner",
     Rating: "message__chat__owner",
+    ShareLink: "chat__owner",
+    ShareGrant: "link__chat__owner",
 }
 NOBODYS = {"IndexVersion", "IndexEntry", "Removal", "ModelDefaults"}
 

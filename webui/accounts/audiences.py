@@ -26,9 +26,9 @@ class Audience:
 
     @property
     def detail(self) -> str:
-        """Return what tells two of one name apart: a person's address, or that it is a group."""
+        """Return what tells two of one name apart: an address, unless that is the name, or that it is a group."""
         if self.user:
-            return self.user.email
+            return "" if self.user.email == self.name else self.user.email
         return gettext("Group") if self.group else gettext("Everybody who may sign in")
 
 

@@ -78,6 +78,17 @@ DECLARATIONS = (
         choices=(("on", _("People can rate answers")), ("off", _("Nobody is asked"))),
     ),
     Declaration(
+        name="public_links",
+        label=_("Chats for everybody"),
+        help=_(
+            "Whether people may share a chat with everybody who has its address, without an account. Switched off, such"
+            " links lead nowhere for strangers until it is on again; people with an account keep what they were given."
+        ),
+        default="off",
+        variable="HEARTH_PUBLIC_LINKS",
+        choices=(("off", _("Only for people with an account")), ("on", _("Also for everybody, if the owner wants it"))),
+    ),
+    Declaration(
         name="waiting_note",
         label=_("Note on the waiting page"),
         help=_("Read by people who wait for approval: say whom they can ask."),

@@ -6,10 +6,12 @@ from collections.abc import Iterable
 from uuid import UUID
 
 from django.http import Http404
+from django.shortcuts import get_object_or_404
 
 import rag.api as rag
 from webui.accounts.models import User
-from webui.chats.models import Chat, Folder, Generation, Message, Rating, Tag
+from webui.chats import queries
+from webui.chats.models import Chat, Folder, Generation, Message, Rating, ShareGrant, ShareLink, Tag
 
 
 def chat_read(user: User, uuid: UUID | str) -> Chat:
@@ -146,3 +148,25 @@ def knowledge_read(user: User, uuids: Iterable[UUID | str]) -> list[rag.Knowledg
     if len(found) != len(wanted):
         raise Http404
     return found
+
+
+def shared_read(reader: User | None, uuid: UUID) -> ShareLink:
+    """Return a link that somebody may open, with its chat and the chat's owner. None is a stranger."""
+    return get_object_or_404(queries.readable_links(reader).select_related("chat__owner"), uuid=uuid)
+
+
+def chat_share(user: User, uuid: UUID) -> Chat:
+    """Return a chat that the person may let others read. A temporary one is not to outlive its page."""
+    chat = chat_read(user, uuid)
+    if chat.temporary_until is not None:
+        raise Http404
+    return chat
+
+
+def link_of(chat: Chat) -> ShareLink:
+    """Return the link to a chat that was itself got through `chat_share`."""
+    return get_object_or_404(ShareLink.objects.select_related("chat"), chat=chat)
+
+
+def share_grant_of(link: ShareLink, uuid: UUID) -> ShareGrant:
+    return get_object_or_404(link.grants, uuid=uuid)

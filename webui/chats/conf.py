@@ -33,6 +33,11 @@ def asks_for_ratings() -> bool:
     return site_setting("answer_ratings") == "on"
 
 
+def allows_public_links() -> bool:
+    """Whether a chat can be shared with everybody who has its address, also without an account."""
+    return site_setting("public_links") == "on"
+
+
 def has_several_processes() -> bool:
     """Whether other web processes may run: then the channel layer is one that they share."""
     backend = settings.CHANNEL_LAYERS.get("default", {}).get("BACKEND", "")

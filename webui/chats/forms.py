@@ -75,3 +75,11 @@ class MoveForm(forms.Form):
 
     folder = forms.UUIDField(required=False)
     new = forms.CharField(required=False)
+
+
+class LinkForm(forms.Form):
+    """What a link shows, and to whom without being told one by one."""
+
+    shows = forms.ChoiceField(choices=[("snapshot", "snapshot"), ("live", "live")])
+    has_files = forms.BooleanField(required=False)
+    is_public = forms.BooleanField(required=False)

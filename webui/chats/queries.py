@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db import connection
 from django.db.models import Count, Q, QuerySet
 
-from webui.accounts.models import User
+from webui.accounts.models import Group, User
+from webui.chats import conf
 from webui.chats.branches import Parents
-from webui.chats.models import Chat, Folder, Generation, Message, Rating, Tag
+from webui.chats.models import Chat, Folder, Generation, Message, Rating, ShareGrant, ShareLink, Tag
 from webui.ui.keyset import KeysetPage, newest_first
 
 PAGE_SIZE = 40
@@ -144,3 +146,31 @@ def rated_models(ratings: QuerySet[Rating]) -> Sequence[RatedModel]:
         RatedModel(model=row["message__model"], n_good=row["n_good"], n_bad=row["n_bad"])
         for row in by_model.order_by("-n", "message__model")
     ]
+
+
+# ---- shared chats --------------------------------------------------------------------------------
+
+
+def readable_links(reader: User | None) -> QuerySet[ShareLink]:
+    """Return the links that a person may open now; for None, and for who is not let in, those open to everybody.
+
+    A link leads nowhere once its chat is deleted, or its owner is not let in any more.
+    """
+    is_of_member = {f"chat__owner__{field}": value for field, value in settings.HEARTH_MEMBERS.items()}
+    links = ShareLink.objects.filter(chat__deleted_at=None, **is_of_member)
+    is_open = Q(is_public=True) if conf.allows_public_links() else Q(pk__in=[])
+    if reader is None or not reader.may_chat:
+        return links.filter(is_open)
+    return links.filter(is_open | Q(chat__owner=reader) | Q(pk__in=_granted_links(reader)))
+
+
+def _granted_links(reader: User) -> QuerySet[ShareGrant, Any]:
+    groups = Group.objects.filter(members=reader).order_by().values("pk")
+    grants = ShareGrant.objects.filter(Q(user=reader) | Q(group__in=groups) | Q(user=None, group=None))
+    return grants.order_by().values("link")
+
+
+def own_links(user: User) -> QuerySet[ShareLink]:
+    """Return the links to a person's chats, the newest first, with whom they are for."""
+    links = ShareLink.objects.filter(chat__owner=user, chat__deleted_at=None).select_related("chat")
+    return links.defer("snapshot").prefetch_related("grants__user", "grants__group").order_by("-created_at", "-id")

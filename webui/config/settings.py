@@ -107,6 +107,8 @@ if env.is_given("HEARTH_WEB_PAGES"):
     HEARTH_PINNED_SETTINGS["web_pages"] = "on" if env.boolean("HEARTH_WEB_PAGES", True) else "off"
 if env.is_given("HEARTH_WHOLE_DOCUMENTS"):
     HEARTH_PINNED_SETTINGS["whole_documents"] = "on" if env.boolean("HEARTH_WHOLE_DOCUMENTS", True) else "off"
+if env.is_given("HEARTH_PUBLIC_LINKS"):
+    HEARTH_PINNED_SETTINGS["public_links"] = "on" if env.boolean("HEARTH_PUBLIC_LINKS", False) else "off"
 if env.is_given("HEARTH_ANSWER_RATINGS"):
     HEARTH_PINNED_SETTINGS["answer_ratings"] = "on" if env.boolean("HEARTH_ANSWER_RATINGS", True) else "off"
 HEARTH_SITE_SETTING_READER = "webui.administration.queries.site_setting"

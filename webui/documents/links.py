@@ -10,7 +10,7 @@ from django.urls import reverse
 WORDS_MAX_LENGTH = 40
 
 
-def passage_page_url(uuid: UUID, *, page: int | None, start: int, end: int, text: str = "") -> str:
+def passage_page_url(uuid: UUID | str, *, page: int | None, start: int, end: int, text: str = "") -> str:
     """Return the address of the document's reader, at the page, with the passage marked and scrolled to.
 
     Args:
@@ -19,7 +19,7 @@ def passage_page_url(uuid: UUID, *, page: int | None, start: int, end: int, text
     return f"{reverse('documents:document', args=[uuid])}?{_place(page, start, end, text)}#passage"
 
 
-def passage_url(uuid: UUID, *, page: int | None, start: int, end: int, text: str = "") -> str:
+def passage_url(uuid: UUID | str, *, page: int | None, start: int, end: int, text: str = "") -> str:
     """Return the address of the passage with what stands around it, a fragment for a side panel."""
     return f"{reverse('documents:passage', args=[uuid])}?{_place(page, start, end, text)}"
 

@@ -426,6 +426,7 @@ class ChatPage extends HTMLElement {
     this.dataset.chat = chat;
     this.#title.dataset.chat = chat;
     this.#title.dataset.url = withChat(this.dataset.renameUrl ?? "", chat);
+    for (const node of this.querySelectorAll("[data-of-chat]")) offer(node, chat);
     // Going back means loading that page anew, which is what htmx does with entries of its own.
     history.replaceState({ htmx: true }, "", location.href);
     history.pushState({ htmx: true }, "", url);
@@ -500,6 +501,21 @@ class ChatPage extends HTMLElement {
  */
 function withChat(url, chat) {
   return url.replace(/[0-9a-f]{8}-[0-9a-f-]{27}/u, chat);
+}
+
+/**
+ * Show what can be done with a chat, which has begun now; until then its address names nothing.
+ *
+ * @param {Element} node
+ * @param {string} chat
+ */
+function offer(node, chat) {
+  for (const name of ["hx-get", "href"]) {
+    const address = node.getAttribute(name);
+    if (address) node.setAttribute(name, withChat(address, chat));
+  }
+  if (node instanceof HTMLElement) node.hidden = false;
+  globalThis.htmx.process(node);
 }
 
 /**

@@ -26,7 +26,8 @@ class CitationView:
         document_name: Empty when the reader may not read the document any more; then so is all else.
         place: The page, slide, sheet or section in words; empty for files without any.
         short_place: The same with the last heading alone: a path that is cut at its end looks like its neighbours.
-        url: The document's page with the passage marked; empty when the document was deleted.
+        url: The document's page with the passage marked; empty when the reader has no way there.
+        is_deleted: The document is gone and its words stay.
         passage_url: The passage with what stands around it, for the side panel; empty like `url`.
     """
 
@@ -37,16 +38,12 @@ class CitationView:
     text: str
     url: str
     passage_url: str = ""
+    is_deleted: bool = False
 
     @property
     def as_line(self) -> str:
         """The citation in one line of plain text."""
         return f"[{self.number}] {', '.join(filter(None, [self.document_name, self.place]))}"
-
-    @property
-    def is_of_deleted(self) -> bool:
-        """Whether the document is gone and its words stay; one that may not be read any more has no name either."""
-        return bool(self.document_name) and not self.url
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

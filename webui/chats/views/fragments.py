@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Literal, Protocol
 from uuid import UUID
 
 from django.template.loader import render_to_string
@@ -133,25 +133,63 @@ def _uuid_of(message_id: int | None, branch: Branch) -> str | None:
 
 
 def _citation_view(citation: Citation) -> CitationView:
-    url = panel_url = host = ""
-    if citation.document is not None:
-        uuid, page, start, end = citation.document.uuid, citation.page, citation.start, citation.end
-        url = passage_page_url(uuid, page=page, start=start, end=end, text=citation.text)
-        panel_url = passage_url(uuid, page=page, start=start, end=end, text=citation.text)
-        host = citation.document.source_host
+    return citation_view(
+        citation,
+        document=citation.document.uuid if citation.document else None,
+        host=citation.document.source_host if citation.document else "",
+        # One that may not be read any more has no name either.
+        is_deleted=citation.document is None and bool(citation.document_name),
+    )
+
+
+class Cited(Protocol):
+    """A passage as a citation keeps it, or a shared one."""
+
+    @property
+    def number(self) -> int: ...
+    @property
+    def document_name(self) -> str: ...
+    @property
+    def page(self) -> int | None: ...
+    @property
+    def page_kind(self) -> str: ...
+    @property
+    def page_name(self) -> str: ...
+    @property
+    def start(self) -> int: ...
+    @property
+    def end(self) -> int: ...
+    @property
+    def text(self) -> str: ...
+
+
+def citation_view(
+    cited: Cited, *, document: UUID | str | None, host: str = "", is_deleted: bool = False
+) -> CitationView:
+    """Return how a passage is shown.
+
+    Args:
+        document: Where the reader can open it; None when there is no way there.
+        host: Of the web page that the document is; empty for files.
+    """
+    url = panel_url = ""
+    if document is not None:
+        page, start, end = cited.page, cited.start, cited.end
+        url = passage_page_url(document, page=page, start=start, end=end, text=cited.text)
+        panel_url = passage_url(document, page=page, start=start, end=end, text=cited.text)
     places = (
-        place_in_words(citation.page_kind, citation.page, name)
-        for name in (citation.page_name, innermost(citation.page_name))
+        place_in_words(cited.page_kind, cited.page, name) for name in (cited.page_name, innermost(cited.page_name))
     )
     place, short_place = (", ".join(filter(None, (host, place))) for place in places)
     return CitationView(
-        number=citation.number,
-        document_name=citation.document_name,
+        number=cited.number,
+        document_name=cited.document_name,
         place=place,
         short_place=short_place,
-        text=citation.text,
+        text=cited.text,
         url=url,
         passage_url=panel_url,
+        is_deleted=is_deleted,
     )
 
 

@@ -31,6 +31,7 @@ from webui.documents.contexts import (
     image_page,
     marked_text,
 )
+from webui.documents.originals import original
 from webui.documents.places import Place, place_in
 from webui.documents.uploads import as_json, take_upload
 from webui.ui.keyset import BadCursor, newest_first
@@ -207,19 +208,8 @@ def _asked_again_each_time(response: HttpResponseBase, etag: str) -> HttpRespons
 @require_GET
 @member_required
 def file(request: MemberRequest, uuid: UUID) -> HttpResponseBase:
-    """Hand out the file as it was uploaded, as a download: nothing in it runs or renders on this site."""
-    found = rag.document_read(request.user, uuid)
-    try:
-        content = found.file.open("rb")
-    except FileNotFoundError as exc:
-        raise Http404 from exc
-    response = FileResponse(
-        content, as_attachment=True, filename=rag.file_name(found), content_type="application/octet-stream"
-    )
-    response["X-Content-Type-Options"] = "nosniff"
-    response["Content-Security-Policy"] = "sandbox; default-src 'none'"
-    response["Cache-Control"] = "private, no-store"
-    return response
+    """Hand out the file as it was uploaded."""
+    return original(rag.document_read(request.user, uuid))
 
 
 @require_POST

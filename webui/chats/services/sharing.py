@@ -1,0 +1,118 @@
+"""Letting others read a chat: its link, who may use it, and what it shows. Whose chat it is, `access` decides."""
+
+from __future__ import annotations
+
+from django.db import transaction
+from django.utils import timezone
+
+import rag.api as rag
+from webui.accounts.audiences import Audience
+from webui.accounts.models import User
+from webui.chats.models import Chat, Citation, Message, ShareGrant, ShareLink
+from webui.chats.services.chats import create_chat
+from webui.chats.shared_chats import SharedChat, SharedMessage, chat_as_shared, shared_chat
+
+
+@transaction.atomic
+def share_chat(chat: Chat, *, is_live: bool) -> ShareLink:
+    """Give a chat a link that nobody else may use yet; one that has one keeps it as it is."""
+    link, is_new = ShareLink.objects.get_or_create(chat=chat)
+    if is_new and not is_live:
+        _keep_snapshot(link)
+    return link
+
+
+@transaction.atomic
+def change_link(link: ShareLink, *, is_live: bool, has_files: bool, is_public: bool) -> None:
+    """Say what a link shows and whether an account is needed; a snapshot that is kept already stays what it is."""
+    link.has_files = has_files
+    link.is_public = is_public
+    link.save(update_fields=["has_files", "is_public"])
+    if is_live:
+        link.snapshot = link.snapshot_at = None
+        link.save(update_fields=["snapshot", "snapshot_at"])
+    elif link.is_live:
+        _keep_snapshot(link)
+
+
+@transaction.atomic
+def renew_snapshot(link: ShareLink) -> None:
+    """Show the chat as it is now, and from now on."""
+    if not link.is_live:
+        _keep_snapshot(link)
+
+
+def stop_sharing(link: ShareLink) -> None:
+    """Take the link away: its address leads nowhere from now on, and never again."""
+    link.delete()
+
+
+def grant(link: ShareLink, audience: Audience) -> ShareGrant:
+    """Let somebody read what the link shows. A grant that is there already stays."""
+    granted, _ = ShareGrant.objects.get_or_create(link=link, user=audience.user, group=audience.group)
+    return granted
+
+
+def revoke(granted: ShareGrant) -> None:
+    granted.delete()
+
+
+def _keep_snapshot(link: ShareLink) -> None:
+    link.snapshot = chat_as_shared(link.chat).as_json()
+    link.snapshot_at = timezone.now()
+    link.save(update_fields=["snapshot", "snapshot_at"])
+
+
+@transaction.atomic
+def copy_shared(reader: User, link: ShareLink) -> Chat:
+    """Make a chat of the reader's own that goes on from what a link shows.
+
+    Documents and cited passages come along as far as the reader may read them anyway; other marks stay as text.
+    """
+    shown = shared_chat(link)
+    documents = _readable(reader, shown)
+    chat = create_chat(reader, title=shown.title)
+    chat.has_automatic_title = False
+    parent: Message | None = None
+    for message in shown.messages:
+        if message.text:
+            parent = _copy(message, chat, parent, documents)
+    chat.current_message = parent
+    chat.save(update_fields=["current_message", "has_automatic_title"])
+    return chat
+
+
+def _readable(reader: User, shown: SharedChat) -> dict[str, rag.Document]:
+    cited = {citation.document for message in shown.messages for citation in message.citations if citation.document}
+    found = rag.readable_documents(reader).filter(uuid__in=shown.file_uuids | cited)
+    return {str(document.uuid): document for document in found}
+
+
+def _copy(message: SharedMessage, chat: Chat, parent: Message | None, documents: dict[str, rag.Document]) -> Message:
+    copy = Message.objects.create(
+        chat=chat,
+        parent=parent,
+        role=message.role,
+        content=message.text,
+        model=message.model,
+        preset_name=message.preset_name,
+    )
+    copy.documents.add(*(documents[file.uuid] for file in message.files if file.uuid in documents))
+    Citation.objects.bulk_create(
+        Citation(
+            message=copy,
+            number=citation.number,
+            document=documents[citation.document],
+            document_name=citation.document_name,
+            is_of_own_document=documents[citation.document].owner_id == chat.owner_id,
+            page=citation.page,
+            page_kind=citation.page_kind,
+            page_name=citation.page_name,
+            start=citation.start,
+            end=citation.end,
+            text=citation.text,
+        )
+        for citation in message.citations
+        if citation.document in documents
+    )
+    return copy

@@ -1,0 +1,167 @@
+"""What others read of a chat: the shown branch as it is, or as it was when its owner last said so.
+
+Both are the same values. Those of another moment are kept as JSON in the link, so that nothing that happens to the chat
+afterwards changes them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, Self, cast
+
+from webui.chats.answerers import model_label
+from webui.chats.models import Chat, Citation, Message, ShareLink
+from webui.chats.shown_branch import Attached, branch_messages
+
+Role = Literal["user", "assistant"]
+SHOWN_ROLES: Collection[str] = frozenset({Message.Role.USER, Message.Role.ASSISTANT})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedCitation:
+    """A passage that an answer rests on.
+
+    Attributes:
+        document: Its uuid; empty when it was deleted by then.
+        is_of_own_document: Whether it was the chat owner's. What somebody shared with the owner is not theirs to show.
+    """
+
+    number: int
+    document: str
+    document_name: str
+    is_of_own_document: bool
+    page: int | None
+    page_kind: str
+    page_name: str
+    start: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedFile:
+    """A document of the chat owner's own that goes with a question."""
+
+    uuid: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedMessage:
+    """One message. `model` and `preset_name` as in `Message`."""
+
+    role: Role
+    text: str
+    model: str
+    preset_name: str
+    is_unfinished: bool
+    citations: Sequence[SharedCitation]
+    files: Sequence[SharedFile]
+
+    @property
+    def model_name(self) -> str:
+        """Who answered, in words; empty on the owner's questions."""
+        return self.preset_name or (model_label(self.model) if self.model else "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedChat:
+    """All that a link shows. Reasoning, options, traces and ratings stay with the owner."""
+
+    title: str
+    messages: Sequence[SharedMessage]
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def of_json(cls, stored: Mapping[str, Any]) -> Self:
+        messages = [
+            SharedMessage(
+                **{
+                    **message,
+                    "citations": [SharedCitation(**citation) for citation in message["citations"]],
+                    "files": [SharedFile(**file) for file in message["files"]],
+                }
+            )
+            for message in stored["messages"]
+        ]
+        return cls(title=stored["title"], messages=messages)
+
+    @property
+    def digest(self) -> str:
+        """What tells one state from another."""
+        return hashlib.sha256(json.dumps(self.as_json()).encode()).hexdigest()[:32]
+
+    @property
+    def file_uuids(self) -> frozenset[str]:
+        return frozenset(file.uuid for message in self.messages for file in message.files)
+
+    @property
+    def foreign_documents(self) -> frozenset[str]:
+        """Ids of cited documents that were somebody else's: who may read those is for their owners to say."""
+        return frozenset(
+            citation.document
+            for message in self.messages
+            for citation in message.citations
+            if citation.document and not citation.is_of_own_document
+        )
+
+
+def shared_chat(link: ShareLink) -> SharedChat:
+    """Return what a link shows now. Reads its chat; one query if not selected."""
+    if link.snapshot is not None:
+        return SharedChat.of_json(link.snapshot)
+    return chat_as_shared(link.chat)
+
+
+def chat_as_shared(chat: Chat) -> SharedChat:
+    """Return the shown branch of a chat as others may read it, without what has no words, as failed answers."""
+    branch = branch_messages(chat)
+    return SharedChat(
+        title=chat.title,
+        messages=[
+            _message(
+                message,
+                chat.owner_id,
+                branch.attached.get(message.pk, Attached()),
+                branch.citations.get(message.pk, ()),
+            )
+            for message in branch.messages
+            if message.role in SHOWN_ROLES and (message.content.strip() or message.is_unfinished)
+        ],
+    )
+
+
+def _message(message: Message, owner_id: int, attached: Attached, citations: Sequence[Citation]) -> SharedMessage:
+    return SharedMessage(
+        role=cast(Role, message.role),
+        text=message.content,
+        model=message.model,
+        preset_name=message.preset_name,
+        is_unfinished=message.is_unfinished,
+        citations=[_citation(citation) for citation in citations],
+        files=[
+            SharedFile(uuid=str(document.uuid), name=document.name)
+            for document in attached.documents
+            if document.owner_id == owner_id
+        ],
+    )
+
+
+def _citation(citation: Citation) -> SharedCitation:
+    return SharedCitation(
+        number=citation.number,
+        document=str(citation.document.uuid) if citation.document else "",
+        document_name=citation.document_name,
+        is_of_own_document=citation.is_of_own_document,
+        page=citation.page,
+        page_kind=citation.page_kind,
+        page_name=citation.page_name,
+        start=citation.start,
+        end=citation.end,
+        text=citation.text,
+    )
