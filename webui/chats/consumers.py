@@ -17,7 +17,16 @@ from webui.chats import access, conf, intake
 from webui.chats.answerers import Answerer, answerer_of, check_answerer
 from webui.chats.database import first_in_database, in_database
 from webui.chats.decoding import decode_event, ref_of
-from webui.chats.errors import REFUSALS, ChatError, MessageTooLong, NotFound, refusal_text
+from webui.chats.errors import (
+    REFUSALS,
+    ChatError,
+    MessageTooLong,
+    ModelUnknown,
+    ModelUnreachable,
+    NotFound,
+    PresetWithoutModel,
+    refusal_text,
+)
 from webui.chats.events import Frame, Outbox, OutboxFull
 from webui.chats.intake import Question
 from webui.chats.orchestration import begin_answer
@@ -33,6 +42,7 @@ from webui.chats.protocol import (
     StopRequested,
 )
 from webui.chats.registry import Registry, registry
+from webui.chats.services.messages import Choice
 from webui.chats.sockets import CLOSE_SIGNED_OUT, CloseCode, Ticket
 from webui.presets.ids import is_preset_id
 
@@ -201,41 +211,53 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels ha
         await self._ask(event, intake.regenerate)
 
     async def _ask(self, event: Any, put: Callable[[User, Any], Question]) -> None:
-        """Store a question, start its answer, and show both on every page with this chat.
+        """Store a question, start its answers, and show all on every page with this chat.
 
         A page asks again under the same ref when its connection broke before it heard of the outcome.
         """
-        await self._check_answerer(event)
+        await self._check_answerers(event)
         question = await first_in_database(put, self._user, event)
         chat = question.chat_uuid
-        answer = begin_answer(self.registry, question.task) if question.task else None
+        answers = [begin_answer(self.registry, task) for task in question.tasks]
         self.registry.watch(self, chat)
         change = await in_database(intake.change_of, question)
         own = change.branch.copy()
         own["ref"] = event["ref"]
         self.push(Frame(own))
         self.registry.tell_user(self.ticket.user_id, change.sidebar)
-        if answer is None:
+        if not answers:
             await self._chat_opened(ChatOpened(type="chat.opened", chat=chat))
             return
         self.registry.tell_chat(chat, change.branch, besides=self)
         for socket in self.registry.watchers_of(chat):
-            answer.attach(socket, 0)
+            for answer in answers:
+                answer.attach(socket, 0)
 
-    async def _check_answerer(self, event: Any) -> None:
+    async def _check_answerers(self, event: Any) -> None:
+        choice = Choice(model=event["model"], beside=event.get("beside", ()), to=event.get("to", ""))
         try:
-            chosen = event["model"]
-            # Only what a preset stands for has to be looked up.
-            answerer = (
-                await first_in_database(answerer_of, self._user, chosen)
-                if is_preset_id(chosen)
-                else Answerer(id=chosen, model=chosen)
-            )
-            await check_answerer(answerer)
+            await self._check_choice(choice)
         except ChatError:
             # The model has gone since; the page is to hear of its answer all the same.
             if not await in_database(intake.was_asked, self._user, event["ref"]):
                 raise
+
+    async def _check_choice(self, choice: Choice) -> None:
+        """Make sure that one can be asked at least: where others cannot, that is said in place of their answers."""
+        missing: list[ChatError] = []
+        for chosen in choice.ids:
+            try:
+                # Only what a preset stands for has to be looked up.
+                answerer = (
+                    await first_in_database(answerer_of, self._user, chosen)
+                    if is_preset_id(chosen)
+                    else Answerer(id=chosen, model=chosen)
+                )
+                await check_answerer(answerer)
+            except (ModelUnknown, ModelUnreachable, PresetWithoutModel) as error:
+                missing.append(error)
+        if len(missing) == len(choice.ids):
+            raise missing[0]
 
     async def _stop_requested(self, event: StopRequested) -> None:
         await in_database(intake.may_stop, self._user, event["chat"], event["generation"])

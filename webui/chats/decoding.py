@@ -15,6 +15,8 @@ from webui.chats.protocol import ClientEvent
 MAX_MODEL_CHARS = 255
 MAX_DOCUMENTS = 50
 MAX_SEEN = 100
+MAX_BESIDE = 5
+"""So many further models may answer the same question: more columns than that nobody can compare."""
 
 Check = Callable[[Any], Any]
 
@@ -100,6 +102,12 @@ def _uuids(value: Any) -> list[str]:
     return [_uuid(item) for item in value]
 
 
+def _models(value: Any) -> list[str]:
+    if not isinstance(value, list) or len(value) > MAX_BESIDE:
+        raise MalformedEvent("not a short list of models")
+    return [_text(MAX_MODEL_CHARS)(item) for item in value]
+
+
 def _seen(value: Any) -> dict[str, int]:
     if not isinstance(value, dict) or len(value) > MAX_SEEN:
         raise MalformedEvent("not a short map of sequence numbers")
@@ -110,6 +118,11 @@ def _seen(value: Any) -> dict[str, int]:
 
 _REF = _Field(_ref)
 _MODEL = _Field(_text(MAX_MODEL_CHARS))
+_ASKED: Final = {
+    "model": _MODEL,
+    "beside": _Field(_models, is_required=False),
+    "to": _Field(_text(MAX_MODEL_CHARS), is_required=False),
+}
 _CONTENT = _Field(_text())
 _ID = _Field(_uuid)
 
@@ -123,13 +136,13 @@ _EVENTS: Final[Mapping[str, Mapping[str, _Field]]] = {
     "message.sent": {
         "ref": _REF,
         "content": _CONTENT,
-        "model": _MODEL,
+        **_ASKED,
         "chat": _Field(_uuid, is_required=False),
         "folder": _Field(_uuid, is_required=False),
         "documents": _Field(_uuids, is_required=False),
         "knowledge": _Field(_uuids, is_required=False),
     },
-    "message.edited": {"ref": _REF, "chat": _ID, "message": _ID, "content": _CONTENT, "model": _MODEL},
-    "answer.requested": {"ref": _REF, "chat": _ID, "message": _ID, "model": _MODEL},
+    "message.edited": {"ref": _REF, "chat": _ID, "message": _ID, "content": _CONTENT, **_ASKED},
+    "answer.requested": {"ref": _REF, "chat": _ID, "message": _ID, **_ASKED},
     "stop.requested": {"chat": _ID, "generation": _ID},
 }

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -27,8 +27,16 @@ from webui.chats.protocol import (
 )
 from webui.chats.services import generations, messages
 from webui.chats.services.generations import Task
-from webui.chats.services.messages import Asked
-from webui.chats.shown_branch import Branch, branch_messages, last_message, new_messages
+from webui.chats.services.messages import Asked, Begun
+from webui.chats.shown_branch import (
+    Branch,
+    branch_messages,
+    joined,
+    last_message,
+    new_messages,
+    one_message,
+    side_by_side,
+)
 from webui.chats.views.fragments import (
     chat_title,
     chat_url,
@@ -49,18 +57,22 @@ JUST_ENDED = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """A stored question whose answer is to be begun.
+    """A stored question whose answers are to be begun.
 
     Attributes:
-        task: What its answer has to do; None when that was begun before.
+        tasks: What each of its answers has to do; none when they were begun before.
         after: The message below which the shown branch is new; None when it is new from the start.
         new: The part of the branch that is new.
     """
 
-    task: Task | None
+    tasks: Sequence[Task]
     chat: Chat
     after: Message | None
     new: Branch
+
+    @property
+    def task(self) -> Task | None:
+        return self.tasks[0] if self.tasks else None
 
     @property
     def chat_uuid(self) -> str:
@@ -96,6 +108,8 @@ def send(user: User, event: MessageSent) -> Question:
             user,
             content=event["content"],
             model=event["model"],
+            beside=event.get("beside", ()),
+            to=event.get("to", ""),
             chat_uuid=event.get("chat"),
             folder=event.get("folder"),
             documents=event.get("documents", ()),
@@ -113,6 +127,8 @@ def edit(user: User, event: MessageEdited) -> Question:
             message_uuid=event["message"],
             content=event["content"],
             model=event["model"],
+            beside=event.get("beside", ()),
+            to=event.get("to", ""),
             ref=event["ref"],
         )
     )
@@ -121,20 +137,36 @@ def edit(user: User, event: MessageEdited) -> Question:
 def regenerate(user: User, event: AnswerRequested) -> Question:
     return _started(
         messages.regenerate_answer(
-            user, chat_uuid=event["chat"], message_uuid=event["message"], model=event["model"], ref=event["ref"]
+            user,
+            chat_uuid=event["chat"],
+            message_uuid=event["message"],
+            model=event["model"],
+            beside=event.get("beside", ()),
+            to=event.get("to", ""),
+            ref=event["ref"],
         )
     )
 
 
 def _started(asked: Asked) -> Question:
     if asked.is_repeat:
-        return Question(task=None, chat=asked.chat, after=None, new=branch_messages(asked.chat))
-    new = new_messages(asked.new_messages, asked.attached, have_siblings=asked.has_siblings)
-    preset = asked.answerer.preset if asked.answerer else None
-    levels = levels_in(asked.chat, asked.answer.model, preset)
-    briefings = briefings_of(asked.chat, preset, levels)
-    task = generations.task_of(asked.generation, new, briefings, sampling_at(levels))
-    return Question(task=task, chat=asked.chat, after=asked.after, new=new)
+        return Question(tasks=[], chat=asked.chat, after=None, new=branch_messages(asked.chat))
+    new = new_messages(
+        asked.new_messages, asked.attached, have_siblings=asked.has_siblings, columns=asked.columns
+    )
+    tasks = [_task_of(begun, replace(new, messages=asked.messages_with(begun.answer), columns=())) for begun in asked.begun]
+    if asked.continued:
+        new = joined(one_message(asked.continued), new)
+    elif asked.chat.is_side_by_side and asked.answer.parent == asked.after:
+        new = side_by_side(asked.answer)
+    return Question(tasks=tasks, chat=asked.chat, after=asked.after, new=new)
+
+
+def _task_of(begun: Begun, shown: Branch) -> Task:
+    preset = begun.answerer.preset
+    levels = levels_in(begun.answer.chat, begun.answer.model, preset)
+    briefings = briefings_of(begun.answer.chat, preset, levels)
+    return generations.task_of(begun.generation, shown, briefings, sampling_at(levels))
 
 
 def change_of(question: Question) -> Change:
@@ -146,7 +178,7 @@ def change_of(question: Question) -> Change:
         after=str(question.after.uuid) if question.after else None,
         html=render_messages(chat, question.new),
     )
-    return Change(branch=branch, sidebar=_moved_up(chat) if question.task else sidebar_changed(chat.owner))
+    return Change(branch=branch, sidebar=_moved_up(chat) if question.tasks else sidebar_changed(chat.owner))
 
 
 def _moved_up(chat: Chat) -> ChatMovedUp | FolderChanged:

@@ -89,8 +89,12 @@ class Chat(models.Model):
     # What is said for this chat alone; options by the names of `presets.options`. What is not in here is not sent.
     system_prompt = models.TextField(blank=True)
     options = models.JSONField(default=dict, blank=True)
+    # Ids of those that were asked beside it, in their order.
+    beside = models.JSONField(default=list, blank=True)
     # The leaf of the branch being shown.
     current_message = models.ForeignKey("Message", on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    # Whether the leaf is shown beside the other answers to its question: nobody has chosen yet which one continues.
+    is_side_by_side = models.BooleanField(default=False)
     created_at = models.DateTimeField(default=timezone.now)
     # When the newest message came; orders the sidebar.
     updated_at = models.DateTimeField(default=timezone.now)
@@ -164,6 +168,8 @@ class Message(models.Model):
     model = models.CharField(max_length=255, blank=True)
     # How the preset was called that answered with it; empty without one.
     preset_name = models.CharField(max_length=100, blank=True)
+    # As who it was asked: the same catalog id, or the id of that preset.
+    answerer = models.CharField(max_length=255, blank=True)
     documents = models.ManyToManyField("rag.Document", blank=True, related_name="+")
     knowledge = models.ManyToManyField("rag.Knowledge", blank=True, related_name="+")
     # It and what comes before it are not sent with questions below it; a system message at the root is.

@@ -30,12 +30,18 @@ class ChatClosed(TypedDict):
 
 
 class MessageSent(TypedDict):
-    """`ref` is made by the page and comes back in the reply. Without `chat`, one is created, in `folder` if given."""
+    """`ref` is made by the page and comes back in the reply. Without `chat`, one is created, in `folder` if given.
+
+    `model` answers, and each one `beside` it gives an answer of its own; the chat remembers them. With `to`, that model
+    or preset alone answers this time.
+    """
 
     type: Literal["message.sent"]
     ref: str
     content: str
     model: str
+    beside: NotRequired[list[str]]
+    to: NotRequired[str]
     chat: NotRequired[str]
     folder: NotRequired[str]
     documents: NotRequired[list[str]]
@@ -51,6 +57,8 @@ class MessageEdited(TypedDict):
     message: str
     content: str
     model: str
+    beside: NotRequired[list[str]]
+    to: NotRequired[str]
 
 
 class AnswerRequested(TypedDict):
@@ -61,6 +69,8 @@ class AnswerRequested(TypedDict):
     chat: str
     message: str
     model: str
+    beside: NotRequired[list[str]]
+    to: NotRequired[str]
 
 
 class StopRequested(TypedDict):

@@ -27,6 +27,8 @@ class Branch:
     """Messages from the root towards the leaf, with what the chat's owner may read of documents at this moment.
 
     Attributes:
+        columns: The answers that are shown side by side at the end, the last message among them; empty when it is shown
+            alone.
         positions: Where each message stands among its siblings.
         uuids: Of the siblings that a position names.
         attached: What goes with a question; a message without any may be missing.
@@ -36,6 +38,7 @@ class Branch:
     """
 
     messages: Sequence[Message] = ()
+    columns: Sequence[Message] = ()
     positions: Mapping[int, Position] = field(default_factory=dict)
     uuids: Mapping[int, UUID] = field(default_factory=dict)
     attached: Mapping[int, Attached] = field(default_factory=dict)
@@ -53,14 +56,43 @@ class Node:
 
 
 def branch_messages(chat: Chat) -> Branch:
-    """Return the branch that ends in the chat's leaf; at most seven queries, however long it is."""
+    """Return the branch that ends in the chat's leaf; at most eight queries, however long it is."""
     tree = [Node(*row) for row in chat.messages.values_list("id", "parent_id", "uuid")]
     parents = {node.id: node.parent_id for node in tree}
     leaf = chat.current_message_id or branches.newest_leaf(parents)
     if leaf is None:
         return Branch()
     shown = chat.messages.filter(id__in=branches.branch_of(parents, leaf))
-    return _branch(list(shown.select_related("generation").order_by("id")), tree, chat.owner_id)
+    messages = list(shown.select_related("generation").order_by("id"))
+    columns = columns_beside(messages[-1]) if chat.is_side_by_side else []
+    return _branch(messages, tree, chat.owner_id, columns)
+
+
+def side_by_side(answer: Message) -> Branch:
+    """Return an answer with those that stand beside it, as `branch_messages` does. Reads its chat if not selected."""
+    return _branch([answer], _family_of([answer]), answer.chat.owner_id, columns_beside(answer))
+
+
+def columns_beside(answer: Message) -> list[Message]:
+    """Return the answers to a question, `answer` among them, or none when it is the only one; one query.
+
+    One that has failed without a word gives way to a newer one of the same model.
+    """
+    answers = Message.objects.filter(chat_id=answer.chat_id, parent_id=answer.parent_id, role=Message.Role.ASSISTANT)
+    if not answer.is_answer or answer.parent_id is None:
+        return []
+    siblings = list(answers.select_related("generation").order_by("id"))
+    newest = {(sibling.model, sibling.preset_name): sibling.pk for sibling in siblings}
+    columns = [
+        answer if sibling.pk == answer.pk else sibling
+        for sibling in siblings
+        if sibling.pk in (answer.pk, newest[sibling.model, sibling.preset_name]) or not _has_nothing(sibling)
+    ]
+    return columns if len(columns) > 1 else []
+
+
+def _has_nothing(answer: Message) -> bool:
+    return not answer.content and not answer.is_unfinished
 
 
 def last_message(chat: Chat) -> UUID | None:
@@ -75,16 +107,33 @@ def one_message(message: Message) -> Branch:
     return _branch([message], _family_of([message]), message.chat.owner_id)
 
 
-def new_messages(messages: Sequence[Message], attached: Attached, *, have_siblings: bool) -> Branch:
+def joined(above: Branch, below: Branch) -> Branch:
+    """Return two parts of a branch as one."""
+    return Branch(
+        messages=[*above.messages, *below.messages],
+        columns=below.columns,
+        positions={**above.positions, **below.positions},
+        uuids={**above.uuids, **below.uuids},
+        attached={**above.attached, **below.attached},
+        citations={**above.citations, **below.citations},
+        ratings=above.ratings if below.ratings is None else {**(above.ratings or {}), **below.ratings},
+    )
+
+
+def new_messages(
+    messages: Sequence[Message], attached: Attached, *, have_siblings: bool, columns: Sequence[Message] = ()
+) -> Branch:
     """Return what was just stored: an empty answer, below its question unless that is an old one.
 
     One query when they have siblings, else none.
 
     Args:
         attached: To the question, if that is among the messages.
+        columns: The answers that were begun together, the one among the messages first; none when it is the only one.
     """
-    tree = _family_of(messages) if have_siblings else [Node(m.pk, m.parent_id, m.uuid) for m in messages]
-    return _placed(messages, tree, attached={messages[0].pk: attached}, citations={})
+    stored = [*messages, *columns[1:]]
+    tree = _family_of(messages) if have_siblings else [Node(m.pk, m.parent_id, m.uuid) for m in stored]
+    return _placed(messages, tree, columns, attached={messages[0].pk: attached}, citations={})
 
 
 def _family_of(messages: Sequence[Message]) -> list[Node]:
@@ -97,23 +146,34 @@ def _family_of(messages: Sequence[Message]) -> list[Node]:
     return [Node(*row) for row in family.values_list("id", "parent_id", "uuid")]
 
 
-def _branch(messages: Sequence[Message], tree: Iterable[Node], reader_id: int) -> Branch:
-    attached, citations = _attached_to(messages, reader_id), _citations_of(messages, reader_id)
-    return _placed(messages, tree, attached=attached, citations=citations, ratings=_ratings_of(messages, reader_id))
+def _branch(
+    messages: Sequence[Message], tree: Iterable[Node], reader_id: int, columns: Sequence[Message] = ()
+) -> Branch:
+    shown = _with_columns(messages, columns)
+    attached, citations = _attached_to(shown, reader_id), _citations_of(shown, reader_id)
+    ratings = _ratings_of(shown, reader_id)
+    return _placed(messages, tree, columns, attached=attached, citations=citations, ratings=ratings)
+
+
+def _with_columns(messages: Sequence[Message], columns: Sequence[Message]) -> list[Message]:
+    return [*messages, *(column for column in columns if column.pk != messages[-1].pk)]
 
 
 def _placed(
     messages: Sequence[Message],
     tree: Iterable[Node],
+    columns: Sequence[Message] = (),
     *,
     attached: Mapping[int, Attached],
     citations: Mapping[int, Sequence[Citation]],
     ratings: Mapping[int, bool] | None = None,
 ) -> Branch:
     nodes = [*tree]
+    parents, shown = {node.id: node.parent_id for node in nodes}, _with_columns(messages, columns)
     return Branch(
         messages=messages,
-        positions=branches.positions_of({node.id: node.parent_id for node in nodes}, [m.pk for m in messages]),
+        columns=columns,
+        positions=branches.positions_of(parents, [message.pk for message in shown]),
         uuids={node.id: node.uuid for node in nodes},
         attached=attached,
         citations=citations,

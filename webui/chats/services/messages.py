@@ -2,14 +2,15 @@
 
 Each is one transaction that writes the question (if any), the empty answer and its queued generation.
 Checks that the upstream has to be asked for, such as whether a model exists, come before.
-Each takes who is to answer: the id of a model, or of a preset that the person may use at that moment.
+Each takes who is to answer (`Choice`): ids of models, or of presets that the person may use at that moment. With several
+of them a question gets as many answers, siblings that are written at the same time and shown side by side.
 Each takes the page's `ref` of the request: the same one again changes nothing and returns what it has led to.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -26,7 +27,25 @@ from webui.chats.models import Chat, Generation, Message
 from webui.chats.queries import active_generations
 from webui.chats.services import chats, generations
 from webui.chats.services.titles import first_words
-from webui.chats.shown_branch import Attached
+from webui.chats.shown_branch import Attached, columns_beside
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """Who answers.
+
+    Attributes:
+        model, beside: As the chat remembers them; each gives an answer of its own.
+        to: Who answers alone this time, whatever the chat remembers; empty for all of those.
+    """
+
+    model: str
+    beside: Sequence[str] = ()
+    to: str = ""
+
+    @property
+    def ids(self) -> list[str]:
+        return [self.to] if self.to else list(dict.fromkeys([self.model, *self.beside]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,10 +53,13 @@ class Asked:
     """What a question has changed.
 
     Attributes:
+        answer, generation: The first that was begun.
         after: The message below which the shown branch is new; None when it is new from the start.
         attached: To the question, if that is new.
         has_siblings: The first of the new messages is one of several with the same parent.
         answerer: Who is to answer; None of a repeat.
+        others: What was begun beside it.
+        continued: The answer that the question goes on from, if it stood beside others until now: it is shown alone.
         is_repeat: The request was carried out before; nothing has changed now.
     """
 
@@ -48,13 +70,40 @@ class Asked:
     attached: Attached = Attached()
     has_siblings: bool = False
     answerer: Answerer | None = None
+    others: Sequence[Begun] = ()
+    continued: Message | None = None
     is_repeat: bool = False
+
+    @property
+    def begun(self) -> list[Begun]:
+        """All answers that are to be written."""
+        first = Begun(generation=self.generation, answerer=self.answerer) if self.answerer else None
+        return [first, *self.others] if first else []
 
     @property
     def new_messages(self) -> list[Message]:
         """The question, unless an old one is answered again, and the empty answer."""
-        question = self.answer.parent
-        return [self.answer] if question is None or question == self.after else [question, self.answer]
+        return self.messages_with(self.answer)
+
+    @property
+    def columns(self) -> list[Message]:
+        return [begun.answer for begun in self.begun] if self.others else []
+
+    def messages_with(self, answer: Message) -> list[Message]:
+        question = answer.parent
+        return [answer] if question is None or question == self.after else [question, answer]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Begun:
+    """An answer that is to be written, and by whom."""
+
+    generation: Generation
+    answerer: Answerer
+
+    @property
+    def answer(self) -> Message:
+        return self.generation.message
 
 
 def send_message(
@@ -62,6 +111,8 @@ def send_message(
     *,
     content: str,
     model: str,
+    beside: Sequence[str] = (),
+    to: str = "",
     chat_uuid: UUID | str | None = None,
     documents: Sequence[UUID | str] = (),
     knowledge: Sequence[UUID | str] = (),
@@ -71,33 +122,57 @@ def send_message(
     """Add a question at the end of the shown branch, or in a new chat.
 
     Args:
+        model, beside, to: See `Choice`.
         folder: Where a new chat is begun; None for no folder.
     """
+    choice = Choice(model=model, beside=beside, to=to)
 
     def send() -> Asked:
         _check_content(content)
-        answerer = answerer_of(user, model)
+        answerers = _answerers_of(user, choice)
         attached = Attached(access.documents_read(user, documents), access.knowledge_read(user, knowledge))
         if chat_uuid is None:
             place = access.folder_write(user, folder) if folder else None
             chat = chats.create_chat(user, title=first_words(content), model=model, folder=place)
             question = _store_question(chat, None, content, attached)
-            return _ask(chat, question, answerer, after=None, ref=ref, attached=attached)
+            return _ask(chat, question, choice, answerers, after=None, ref=ref, attached=attached)
         chat = _idle_chat(user, chat_uuid)
-        question = _store_question(chat, chat.current_message, content, attached)
-        return _ask(chat, question, answerer, after=chat.current_message, ref=ref, attached=attached)
+        end = _continued_message(chat, to)
+        question = _store_question(chat, end, content, attached)
+        # It stood among others, and the branch may have gone on below it before.
+        continued = end if chat.is_side_by_side else None
+        asked = _ask(
+            chat,
+            question,
+            choice,
+            answerers,
+            after=continued.parent if continued else end,
+            ref=ref,
+            attached=attached,
+            has_siblings=continued is not None,
+        )
+        return replace(asked, continued=continued)
 
     return _once(user, ref, send)
 
 
 def edit_message(
-    user: User, *, chat_uuid: UUID | str, message_uuid: UUID | str, content: str, model: str, ref: str = ""
+    user: User,
+    *,
+    chat_uuid: UUID | str,
+    message_uuid: UUID | str,
+    content: str,
+    model: str,
+    beside: Sequence[str] = (),
+    to: str = "",
+    ref: str = "",
 ) -> Asked:
     """Ask a question again with another text: a sibling, the old branch stays."""
+    choice = Choice(model=model, beside=beside, to=to)
 
     def edit() -> Asked:
         _check_content(content)
-        answerer = answerer_of(user, model)
+        answerers = _answerers_of(user, choice)
         chat = _idle_chat(user, chat_uuid)
         old = access.message_read(chat, message_uuid)
         if old.role != Message.Role.USER:
@@ -107,25 +182,37 @@ def edit_message(
         knowledge = rag.readable_knowledge(user).filter(pk__in=old.knowledge.all())
         attached = Attached(list(documents), list(knowledge))
         question = _store_question(chat, old.parent, content, attached)
-        return _ask(chat, question, answerer, after=old.parent, ref=ref, attached=attached, has_siblings=True)
+        return _ask(chat, question, choice, answerers, after=old.parent, ref=ref, attached=attached, has_siblings=True)
 
     return _once(user, ref, edit)
 
 
 def regenerate_answer(
-    user: User, *, chat_uuid: UUID | str, message_uuid: UUID | str, model: str, ref: str = ""
+    user: User,
+    *,
+    chat_uuid: UUID | str,
+    message_uuid: UUID | str,
+    model: str,
+    beside: Sequence[str] = (),
+    to: str = "",
+    ref: str = "",
 ) -> Asked:
-    """Ask for another answer to the same question: a sibling of the answer."""
+    """Ask for another answer to the same question: a sibling of the answer, beside which it is shown if that is so."""
+    choice = Choice(model=model, beside=beside, to=to)
 
     def regenerate() -> Asked:
-        answerer = answerer_of(user, model)
+        answerers = _answerers_of(user, choice)
         chat = _idle_chat(user, chat_uuid)
         old = access.message_read(chat, message_uuid)
         if old.role != Message.Role.ASSISTANT or old.parent is None:
             raise WrongRole
-        return _ask(chat, old.parent, answerer, after=old.parent, ref=ref, has_siblings=True)
+        return _ask(chat, old.parent, choice, answerers, after=old.parent, ref=ref, has_siblings=True)
 
     return _once(user, ref, regenerate)
+
+
+def _answerers_of(user: User, choice: Choice) -> list[Answerer]:
+    return [answerer_of(user, chosen) for chosen in choice.ids]
 
 
 def _once(user: User, ref: str, carry_out: Callable[[], Asked]) -> Asked:
@@ -181,6 +268,20 @@ def _idle_chat(user: User, uuid: UUID | str) -> Chat:
     return chat
 
 
+def _continued_message(chat: Chat, to: str) -> Message | None:
+    """Return the message below which the chat goes on. Of answers side by side, of which nobody has chosen one:
+
+    that of the one who is asked alone, else the one shown first, unless it has nothing to say and another has.
+    """
+    leaf = chat.current_message
+    if leaf is None or not chat.is_side_by_side:
+        return leaf
+    columns = columns_beside(leaf) or [leaf]
+    own = [column for column in columns if to and column.answerer == to]
+    spoken = [column for column in [leaf, *columns] if column.content]
+    return next(iter([*own, *spoken, leaf]))
+
+
 def _store_question(chat: Chat, parent: Message | None, content: str, attached: Attached) -> Message:
     question = Message.objects.create(chat=chat, parent=parent, role=Message.Role.USER, content=content)
     if attached.documents:
@@ -193,36 +294,50 @@ def _store_question(chat: Chat, parent: Message | None, content: str, attached: 
 def _ask(
     chat: Chat,
     question: Message,
-    answerer: Answerer,
+    choice: Choice,
+    answerers: Sequence[Answerer],
     *,
     after: Message | None,
     ref: str,
     attached: Attached = Attached(),  # noqa: B008  (frozen)
     has_siblings: bool = False,
 ) -> Asked:
+    # A request has one ref, whatever the number of its answers: the first one bears it.
+    first, *others = [
+        _begin(chat, question, answerer, ref="" if number else ref) for number, answerer in enumerate(answerers)
+    ]
+    leaf = chat.current_message
+    stays_beside = chat.is_side_by_side and leaf is not None and leaf.parent_id == question.pk
+    chat.current_message = first.answer
+    chat.is_side_by_side = bool(others) or stays_beside
+    chat.updated_at = timezone.now()
+    chat.model, chat.beside = choice.model, list(choice.beside)
+    if chat.has_automatic_title and not chat.title:
+        chat.title = first_words(question.content)
+    chat.save(update_fields=["current_message", "is_side_by_side", "updated_at", "model", "beside", "title"])
+    return Asked(
+        chat=chat,
+        after=after,
+        answer=first.answer,
+        generation=first.generation,
+        attached=attached,
+        has_siblings=has_siblings,
+        answerer=first.answerer,
+        others=others,
+    )
+
+
+def _begin(chat: Chat, question: Message, answerer: Answerer, *, ref: str) -> Begun:
     answer = Message.objects.create(
         chat=chat,
         parent=question,
         role=Message.Role.ASSISTANT,
         model=answerer.model,
         preset_name=answerer.preset_name,
+        answerer=answerer.id,
     )
     generation = Generation.objects.create(message=answer, asked_by=chat.owner, ref=ref)
-    chat.current_message = answer
-    chat.updated_at = timezone.now()
-    chat.model = answerer.id
-    if chat.has_automatic_title and not chat.title:
-        chat.title = first_words(question.content)
-    chat.save(update_fields=["current_message", "updated_at", "model", "title"])
-    return Asked(
-        chat=chat,
-        after=after,
-        answer=answer,
-        generation=generation,
-        attached=attached,
-        has_siblings=has_siblings,
-        answerer=answerer,
-    )
+    return Begun(generation=generation, answerer=answerer)
 
 
 def exchange_document(old_id: int, new_id: int) -> None:
