@@ -275,7 +275,7 @@ def test_an_arrow_shows_the_other_branch(alice: User, alice_client: Client) -> N
 
     response = alice_client.post(reverse("chats:show_sibling", args=[chat.uuid, first.uuid]))
 
-    assert [message.text for message in response.context["messages"]] == ["question 1", "answer 1"]
+    assert [message.text for message in response.context["shown"].messages] == ["question 1", "answer 1"]
     chat.refresh_from_db()
     assert chat.current_message == first
 

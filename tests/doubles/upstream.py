@@ -69,6 +69,8 @@ class Upstream:
     """One running double. Use as a context manager; every attribute may be changed while it runs."""
 
     behaviour: Behaviour = field(default_factory=Behaviour)
+    by_model: dict[str, Behaviour] = field(default_factory=dict)
+    """Models that behave otherwise, by their names."""
     models: list[FakeModel] = field(default_factory=default_models)
     api_key: str | None = None
     requests: list[RecordedRequest] = field(default_factory=list)
@@ -184,7 +186,7 @@ class Upstream:
         if self.api_key and request.headers.get("Authorization") != f"Bearer {self.api_key}":
             return error_response("invalid api key", 401, protocol)
 
-        behaviour = self.behaviour.steered_by(prompt_of(body))
+        behaviour = self.behaviour_of(body.get("model"), prompt_of(body))
         match behaviour.fault:
             case "status":
                 return error_response("told to fail", behaviour.status, protocol)
@@ -196,6 +198,9 @@ class Upstream:
                 await asyncio.Event().wait()
         response: web.StreamResponse = await handler(request)
         return response
+
+    def behaviour_of(self, model: object, prompt: str) -> Behaviour:
+        return self.by_model.get(str(model), self.behaviour).steered_by(prompt)
 
     def find(self, name: str) -> FakeModel | None:
         wanted = {name, f"{name}:latest"}

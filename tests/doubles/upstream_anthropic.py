@@ -56,7 +56,7 @@ class AnthropicRoutes:
             stop=body.get("stop_sequences"),
             limit=body["max_tokens"],
         )
-        behaviour = self.upstream.behaviour.steered_by(wishes.prompt)
+        behaviour = self.upstream.behaviour_of(body["model"], wishes.prompt)
         n_prompt_tokens = max(1, len(wishes.prompt.split()))
         if body.get("stream"):
             wire = anthropic_wire(name, n_prompt_tokens)

@@ -120,7 +120,7 @@ class OllamaRoutes:
 
         self.upstream.loaded.add(model.name)
         wishes = wishes_of(body)
-        behaviour = self.upstream.behaviour.steered_by(wishes.prompt)
+        behaviour = self.upstream.behaviour_of(body["model"], wishes.prompt)
         wire = ollama_wire(body["model"], is_chat=key == "messages", n_prompt_tokens=len(wishes.prompt.split()))
         if body.get("stream", True):
             return await self.upstream.stream(request, behaviour, wire, model, wishes)

@@ -82,7 +82,7 @@ class OpenAIRoutes:
         if not 1 <= n <= MAX_CHOICES:
             return error_response(f"n must be between 1 and {MAX_CHOICES}", 400, "openai")
         wishes = wishes_of(body)
-        behaviour = self.upstream.behaviour.steered_by(wishes.prompt)
+        behaviour = self.upstream.behaviour_of(body["model"], wishes.prompt)
         n_prompt_tokens = max(1, len(wishes.prompt.split()))
         if body.get("stream"):
             wants_usage = bool((body.get("stream_options") or {}).get("include_usage"))

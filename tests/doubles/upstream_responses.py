@@ -53,7 +53,7 @@ class ResponsesRoutes:
             schema=form.get("schema") if form.get("type") == "json_schema" else None,
             limit=body.get("max_output_tokens"),
         )
-        behaviour = self.upstream.behaviour.steered_by(wishes.prompt)
+        behaviour = self.upstream.behaviour_of(body["model"], wishes.prompt)
         n_prompt_tokens = max(1, len(wishes.prompt.split()))
         if body.get("stream"):
             wire = responses_wire(name, n_prompt_tokens)

@@ -21,6 +21,7 @@ from webui.chats.errors import (
     REFUSALS,
     ChatError,
     MessageTooLong,
+    ModelCannotChat,
     ModelUnknown,
     ModelUnreachable,
     NotFound,
@@ -254,6 +255,8 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels ha
                     else Answerer(id=chosen, model=chosen)
                 )
                 await check_answerer(answerer)
+            except ModelCannotChat:
+                raise
             except (ModelUnknown, ModelUnreachable, PresetWithoutModel) as error:
                 missing.append(error)
         if len(missing) == len(choice.ids):

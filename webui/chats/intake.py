@@ -151,10 +151,10 @@ def regenerate(user: User, event: AnswerRequested) -> Question:
 def _started(asked: Asked) -> Question:
     if asked.is_repeat:
         return Question(tasks=[], chat=asked.chat, after=None, new=branch_messages(asked.chat))
-    new = new_messages(
-        asked.new_messages, asked.attached, have_siblings=asked.has_siblings, columns=asked.columns
-    )
-    tasks = [_task_of(begun, replace(new, messages=asked.messages_with(begun.answer), columns=())) for begun in asked.begun]
+    new = new_messages(asked.new_messages, asked.attached, have_siblings=asked.has_siblings, columns=asked.columns)
+    tasks = [
+        _task_of(begun, replace(new, messages=asked.messages_with(begun.answer), columns=())) for begun in asked.begun
+    ]
     if asked.continued:
         new = joined(one_message(asked.continued), new)
     elif asked.chat.is_side_by_side and asked.answer.parent == asked.after:

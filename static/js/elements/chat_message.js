@@ -110,6 +110,7 @@ class ChatMessage extends HTMLElement {
     else if (action === "open") this.#openPanel(url, item, button);
     else if (action === "edit") this.edit();
     else if (action === "regenerate") this.#tell("answer-wanted", {});
+    else if (action === "stop") this.#stop(button);
     else if (action === "show") this.#tell("sibling-wanted", { url, to: button.dataset.to });
   }
 
@@ -120,6 +121,12 @@ class ChatMessage extends HTMLElement {
    */
   #openPanel(url, item, opener) {
     this.#tell("panel-wanted", { url, name: item.textContent?.trim() ?? "", opener });
+  }
+
+  /** @param {HTMLElement} button */
+  #stop(button) {
+    button.setAttribute("disabled", "");
+    this.#tell("stop-wanted", { generation: this.dataset.generation });
   }
 
   /** @param {HTMLElement} button */

@@ -1,7 +1,7 @@
 import { appendText } from "../lib/tail.js";
 import { element, fragment } from "../render.js";
 
-/** The branch being shown, and the answers that are being written in it. */
+/** The branch being shown, perhaps with several answers side by side at its end, and those that are being written in it. */
 class ChatMessages extends HTMLElement {
   /** The last event seen of each running generation, to go on from after a break. @type {Map<string, number>} */
   #seen = new Map();
@@ -11,24 +11,26 @@ class ChatMessages extends HTMLElement {
     return Object.fromEntries(this.#seen);
   }
 
-  /** The answer that is being written, if one is. @returns {HTMLElement | null} */
+  /** The answers that are being written. @returns {HTMLElement[]} */
   get active() {
-    return this.querySelector(".message--active[data-generation]");
+    return [...this.querySelectorAll(".message--active[data-generation]")].filter((node) => node instanceof HTMLElement);
   }
 
   /** @returns {HTMLElement[]} */
   get all() {
-    return [...this.querySelectorAll(":scope > chat-message")].filter((node) => node instanceof HTMLElement);
+    return [...this.querySelectorAll("chat-message")].filter((node) => node instanceof HTMLElement);
   }
 
-  /** Uuid of the message at the end; null when there is none. @returns {string | null} */
+  /** Uuid of the message at the end of the branch; null when there is none. @returns {string | null} */
   get last() {
+    const columns = this.querySelector("[data-columns]");
+    if (columns) return columns.getAttribute("data-current");
     return this.all.map((node) => node.dataset.message).findLast(Boolean) ?? null;
   }
 
   /** @param {string} message */
   find(message) {
-    return /** @type {HTMLElement | null} */ (this.querySelector(`:scope > #${CSS.escape(`message-${message}`)}`));
+    return /** @type {HTMLElement | null} */ (this.querySelector(`#${CSS.escape(`message-${message}`)}`));
   }
 
   /**
@@ -36,11 +38,11 @@ class ChatMessages extends HTMLElement {
    *
    * @param {string | null} after
    * @param {string} html
-   * @returns {boolean} false when `after` is not here, and nothing was changed
+   * @returns {boolean} false when `after` is not here, or stands beside others, and nothing was changed
    */
   replaceAfter(after, html) {
     const last = after === null ? null : this.find(after);
-    if (after !== null && !last) return false;
+    if (after !== null && last?.parentElement !== this) return false;
     const stale = last ? [...this.children].slice([...this.children].indexOf(last) + 1) : [...this.children];
     for (const node of stale) node.remove();
     this.append(fragment(html));

@@ -11,6 +11,7 @@ import { toast } from "./chat_toasts.js";
  * @typedef {import("./chat_message.js").ChatMessage} ChatMessage
  * @typedef {import("./chat_messages.js").ChatMessages} ChatMessages
  * @typedef {import("./chat_panel.js").ChatPanel} ChatPanel
+ * @typedef {import("./chat_picker.js").ChatPicker} ChatPicker
  * @typedef {import("./chat_sidebar.js").ChatSidebar} ChatSidebar
  * @typedef {import("./chat_title.js").ChatTitle} ChatTitle
  *
@@ -36,7 +37,7 @@ class ChatPage extends HTMLElement {
     "message-edited": (detail) => this.#edit(detail),
     "answer-wanted": (detail) => this.#regenerate(detail),
     "sibling-wanted": (detail) => this.#showSibling(detail),
-    "stop-wanted": () => this.#stop(),
+    "stop-wanted": (detail) => this.#stop(detail?.generation),
     "citation-opened": (detail) => this.#panel.open(detail.source, detail.opener),
     "model-picked": (detail) => this.#welcome(detail),
     "panel-wanted": (detail) => this.#panel.openAddress(detail.url, detail.name, detail.opener),
@@ -85,7 +86,21 @@ class ChatPage extends HTMLElement {
   }
 
   get #model() {
-    return this.querySelector("chat-picker")?.getAttribute("data-selected") ?? "";
+    return this.#picker.value;
+  }
+
+  get #picker() {
+    return /** @type {ChatPicker} */ (this.#find("chat-picker"));
+  }
+
+  /**
+   * Who is to answer.
+   *
+   * @param {string} [to] who answers alone this time, whoever is picked
+   */
+  #asked(to = "") {
+    const { value, beside } = this.#picker;
+    return { model: value, ...(beside.length && { beside }), ...(to && { to }) };
   }
 
   /** @param {string} selector */
@@ -121,7 +136,7 @@ class ChatPage extends HTMLElement {
   };
 
   /** @param {import("../lib/message_queue.js").Queued} detail */
-  #send({ ref, content, documents }) {
+  #send({ ref, content, documents, to }) {
     this.#pending.set(ref, { kind: "send", content, documents });
     const question = copyOf(this.#template("[data-optimistic]"));
     question.querySelector("[data-body]")?.append(content);
@@ -132,7 +147,7 @@ class ChatPage extends HTMLElement {
       type: "message.sent",
       ref,
       content,
-      model: this.#model,
+      ...this.#asked(to),
       ...(this.#chat ? { chat: this.#chat } : this.dataset.folder && { folder: this.dataset.folder }),
       ...idsOf("documents", documents.filter(({ kind }) => kind !== "knowledge")),
       ...idsOf("knowledge", documents.filter(({ kind }) => kind === "knowledge")),
@@ -144,15 +159,18 @@ class ChatPage extends HTMLElement {
     const ref = newRef();
     this.#pending.set(ref, { kind: "edit", content, message });
     this.#messages.find(message)?.setAttribute("aria-busy", "true");
-    socket.send({ type: "message.edited", ref, chat: this.#chat, message, content, model: this.#model });
+    socket.send({ type: "message.edited", ref, chat: this.#chat, message, content, ...this.#asked() });
   }
 
-  /** @param {{message: string}} detail */
+  /** Of several answers each is asked for anew of the one that gave it. @param {{message: string}} detail */
   #regenerate({ message }) {
     const ref = newRef();
     this.#pending.set(ref, { kind: "regenerate", message });
-    this.#messages.find(message)?.setAttribute("aria-busy", "true");
-    socket.send({ type: "answer.requested", ref, chat: this.#chat, message, model: this.#model });
+    const answer = this.#messages.find(message);
+    answer?.setAttribute("aria-busy", "true");
+    const isOneOfSeveral = this.#picker.beside.length > 0 || Boolean(answer?.closest("[data-columns]"));
+    const asked = this.#asked(isOneOfSeveral ? answer?.dataset.answerer : "");
+    socket.send({ type: "answer.requested", ref, chat: this.#chat, message, ...asked });
   }
 
   /** An empty chat greets as the model or preset that is picked; one in a folder shows that instead. @param {{model: string}} detail */
@@ -170,9 +188,12 @@ class ChatPage extends HTMLElement {
     }
   }
 
-  #stop() {
-    const generation = this.#messages.active?.dataset.generation;
-    if (generation) socket.send({ type: "stop.requested", chat: this.#chat, generation });
+  /** @param {string} [generation] all that run, without it */
+  #stop(generation) {
+    const running = this.#messages.active.map((answer) => answer.dataset.generation);
+    for (const one of running.filter((uuid) => !generation || uuid === generation)) {
+      socket.send({ type: "stop.requested", chat: this.#chat, generation: one });
+    }
   }
 
   /** @param {{url: string, to: string, message: string}} detail */
@@ -471,7 +492,7 @@ class ChatPage extends HTMLElement {
 
   /** @param {string} [ended] how the last answer ended; empty when that is not known */
   #showState(ended = this.#messages.all.at(-1)?.dataset.state ?? "") {
-    const isStreaming = this.#messages.active !== null;
+    const isStreaming = this.#messages.active.length > 0;
     this.#composer.isStreaming = isStreaming;
     if (!isStreaming) this.#composer.answerEnded(ended);
   }
@@ -526,7 +547,7 @@ function offer(node, chat) {
 function digest(messages) {
   const stateOf = (/** @type {Element} */ node) =>
     node.classList.contains("message--active") ? "active" : node.getAttribute("data-state");
-  const facts = [...messages.children].map((node) => `${node.id} ${stateOf(node)}`);
+  const facts = [...messages.querySelectorAll("chat-message, [data-columns]")].map((node) => `${node.id} ${stateOf(node)}`);
   return facts.join();
 }
 

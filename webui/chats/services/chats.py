@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.http import Http404
 from django.utils import timezone
 
 from webui.accounts.models import User
@@ -96,9 +97,26 @@ def purge_deleted(now: datetime) -> int:
 
 @transaction.atomic
 def show_sibling(user: User, chat_uuid: UUID | str, message_uuid: UUID | str) -> Chat:
-    """Show the newest branch through a message."""
+    """Show the newest branch through a message; of answers side by side, that one continues."""
     chat = access.chat_write(user, chat_uuid)
     message = access.message_read(chat, message_uuid)
     chat.current_message_id = leaf_under(parents_of(chat), message.pk)
-    chat.save(update_fields=["current_message"])
+    chat.is_side_by_side = False
+    chat.save(update_fields=["current_message", "is_side_by_side"])
+    return chat
+
+
+@transaction.atomic
+def show_beside(user: User, chat_uuid: UUID | str, message_uuid: UUID | str) -> Chat:
+    """Show an answer beside the others to its question, as the end of the branch, until one is chosen to continue.
+
+    What was said below it stays, and comes back when it is chosen.
+    """
+    chat = access.chat_write(user, chat_uuid)
+    message = access.message_read(chat, message_uuid)
+    if not message.is_answer:
+        raise Http404
+    chat.current_message = message
+    chat.is_side_by_side = True
+    chat.save(update_fields=["current_message", "is_side_by_side"])
     return chat

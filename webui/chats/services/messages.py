@@ -2,8 +2,8 @@
 
 Each is one transaction that writes the question (if any), the empty answer and its queued generation.
 Checks that the upstream has to be asked for, such as whether a model exists, come before.
-Each takes who is to answer (`Choice`): ids of models, or of presets that the person may use at that moment. With several
-of them a question gets as many answers, siblings that are written at the same time and shown side by side.
+Each takes who is to answer (`Choice`): ids of models, or of presets that the person may use at that moment. With
+several of them a question gets as many answers, siblings that are written at the same time and shown side by side.
 Each takes the page's `ref` of the request: the same one again changes nothing and returns what it has led to.
 """
 

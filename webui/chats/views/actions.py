@@ -12,10 +12,11 @@ from webui.accounts.decorators import member_required
 from webui.accounts.http import MemberRequest
 from webui.chats.errors import TitleEmpty, refusal_text
 from webui.chats.forms import TitleForm
+from webui.chats.models import Chat
 from webui.chats.services import chats
 from webui.chats.shown_branch import branch_messages
 from webui.chats.views.announcements import announce_sidebar, announce_title, stop_generations
-from webui.chats.views.fragments import chat_url, message_views
+from webui.chats.views.fragments import chat_url, shown_messages
 
 
 @require_POST
@@ -51,8 +52,17 @@ def undo_delete(request: MemberRequest, uuid: UUID) -> HttpResponse:
 @member_required
 def show_sibling(request: MemberRequest, uuid: UUID, message_uuid: UUID) -> HttpResponse:
     chat = chats.show_sibling(request.user, uuid, message_uuid)
-    views = list(message_views(chat, branch_messages(chat)))
-    return render(request, "chats/_messages.html", {"messages": views})
+    return _branch_shown(request, chat)
+
+
+@require_POST
+@member_required
+def show_beside(request: MemberRequest, uuid: UUID, message_uuid: UUID) -> HttpResponse:
+    return _branch_shown(request, chats.show_beside(request.user, uuid, message_uuid))
+
+
+def _branch_shown(request: MemberRequest, chat: Chat) -> HttpResponse:
+    return render(request, "chats/_messages.html", {"shown": shown_messages(chat, branch_messages(chat))})
 
 
 def done(request: MemberRequest, url: str) -> HttpResponse:

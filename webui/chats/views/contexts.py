@@ -75,6 +75,7 @@ class MessageView:
         thinking_html: The model's reasoning, rendered and safe; empty when there is none.
         model_name: Who answered, in words (a preset's name, "tiny:latest", "Quotes"); empty on people's messages.
         base_model: The model that a preset answered with; empty without a preset.
+        answerer: As who it was asked: the id of a `ModelChoice` or a `PresetChoice`; empty on people's messages.
         sibling_number: 1-based position among the siblings, `sibling_count` of them.
         previous_sibling: Message uuid for `chats:show_sibling`; None at the first.
         generation_uuid: None on people's messages.
@@ -109,6 +110,7 @@ class MessageView:
     facts: Sequence[str]
     trace_url: str
     rating: Literal["", "unrated", "good", "bad"] = ""
+    answerer: str = ""
 
     @property
     def copied_text(self) -> str:
@@ -138,6 +140,20 @@ class MessageView:
         Where people rate answers, that is offered after a good rating instead.
         """
         return not self.is_active and not self.rating and any(citation.url for citation in self.citations)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownMessages:
+    """All that `chats/_messages.html` shows of a branch.
+
+    Attributes:
+        columns: Answers side by side at its end; empty when the last one stands alone among the messages.
+        current: Uuid of the message that the branch ends in; None when there is none.
+    """
+
+    messages: Sequence[MessageView] = ()
+    columns: Sequence[MessageView] = ()
+    current: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -253,6 +269,7 @@ class ChatPage:
         folder: None when the chat is in none.
         presets: Those that the reader may use and whose model can be asked now.
         selected_model: Id of a `ModelChoice` or a `PresetChoice`, always one of `models` or `presets`.
+        models_beside: Ids of those that were asked beside it and can be asked now.
         has_lost_preset: The chat was asked as a preset that cannot be asked now; `selected_model` is another one.
         has_chat_model: False while only Quotes can answer: the page offers the ways to get a model.
         may_manage_models: The reader is an administrator and may go to those ways.
@@ -261,7 +278,7 @@ class ChatPage:
     """
 
     chat: ChatHead | None
-    messages: Sequence[MessageView]
+    shown: ShownMessages
     sidebar: SidebarPage
     models: Sequence[ModelChoice]
     presets: Sequence[PresetChoice]
@@ -272,8 +289,24 @@ class ChatPage:
     may_manage_models: bool
     message_max_chars: int
     message_max_documents: int
+    models_beside: Sequence[str] = ()
     folder: FolderHead | None = None
     accepted_files: str = ",".join(READABLE_NAMES)
+
+    @property
+    def messages(self) -> Sequence[MessageView]:
+        """All messages that are shown."""
+        return [*self.shown.messages, *self.shown.columns]
+
+    @property
+    def picked(self) -> Sequence[str]:
+        """All that are asked, by their ids."""
+        return [self.selected_model, *self.models_beside]
+
+    @property
+    def picked_names(self) -> str:
+        names = {model.id: model.name for model in self.models} | {preset.id: preset.name for preset in self.presets}
+        return ", ".join(names[chosen] for chosen in self.picked)
 
     @property
     def preset(self) -> PresetChoice | None:

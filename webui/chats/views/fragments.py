@@ -31,6 +31,7 @@ from webui.chats.views.contexts import (
     FolderHead,
     KnowledgeView,
     MessageView,
+    ShownMessages,
     SidebarChat,
     SidebarFolder,
     SidebarGroup,
@@ -56,7 +57,16 @@ def render_answer(branch: Branch, html: SafeString | None) -> str:
 
 
 def render_messages(chat: Chat, branch: Branch) -> str:
-    return render_to_string("chats/_messages.html", {"messages": list(message_views(chat, branch))})
+    return render_to_string("chats/_messages.html", {"shown": shown_messages(chat, branch)})
+
+
+def shown_messages(chat: Chat, branch: Branch) -> ShownMessages:
+    alone = replace(branch, messages=branch.messages[:-1]) if branch.columns else branch
+    return ShownMessages(
+        messages=list(message_views(chat, alone)),
+        columns=[_message_view(chat, message, branch) for message in branch.columns],
+        current=str(branch.messages[-1].uuid) if branch.messages else None,
+    )
 
 
 def message_views(chat: Chat, branch: Branch) -> Iterator[MessageView]:
@@ -79,6 +89,7 @@ def _message_view(chat: Chat, message: Message, branch: Branch, html: SafeString
         thinking_html=render_markdown(message.thinking) if message.thinking and not is_active else SafeString(""),
         model_name=(message.preset_name or model_label(message.model)) if message.is_answer else "",
         base_model=message.model if message.preset_name else "",
+        answerer=message.answerer or message.model,
         created_at=message.created_at,
         sibling_number=position.number,
         sibling_count=position.count,

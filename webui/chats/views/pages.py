@@ -19,12 +19,12 @@ from webui.chats.answerers import choose_model
 from webui.chats.decoding import MAX_DOCUMENTS
 from webui.chats.models import Chat, Folder
 from webui.chats.shown_branch import branch_messages
-from webui.chats.views.contexts import ChatHead, ChatPage
+from webui.chats.views.contexts import ChatHead, ChatPage, ShownMessages
 from webui.chats.views.fragments import (
     chat_title,
     chat_url,
     folder_head,
-    message_views,
+    shown_messages,
     sidebar_page,
 )
 from webui.chats.views.model_choices import model_choices, preset_choices, troubles
@@ -71,13 +71,18 @@ def chat_page(user: User, chat: Chat | None, *, begun_in: Folder | None = None, 
     current = chat or begun_in
     models = async_to_sync(client.models_at_hand)()
     presets = preset_choices(user, models, wanted_model)
+    choices = model_choices(models)
+    offered = {model.id for model in choices} | {preset.id for preset in presets}
     is_preset = any(preset.id == wanted_model for preset in presets)
     return ChatPage(
         chat=ChatHead(uuid=str(chat.uuid), title=chat_title(chat), url=chat_url(chat)) if chat else None,
-        messages=list(message_views(chat, branch_messages(chat))) if chat else [],
+        shown=shown_messages(chat, branch_messages(chat)) if chat else ShownMessages(),
         folder=folder_head(folder) if folder else None,
         sidebar=sidebar_page(user, current=current.uuid if current else None),
-        models=model_choices(models),
+        models=choices,
+        models_beside=[chosen for chosen in chat.beside if chosen in offered]
+        if chat and wanted_model in offered
+        else [],
         presets=presets,
         selected_model=wanted_model if is_preset else choose_model(models, wanted_model),
         has_lost_preset=chat is not None and not is_preset and is_preset_id(wanted_model),
