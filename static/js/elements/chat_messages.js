@@ -28,6 +28,11 @@ class ChatMessages extends HTMLElement {
     return this.all.map((node) => node.dataset.message).findLast(Boolean) ?? null;
   }
 
+  /** How the answer at the end has ended; empty while one of several is to be chosen. */
+  get ended() {
+    return this.querySelector("[data-columns]") ? "" : (this.all.at(-1)?.dataset.state ?? "");
+  }
+
   /** @param {string} message */
   find(message) {
     return /** @type {HTMLElement | null} */ (this.querySelector(`#${CSS.escape(`message-${message}`)}`));

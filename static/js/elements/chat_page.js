@@ -490,8 +490,8 @@ class ChatPage extends HTMLElement {
 
   // ---- the rest --------------------------------------------------------------------------------
 
-  /** @param {string} [ended] how the last answer ended; empty when that is not known */
-  #showState(ended = this.#messages.all.at(-1)?.dataset.state ?? "") {
+  /** @param {string} [ended] how the last answer ended; empty when that is not known, or one is to be chosen first */
+  #showState(ended = this.#messages.ended) {
     const isStreaming = this.#messages.active.length > 0;
     this.#composer.isStreaming = isStreaming;
     if (!isStreaming) this.#composer.answerEnded(ended);
