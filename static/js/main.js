@@ -14,6 +14,7 @@ import "./elements/chat_panel.js";
 import "./elements/chat_picker.js";
 import "./elements/chat_rating.js";
 import "./elements/chat_rows.js";
+import "./elements/chat_search.js";
 import "./elements/chat_shared.js";
 import "./elements/chat_sidebar.js";
 import "./elements/chat_theme.js";

@@ -34,8 +34,8 @@ def ask(user: User, **fields: str) -> Question:
 
 
 def test_the_first_question_of_a_chat_reads_nothing(alice: User, django_assert_num_queries: CountQueries) -> None:
-    # Chat, question, answer, generation, and the chat's new leaf.
-    with django_assert_num_queries(TRANSACTION + 5):
+    # Chat, question, answer, generation, the chat's new leaf, and what the search needs.
+    with django_assert_num_queries(TRANSACTION + 6):
         ask(alice)
 
 
@@ -43,7 +43,7 @@ def test_a_later_question_reads_its_chat_and_its_branch(alice: User, django_asse
     chat = make_chat(owner=alice, messages=30)
 
     # Read: chat with its leaf, what runs in it, the branch, its documents. Written: as above, but no chat.
-    with django_assert_num_queries(TRANSACTION + 4 + 4):
+    with django_assert_num_queries(TRANSACTION + 4 + 5):
         question = ask(alice, chat=str(chat.uuid))
 
     assert question.task is not None
@@ -56,8 +56,8 @@ def test_the_end_of_an_answer_is_stored_and_shown_without_reading_rows(
     task = ask(alice).task
     assert task is not None
 
-    # Generation, message, and the setting that says whether people rate.
-    with django_assert_num_queries(TRANSACTION + 3):
+    # Generation, message, what the search needs, and the setting that says whether people rate.
+    with django_assert_num_queries(TRANSACTION + 4):
         ended = end_generation(task, Ending(state="finished", content="It burns **warm**."))
         assert ended is not None
         html = render_answer(ended, None)

@@ -23,6 +23,8 @@ SUITE = (
     "tests/chats/services/test_folders.py",
     "tests/chats/services/test_generations.py",
     "tests/chats/services/test_messages.py",
+    "tests/chats/search/test_finding.py",
+    "tests/chats/search/test_index.py",
     "tests/chats/test_queries.py",
     "tests/chats/test_shown_branch.py",
 )
@@ -53,8 +55,11 @@ def test_migrations_make_every_table_and_the_lexical_index(postgresql: str, tmp_
     assert "migrations applied" in first.stdout
     assert (second.returncode, second.stdout) == (0, "")
     with psycopg.connect(url) as connection:
-        indexes = connection.execute("SELECT indexdef FROM pg_indexes WHERE tablename = 'rag_lexical'").fetchall()
+        indexes = connection.execute(
+            "SELECT indexdef FROM pg_indexes WHERE tablename IN ('rag_lexical', 'chats_search')"
+        ).fetchall()
     assert any("USING gin (terms)" in definition for (definition,) in indexes)
+    assert any("USING gin (grams)" in definition for (definition,) in indexes)
 
 
 def test_what_holds_on_sqlite_holds_on_postgresql(postgresql: str, tmp_path: Path) -> None:

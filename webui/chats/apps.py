@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+from typing import Any
+
 from django.apps import AppConfig
+from django.db.models.signals import pre_delete
 
 
 class ChatsConfig(AppConfig):
@@ -10,7 +13,16 @@ class ChatsConfig(AppConfig):
 
     def ready(self) -> None:
         from rag import api as rag
+        from webui.chats.models import Chat
         from webui.chats.services import folders, messages
 
         rag.on_exchange(messages.exchange_document)
         rag.on_exchange(folders.exchange_document)
+        # Also of chats that go with the person who had them.
+        pre_delete.connect(forget_deleted, sender=Chat, dispatch_uid="chats.forget_deleted")
+
+
+def forget_deleted(instance: Any, **kwargs: object) -> None:
+    from webui.chats.search import index
+
+    index.forget_chat(instance)

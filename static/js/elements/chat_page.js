@@ -62,6 +62,7 @@ class ChatPage extends HTMLElement {
     });
     this.#follower.follow();
     this.#showState();
+    this.#reachGoal();
     if (socket.isOpen) this.#opened();
     else socket.connect();
   }
@@ -198,18 +199,37 @@ class ChatPage extends HTMLElement {
 
   /** @param {{url: string, to: string, message: string}} detail */
   async #showSibling({ url, to }) {
+    const before = this.#messages.all.length;
+    if ((await this.#showBranch(url)) && before) this.#focusSibling(url, to);
+  }
+
+  /** @param {string} url @returns {Promise<boolean>} */
+  async #showBranch(url) {
     try {
       const answer = await post(url);
-      const before = this.#messages.all.length;
       this.#messages.replaceAll(fragment(await answer.text()));
       // An answer may still be written in the branch that was left.
       this.#showState("");
       this.#changed();
       this.#open({});
-      if (before) this.#focusSibling(url, to);
+      return true;
     } catch (error) {
       this.#complain(error);
+      return false;
     }
+  }
+
+  /** Bring the message into sight that the address names, on whichever branch it is. */
+  async #reachGoal() {
+    const { goal, goalUrl } = this.dataset;
+    if (!goal || (goalUrl && !(await this.#showBranch(goalUrl)))) return;
+    const message = this.#messages.find(goal);
+    if (!message) return;
+    this.#follower?.letGo();
+    message.classList.add("message--found");
+    message.tabIndex = -1;
+    message.focus({ preventScroll: true });
+    message.scrollIntoView({ block: "center" });
   }
 
   /**

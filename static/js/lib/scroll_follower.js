@@ -39,6 +39,11 @@ export class ScrollFollower {
     this.#onChange(true);
   }
 
+  /** Stay where the reader is brought to. */
+  letGo() {
+    this.#isFollowing = false;
+  }
+
   get #distance() {
     return this.#box.scrollHeight - this.#box.clientHeight - this.#box.scrollTop;
   }

@@ -18,6 +18,7 @@ from webui.chats.conf import UNDO_WINDOW
 from webui.chats.errors import TitleEmpty
 from webui.chats.models import TITLE_MAX_LENGTH, Chat, Folder
 from webui.chats.queries import active_generations, parents_of
+from webui.chats.search import index
 
 
 def create_chat(owner: User, *, title: str = "", model: str = "", folder: Folder | None = None) -> Chat:
@@ -38,6 +39,7 @@ def rename_chat(user: User, uuid: UUID | str, title: str) -> Chat:
     chat.title = words
     chat.has_automatic_title = False
     chat.save(update_fields=["title", "has_automatic_title"])
+    index.index_title(chat)
     return chat
 
 

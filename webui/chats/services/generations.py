@@ -23,6 +23,7 @@ from webui.chats.briefings import Briefed, Briefing, briefed_links, joined_syste
 from webui.chats.errors import Failure
 from webui.chats.models import Citation, Generation, Message
 from webui.chats.queries import branch_before
+from webui.chats.search import index
 from webui.chats.shown_branch import Branch, seen
 from webui.presets.options import Sampling
 
@@ -256,6 +257,7 @@ def end_generation(task: Task, ending: Ending) -> Branch | None:
         return None
     text = {"content": ending.content, "thinking": ending.thinking}
     Message.objects.filter(pk=task.message_id).update(**text)
+    index.index_texts(task.user_id, [index.Text("message", task.message_id, ending.content)])
     citations = _store_citations(task, ending.citations)
 
     # The rows of the answer are in memory since it was begun; what was just stored is not read again.
@@ -296,6 +298,7 @@ def _store_citations(task: Task, passages: Mapping[int, Passage]) -> list[Citati
     return [seen(citation, is_readable=citation.document_id in readable) for citation in citations]
 
 
+@transaction.atomic
 def interrupt_abandoned(silent_since: datetime, among: QuerySet[Generation] | None = None) -> int:
     """Mark as interrupted, text kept, what no process has renewed since then; return how many.
 
@@ -303,4 +306,14 @@ def interrupt_abandoned(silent_since: datetime, among: QuerySet[Generation] | No
     """
     generations = Generation.objects.all() if among is None else among
     abandoned = generations.filter(state__in=Generation.ACTIVE_STATES, heartbeat_at__lt=silent_since)
-    return abandoned.update(state=Generation.State.INTERRUPTED, error_code="interrupted", finished_at=timezone.now())
+    # First, because it can be told from the others only now.
+    ids = list(abandoned.values_list("pk", flat=True))
+    if not ids:
+        return 0
+    n_interrupted = abandoned.filter(pk__in=ids).update(
+        state=Generation.State.INTERRUPTED, error_code="interrupted", finished_at=timezone.now()
+    )
+    kept = Message.objects.filter(generation__in=ids, generation__state=Generation.State.INTERRUPTED)
+    for message in kept.select_related("chat"):
+        index.index_messages(message.chat.owner_id, [message])
+    return n_interrupted

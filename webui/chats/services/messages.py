@@ -25,6 +25,8 @@ from webui.chats.answerers import Answerer, answerer_of
 from webui.chats.errors import AnswerRunning, ChatError, MessageEmpty, MessageTooLong, WrongRole
 from webui.chats.models import Chat, Generation, Message
 from webui.chats.queries import active_generations
+from webui.chats.search import index
+from webui.chats.search.index import Text
 from webui.chats.services import chats, generations
 from webui.chats.services.titles import first_words
 from webui.chats.shown_branch import Attached, columns_beside
@@ -307,6 +309,7 @@ def _ask(
         _begin(chat, question, answerer, ref="" if number else ref) for number, answerer in enumerate(answerers)
     ]
     leaf = chat.current_message
+    new = [] if question == after else [Text("message", question.pk, question.content)]
     stays_beside = chat.is_side_by_side and leaf is not None and leaf.parent_id == question.pk
     chat.current_message = first.answer
     chat.is_side_by_side = bool(others) or stays_beside
@@ -315,6 +318,7 @@ def _ask(
     if chat.has_automatic_title and not chat.title:
         chat.title = first_words(question.content)
     chat.save(update_fields=["current_message", "is_side_by_side", "updated_at", "model", "beside", "title"])
+    index.index_texts(chat.owner_id, new if leaf else [*new, Text("title", chat.pk, chat.title)])
     return Asked(
         chat=chat,
         after=after,

@@ -9,6 +9,7 @@ import rag.api as rag
 from webui.accounts.audiences import Audience
 from webui.accounts.models import User
 from webui.chats.models import Chat, Citation, Message, ShareGrant, ShareLink
+from webui.chats.search import index
 from webui.chats.services.chats import create_chat
 from webui.chats.shared_chats import SharedChat, SharedMessage, chat_as_shared, shared_chat
 
@@ -79,6 +80,7 @@ def copy_shared(reader: User, link: ShareLink) -> Chat:
             parent = _copy(message, chat, parent, documents)
     chat.current_message = parent
     chat.save(update_fields=["current_message", "has_automatic_title"])
+    index.index_chat(chat)
     return chat
 
 

@@ -252,6 +252,14 @@ class ChatHead:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Goal:
+    """The message that a page is opened at. `branch_url` shows its branch; empty when that is shown."""
+
+    uuid: str
+    branch_url: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FolderHead:
     """The folder of the chat being shown, or being begun."""
 
@@ -267,6 +275,7 @@ class ChatPage:
     Attributes:
         chat: None for a new chat.
         folder: None when the chat is in none.
+        goal: None when the page is opened at the end of the chat.
         presets: Those that the reader may use and whose model can be asked now.
         selected_model: Id of a `ModelChoice` or a `PresetChoice`, always one of `models` or `presets`.
         models_beside: Ids of those that were asked beside it and can be asked now.
@@ -291,6 +300,7 @@ class ChatPage:
     message_max_documents: int
     models_beside: Sequence[str] = ()
     folder: FolderHead | None = None
+    goal: Goal | None = None
     accepted_files: str = ",".join(READABLE_NAMES)
 
     @property

@@ -5,8 +5,9 @@ from __future__ import annotations
 from uuid import UUID
 
 from asgiref.sync import async_to_sync
-from django.http import HttpResponse, HttpResponseBadRequest
+from django.http import Http404, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import render
+from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
@@ -18,8 +19,8 @@ from webui.chats import access, conf, queries
 from webui.chats.answerers import choose_model
 from webui.chats.decoding import MAX_DOCUMENTS
 from webui.chats.models import Chat, Folder
-from webui.chats.shown_branch import branch_messages
-from webui.chats.views.contexts import ChatHead, ChatPage, ShownMessages
+from webui.chats.shown_branch import Branch, branch_messages
+from webui.chats.views.contexts import ChatHead, ChatPage, Goal, ShownMessages
 from webui.chats.views.fragments import (
     chat_title,
     chat_url,
@@ -54,11 +55,15 @@ def welcome(request: MemberRequest) -> HttpResponse:
 @never_cache
 @member_required
 def chat(request: MemberRequest, uuid: UUID) -> HttpResponse:
+    """Show a chat, at the message that `message` names if it has that."""
     shown = access.chat_read(request.user, uuid)
-    return render(request, "chats/chat.html", {"page": chat_page(request.user, shown)})
+    page = chat_page(request.user, shown, goal=request.GET.get("message", ""))
+    return render(request, "chats/chat.html", {"page": page})
 
 
-def chat_page(user: User, chat: Chat | None, *, begun_in: Folder | None = None, wanted_model: str = "") -> ChatPage:
+def chat_page(
+    user: User, chat: Chat | None, *, begun_in: Folder | None = None, wanted_model: str = "", goal: str = ""
+) -> ChatPage:
     """Return a chat's page, or that of a new one, which may be begun in a folder and with a model.
 
     Else the model of the chat is selected, or the one that was asked last.
@@ -74,9 +79,11 @@ def chat_page(user: User, chat: Chat | None, *, begun_in: Folder | None = None, 
     choices = model_choices(models)
     offered = {model.id for model in choices} | {preset.id for preset in presets}
     is_preset = any(preset.id == wanted_model for preset in presets)
+    branch = branch_messages(chat) if chat else Branch()
     return ChatPage(
         chat=ChatHead(uuid=str(chat.uuid), title=chat_title(chat), url=chat_url(chat)) if chat else None,
-        shown=shown_messages(chat, branch_messages(chat)) if chat else ShownMessages(),
+        shown=shown_messages(chat, branch) if chat else ShownMessages(),
+        goal=_goal(chat, branch, goal) if chat and goal else None,
         folder=folder_head(folder) if folder else None,
         sidebar=sidebar_page(user, current=current.uuid if current else None),
         models=choices,
@@ -92,6 +99,17 @@ def chat_page(user: User, chat: Chat | None, *, begun_in: Folder | None = None, 
         message_max_chars=conf.message_max_chars(),
         message_max_documents=MAX_DOCUMENTS,
     )
+
+
+def _goal(chat: Chat, branch: Branch, uuid: str) -> Goal | None:
+    """Return the message that a page is opened at; None when the chat has no such message any more."""
+    if uuid in {str(message.uuid) for message in [*branch.messages, *branch.columns]}:
+        return Goal(uuid=uuid)
+    try:
+        message = access.message_read(chat, UUID(uuid))
+    except (ValueError, Http404):
+        return None
+    return Goal(uuid=str(message.uuid), branch_url=reverse("chats:show_sibling", args=[chat.uuid, message.uuid]))
 
 
 @require_GET

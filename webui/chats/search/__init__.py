@@ -1,0 +1,1 @@
+"""Search over titles and messages: from what is typed to the places where it stands."""
