@@ -4,6 +4,7 @@ import "./elements/chat_copy.js";
 import "./elements/chat_drop_zone.js";
 import "./elements/chat_form.js";
 import "./elements/chat_frame.js";
+import "./elements/chat_gauge.js";
 import "./elements/chat_menu.js";
 import "./elements/chat_message.js";
 import "./elements/chat_message_menu.js";

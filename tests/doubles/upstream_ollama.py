@@ -121,7 +121,9 @@ class OllamaRoutes:
         self.upstream.loaded.add(model.name)
         wishes = wishes_of(body)
         behaviour = self.upstream.behaviour_of(body["model"], wishes.prompt)
-        wire = ollama_wire(body["model"], is_chat=key == "messages", n_prompt_tokens=len(wishes.prompt.split()))
+        n_words = len(wishes.prompt.split())
+        n_read = min(n_words, behaviour.window or n_words)
+        wire = ollama_wire(body["model"], is_chat=key == "messages", n_prompt_tokens=n_read)
         if body.get("stream", True):
             return await self.upstream.stream(request, behaviour, wire, model, wishes)
 

@@ -51,6 +51,7 @@ class Behaviour:
         rate: Pieces per second, 0 for as fast as possible.
         delay: Milliseconds before the first piece.
         at: Pieces sent before `fault` strikes.
+        window: So many words of a prompt are read, and counted, as an Ollama with a small window does; 0 for all.
     """
 
     answer: str = ""
@@ -62,6 +63,7 @@ class Behaviour:
     at: int = 0
     status: int = 500
     redirect_to: str = ""
+    window: int = 0
 
     def steered_by(self, prompt: str) -> Behaviour:
         """Return this behaviour, changed by the last `@fake` of a prompt."""
@@ -69,7 +71,7 @@ class Behaviour:
         if not found:
             return self
         words = dict(word.split("=", 1) for word in found[-1].split())
-        types = {"tokens": int, "at": int, "status": int, "rate": float, "delay": float}
+        types = {"tokens": int, "at": int, "window": int, "status": int, "rate": float, "delay": float}
         return replace(self, **{key: types.get(key, str)(value) for key, value in words.items()})
 
 

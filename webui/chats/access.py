@@ -127,6 +127,14 @@ def retrieval_read(user: User, chat_uuid: UUID | str, message_uuid: UUID | str) 
     return generation
 
 
+def ledger_read(user: User, chat_uuid: UUID | str, message_uuid: UUID | str) -> Generation:
+    """Return the generation of an answer that a model was asked for, with what it was sent."""
+    generation = answer_read(user, chat_uuid, message_uuid).its_generation
+    if generation is None or not generation.has_ledger:
+        raise Http404
+    return generation
+
+
 def documents_read(user: User, uuids: Iterable[UUID | str]) -> list[rag.Document]:
     """Return documents the person may read; one that is not is enough for Http404."""
     wanted = {str(uuid) for uuid in uuids}

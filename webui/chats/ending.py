@@ -35,6 +35,7 @@ async def end_answer(answer: LiveAnswer, producer: asyncio.Task[None]) -> None:
         thinking=answer.thinking,
         failure=failure,
         usage=answer.usage,
+        thinking_s=answer.thinking_s,
         first_delta_at=answer.first_delta_at,
         ledger=answer.ledger
         | ({"retrieval": answer.trace.as_dict()} if answer.trace else {})

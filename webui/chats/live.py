@@ -36,6 +36,8 @@ class LiveAnswer:
         self.has_ended = False
         self.first_delta_at: datetime | None = None
         self.usage = Usage()
+        self.thinking_s: float | None = None
+        """How long the model has thought before its first word; None when it has not."""
         self.ledger: dict[str, Any] = {}
         self.trace: RetrievalTrace | None = None
         self.passages: Sequence[Passage] = ()

@@ -248,7 +248,7 @@ class Generation(models.Model):
     answer_tokens = models.PositiveIntegerField(null=True, blank=True)
     # Of the prompt, what the model had read before; only our own server says so.
     cached_tokens = models.PositiveIntegerField(null=True, blank=True)
-    # Upstream's durations in seconds, as inference.types.Usage names them.
+    # Upstream's durations in seconds, as inference.types.Usage names them, and `thinking_s`, measured here.
     timings = models.JSONField(default=dict, blank=True)
     # What was sent to the model: messages, passages, what was left out and why.
     ledger = models.JSONField(default=dict, blank=True)
@@ -276,6 +276,11 @@ class Generation(models.Model):
     @property
     def is_active(self) -> bool:
         return self.state in self.ACTIVE_STATES
+
+    @property
+    def has_ledger(self) -> bool:
+        """Whether something was sent to a model for it, and is on record."""
+        return "sent" in self.ledger
 
     @property
     def has_retrieval(self) -> bool:

@@ -30,7 +30,7 @@ from webui.chats.errors import (
     RetrievalFailed,
 )
 from webui.chats.live import LiveAnswer
-from webui.chats.prompting import Prompt, briefed_entry, build_prompt, document_room
+from webui.chats.prompting import Prompt, briefed_entry, build_prompt, document_room, sent_options
 from webui.chats.registry import Registry
 from webui.chats.services import generations
 from webui.chats.services.generations import Task
@@ -95,7 +95,7 @@ async def produce(registry: Registry, answer: LiveAnswer) -> None:
     else:
         passages = found.passages if found else ()
         prompt = build_prompt(task.turns, passages, context_tokens=window, has_searched=found is not None)
-    answer.ledger |= prompt.ledger
+    answer.ledger |= prompt.ledger | {"server": info.connection, "cleared": task.n_cleared}
     answer.expect_citations(prompt.passages)
     request = ChatRequest(
         model=task.model,
@@ -106,6 +106,7 @@ async def produce(registry: Registry, answer: LiveAnswer) -> None:
         format=sampling.format,
         asked_by=str(task.user_id),
     )
+    answer.ledger |= {"options": sent_options(request)}
     await _stream(registry, answer, request)
     if not answer.content and not answer.thinking:
         raise AnswerEmpty
@@ -125,6 +126,8 @@ async def _stream(registry: Registry, answer: LiveAnswer, request: ChatRequest) 
                     thinking_since = loop.time() if thinking_since is None else thinking_since
                     answer.add_thinking(event.thinking)
                     say_thinking(answer, loop.time() - thinking_since)
+                if thinking_since is not None and not answer.has_text:
+                    answer.thinking_s = loop.time() - thinking_since
                 if event.content:
                     answer.add_text(event.content)
                 if answer.n_chars > ANSWER_MAX_CHARS:

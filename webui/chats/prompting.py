@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from inference.types import ChatMessage
+from inference.types import ChatMessage, ChatRequest
 from rag.types import Passage, Room
 from webui.chats.answerers import QUOTES
 from webui.chats.briefings import Briefed
@@ -46,6 +46,7 @@ MAX_WHOLE_TOKENS: Final = 16_000
 
 _DIGIT = re.compile("[0-9]")
 _ASCII = re.compile(r"[\x00-\x7f]+")
+_WITHOUT_BLANKS = re.compile("[\u3040-\u30ff\u3400-\u9fff]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,20 +89,22 @@ def build_prompt(
     them at the same place: what a model has read once it need not read again.
     """
     budget = None if context_tokens is None else context_tokens - context_tokens // MAX_ANSWER_SHARE
-    passages = passages if is_whole else _fitting_passages(passages, budget)
+    found, passages = passages, passages if is_whole else _fitting_passages(passages, budget)
     documents = _delimited(passages)
     rules = WHOLE_RULES if is_whole else PASSAGE_RULES if passages else NOTHING_RULES if has_searched else ""
     system, earlier, question = _parts(turns, rules)
-    n_taken = sum(_message_tokens(message) for _, message in [*system, question]) + sum(map(estimate_tokens, documents))
+    n_taken = sum(_message_tokens(message) for _, message in [*system, question]) + sum(map(_joined_tokens, documents))
     sent, dropped = _newest_that_fit(earlier, budget, n_taken)
     parts = _with_documents([*system, *sent, question], documents, at_first=is_whole)
     messages = [message for _, message in parts]
     ledger = {
         "context_tokens": context_tokens,
         "estimated_tokens": sum(map(_message_tokens, messages)),
+        "least_tokens": sum(least_tokens(message.content) for message in messages),
         "sent": [_entry(turn, message) for turn, message in parts],
         "dropped": [_entry(turn, message) | {"reason": "context_full"} for turn, message in dropped],
         "passages": [_passage_entry(number, passage) for number, passage in enumerate(passages, 1)],
+        "passages_without_room": len(found) - len(passages),
     }
     return Prompt(messages=messages, passages=passages, ledger=ledger)
 
@@ -190,6 +193,20 @@ def estimate_tokens(text: str) -> int:
     return (n_ascii + 3) // 4 + len(text) - n_ascii
 
 
+def _joined_tokens(text: str) -> int:
+    """Count the empty line as well that parts it from what follows."""
+    return estimate_tokens(text + "\n\n")
+
+
+def least_tokens(text: str) -> int:
+    """Return how many tokens a text has at the very least, with whichever model.
+
+    Tokenizers put a blank into a token with what follows it, but no two words. Chinese and Japanese have no blanks:
+    four of their characters are hardly ever one token.
+    """
+    return max(len(text.split()), len(_WITHOUT_BLANKS.findall(text)) // 4)
+
+
 def _passage_tokens(passage: Passage) -> int:
     """Guess it rather too high: many models make a token of each digit, and tables are full of them."""
     text = _quotation(100, passage)
@@ -202,6 +219,12 @@ def _entry(turn: Turn | None, message: ChatMessage) -> dict[str, Any]:
         "role": message.role,
         "tokens": _message_tokens(message),
     }
+
+
+def sent_options(request: ChatRequest) -> dict[str, Any]:
+    """Return what the ledger says of the options: those that were sent, by their names in `presets.options`."""
+    beside = {"think": request.think, "keep_alive": request.keep_alive_s, "format": request.format}
+    return {**request.options, **{name: value for name, value in beside.items() if value is not None}}
 
 
 def briefed_entry(briefed: Briefed, model: str) -> dict[str, Any]:

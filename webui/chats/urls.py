@@ -45,6 +45,7 @@ urlpatterns = [
     path("chats/<uuid:uuid>/messages/<uuid:message_uuid>/", messages.message, name="message"),
     path("chats/<uuid:uuid>/messages/<uuid:message_uuid>/text/", messages.message_text, name="message_text"),
     path("chats/<uuid:uuid>/messages/<uuid:message_uuid>/info/", messages.message_info, name="message_info"),
+    path("chats/<uuid:uuid>/messages/<uuid:message_uuid>/ledger/", messages.ledger, name="ledger"),
     path("chats/<uuid:uuid>/messages/<uuid:message_uuid>/keep/", golden.keep_question, name="keep_question"),
     path("chats/<uuid:uuid>/messages/<uuid:message_uuid>/rating/", ratings.rating, name="rating"),
     path("chats/<uuid:uuid>/messages/<uuid:message_uuid>/rating/why/", ratings.explain_rating, name="explain_rating"),

@@ -263,7 +263,8 @@ class ChatPage extends HTMLElement {
     const url = new URL(this.#chat && chatPanelUrl ? withChat(chatPanelUrl, this.#chat) : panelUrl, location.href);
     if (chatPanelUrl) url.searchParams.set("model", this.#model);
     if (chatPanelUrl && !this.#chat && this.dataset.folder) url.searchParams.set("folder", this.dataset.folder);
-    this.#panel.openAddress(url.href, opener.getAttribute("aria-label") ?? "", opener);
+    const name = opener.dataset.panelName ?? opener.getAttribute("aria-label") ?? opener.textContent?.trim() ?? "";
+    this.#panel.openAddress(url.href, name, opener);
   }
 
   // ---- files dropped anywhere on the page ---------------------------------------------------------
@@ -515,6 +516,7 @@ class ChatPage extends HTMLElement {
     const isStreaming = this.#messages.active.length > 0;
     this.#composer.isStreaming = isStreaming;
     if (!isStreaming) this.#composer.answerEnded(ended);
+    /** @type {import("./chat_gauge.js").ChatGauge} */ (this.#find("chat-gauge")).show(this.#messages.all);
   }
 
   /** @param {string} words */

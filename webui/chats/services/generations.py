@@ -44,7 +44,9 @@ class Task:
     """All that one generation has to know.
 
     Attributes:
-        turns: The branch from its root to the question; answers without text are left out.
+        turns: The branch from its root to the question, or from where its context was cleared on, with the system
+            message at the root; answers without text are left out.
+        n_cleared: So many messages come before that point.
         document_ids: Documents attached anywhere on the branch, or briefed, that the person may still read.
         question_document_ids: Those attached to the question itself.
         knowledge_ids: Knowledge attached anywhere on the branch, or briefed, that the person may still read.
@@ -66,6 +68,7 @@ class Task:
     question_document_ids: Sequence[int]
     knowledge_ids: Sequence[int] = ()
     briefed: Sequence[Briefed] = ()
+    n_cleared: int = 0
     sampling: Sampling = field(default_factory=Sampling)
     shown: Branch = field(default_factory=Branch)
 
@@ -92,7 +95,8 @@ def task_of(
         sampling: The options to ask the model with.
     """
     answer = generation.message
-    branch = branch_before(answer)
+    whole = branch_before(answer)
+    branch = _in_context(whole)
     documents, knowledge = _attached_on(branch, shown, briefings, answer.chat.owner_id)
     turns = [
         Turn(uuid=str(m.uuid), role=m.role, content=m.content)  # type: ignore[arg-type]  # checked by the database
@@ -113,9 +117,19 @@ def task_of(
         question_document_ids=sorted(document for message, document in documents if message == answer.parent_id),
         knowledge_ids=sorted({knowledge_id for _, knowledge_id in knowledge}),
         briefed=[_briefed(number, briefing, documents, knowledge) for number, briefing in enumerate(briefings)],
+        n_cleared=len(whole) - len(branch),
         sampling=sampling,
         shown=shown,
     )
+
+
+def _in_context(branch: list[Message]) -> list[Message]:
+    """Return what of a branch that ends in a question is sent: what follows the last point where it was cleared."""
+    cleared = next((at for at in range(len(branch) - 2, -1, -1) if branch[at].ends_context), None)
+    if cleared is None:
+        return branch
+    system = [message for message in branch[:1] if message.role == Message.Role.SYSTEM]
+    return [*system, *branch[cleared + 1 :]]
 
 
 def _with_system(turns: list[Turn], briefings: Sequence[Briefing]) -> list[Turn]:
@@ -229,6 +243,7 @@ class Ending:
     thinking: str = ""
     failure: Failure | None = None
     usage: Usage = field(default_factory=Usage)
+    thinking_s: float | None = None
     first_delta_at: datetime | None = None
     ledger: Mapping[str, Any] = field(default_factory=dict)
     citations: Mapping[int, Passage] = field(default_factory=dict)
@@ -249,7 +264,7 @@ def end_generation(task: Task, ending: Ending) -> Branch | None:
         "prompt_tokens": ending.usage.prompt_tokens,
         "answer_tokens": ending.usage.answer_tokens,
         "cached_tokens": ending.usage.cached_tokens,
-        "timings": {k: v for k, v in asdict(ending.usage).items() if v is not None and k.endswith("_s")},
+        "timings": _timings(ending),
         "ledger": dict(ending.ledger),
     }
     open_states = (*Generation.ACTIVE_STATES, Generation.State.INTERRUPTED)
@@ -267,6 +282,11 @@ def end_generation(task: Task, ending: Ending) -> Branch | None:
             setattr(row, name, value)
     ratings: dict[int, bool] | None = {} if conf.asks_for_ratings() else None
     return replace(task.shown, messages=[answer], citations={answer.pk: citations}, ratings=ratings)
+
+
+def _timings(ending: Ending) -> dict[str, float]:
+    durations = asdict(ending.usage) | {"thinking_s": ending.thinking_s}
+    return {name: value for name, value in durations.items() if value is not None and name.endswith("_s")}
 
 
 def _store_citations(task: Task, passages: Mapping[int, Passage]) -> list[Citation]:

@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString
 
 from rag.api import READABLE_NAMES
 from webui.chats.errors import Explanation
+from webui.chats.views.windows import WindowView
 from webui.rendering import plain_text
 
 
@@ -73,6 +74,7 @@ class MessageView:
         text: What the person or the model wrote, as it was written (for copy and edit).
         html: `text` rendered and safe; empty while the answer runs (its blocks come as events).
         thinking_html: The model's reasoning, rendered and safe; empty when there is none.
+        thinking_title: What it folds away behind: how long the model has thought, where that was measured.
         model_name: Who answered, in words (a preset's name, "tiny:latest", "Quotes"); empty on people's messages.
         base_model: The model that a preset answered with; empty without a preset.
         answerer: As who it was asked: the id of a `ModelChoice` or a `PresetChoice`; empty on people's messages.
@@ -83,6 +85,9 @@ class MessageView:
         is_active: The answer is queued or running.
         error: What went wrong and what to do; also set for an interrupted answer.
         facts: Short sentences for the info line ("212 tokens", "24 tokens a second", "Stopped").
+        remarks: Sentences about what of the chat or the documents the model did not have before it.
+        window: How full the context window is after this answer; None where its size is not known.
+        ledger_url: What was sent for it, for the side panel; empty when nothing was.
         trace_url: How the documents were searched, for the side panel; empty when none were.
         rating: What the reader thinks of a finished answer, "unrated" until they say it; empty when nobody is asked.
     """
@@ -93,6 +98,7 @@ class MessageView:
     text: str
     html: SafeString
     thinking_html: SafeString
+    thinking_title: str
     model_name: str
     base_model: str
     created_at: datetime
@@ -108,6 +114,9 @@ class MessageView:
     documents: Sequence[DocumentView]
     knowledge: Sequence[KnowledgeView]
     facts: Sequence[str]
+    remarks: Sequence[str]
+    window: WindowView | None
+    ledger_url: str
     trace_url: str
     rating: Literal["", "unrated", "good", "bad"] = ""
     answerer: str = ""
@@ -131,7 +140,8 @@ class MessageView:
     @property
     def offers(self) -> str:
         """What can be done with it beside the usual, for its menu: words parted by spaces."""
-        return "keep" if self.can_be_kept else ""
+        offered = {"keep": self.can_be_kept, "ledger": bool(self.ledger_url)}
+        return " ".join(name for name, is_offered in offered.items() if is_offered)
 
     @property
     def can_be_kept(self) -> bool:

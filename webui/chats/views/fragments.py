@@ -37,9 +37,11 @@ from webui.chats.views.contexts import (
     SidebarGroup,
     SidebarPage,
 )
+from webui.chats.views.windows import remarks_on, window_after
 from webui.documents.links import passage_page_url, passage_url
 from webui.documents.wording import PROBLEMS, place_in_words
 from webui.rendering import render_markdown, render_plain
+from webui.ui.moments import duration_in_words
 
 
 def render_message(message: Message) -> str:
@@ -87,6 +89,7 @@ def _message_view(chat: Chat, message: Message, branch: Branch, html: SafeString
         text=message.content,
         html=SafeString("") if is_active else html or _html_of(message, citations),
         thinking_html=render_markdown(message.thinking) if message.thinking and not is_active else SafeString(""),
+        thinking_title=_thinking_title(generation),
         model_name=(message.preset_name or model_label(message.model)) if message.is_answer else "",
         base_model=message.model if message.preset_name else "",
         answerer=message.answerer or message.model,
@@ -103,6 +106,9 @@ def _message_view(chat: Chat, message: Message, branch: Branch, html: SafeString
         documents=[_document_view(document) for document in attached.documents],
         knowledge=[_knowledge_view(knowledge) for knowledge in attached.knowledge],
         facts=list(_facts(message, generation)) if generation and not is_active else [],
+        remarks=list(remarks_on(generation)) if generation and not is_active else [],
+        window=window_after(message, generation) if generation and not is_active else None,
+        ledger_url=_ledger_url(chat, message) if generation and generation.has_ledger and not is_active else "",
         trace_url=_trace_url(chat, message) if generation and generation.has_retrieval and not is_active else "",
         rating=_rating(message, branch) if message.is_answer and not is_active else "",
     )
@@ -204,6 +210,15 @@ def citation_view(
     )
 
 
+def _thinking_title(generation: Generation | None) -> str:
+    seconds = generation.timings.get("thinking_s") if generation else None
+    return _("Thoughts") if seconds is None else _("Thought for %(time)s") % {"time": duration_in_words(seconds)}
+
+
+def _ledger_url(chat: Chat, message: Message) -> str:
+    return reverse("chats:ledger", args=[chat.uuid, message.uuid])
+
+
 def _trace_url(chat: Chat, message: Message) -> str:
     return reverse("chats:trace", args=[chat.uuid, message.uuid])
 
@@ -232,11 +247,6 @@ def _facts(message: Message, generation: Generation) -> Iterator[str]:
     answer_s = generation.timings.get("answer_s")
     if n_tokens and answer_s:
         yield _("%(rate).0f tokens a second") % {"rate": n_tokens / answer_s}
-    n_dropped = len(generation.ledger.get("dropped", ()))
-    if n_dropped:
-        yield ngettext("%(n)s earlier message did not fit", "%(n)s earlier messages did not fit", n_dropped) % {
-            "n": n_dropped
-        }
 
 
 # ---- sidebar -------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""One message: as it is shown, as plain text, and what is known of how it came about."""
+"""One message: as it is shown, as plain text, what was sent for it, and what is known of how it came about."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from webui.chats import access
 from webui.chats.views.answer_info import answer_info
 from webui.chats.views.contexts import MessageView
 from webui.chats.views.fragments import one_message_view
+from webui.chats.views.ledger_contexts import ledger_panel
 
 
 @require_GET
@@ -39,6 +40,14 @@ def message_text(request: MemberRequest, uuid: UUID, message_uuid: UUID) -> Http
 def message_info(request: MemberRequest, uuid: UUID, message_uuid: UUID) -> HttpResponse:
     info = answer_info(access.answer_read(request.user, uuid, message_uuid))
     return render(request, "chats/_answer_info.html", {"info": info})
+
+
+@require_GET
+@never_cache
+@member_required
+def ledger(request: MemberRequest, uuid: UUID, message_uuid: UUID) -> HttpResponse:
+    panel = ledger_panel(request.user, access.ledger_read(request.user, uuid, message_uuid))
+    return render(request, "chats/_ledger.html", {"panel": panel})
 
 
 def _view(request: MemberRequest, uuid: UUID, message_uuid: UUID) -> MessageView:
