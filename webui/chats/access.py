@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from uuid import UUID
 
+from django.db.models import QuerySet
 from django.http import Http404
 from django.shortcuts import get_object_or_404
 
@@ -37,10 +38,47 @@ def chat_write(user: User, uuid: UUID | str) -> Chat:
     return chat
 
 
+def chats_write(user: User, uuids: Iterable[UUID | str]) -> list[Chat]:
+    """Return chats that stand in lists and that the person may change; one that does not is enough for Http404.
+
+    Each comes with its folder. Locks their rows; needs a transaction.
+    """
+    listed = Chat.objects.filter(deleted_at=None, temporary_until=None)
+    return _all_of(user, listed.select_for_update(of=("self",)), uuids)
+
+
+def chats_read(user: User, uuids: Iterable[UUID | str]) -> list[Chat]:
+    """Return the same chats as `chats_write`, without locking them."""
+    return _all_of(user, Chat.objects.filter(deleted_at=None, temporary_until=None), uuids)
+
+
+def deleted_chats_write(user: User, uuids: Iterable[UUID | str]) -> list[Chat]:
+    """Return chats that the person has deleted and may bring back, each with its folder; see `chats_write`."""
+    deleted = Chat.objects.filter(deleted_at__isnull=False, temporary_until=None)
+    return _all_of(user, deleted.select_for_update(of=("self",)), uuids)
+
+
+def _all_of(user: User, chats: QuerySet[Chat], uuids: Iterable[UUID | str]) -> list[Chat]:
+    wanted = {str(uuid) for uuid in uuids}
+    # Always in the same order, so that two pages that lock them do not wait for each other.
+    found = list(chats.filter(owner=user, uuid__in=wanted).select_related("folder").order_by("pk"))
+    if not user.may_chat or not wanted or len(found) != len(wanted):
+        raise Http404
+    return found
+
+
 def deleted_chat_write(user: User, uuid: UUID | str) -> Chat:
     """Return a chat that the person has deleted and may bring back."""
     chats = Chat.objects.select_related("folder")
-    chat = chats.filter(owner=user, deleted_at__isnull=False, uuid=uuid).first()
+    chat = chats.filter(owner=user, deleted_at__isnull=False, temporary_until=None, uuid=uuid).first()
+    if chat is None or not user.may_chat:
+        raise Http404
+    return chat
+
+
+def chat_or_deleted_read(user: User, uuid: UUID | str) -> Chat:
+    """Return one of the person's chats, which they may have deleted, with its folder."""
+    chat = Chat.objects.select_related("folder").filter(owner=user, uuid=uuid).first()
     if chat is None or not user.may_chat:
         raise Http404
     return chat

@@ -49,8 +49,10 @@ def heartbeat_timeout() -> timedelta:
     return timedelta(seconds=int(getattr(settings, "HEARTH_HEARTBEAT_TIMEOUT_S", 30)))
 
 
-UNDO_WINDOW = timedelta(minutes=10)
-"""How long a deleted chat, or folder of chats, can be brought back before its rows are gone."""
+UNDO_WINDOW = timedelta(days=7)
+"""How long a deleted chat, or folder of chats, can be brought back before it is gone for good."""
+MAX_CHATS_AT_ONCE = 200
+"""So many chats can be chosen to do the same to all of them."""
 MAX_FOLDERS = 100
 """Of one person: all of them stand in the sidebar."""
 MAX_FOLDER_SOURCES = 50

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from typing import Any, cast
+from uuid import UUID
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from webui.chats.conf import MAX_CHATS_AT_ONCE
 from webui.chats.models import COMMENT_MAX_LENGTH, TITLE_MAX_LENGTH, BadReason, GoodReason, Rating
+from webui.chats.services.keeping import Deed
 
 
 class TitleForm(forms.Form):
@@ -53,6 +56,45 @@ class FolderNameForm(forms.Form):
 
 class SystemPromptForm(forms.Form):
     system_prompt = forms.CharField(required=False)
+
+
+class FilterForm(forms.Form):
+    """Which chats a list shows."""
+
+    tag = forms.UUIDField(required=False)
+
+
+class TagNameForm(forms.Form):
+    name = forms.CharField(required=False)
+
+
+class IdsField(forms.Field):
+    """Ids of some things, each a value of its own."""
+
+    widget = forms.MultipleHiddenInput
+
+    def clean(self, value: Any) -> list[UUID]:
+        ids = super().clean(value) or []
+        if len(ids) > MAX_CHATS_AT_ONCE:
+            raise forms.ValidationError("too many")
+        try:
+            return [UUID(one) for one in ids]
+        except ValueError as exc:
+            raise forms.ValidationError("no id") from exc
+
+
+class ChatsForm(forms.Form):
+    chats = IdsField()
+
+
+class StepForm(ChatsForm):
+    """What is to be done to some chats, and where a plain form goes then."""
+
+    deed = forms.ChoiceField(choices=[(deed, deed) for deed in Deed])
+    folder = forms.UUIDField(required=False)
+    tag = forms.UUIDField(required=False)
+    name = forms.CharField(required=False)
+    back = forms.ChoiceField(required=False, choices=[(name, name) for name in ("archived", "deleted")])
 
 
 class OpenForm(forms.Form):

@@ -182,14 +182,18 @@ def change_of(question: Question) -> Change:
 
 
 def _moved_up(chat: Chat) -> ChatMovedUp | FolderChanged:
-    if chat.folder is not None:
+    if chat.folder is not None and not chat.is_pinned:
         folder = str(chat.folder.uuid)
         html = render_sidebar_folder(chat.owner, folder)
         return FolderChanged(
             type="folder.changed", chat=str(chat.uuid), title=chat_title(chat), folder=folder, html=html
         )
     return ChatMovedUp(
-        type="chat.moved_up", chat=str(chat.uuid), label=group_label(chat.updated_at), html=render_sidebar_chat(chat)
+        type="chat.moved_up",
+        chat=str(chat.uuid),
+        label=group_label(chat.updated_at),
+        pinned=chat.is_pinned,
+        html=render_sidebar_chat(chat),
     )
 
 

@@ -181,11 +181,15 @@ class ChatRenamed(TypedDict):
 
 
 class ChatMovedUp(TypedDict):
-    """The chat is the person's newest one. `html` is its row of the list, `label` the heading it belongs under."""
+    """The chat is the person's newest one. `html` is its row of the list, `label` the heading it belongs under.
+
+    A pinned one stays among the pinned ones.
+    """
 
     type: Literal["chat.moved_up"]
     chat: str
     label: str
+    pinned: bool
     html: str
 
 
@@ -215,6 +219,16 @@ class SidebarChanged(TypedDict):
     html: str
 
 
+class ChatsChanged(TypedDict):
+    """Chats were archived or restored, tagged, moved, deleted or brought back: what a page shows of that is old.
+
+    None: it can be any of them.
+    """
+
+    type: Literal["chats.changed"]
+    chats: list[str] | None
+
+
 class RequestRefused(TypedDict):
     """What the page asked for was not done; nothing was stored. `text` is a sentence for the person."""
 
@@ -238,5 +252,6 @@ ServerEvent = (
     | ChatMoved
     | FolderChanged
     | SidebarChanged
+    | ChatsChanged
     | RequestRefused
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -21,10 +21,16 @@ PAGE_SIZE = 40
 N_NEWEST = 5
 """So many chats of an open folder stand in the sidebar."""
 
+LISTED = ("uuid", "title", "updated_at", "is_pinned")
+"""What a list shows of a chat."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedFolder:
-    """A folder of the sidebar. `newest`: some of its chats, with uuid and title alone; none while it is closed."""
+    """A folder of the sidebar.
+
+    `newest`: some of its chats that are not pinned, with uuid and title alone; none while it is closed.
+    """
 
     folder: Folder
     n_chats: int
@@ -41,19 +47,45 @@ def visible_chats(user: User) -> QuerySet[Chat]:
     return kept_chats(user).filter(archived_at=None)
 
 
+def pinned_chats(user: User) -> QuerySet[Chat]:
+    """Return a person's pinned chats, with what a list shows of them."""
+    return visible_chats(user).filter(is_pinned=True).only(*LISTED)
+
+
+def archived_page(user: User, before: str | None = None) -> KeysetPage[Chat]:
+    """Return one page of the archived chats, the last one first, with their folders. Raises BadCursor."""
+    chats = Chat.objects.filter(owner=user, deleted_at=None, temporary_until=None, archived_at__isnull=False)
+    return newest_first(chats.select_related("folder"), field="archived_at", before=before, limit=PAGE_SIZE)
+
+
+def deleted_page(user: User, before: str | None = None) -> KeysetPage[Chat]:
+    """Return one page of the deleted chats, the last one first, with their folders. Raises BadCursor."""
+    chats = Chat.objects.filter(owner=user, deleted_at__isnull=False, temporary_until=None)
+    return newest_first(chats.select_related("folder"), field="deleted_at", before=before, limit=PAGE_SIZE)
+
+
 def visible_tags(user: User) -> QuerySet[Tag]:
     """Return a person's tags, in the order of the alphabet."""
     return Tag.objects.filter(owner=user).order_by("key")
 
 
 def chat_page(user: User, before: str | None = None, *, folder: Folder | None = None) -> KeysetPage[Chat]:
-    """Return one page of the chats in a folder, or of those in none; one query, whatever the number of chats.
+    """Return one page of the chats in a folder, or of those in none that are not pinned; one query.
 
     Raises:
         BadCursor: `before` is not the `next_cursor` of a page.
     """
-    chats = visible_chats(user).filter(folder=folder).only("uuid", "title", "updated_at")
-    return newest_first(chats, field="updated_at", before=before, limit=PAGE_SIZE)
+    chats = visible_chats(user).filter(folder=folder)
+    return _page(chats if folder else chats.filter(is_pinned=False), before)
+
+
+def tagged_page(user: User, tag: Tag, before: str | None = None) -> KeysetPage[Chat]:
+    """Return one page of the chats that have a tag, wherever else they stand; one query. Raises BadCursor."""
+    return _page(visible_chats(user).filter(tags=tag), before)
+
+
+def _page(chats: QuerySet[Chat], before: str | None) -> KeysetPage[Chat]:
+    return newest_first(chats.only(*LISTED), field="updated_at", before=before, limit=PAGE_SIZE)
 
 
 def visible_folders(user: User) -> QuerySet[Folder]:
@@ -67,9 +99,11 @@ def listed_folders(user: User, uuid: UUID | str | None = None) -> list[ListedFol
         f"FROM {chats} inside WHERE inside.owner_id = folder.owner_id AND inside.folder_id = folder.id"  # noqa: S608
         " AND inside.deleted_at IS NULL AND inside.archived_at IS NULL AND inside.temporary_until IS NULL"
     )
+    # Those that are pinned stand above the folders.
+    listed = f"{inside} AND NOT inside.is_pinned"
     # Each is found by itself in the index, where a window function would number all chats of all open folders.
     newest = ", ".join(
-        f"(SELECT inside.id {inside} ORDER BY inside.updated_at DESC, inside.id DESC LIMIT 1 OFFSET {n})"  # noqa: S608
+        f"(SELECT inside.id {listed} ORDER BY inside.updated_at DESC, inside.id DESC LIMIT 1 OFFSET {n})"  # noqa: S608
         for n in range(N_NEWEST)
     )
     one = "AND folder.uuid = %s" if uuid else ""
@@ -94,6 +128,18 @@ def _folders_of(rows: Any) -> list[ListedFolder]:
         if row.chat_uuid is not None:
             listed.newest.append(Chat(uuid=UUID(str(row.chat_uuid)), title=row.chat_title))  # type: ignore[attr-defined]
     return sorted(found.values(), key=lambda listed: (listed.folder.name.casefold(), listed.folder.pk))
+
+
+def counted_tags(user: User) -> QuerySet[Tag, Tag]:
+    """Return a person's tags, each with `n_chats`, the number of chats in the lists that have it; one query."""
+    listed = Q(chats__deleted_at=None, chats__archived_at=None, chats__temporary_until=None, chats__isnull=False)
+    return visible_tags(user).annotate(n_chats=Count("chats", filter=listed))
+
+
+def numbers_of_tags(chats: Collection[Chat]) -> Mapping[int, int]:
+    """Return for each tag that these chats have how many of them have it."""
+    tagged = Chat.tags.through.objects.filter(chat__in=[chat.pk for chat in chats])
+    return dict(tagged.values_list("tag_id").annotate(n=Count("pk")))
 
 
 def parents_of(chat: Chat) -> Parents:

@@ -1,3 +1,4 @@
+import { carryOut, stepOf } from "../lib/deeds.js";
 import { PickerList } from "../lib/picker_list.js";
 import { post, sentenceOf } from "../lib/requests.js";
 
@@ -56,12 +57,22 @@ class ChatMover extends HTMLElement {
     const fields = option.hasAttribute("data-new")
       ? { new: this.#search.value.trim() }
       : { folder: option.dataset.folder ?? "" };
+    if (this.dataset.chats) {
+      this.#moveMany(fields);
+      return;
+    }
     try {
       await post(this.dataset.url ?? "", fields);
       this.closest("dialog")?.close();
     } catch (error) {
       this.#say(sentenceOf(error, this.dataset.failed ?? ""));
     }
+  }
+
+  /** @param {{new?: string, folder?: string}} fields */
+  #moveMany({ new: name = "", folder = "" }) {
+    this.closest("dialog")?.close();
+    carryOut(stepOf("move", (this.dataset.chats ?? "").split(" "), { name, folder }), this.dataset.url);
   }
 
   /** @param {string} sentence */

@@ -12,8 +12,9 @@ from webui.chats.conf import UNDO_WINDOW
 from webui.chats.errors import TitleEmpty
 from webui.chats.models import Chat, Message
 from webui.chats.queries import visible_chats
-from webui.chats.services.chats import delete_chat, purge_deleted, rename_chat, show_sibling, undo_delete_chat
+from webui.chats.services.chats import delete_chat, rename_chat, show_sibling, undo_delete_chat
 from webui.chats.services.messages import send_message
+from webui.chats.services.purging import purge_deleted
 
 
 def test_renaming_ends_automatic_titles(alice: User) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +13,6 @@ from django.utils import timezone
 from webui.accounts.models import User
 from webui.chats import access
 from webui.chats.branches import leaf_under
-from webui.chats.conf import UNDO_WINDOW
 from webui.chats.errors import TitleEmpty
 from webui.chats.models import TITLE_MAX_LENGTH, Chat, Folder
 from webui.chats.queries import active_generations, parents_of
@@ -67,7 +65,7 @@ def _with_options(chat: Chat, system_prompt: str, options: Mapping[str, Any]) ->
 
 @transaction.atomic
 def delete_chat(user: User, uuid: UUID | str) -> tuple[Chat, list[str]]:
-    """Hide a chat until `purge_deleted` removes its rows; return it with the generations to stop."""
+    """Hide a chat until `purging.purge_deleted` removes its rows; return it with the generations to stop."""
     chat = access.chat_write(user, uuid)
     chat.deleted_at = timezone.now()
     chat.save(update_fields=["deleted_at"])
@@ -82,19 +80,6 @@ def undo_delete_chat(user: User, uuid: UUID | str) -> Chat:
         chat.folder = None
     chat.save(update_fields=["deleted_at", "folder"])
     return chat
-
-
-def purge_deleted(now: datetime) -> int:
-    """Remove for good the chats and folders whose undo window is over; return how many."""
-    n_purged = 0
-    # One at a time: a long chat must not keep other writers waiting.
-    for chat in Chat.objects.filter(deleted_at__lt=now - UNDO_WINDOW).only("id"):
-        chat.delete()
-        n_purged += 1
-    for folder in Folder.objects.filter(deleted_at__lt=now - UNDO_WINDOW).only("id"):
-        folder.delete()
-        n_purged += 1
-    return n_purged
 
 
 @transaction.atomic

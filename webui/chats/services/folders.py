@@ -154,6 +154,8 @@ def delete_folder(user: User, uuid: UUID | str, *, with_chats: bool = False) -> 
     if not with_chats:
         folder.chats.update(folder=None, left_folder=folder)
         return folder, []
+    # An archived chat is counted and shown in no folder: it stays, without one.
+    folder.chats.exclude(archived_at=None).update(folder=None, left_folder=folder)
     doomed = Chat.objects.filter(folder=folder, deleted_at=None)
     running = Generation.objects.filter(message__chat__in=doomed, state__in=Generation.ACTIVE_STATES)
     stopped = [str(uuid) for uuid in running.values_list("uuid", flat=True)]

@@ -314,10 +314,13 @@ def _ask(
     chat.current_message = first.answer
     chat.is_side_by_side = bool(others) or stays_beside
     chat.updated_at = timezone.now()
+    # Who goes on with an archived chat wants it at hand again.
+    chat.archived_at = None
     chat.model, chat.beside = choice.model, list(choice.beside)
     if chat.has_automatic_title and not chat.title:
         chat.title = first_words(question.content)
-    chat.save(update_fields=["current_message", "is_side_by_side", "updated_at", "model", "beside", "title"])
+    changed = ["current_message", "is_side_by_side", "updated_at", "archived_at", "model", "beside", "title"]
+    chat.save(update_fields=changed)
     index.index_texts(chat.owner_id, new if leaf else [*new, Text("title", chat.pk, chat.title)])
     return Asked(
         chat=chat,

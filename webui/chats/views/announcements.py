@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from django.db import transaction
 
 from webui.accounts.models import User
 from webui.chats.intake import sidebar_changed
 from webui.chats.models import Chat
-from webui.chats.protocol import ChatMoved, ChatRenamed
+from webui.chats.protocol import ChatMoved, ChatRenamed, ChatsChanged
 from webui.chats.registry import Registry, tell_from_thread
 from webui.chats.views.fragments import render_folder_link
 
@@ -36,6 +36,12 @@ def announce_move(user: User, chat: Chat) -> None:
         folder=str(chat.folder.uuid) if chat.folder else None,
         html=render_folder_link(chat.folder),
     )
+    transaction.on_commit(lambda: tell_from_thread(lambda registry: registry.tell_user(user.pk, event)))
+
+
+def announce_chats(user: User, chats: Iterable[Chat] | None) -> None:
+    """Let pages that show one of these chats, or any chat at all, ask how it is kept now."""
+    event = ChatsChanged(type="chats.changed", chats=None if chats is None else [str(chat.uuid) for chat in chats])
     transaction.on_commit(lambda: tell_from_thread(lambda registry: registry.tell_user(user.pk, event)))
 
 

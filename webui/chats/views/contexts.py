@@ -167,10 +167,27 @@ class ShownMessages:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TagView:
+    uuid: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeepingView:
+    """How the chat being shown is kept."""
+
+    uuid: str
+    is_archived: bool
+    is_deleted: bool
+    tags: Sequence[TagView]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SidebarChat:
     uuid: str
     title: str
     url: str
+    is_pinned: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,7 +219,9 @@ class SidebarPage:
     """One keyset page of the sidebar.
 
     Attributes:
-        folders: None on later pages.
+        folders: None on later pages, and where only the chats of a tag are shown.
+        pinned: Only on the first page.
+        tag: The one whose chats alone are shown; None for all chats.
         groups: May be empty. A later page can begin with the group the page before ended with.
         next_cursor: For `chats:list` `?before=`; None on the last page.
         current_uuid: The chat or folder being shown; None on other pages and in pages sent by the socket.
@@ -214,6 +233,8 @@ class SidebarPage:
     current_uuid: str | None
     after_label: str = ""
     folders: Sequence[SidebarFolder] | None = None
+    pinned: Sequence[SidebarChat] = ()
+    tag: TagView | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -286,6 +307,7 @@ class ChatPage:
         chat: None for a new chat.
         folder: None when the chat is in none.
         goal: None when the page is opened at the end of the chat.
+        keeping: None for a new chat.
         presets: Those that the reader may use and whose model can be asked now.
         selected_model: Id of a `ModelChoice` or a `PresetChoice`, always one of `models` or `presets`.
         models_beside: Ids of those that were asked beside it and can be asked now.
@@ -311,6 +333,7 @@ class ChatPage:
     models_beside: Sequence[str] = ()
     folder: FolderHead | None = None
     goal: Goal | None = None
+    keeping: KeepingView | None = None
     accepted_files: str = ",".join(READABLE_NAMES)
 
     @property

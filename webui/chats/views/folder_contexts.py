@@ -16,6 +16,7 @@ class FolderChat:
     title: str
     url: str
     updated_at: datetime
+    is_pinned: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,9 +79,10 @@ class MoveTarget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MovePanel:
-    """Where a chat can be moved to."""
+    """Where chats can be moved to. `title` is that of a single one, else empty."""
 
-    chat_uuid: str
+    url: str
+    chats: Sequence[str]
     title: str
     is_in_folder: bool
     folders: Sequence[MoveTarget]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from uuid import UUID
 
 from django.contrib import messages
@@ -34,7 +34,7 @@ from webui.chats.views.folder_contexts import (
     MoveTarget,
 )
 from webui.chats.views.fragments import chat_title, chat_url, folder_url, render_sidebar_folder
-from webui.chats.views.pages import chat_page
+from webui.chats.views.pages import chat_page, filter_tag
 from webui.documents.contexts import document_row
 from webui.documents.uploads import take_upload
 from webui.ui.keyset import BadCursor
@@ -57,7 +57,7 @@ def folder(request: MemberRequest, uuid: UUID) -> HttpResponse:
         sources=_sources(request.user, shown),
         max_upload_bytes=rag.max_upload_bytes(),
     )
-    page = chat_page(request.user, None, begun_in=shown)
+    page = chat_page(request.user, None, begun_in=shown, tag=filter_tag(request))
     return render(request, "chats/folder.html", {"page": page, "folder": context})
 
 
@@ -79,7 +79,13 @@ def _chats(user: User, shown: Folder, before: str | None = None) -> FolderChats:
     return FolderChats(
         uuid=str(shown.uuid),
         chats=[
-            FolderChat(uuid=str(chat.uuid), title=chat_title(chat), url=chat_url(chat), updated_at=chat.updated_at)
+            FolderChat(
+                uuid=str(chat.uuid),
+                title=chat_title(chat),
+                url=chat_url(chat),
+                updated_at=chat.updated_at,
+                is_pinned=chat.is_pinned,
+            )
             for chat in found.rows
         ],
         next_cursor=found.next_cursor,
@@ -259,7 +265,11 @@ def upload(request: MemberRequest, uuid: UUID) -> HttpResponse:
 def move(request: MemberRequest, uuid: UUID) -> HttpResponse:
     """Offer the folders that a chat can be moved into, or move it."""
     if request.method == "GET":
-        return render(request, "chats/_move.html", {"panel": _move_panel(request.user, uuid)})
+        return render(
+            request,
+            "chats/_move.html",
+            {"panel": move_panel(request.user, [access.chat_read(request.user, uuid)], url=request.path)},
+        )
     form = MoveForm(request.POST)
     if not form.is_valid():
         raise Http404
@@ -278,15 +288,17 @@ def _move(user: User, uuid: UUID, form: MoveForm) -> Chat:
     return folders.move_chat(user, uuid, form.cleaned_data["folder"])
 
 
-def _move_panel(user: User, uuid: UUID) -> MovePanel:
-    chat = access.chat_read(user, uuid)
+def move_panel(user: User, chats: Sequence[Chat], *, url: str) -> MovePanel:
+    """Return the folders that chats can be moved into; `url` does it."""
     found = sorted(queries.visible_folders(user), key=lambda folder: folder.name.casefold())
+    places = {chat.folder for chat in chats}
     return MovePanel(
-        chat_uuid=str(chat.uuid),
-        title=chat_title(chat),
-        is_in_folder=chat.folder is not None,
+        url=url,
+        chats=[str(chat.uuid) for chat in chats],
+        title=chat_title(chats[0]) if len(chats) == 1 else "",
+        is_in_folder=places != {None},
         folders=[
-            MoveTarget(uuid=str(folder.uuid), name=folder.name, is_current=folder == chat.folder) for folder in found
+            MoveTarget(uuid=str(folder.uuid), name=folder.name, is_current=places == {folder}) for folder in found
         ],
         name_max_length=FOLDER_NAME_MAX_LENGTH,
     )

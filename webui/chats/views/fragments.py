@@ -22,13 +22,14 @@ from webui.accounts.models import User
 from webui.chats import queries
 from webui.chats.answerers import QUOTES, model_label
 from webui.chats.errors import Explanation, explain
-from webui.chats.models import Chat, Citation, Folder, Generation, Message
+from webui.chats.models import Chat, Citation, Folder, Generation, Message, Tag
 from webui.chats.queries import ListedFolder
 from webui.chats.shown_branch import Attached, Branch, one_message
 from webui.chats.views.contexts import (
     CitationView,
     DocumentView,
     FolderHead,
+    KeepingView,
     KnowledgeView,
     MessageView,
     ShownMessages,
@@ -36,6 +37,7 @@ from webui.chats.views.contexts import (
     SidebarFolder,
     SidebarGroup,
     SidebarPage,
+    TagView,
 )
 from webui.chats.views.windows import remarks_on, window_after
 from webui.documents.links import passage_page_url, passage_url
@@ -253,19 +255,29 @@ def _facts(message: Message, generation: Generation) -> Iterator[str]:
 
 
 def sidebar_page(
-    user: User, *, before: str | None = None, current: UUID | str | None = None, after_label: str = ""
+    user: User,
+    *,
+    before: str | None = None,
+    current: UUID | str | None = None,
+    after_label: str = "",
+    tag: Tag | None = None,
 ) -> SidebarPage:
-    """Return one page of the chats outside folders in groups of time, the first one with the folders.
+    """Return one page of the chats outside folders in groups of time, the first one with pinned chats and folders.
+
+    With a tag, the chats that have it, wherever they stand, and nothing else.
 
     Raises BadCursor for a made-up `before`.
     """
-    page = queries.chat_page(user, before)
+    page = queries.tagged_page(user, tag, before) if tag else queries.chat_page(user, before)
+    is_whole = not before and not tag
     return SidebarPage(
         groups=_grouped(page.rows),
         next_cursor=page.next_cursor,
         current_uuid=str(current) if current else None,
         after_label=after_label,
-        folders=None if before else [_sidebar_folder(listed) for listed in queries.listed_folders(user)],
+        pinned=[_sidebar_chat(chat) for chat in queries.pinned_chats(user)] if is_whole else (),
+        folders=[_sidebar_folder(listed) for listed in queries.listed_folders(user)] if is_whole else None,
+        tag=tag_view(tag) if tag else None,
     )
 
 
@@ -303,7 +315,21 @@ def _grouped(chats: Iterable[Chat]) -> list[SidebarGroup]:
 
 
 def _sidebar_chat(chat: Chat) -> SidebarChat:
-    return SidebarChat(uuid=str(chat.uuid), title=chat_title(chat), url=chat_url(chat))
+    return SidebarChat(uuid=str(chat.uuid), title=chat_title(chat), url=chat_url(chat), is_pinned=chat.is_pinned)
+
+
+def tag_view(tag: Tag) -> TagView:
+    return TagView(uuid=str(tag.uuid), name=tag.name)
+
+
+def keeping_view(chat: Chat) -> KeepingView:
+    """Return how a chat is kept; one query."""
+    return KeepingView(
+        uuid=str(chat.uuid),
+        is_archived=chat.archived_at is not None,
+        is_deleted=chat.deleted_at is not None,
+        tags=[tag_view(tag) for tag in chat.tags.order_by("key")],
+    )
 
 
 def group_label(moment: datetime) -> str:

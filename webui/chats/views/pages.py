@@ -18,13 +18,15 @@ from webui.accounts.models import User
 from webui.chats import access, conf, queries
 from webui.chats.answerers import choose_model
 from webui.chats.decoding import MAX_DOCUMENTS
-from webui.chats.models import Chat, Folder
+from webui.chats.forms import FilterForm
+from webui.chats.models import Chat, Folder, Tag
 from webui.chats.shown_branch import Branch, branch_messages
 from webui.chats.views.contexts import ChatHead, ChatPage, Goal, ShownMessages
 from webui.chats.views.fragments import (
     chat_title,
     chat_url,
     folder_head,
+    keeping_view,
     shown_messages,
     sidebar_page,
 )
@@ -38,7 +40,7 @@ from webui.ui.keyset import BadCursor
 @member_required
 def new_chat(request: MemberRequest) -> HttpResponse:
     """Begin a chat, with the model or preset that `model` names, else with the one asked last."""
-    page = chat_page(request.user, None, wanted_model=request.GET.get("model", ""))
+    page = chat_page(request.user, None, wanted_model=request.GET.get("model", ""), tag=filter_tag(request))
     return render(request, "chats/chat.html", {"page": page})
 
 
@@ -57,12 +59,25 @@ def welcome(request: MemberRequest) -> HttpResponse:
 def chat(request: MemberRequest, uuid: UUID) -> HttpResponse:
     """Show a chat, at the message that `message` names if it has that."""
     shown = access.chat_read(request.user, uuid)
-    page = chat_page(request.user, shown, goal=request.GET.get("message", ""))
+    page = chat_page(request.user, shown, goal=request.GET.get("message", ""), tag=filter_tag(request))
     return render(request, "chats/chat.html", {"page": page})
 
 
+def filter_tag(request: MemberRequest) -> Tag | None:
+    """Return the tag whose chats alone the list is to show; None for one that is not there any more, too."""
+    form = FilterForm(request.GET)
+    wanted = form.cleaned_data["tag"] if form.is_valid() else None
+    return queries.visible_tags(request.user).filter(uuid=wanted).first() if wanted else None
+
+
 def chat_page(
-    user: User, chat: Chat | None, *, begun_in: Folder | None = None, wanted_model: str = "", goal: str = ""
+    user: User,
+    chat: Chat | None,
+    *,
+    begun_in: Folder | None = None,
+    wanted_model: str = "",
+    goal: str = "",
+    tag: Tag | None = None,
 ) -> ChatPage:
     """Return a chat's page, or that of a new one, which may be begun in a folder and with a model.
 
@@ -85,7 +100,8 @@ def chat_page(
         shown=shown_messages(chat, branch) if chat else ShownMessages(),
         goal=_goal(chat, branch, goal) if chat and goal else None,
         folder=folder_head(folder) if folder else None,
-        sidebar=sidebar_page(user, current=current.uuid if current else None),
+        keeping=keeping_view(chat) if chat else None,
+        sidebar=sidebar_page(user, current=current.uuid if current else None, tag=tag),
         models=choices,
         models_beside=[chosen for chosen in chat.beside if chosen in offered]
         if chat and wanted_model in offered
@@ -119,7 +135,10 @@ def chat_list(request: MemberRequest) -> HttpResponse:
     """One page of the sidebar; `before` is the cursor of the page before, `after_label` its last heading."""
     try:
         sidebar = sidebar_page(
-            request.user, before=request.GET.get("before"), after_label=request.GET.get("after_label", "")
+            request.user,
+            before=request.GET.get("before"),
+            after_label=request.GET.get("after_label", ""),
+            tag=filter_tag(request),
         )
     except BadCursor:
         return HttpResponseBadRequest()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django import forms
 from django.http import JsonResponse
+from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 import rag.api as rag
@@ -12,6 +13,7 @@ from webui.accounts.decorators import member_required
 from webui.accounts.http import MemberRequest
 from webui.accounts.models import User
 from webui.chats import access
+from webui.chats.services.uploads import note_upload
 from webui.documents import conf, wording
 from webui.documents.uploads import as_json
 
@@ -32,11 +34,20 @@ def fetch_page(request: MemberRequest) -> JsonResponse:
         return JsonResponse({"error": wording.address_in_words()}, status=400)
     try:
         conf.require_web_pages()
-        document = _in_chat(request.user, form) or rag.fetch_page(request.user, form.cleaned_data["address"])
+        document = _in_chat(request.user, form) or _fetched(request.user, form.cleaned_data["address"])
     except (PageNotFetched, UploadRefused) as exc:
         sentence = wording.fetch_failure_in_words(exc)
         return JsonResponse({"error": sentence, "code": exc.problem}, status=422)
     return JsonResponse(as_json(document, request.user.pk), status=201)
+
+
+def _fetched(user: User, address: str) -> rag.Document:
+    began = timezone.now()
+    document = rag.fetch_page(user, address)
+    # What was there already, among the documents, does not go with the chat.
+    if document.created_at >= began:
+        note_upload(document)
+    return document
 
 
 def _in_chat(user: User, form: PageForm) -> rag.Document | None:
