@@ -12,8 +12,9 @@ from rag.models import Document, ExtractedText, Knowledge
 from rag.services import knowledge as knowledge_service
 from webui.accounts.models import Group, Role, User
 from webui.chats.models import Chat, Folder, Generation, Message, Tag, tag_key
+from webui.presets import prompts
 from webui.presets import services as presets
-from webui.presets.models import ModelPreset
+from webui.presets.models import ModelPreset, PromptPreset
 
 PASSWORD = "a long enough password"
 
@@ -136,3 +137,18 @@ def make_preset(
     for reader in readers:
         presets.grant(preset, user=reader)
     return preset
+
+
+def make_prompt(
+    *,
+    owner: User,
+    command: str = "harbour",
+    name: str = "About the harbour",
+    content: str = "What is the news in the harbour?",
+    readers: Iterable[User] = (),
+) -> PromptPreset:
+    """Create a prompt preset, shared with these people."""
+    prompt = prompts.create_prompt(owner, prompts.PromptContent(name=name, command=command, content=content))
+    for reader in readers:
+        presets.grant(prompt, user=reader)
+    return prompt

@@ -14,6 +14,7 @@ import "./elements/chat_mover.js";
 import "./elements/chat_page.js";
 import "./elements/chat_panel.js";
 import "./elements/chat_picker.js";
+import "./elements/chat_prompt_form.js";
 import "./elements/chat_rating.js";
 import "./elements/chat_rows.js";
 import "./elements/chat_search.js";

@@ -109,6 +109,58 @@ async def test_a_draft_is_there_after_signing_in_again_and_nobody_elses(open_bro
     await expect(composer(page)).to_have_value("A thought of mine")
 
 
+async def test_a_prompt_is_written_and_inserted_with_its_places_filled_in(
+    open_browser: OpenBrowser, site: Site
+) -> None:
+    context = await open_browser(site.url)
+    page = await context.new_page()
+    await sign_up(page, "prompter@example.org")
+    await page.goto("/presets/")
+    await page.get_by_role("link", name="Prompts", exact=True).click()
+    await page.get_by_role("link", name="Write the first one").click()
+    await page.get_by_role("textbox", name="Name", exact=True).fill("Press release")
+    await page.get_by_role("textbox", name="Text", exact=True).fill(
+        'Write about {{topic | text:required}} in a {{tone | select:options=["warm","dry"]:default="dry"}} tone, '
+        "dated {{CURRENT_DATE}}, quoting {{CLIPBOARD}}. {{topic}}"
+    )
+    await page.get_by_role("button", name="Save").click()
+    await page.get_by_text("/press-release").wait_for()
+
+    await page.goto("/")
+    field = composer(page)
+    await field.press_sequentially("Please: /pre")
+    await expect(page.get_by_role("option", name="/press-release")).to_be_visible()
+    await field.press("Enter")
+    dialog = page.get_by_role("dialog", name="Fill in the prompt")
+    await expect(dialog.get_by_label("topic")).to_be_focused()
+    await expect(dialog.get_by_label("tone")).to_have_value("dry")
+    await dialog.get_by_label("What you copied").fill("the mayor")
+    await dialog.get_by_role("button", name="Insert").click()
+    # The browser asks for what is required.
+    await expect(dialog).to_be_visible()
+    await dialog.get_by_label("topic").fill("{{tone}} {{CURRENT_DATE}}")
+    await dialog.get_by_label("topic").press("Enter")
+
+    await expect(field).to_be_focused()
+    today = await page.evaluate("new Date().toLocaleDateString('sv')")
+    await expect(field).to_have_value(
+        f"Please: Write about {{{{tone}}}} {{{{CURRENT_DATE}}}} in a dry tone, dated {today}, quoting the mayor. "
+        "{{tone}} {{CURRENT_DATE}}"
+    )
+
+    # What is left without an answer inserts nothing, and a path is no command.
+    await field.fill("/press")
+    await expect(page.get_by_role("option", name="/press-release")).to_be_visible()
+    await field.press("Enter")
+    await expect(dialog).to_be_visible()
+    await page.keyboard.press("Escape")
+    await expect(field).to_have_value("")
+    await field.fill("/usr/bin @fake tokens=2")
+    await field.press("Enter")
+    await answer_is_finished(page)
+    await expect(questions(page)).to_contain_text("/usr/bin")
+
+
 async def sign_out(page: Page) -> None:
     await page.goto("/accounts/logout/")
     await page.get_by_role("button", name="Sign out").last.click()

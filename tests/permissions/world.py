@@ -38,6 +38,7 @@ from tests.factories import (
     make_knowledge,
     make_message,
     make_preset,
+    make_prompt,
     make_tag,
 )
 from webui.accounts.audiences import Audience
@@ -55,8 +56,18 @@ from webui.chats.models import (
     Upload,
 )
 from webui.chats.services import sharing
+from webui.presets import prompts
 from webui.presets import services as presets
-from webui.presets.models import ModelPreset, PresetGrant, PresetPicture, PresetVersion
+from webui.presets.models import (
+    ModelPreset,
+    PresetGrant,
+    PresetPicture,
+    PresetVersion,
+    PromptGrant,
+    PromptPreset,
+    PromptUse,
+    PromptVersion,
+)
 
 PRIVATE = "qzprivate"
 SHARED = "qzshared"
@@ -74,6 +85,8 @@ class World:
     shared_document: Document
     private_preset: ModelPreset
     shared_preset: ModelPreset
+    private_prompt: PromptPreset
+    shared_prompt: PromptPreset
     folder: Folder
     chat: Chat
     message: Message
@@ -89,13 +102,24 @@ class World:
             self.shared,
             self.shared_document,
             self.shared_preset,
+            self.shared_prompt,
             *(row for row in with_it if row.knowledge_id == self.shared.pk),
         }
         return _ids(row for row in self.rows if row not in shared)
 
     def outer_ids(self) -> list[str]:
         """Return ids of what has other things in it, whose ids may follow in an address."""
-        return _ids([self.private, self.shared, self.private_document, self.private_preset, self.chat, self.folder])
+        return _ids(
+            [
+                self.private,
+                self.shared,
+                self.private_document,
+                self.private_preset,
+                self.private_prompt,
+                self.chat,
+                self.folder,
+            ]
+        )
 
     def inner_ids(self) -> list[str]:
         """Return the last made id of each kind."""
@@ -125,8 +149,17 @@ def make_world(owner: User, reader: User | None = None, *, mark: bool = True) ->
     # What it draws on is not shared with it.
     shared_preset = _preset(owner, shared_word, documents=documents, knowledge=knowledge)
     presets.grant(private_preset, group=group)
+    private_prompt, shared_prompt = (
+        make_prompt(
+            owner=owner, command=f"{word}-command", name=f"{word} prompt", content=f"{word} text {{{{{word}}}}}"
+        )
+        for word in (private_word, shared_word)
+    )
+    presets.grant(private_prompt, group=group)
+    prompts.insert_prompt(private_prompt, owner)
     if reader:
         presets.grant(shared_preset, user=reader)
+        presets.grant(shared_prompt, user=reader)
 
     folder = make_folder(owner=owner, name=f"{private_word} place", system_prompt=f"{private_word} instructions")
     folder.documents.add(private_document, shared_document)
@@ -150,7 +183,18 @@ def make_world(owner: User, reader: User | None = None, *, mark: bool = True) ->
     Rating.objects.create(message=answer, rated_by=owner, is_good=True, comment=f"{private_word} comment")
     sharing.grant(sharing.share_chat(chat, is_live=False), Audience(group=group))
     world = World(
-        owner, private, shared, private_document, shared_document, private_preset, shared_preset, folder, chat, answer
+        owner,
+        private,
+        shared,
+        private_document,
+        shared_document,
+        private_preset,
+        shared_preset,
+        private_prompt,
+        shared_prompt,
+        folder,
+        chat,
+        answer,
     )
     world.rows = list(rows_of(owner))
     return world
@@ -227,6 +271,10 @@ OWNERS: dict[type[Model], str | None] = {
     PresetGrant: "preset__owner",
     PresetVersion: "preset__owner",
     PresetPicture: "preset__owner",
+    PromptPreset: "owner",
+    PromptGrant: "preset__owner",
+    PromptVersion: "preset__owner",
+    PromptUse: "used_by",
     Chat: "owner",
     Tag: "owner",
     Upload: "document__owner",

@@ -11,29 +11,41 @@ from uuid import UUID
 from django.shortcuts import get_object_or_404
 
 from webui.accounts.models import User
-from webui.presets.models import ModelPreset, PresetGrant, PresetVersion
-from webui.presets.queries import own_presets, usable_presets
+from webui.presets.models import Grant, ModelPreset, PromptPreset, Version
+from webui.presets.queries import P, own, usable
+
+AnyPreset = ModelPreset | PromptPreset
 
 
 def preset_read(user: User, uuid: UUID) -> ModelPreset:
     """Return the preset, or raise Http404."""
-    return get_object_or_404(usable_presets(user).select_related("owner"), uuid=uuid)
+    return get_object_or_404(usable(ModelPreset, user).select_related("owner"), uuid=uuid)
+
+
+def prompt_read(user: User, uuid: UUID) -> PromptPreset:
+    """Return the prompt preset, or raise Http404."""
+    return get_object_or_404(usable(PromptPreset, user).select_related("owner"), uuid=uuid)
 
 
 def preset_write(user: User, uuid: UUID) -> ModelPreset:
     """Return a preset of the person's own, or raise Http404."""
-    return get_object_or_404(own_presets(user), uuid=uuid)
+    return own_write(ModelPreset, user, uuid)
 
 
-def deleted_preset_write(user: User, uuid: UUID) -> ModelPreset:
+def own_write(kind: type[P], user: User, uuid: UUID) -> P:
+    """Return a preset of this kind that is the person's own, or raise Http404."""
+    return get_object_or_404(own(kind, user), uuid=uuid)
+
+
+def deleted_write(kind: type[P], user: User, uuid: UUID) -> P:
     """Return a preset that the person has deleted and may bring back, or raise Http404."""
-    return get_object_or_404(ModelPreset, owner=user.pk, deleted_at__isnull=False, uuid=uuid)
+    return get_object_or_404(kind, owner=user.pk, deleted_at__isnull=False, uuid=uuid)
 
 
-def grant_of(preset: ModelPreset, uuid: UUID) -> PresetGrant:
-    """Return a grant of a preset that was itself got through `preset_write`, or raise Http404."""
+def grant_of(preset: AnyPreset, uuid: UUID) -> Grant:
+    """Return a grant of a preset that was itself got through `own_write`, or raise Http404."""
     return get_object_or_404(preset.grants, uuid=uuid)
 
 
-def version_of(preset: ModelPreset, number: int) -> PresetVersion:
+def version_of(preset: AnyPreset, number: int) -> Version:
     return get_object_or_404(preset.versions, number=number)

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
 from django.urls import reverse
+from django.utils.functional import Promise
 from django.utils.http import urlencode
-from django.utils.translation import gettext as _
 
 from rag import api as rag
 from webui.accounts.audiences import Audience
 from webui.presets import options
 from webui.presets.ids import preset_id
-from webui.presets.models import ModelPreset, PresetGrant, PresetVersion
+from webui.presets.kinds import Kind
+from webui.presets.models import Grant, ModelPreset, PromptPreset, Version
 from webui.presets.wording import in_words
 
 
@@ -153,46 +154,49 @@ class PresetFormPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VersionRow:
-    """What a preset was from one save on. `changed` names what was different before it."""
+    """What a preset was from one save on. `changed` names what was different before it.
+
+    `detail` tells it from others of its name: a model's base model, a prompt's command.
+    """
 
     number: int
     name: str
-    base_model: str
+    detail: str
     made_by: str
     made_at: datetime
     changed: Sequence[str]
     is_current: bool
 
 
-def version_rows(versions: Sequence[PresetVersion]) -> list[VersionRow]:
-    """Return rows for the versions of one preset, the newest first, each with who made it selected."""
+def version_rows(versions: Sequence[Version], parts: Mapping[str, Promise]) -> list[VersionRow]:
+    """Return rows for the versions of one preset, the newest first, each with who made it selected.
+
+    Args:
+        parts: What can be different, in words.
+    """
     older = [*versions[1:], None]
     return [
         VersionRow(
             number=version.number,
             name=version.content["name"],
-            base_model=version.content["base_model"],
+            detail=version.content.get("base_model") or f"/{version.content['command']}",
             made_by=str(version.made_by) if version.made_by else "",
             made_at=version.made_at,
-            changed=_changed(version.content, before.content) if before else [],
+            changed=_changed(version.content, before.content, parts) if before else [],
             is_current=version is versions[0],
         )
         for version, before in zip(versions, older, strict=True)
     ]
 
 
-def _changed(content: dict[str, Any], before: dict[str, Any]) -> list[str]:
-    names = {
-        "name": _("name"), "symbol": _("symbol"), "picture": _("picture"), "description": _("description"),
-        "base_model": _("model"), "system_prompt": _("system prompt"), "options": _("options"),
-        "suggestions": _("suggestions"), "documents": _("documents"), "knowledge": _("knowledge"),
-    }  # fmt: skip
-    return [words for name, words in names.items() if content.get(name) != before.get(name)]
+def _changed(content: dict[str, Any], before: dict[str, Any], parts: Mapping[str, Promise]) -> list[str]:
+    return [str(words) for name, words in parts.items() if content.get(name) != before.get(name)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VersionsPage:
-    preset: ModelPreset
+    preset: ModelPreset | PromptPreset
+    kind: Kind[Any]
     rows: Sequence[VersionRow]
     sidebar: None = None
 
@@ -208,14 +212,17 @@ class GrantRow:
     dom_noun = "grant"
 
 
-def grant_row(grant: PresetGrant) -> GrantRow:
+def grant_row(grant: Grant) -> GrantRow:
     audience = Audience(user=grant.user, group=grant.group)
     return GrantRow(uuid=str(grant.uuid), name=audience.name, detail=audience.detail)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SharePage:
-    preset: ModelPreset
+    """`unread` is what a model preset draws on that not everybody may read."""
+
+    preset: ModelPreset | PromptPreset
+    kind: Kind[Any]
     grants: Sequence[GrantRow]
     unread: Sequence[Source]
     sidebar: None = None

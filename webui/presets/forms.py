@@ -16,12 +16,15 @@ from webui.presets import options, pictures
 from webui.presets.errors import PictureRefused
 from webui.presets.levels import Level, effective_options
 from webui.presets.models import (
+    COMMAND_MAX_LENGTH,
     DESCRIPTION_MAX_LENGTH,
     NAME_MAX_LENGTH,
+    PROMPT_MAX_LENGTH,
     SYMBOL_MAX_LENGTH,
     SYSTEM_PROMPT_MAX_LENGTH,
 )
 from webui.presets.options import Option
+from webui.presets.prompts import COMMAND
 from webui.presets.wording import note_on
 
 MAX_SUGGESTIONS = 6
@@ -255,3 +258,40 @@ class ThinkField(forms.TypedChoiceField):
         super().__init__(
             required=False, choices=choices, coerce=options.THINK_CHOICES.__getitem__, empty_value=None, **kwargs
         )
+
+
+class PromptForm(forms.Form):
+    """All of a prompt preset but whom it is shared with."""
+
+    name = forms.CharField(
+        label=_("Name"), max_length=NAME_MAX_LENGTH, widget=forms.TextInput(attrs={"autocomplete": "off"})
+    )
+    command = forms.CharField(
+        label=_("Command"), max_length=COMMAND_MAX_LENGTH + 1, required=False,
+        help_text=_("What is typed after / to insert it. Left empty, it is made of the name."),
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false", "placeholder": "/summary"}),
+    )  # fmt: skip
+    content = forms.CharField(
+        label=_("Text"), max_length=PROMPT_MAX_LENGTH, strip=False, widget=forms.Textarea(attrs={"rows": 12})
+    )
+
+    def clean_command(self) -> str:
+        command: str = self.cleaned_data["command"].removeprefix("/")
+        if command and not COMMAND.fullmatch(command):
+            raise forms.ValidationError(_("Letters, digits, - and _ only."))
+        return command
+
+    def clean_content(self) -> str:
+        # Browsers send line breaks as two characters, which models are not used to.
+        text: str = self.cleaned_data["content"].replace("\r\n", "\n")
+        if not text.strip():
+            raise forms.ValidationError(_("A prompt needs a text."))
+        return text
+
+
+class PromptsFileForm(forms.Form):
+    file = forms.FileField(
+        label=_("File"), max_length=1000,
+        help_text=_("A JSON file: prompts that were exported here or from Open WebUI, at most 10 MB."),
+        widget=forms.FileInput(attrs={"accept": ".json,application/json"}),
+    )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Model presets, to whom they are shared, and what they were before."""
+"""Presets of models and of prompts, to whom they are shared, and what they were before."""
 
 from __future__ import annotations
 
@@ -13,14 +13,39 @@ DESCRIPTION_MAX_LENGTH = 500
 SYSTEM_PROMPT_MAX_LENGTH = 20_000
 SYMBOL_MAX_LENGTH = 8
 MODEL_MAX_LENGTH = 255
+COMMAND_MAX_LENGTH = 60
+PROMPT_MAX_LENGTH = 50_000
 
 
-class ModelPreset(models.Model):
-    """A model as a person has set it up: base model, system prompt, options, documents. It is chosen like a model."""
+class Preset(models.Model):
+    """What a preset of either kind is beside its content."""
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="model_presets")
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     name = models.CharField(max_length=NAME_MAX_LENGTH)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(default=timezone.now)
+    # Set by delete, cleared by undo; purged for good after the undo window.
+    deleted_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        abstract = True
+        indexes = [
+            # usable(): what a person has, the one changed last first.
+            models.Index(
+                fields=["owner", "-updated_at", "-id"],
+                condition=models.Q(deleted_at=None),
+                name="%(app_label)s_%(class)s_by_owner",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ModelPreset(Preset):
+    """A model as a person has set it up: base model, system prompt, options, documents. It is chosen like a model."""
+
     description = models.CharField(max_length=DESCRIPTION_MAX_LENGTH, blank=True)
     # A letter or an emoji; empty for the first letter of the name.
     symbol = models.CharField(max_length=SYMBOL_MAX_LENGTH, blank=True)
@@ -35,28 +60,42 @@ class ModelPreset(models.Model):
     suggestions = models.JSONField(default=list, blank=True)
     documents = models.ManyToManyField("rag.Document", blank=True, related_name="+")
     knowledge = models.ManyToManyField("rag.Knowledge", blank=True, related_name="+")
-    created_at = models.DateTimeField(auto_now_add=True)
-    updated_at = models.DateTimeField(default=timezone.now)
-    # Set by delete, cleared by undo; purged for good after the undo window.
-    deleted_at = models.DateTimeField(null=True, blank=True)
-
-    class Meta:
-        indexes = [
-            # presets_usable_by(): what a person has, the one changed last first.
-            models.Index(
-                fields=["owner", "-updated_at", "-id"],
-                condition=models.Q(deleted_at=None),
-                name="presets_preset_by_owner",
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return self.name
 
     @property
     def sign(self) -> str:
         """What stands for it where there is room for one character."""
         return self.symbol or self.name[:1].upper()
+
+
+class PromptPreset(Preset):
+    """A text that a person inserts into a message with `/command`; its variables are those of `variables`."""
+
+    # Letters, digits, "-" and "_"; one of the owner's own presets has it.
+    command = models.CharField(max_length=COMMAND_MAX_LENGTH)
+    content = models.TextField(max_length=PROMPT_MAX_LENGTH)
+
+    class Meta(Preset.Meta):
+        constraints = [
+            models.UniqueConstraint(
+                fields=["owner", "command"], condition=models.Q(deleted_at=None), name="presets_prompt_command_once"
+            ),
+        ]
+
+
+class PromptUse(models.Model):
+    """When somebody last inserted a prompt preset: orders what `/` offers them."""
+
+    preset = models.ForeignKey(PromptPreset, on_delete=models.CASCADE, related_name="uses")
+    used_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    used_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["preset", "used_by"], name="presets_use_one_per_person"),
+        ]
+
+    def __str__(self) -> str:
+        return f"use of prompt {self.preset_id}"
 
 
 class PresetPicture(models.Model):
@@ -76,11 +115,10 @@ class PresetPicture(models.Model):
         return f"picture of preset {self.preset_id}"
 
 
-class PresetGrant(models.Model):
+class Grant(models.Model):
     """That somebody may use a preset: one person, a group, or with neither everybody."""
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    preset = models.ForeignKey(ModelPreset, on_delete=models.CASCADE, related_name="grants")
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True, blank=True, related_name="+"
     )
@@ -90,21 +128,26 @@ class PresetGrant(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
+        abstract = True
         ordering = ["id"]
         constraints = [
             models.CheckConstraint(
-                condition=models.Q(user=None) | models.Q(group=None), name="presets_grant_to_one_kind"
+                condition=models.Q(user=None) | models.Q(group=None), name="%(app_label)s_%(class)s_to_one_kind"
             ),
             models.UniqueConstraint(
-                fields=["preset", "user"], condition=models.Q(user__isnull=False), name="presets_grant_once_a_person"
+                fields=["preset", "user"],
+                condition=models.Q(user__isnull=False),
+                name="%(app_label)s_%(class)s_once_a_person",
             ),
             models.UniqueConstraint(
-                fields=["preset", "group"], condition=models.Q(group__isnull=False), name="presets_grant_once_a_group"
+                fields=["preset", "group"],
+                condition=models.Q(group__isnull=False),
+                name="%(app_label)s_%(class)s_once_a_group",
             ),
             models.UniqueConstraint(
                 fields=["preset"],
                 condition=models.Q(user=None, group=None),
-                name="presets_grant_once_to_everybody",
+                name="%(app_label)s_%(class)s_once_to_everybody",
             ),
         ]
 
@@ -112,25 +155,41 @@ class PresetGrant(models.Model):
         return f"grant {self.uuid}"
 
 
-class PresetVersion(models.Model):
+class PresetGrant(Grant):
+    preset = models.ForeignKey(ModelPreset, on_delete=models.CASCADE, related_name="grants")
+
+
+class PromptGrant(Grant):
+    preset = models.ForeignKey(PromptPreset, on_delete=models.CASCADE, related_name="grants")
+
+
+class Version(models.Model):
     """What a preset was from one save on. The newest is what it is now."""
 
-    preset = models.ForeignKey(ModelPreset, on_delete=models.CASCADE, related_name="versions")
     # From 1 on; the oldest are dropped when there are many.
     number = models.PositiveIntegerField()
-    # A `services.Content` as JSON; documents and knowledge by their uuids.
+    # What its kind's services store, as JSON; documents and knowledge by their uuids.
     content = models.JSONField()
     made_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
     made_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
+        abstract = True
         ordering = ["preset", "-number"]
         constraints = [
-            models.UniqueConstraint(fields=["preset", "number"], name="presets_version_number_unique"),
+            models.UniqueConstraint(fields=["preset", "number"], name="%(app_label)s_%(class)s_number_unique"),
         ]
 
     def __str__(self) -> str:
-        return f"version {self.number} of preset {self.preset_id}"
+        return f"version {self.number}"
+
+
+class PresetVersion(Version):
+    preset = models.ForeignKey(ModelPreset, on_delete=models.CASCADE, related_name="versions")
+
+
+class PromptVersion(Version):
+    preset = models.ForeignKey(PromptPreset, on_delete=models.CASCADE, related_name="versions")
 
 
 class ModelDefaults(models.Model):

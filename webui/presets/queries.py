@@ -3,29 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Exists, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
 
 import rag.api as rag
 from webui.accounts.models import Group, User
-from webui.presets.models import ModelPreset, PresetGrant
+from webui.presets.models import ModelPreset, PresetGrant, PromptGrant, PromptPreset, PromptUse
 
 MAX_OFFERED = 200
 
 
+P = TypeVar("P", ModelPreset, PromptPreset)
+_GRANTS: Final[dict[type[ModelPreset | PromptPreset], type[PresetGrant | PromptGrant]]] = {
+    ModelPreset: PresetGrant,
+    PromptPreset: PromptGrant,
+}
+
+
+def usable(kind: type[P], user: User) -> QuerySet[P]:
+    """Return the presets of a kind that this person may use now: their own, and what is shared with them."""
+    granted = _granted(_GRANTS[kind], user.pk)
+    return kind._default_manager.filter(Q(owner=user.pk) | Q(pk__in=granted), _is_member(user.pk), deleted_at=None)
+
+
+def own(kind: type[P], user: User) -> QuerySet[P]:
+    """Return the presets of a person that they may change, without those that they have deleted."""
+    return kind._default_manager.filter(_is_member(user.pk), owner=user.pk, deleted_at=None)
+
+
 def usable_presets(user: User) -> QuerySet[ModelPreset]:
-    """Return the presets this person may use now: their own, and what is shared with them."""
-    return ModelPreset.objects.filter(
-        Q(owner=user.pk) | Q(pk__in=_granted(user.pk)), _is_member(user.pk), deleted_at=None
-    )
+    return usable(ModelPreset, user)
 
 
 def own_presets(user: User) -> QuerySet[ModelPreset]:
-    """Return the presets of a person that they may change, without those that they have deleted."""
-    return ModelPreset.objects.filter(_is_member(user.pk), owner=user.pk, deleted_at=None)
+    return own(ModelPreset, user)
 
 
 def listed_presets(user: User, models: Collection[str]) -> QuerySet[ModelPreset]:
@@ -45,10 +59,21 @@ def offered_presets(user: User, models: Collection[str], chosen: UUID | None = N
     return [*askable.filter(uuid=chosen), *offered]
 
 
-def _granted(user_id: int) -> QuerySet[PresetGrant, Any]:
+def offered_prompts(user: User, query: str) -> QuerySet[PromptPreset]:
+    """Return the prompts whose command or name has these words, those that the person used last first."""
+    last_use = PromptUse.objects.filter(preset=OuterRef("pk"), used_by=user.pk).values("used_at")[:1]
+    found = usable(PromptPreset, user)
+    for word in query.split():
+        found = found.filter(Q(command__icontains=word) | Q(name__icontains=word))
+    return found.annotate(last_use=Subquery(last_use)).order_by(
+        F("last_use").desc(nulls_last=True), "-updated_at", "-pk"
+    )
+
+
+def _granted(grant: type[PresetGrant | PromptGrant], user_id: int) -> QuerySet[Any, Any]:
     """Return the ids of presets granted to a person, to a group of theirs, or to everybody."""
     groups = Group.objects.filter(members=user_id).order_by().values("pk")
-    grants = PresetGrant.objects.filter(Q(user=user_id) | Q(group__in=groups) | Q(user=None, group=None))
+    grants = grant._default_manager.filter(Q(user=user_id) | Q(group__in=groups) | Q(user=None, group=None))
     return grants.order_by().values("preset")
 
 

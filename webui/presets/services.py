@@ -16,7 +16,7 @@ from webui.accounts.models import Group, User
 from webui.presets import queries
 from webui.presets.errors import TooManyPresets
 from webui.presets.levels import forget_defaults
-from webui.presets.models import NAME_MAX_LENGTH, ModelDefaults, ModelPreset, PresetGrant, PresetVersion
+from webui.presets.models import NAME_MAX_LENGTH, Grant, ModelDefaults, ModelPreset, PresetVersion, PromptPreset
 from webui.presets.pictures import digest_of
 
 UNDO_WINDOW = timedelta(minutes=10)
@@ -24,6 +24,7 @@ UNDO_WINDOW = timedelta(minutes=10)
 MAX_PRESETS = 200
 MAX_VERSIONS = 50
 
+AnyPreset = ModelPreset | PromptPreset
 _PLAIN_FIELDS = ("name", "description", "symbol", "picture", "base_model", "system_prompt", "options", "suggestions")
 
 
@@ -91,13 +92,18 @@ def _store(preset: ModelPreset, content: Content, editor: User, picture: bytes) 
     preset.save()
     preset.documents.set(content.documents)
     preset.knowledge.set(content.knowledge)
-    last = preset.versions.aggregate(number=Max("number"))["number"] or 0
-    preset.versions.create(number=last + 1, content=content.as_json(), made_by=editor, made_at=preset.updated_at)
-    preset.versions.filter(number__lte=last + 1 - MAX_VERSIONS).delete()
+    keep_version(preset, content.as_json(), editor)
     if picture:
         preset.pictures.get_or_create(digest=content.picture, defaults={"content": picture})
     kept = {version.content.get("picture") for version in preset.versions.all()}
     preset.pictures.exclude(digest__in=kept).delete()
+
+
+def keep_version(preset: AnyPreset, content: dict[str, Any], editor: User) -> None:
+    """Add what a preset was just changed to, and drop the oldest of many versions."""
+    last = preset.versions.aggregate(number=Max("number"))["number"] or 0
+    preset.versions.create(number=last + 1, content=content, made_by=editor, made_at=preset.updated_at)
+    preset.versions.filter(number__lte=last + 1 - MAX_VERSIONS).delete()
 
 
 def restore_version(version: PresetVersion, editor: User) -> ModelPreset:
@@ -143,33 +149,35 @@ def content_of(preset: ModelPreset, reader: User) -> Content:
 # ---- deleting ------------------------------------------------------------------------------------
 
 
-def delete_preset(preset: ModelPreset) -> None:
+def delete_preset(preset: AnyPreset) -> None:
     """Hide a preset from everybody until `purge_deleted` removes its rows."""
     preset.deleted_at = timezone.now()
     preset.save(update_fields=["deleted_at"])
 
 
-def undo_delete_preset(preset: ModelPreset) -> None:
+def undo_delete_preset(preset: AnyPreset) -> None:
     preset.deleted_at = None
     preset.save(update_fields=["deleted_at"])
 
 
 def purge_deleted(now: datetime) -> int:
     """Remove for good the presets whose undo window is over; return how many."""
-    doomed = ModelPreset.objects.filter(deleted_at__lt=now - UNDO_WINDOW)
-    return doomed.delete()[1].get(ModelPreset._meta.label, 0)
+    n_purged = 0
+    for kind in (ModelPreset, PromptPreset):
+        doomed = kind._default_manager.filter(deleted_at__lt=now - UNDO_WINDOW)
+        n_purged += doomed.delete()[1].get(kind._meta.label, 0)
+    return n_purged
 
 
 # ---- sharing -------------------------------------------------------------------------------------
 
 
-def grant(preset: ModelPreset, *, user: User | None = None, group: Group | None = None) -> PresetGrant:
+def grant(preset: AnyPreset, *, user: User | None = None, group: Group | None = None) -> Grant:
     """Let a person, a group, or with neither everybody use a preset. A grant that is there already stays."""
-    granted, _ = PresetGrant.objects.get_or_create(preset=preset, user=user, group=group)
-    return granted
+    return preset.grants.get_or_create(user=user, group=group)[0]
 
 
-def revoke(granted: PresetGrant) -> None:
+def revoke(granted: Grant) -> None:
     """Take a grant back. Who was given it uses the preset no more from the next question on."""
     granted.delete()
 

@@ -2,9 +2,11 @@ from __future__ import annotations
 
 from django.urls import path
 
-from webui.presets.views import defaults, presets, sharing, versions
+from webui.presets.kinds import MODELS
+from webui.presets.views import defaults, deleting, presets, sharing, versions
 
 app_name = "presets"
+KIND = {"kind": MODELS}
 
 urlpatterns = [
     path("", presets.preset_list, name="list"),
@@ -14,11 +16,11 @@ urlpatterns = [
     path("<uuid:uuid>/change/", presets.change, name="change"),
     path("<uuid:uuid>/picture/", presets.picture, name="picture"),
     path("<uuid:uuid>/copy/", presets.copy, name="copy"),
-    path("<uuid:uuid>/delete/", presets.delete, name="delete"),
-    path("<uuid:uuid>/undo-delete/", presets.undo_delete, name="undo_delete"),
-    path("<uuid:uuid>/share/", sharing.share, name="share"),
-    path("<uuid:uuid>/grants/", sharing.grant, name="grant"),
-    path("<uuid:uuid>/grants/<uuid:grant_uuid>/revoke/", sharing.revoke, name="revoke"),
-    path("<uuid:uuid>/versions/", versions.version_list, name="versions"),
-    path("<uuid:uuid>/versions/<int:number>/restore/", versions.restore, name="restore"),
+    path("<uuid:uuid>/delete/", deleting.delete, KIND, name="delete"),
+    path("<uuid:uuid>/undo-delete/", deleting.undo_delete, KIND, name="undo_delete"),
+    path("<uuid:uuid>/share/", sharing.share, KIND, name="share"),
+    path("<uuid:uuid>/grants/", sharing.grant, KIND, name="grant"),
+    path("<uuid:uuid>/grants/<uuid:grant_uuid>/revoke/", sharing.revoke, KIND, name="revoke"),
+    path("<uuid:uuid>/versions/", versions.version_list, KIND, name="versions"),
+    path("<uuid:uuid>/versions/<int:number>/restore/", versions.restore, KIND, name="restore"),
 ]

@@ -4,6 +4,7 @@ import { addressSource, documentSource, takeAddresses } from "../lib/document_co
 import { keepDraft, readDraft } from "../lib/drafts.js";
 import { MessageQueue } from "../lib/message_queue.js";
 import { QuestionHistory } from "../lib/question_history.js";
+import { promptSource } from "../lib/prompt_completion.js";
 import { newRef } from "../lib/refs.js";
 import { fitHeight, isPlainEnter } from "../lib/text_area.js";
 
@@ -232,8 +233,30 @@ class ChatComposer extends HTMLElement {
         none: words.noDocument ?? "",
         onPick: (document) => this.#attachments?.add(document),
       }),
+      promptSource({
+        searchUrl: this.dataset.promptsUrl ?? "",
+        insertUrl: this.dataset.insertUrl ?? "",
+        label: words.prompts ?? "",
+        onPick: (prompt) => this.#insertPrompt(prompt),
+        onError: () => this.#showNotice(this.dataset.insertFailed ?? ""),
+      }),
       addressSource({ label, detail: words.fetch ?? "", onAddress: (address) => this.#fetchPage(address) }),
     ];
+  }
+
+  /** @param {import("../lib/prompt_completion.js").Prompt} prompt */
+  async #insertPrompt(prompt) {
+    const form = /** @type {import("./chat_prompt_form.js").ChatPromptForm | null | undefined} */ (
+      this.closest("chat-page")?.querySelector("chat-prompt-form")
+    );
+    const area = this.#area;
+    // A dialog that opens takes the caret out of the field.
+    const caret = area.selectionStart;
+    const text = (await form?.fill(prompt)) ?? "";
+    const place = Math.min(caret, area.value.length);
+    area.setRangeText(text, place, place, "end");
+    this.#changed();
+    area.focus();
   }
 
   #takeDraft() {

@@ -10,8 +10,6 @@ from asgiref.sync import async_to_sync
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
-from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -37,9 +35,11 @@ from webui.presets.contexts import (
 from webui.presets.coverage import unread_by_some
 from webui.presets.errors import TooManyPresets
 from webui.presets.forms import PresetForm, option_values
+from webui.presets.kinds import MODELS
 from webui.presets.levels import levels_of, sampling_at, told
 from webui.presets.models import ModelPreset, PresetGrant
 from webui.presets.services import Content
+from webui.presets.views.deleting import just_deleted
 from webui.ui.keyset import BadCursor, newest_first
 
 ROWS_A_PAGE = 50
@@ -68,16 +68,9 @@ def preset_list(request: MemberRequest) -> HttpResponse:
         rows=[preset_row(row, request.user.pk, models, is_shared=row.pk in shared) for row in page.rows],
         next_cursor=page.next_cursor,
         before=before,
-        deleted=_just_deleted(request),
+        deleted=just_deleted(request, MODELS),
     )
     return render(request, "presets/list.html", {"page": context})
-
-
-def _just_deleted(request: MemberRequest) -> ModelPreset | None:
-    try:
-        return access.deleted_preset_write(request.user, UUID(request.GET.get("deleted", "")))
-    except (ValueError, Http404):
-        return None
 
 
 @require_GET
@@ -258,22 +251,3 @@ def copy(request: MemberRequest, uuid: UUID) -> HttpResponse:
 
 def _too_many(exc: TooManyPresets) -> str:
     return _("You have %(n)d presets already; delete one that you do not need.") % {"n": exc.limit}
-
-
-# ---- deleting ----------------------------------------------------------------------------------------
-
-
-@require_POST
-@member_required
-def delete(request: MemberRequest, uuid: UUID) -> HttpResponse:
-    doomed = access.preset_write(request.user, uuid)
-    services.delete_preset(doomed)
-    return redirect(f"{reverse('presets:list')}?{urlencode({'deleted': str(doomed.uuid)})}")
-
-
-@require_POST
-@member_required
-def undo_delete(request: MemberRequest, uuid: UUID) -> HttpResponse:
-    restored = access.deleted_preset_write(request.user, uuid)
-    services.undo_delete_preset(restored)
-    return redirect("presets:preset", restored.uuid)

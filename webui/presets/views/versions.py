@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
@@ -12,22 +13,23 @@ from django.views.decorators.http import require_GET, require_POST
 
 from webui.accounts.decorators import member_required
 from webui.accounts.http import MemberRequest
-from webui.presets import access, services
+from webui.presets import access
 from webui.presets.contexts import VersionsPage, version_rows
+from webui.presets.kinds import Kind
 
 
 @require_GET
 @member_required
-def version_list(request: MemberRequest, uuid: UUID) -> HttpResponse:
-    shown = access.preset_write(request.user, uuid)
-    rows = version_rows(list(shown.versions.select_related("made_by")))
-    return render(request, "presets/versions.html", {"page": VersionsPage(preset=shown, rows=rows)})
+def version_list(request: MemberRequest, uuid: UUID, kind: Kind[Any]) -> HttpResponse:
+    shown = access.own_write(kind.model, request.user, uuid)
+    rows = version_rows(list(shown.versions.select_related("made_by")), kind.parts)
+    return render(request, "presets/versions.html", {"page": VersionsPage(preset=shown, kind=kind, rows=rows)})
 
 
 @require_POST
 @member_required
-def restore(request: MemberRequest, uuid: UUID, number: int) -> HttpResponse:
-    shown = access.preset_write(request.user, uuid)
-    services.restore_version(access.version_of(shown, number), request.user)
+def restore(request: MemberRequest, uuid: UUID, number: int, kind: Kind[Any]) -> HttpResponse:
+    shown = access.own_write(kind.model, request.user, uuid)
+    kind.restore(access.version_of(shown, number), request.user)
     messages.success(request, _("Version %(number)d is back.") % {"number": number})
-    return redirect("presets:preset", shown.uuid)
+    return redirect(f"{kind.namespace}:preset", shown.uuid)
