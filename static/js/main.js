@@ -12,6 +12,7 @@ import "./elements/chat_message_menu.js";
 import "./elements/chat_messages.js";
 import "./elements/chat_mover.js";
 import "./elements/chat_page.js";
+import "./elements/chat_palette.js";
 import "./elements/chat_panel.js";
 import "./elements/chat_picker.js";
 import "./elements/chat_prompt_form.js";

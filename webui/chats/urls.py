@@ -68,6 +68,7 @@ urlpatterns = [
     path("shared/<uuid:uuid>/files/<uuid:document_uuid>/", shared.file, name="shared_file"),
     path("shared/<uuid:uuid>/copy/", shared.copy, name="copy_shared"),
     path("search/", search.search, name="search"),
+    path("search/jump/", search.jump, name="jump"),
     path("search/chats/", search.more_chats, name="more_chats"),
     path("search/messages/", search.more_messages, name="more_messages"),
     path("ratings/", rating_exports.ratings, name="ratings"),

@@ -169,3 +169,20 @@ def test_a_message_that_is_none_of_the_chat_opens_it_at_its_end(
         assert response.status_code == 200
         assert response.context["page"].goal is None
         assert goal == "'" or f'data-goal="{goal}' not in texts(response)
+
+
+def test_the_palette_offers_the_newest_chats_and_those_with_what_is_typed(
+    alice: User, charlie: User, alice_client: Client, charlie_client: Client
+) -> None:
+    for title in ("Harbour", "灯塔", "Rowing"):
+        make_indexed(alice, title=title)
+    make_indexed(alice, title="Old harbour", archived_at=timezone.now())
+
+    def offered(client: Client, typed: str) -> list[str]:
+        return [chat["title"] for chat in client.get("/search/jump/", {"q": typed}).json()["chats"]]
+
+    assert offered(alice_client, "") == ["Rowing", "灯塔", "Harbour"]
+    assert offered(alice_client, "ha") == ["Harbour"]
+    assert offered(alice_client, "塔") == ["灯塔"]
+    assert offered(alice_client, "before:soon") == []
+    assert offered(charlie_client, "") == offered(charlie_client, "ha") == []

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TypedDict
 from urllib.parse import urlencode
 
-from django.http import HttpResponse, HttpResponseBadRequest
+from django.http import HttpResponse, HttpResponseBadRequest, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -17,6 +18,7 @@ from webui.accounts.http import MemberRequest
 from webui.accounts.models import User
 from webui.chats.answerers import model_label
 from webui.chats.models import Chat, Message
+from webui.chats.queries import visible_chats
 from webui.chats.search.finding import find_chats, find_messages
 from webui.chats.search.snippets import marked, snippet
 from webui.chats.search.typed import QUERY_MAX_CHARS, SearchQuery, read_query
@@ -32,9 +34,19 @@ from webui.chats.views.search_contexts import (
     SearchPage,
 )
 from webui.ui.keyset import BadCursor, KeysetPage
+from webui.ui.moments import moment_in_words
 
 N_FIRST_CHATS = 5
 """So many titles stand before the messages; the others come when they are asked for."""
+N_JUMPS = 7
+
+
+class JumpDict(TypedDict):
+    """A chat that the palette offers. `detail` stands at its right edge."""
+
+    title: str
+    url: str
+    detail: str
 
 
 @require_GET
@@ -42,6 +54,22 @@ N_FIRST_CHATS = 5
 @member_required
 def search(request: MemberRequest) -> HttpResponse:
     return render(request, "chats/search.html", {"page": _search_page(request.user, request.GET.get("q", ""))})
+
+
+@require_GET
+@never_cache
+@member_required
+def jump(request: MemberRequest) -> JsonResponse:
+    """Some chats whose title has what is typed in the palette, or the newest ones while nothing is."""
+    query = read_query(request.GET.get("q", ""))
+    if query.is_empty:
+        chats = list(visible_chats(request.user).only("uuid", "title", "updated_at")[:N_JUMPS])
+    else:
+        chats = [] if query.problems else find_chats(request.user, query, limit=N_JUMPS).rows
+    jumps = [
+        JumpDict(title=chat_title(chat), url=chat_url(chat), detail=moment_in_words(chat.updated_at)) for chat in chats
+    ]
+    return JsonResponse({"chats": jumps})
 
 
 @require_GET
