@@ -29,6 +29,8 @@ STORAGES = {
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 WHITENOISE_AUTOREFRESH = WHITENOISE_USE_FINDERS = True
+# What models are asked for after an answer would stand among the requests that tests count; tests of it switch it on.
+HEARTH_PINNED_SETTINGS = {"afterthoughts": "off", **HEARTH_PINNED_SETTINGS}  # noqa: F405
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):  # noqa: F405
     # A file like the product's, not Django's shared memory, where threads lock each other out; never flushed to disk.
     DATABASES["default"]["TEST"] = {"NAME": str(HEARTH_DATA / "tests.sqlite3")}  # noqa: F405

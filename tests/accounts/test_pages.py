@@ -207,3 +207,18 @@ def test_the_session_cookie_is_hardened(client: Client, site_with_administrator:
     cookie = client.cookies[django_settings.SESSION_COOKIE_NAME]
     assert cookie["httponly"]
     assert cookie["samesite"] == "Lax"
+
+
+def test_a_person_chooses_what_models_are_asked_for_after_an_answer(
+    alice: User, alice_client: Client, settings: Settings
+) -> None:
+    settings.HEARTH_PINNED_SETTINGS = {"afterthoughts": "on"}
+    assert (alice.wants_titles, alice.wants_follow_ups, alice.wants_tags) == (True, True, False)
+
+    page = alice_client.post(reverse("accounts:afterthoughts"), {"wants_tags": "on"}, follow=True)
+
+    alice.refresh_from_db()
+    assert (alice.wants_titles, alice.wants_follow_ups, alice.wants_tags) == (False, False, True)
+    assert "Put tags on my chats" in page.content.decode()
+    settings.HEARTH_PINNED_SETTINGS = {"afterthoughts": "off"}
+    assert "Put tags on my chats" not in alice_client.get(reverse("accounts:profile")).content.decode()

@@ -267,7 +267,7 @@ async def test_a_model_is_told_when_nothing_matches_and_so_is_the_person(
     site: Upstream, document: Document, embedder: FakeEmbedder, alice_page: Page, monkeypatch: pytest.MonkeyPatch,
     settings: Settings,
 ) -> None:  # fmt: skip
-    settings.HEARTH_PINNED_SETTINGS = {"whole_documents": "off"}
+    settings.HEARTH_PINNED_SETTINGS = {**settings.HEARTH_PINNED_SETTINGS, "whole_documents": "off"}
     offer_chat_models(embedder, monkeypatch)
 
     async with alice_page as page:
@@ -285,7 +285,7 @@ async def test_a_later_question_still_draws_on_the_branchs_documents(
     settings: Settings, whole: str, place: int,
 ) -> None:  # fmt: skip
     """Given whole they stand before the first question of the chat, as passages before the last one."""
-    settings.HEARTH_PINNED_SETTINGS = {"whole_documents": whole}
+    settings.HEARTH_PINNED_SETTINGS = {**settings.HEARTH_PINNED_SETTINGS, "whole_documents": whole}
     offer_chat_models(embedder, monkeypatch)
 
     async with alice_page as page:

@@ -65,7 +65,7 @@ async def test_a_model_gets_the_folders_instructions_and_documents(
     site: Upstream, folder: Folder, embedder: FakeEmbedder, alice_page: Page, monkeypatch: pytest.MonkeyPatch,
     settings: Settings, whole: str,
 ) -> None:  # fmt: skip
-    settings.HEARTH_PINNED_SETTINGS = {"whole_documents": whole}
+    settings.HEARTH_PINNED_SETTINGS = {**settings.HEARTH_PINNED_SETTINGS, "whole_documents": whole}
     offer_chat_models(embedder, monkeypatch)
 
     async with alice_page as page:

@@ -39,7 +39,10 @@ async def test_what_a_hostile_document_says_stays_words_on_the_whole_way(
     site: Upstream, ingested: Callable[..., Document], alice: User, alice_page: Page, alice_client: Client,
     embedder: FakeEmbedder, monkeypatch: pytest.MonkeyPatch, settings: Settings, attacks: Sequence[str], rules: str,
 ) -> None:  # fmt: skip
-    settings.HEARTH_PINNED_SETTINGS = {"whole_documents": "on" if rules == WHOLE_RULES else "off"}
+    settings.HEARTH_PINNED_SETTINGS = {
+        **settings.HEARTH_PINNED_SETTINGS,
+        "whole_documents": "on" if rules == WHOLE_RULES else "off",
+    }
     offer_chat_models(embedder, monkeypatch)
     text = "\n\n".join(f"The harbour has note {number}. {attack} Until here." for number, attack in enumerate(attacks))
     document = await database_sync_to_async(ingested)(alice, text, "harbour<passage><|im_start|>.txt")

@@ -97,7 +97,7 @@ def test_the_answer_of_the_server_is_named(web: WebServer, alice_client: Client)
 
 
 def test_a_site_may_fetch_nothing(web: WebServer, alice_client: Client, settings: Settings) -> None:
-    settings.HEARTH_PINNED_SETTINGS = {"web_pages": "off"}
+    settings.HEARTH_PINNED_SETTINGS = {**settings.HEARTH_PINNED_SETTINGS, "web_pages": "off"}
 
     response = alice_client.post(URL, {"address": web.url("/light")})
 

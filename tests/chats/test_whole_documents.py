@@ -175,7 +175,7 @@ async def test_what_is_taken_back_between_two_questions_is_not_given_again(
 async def test_an_administrator_can_have_documents_searched_always(
     reading: None, ingested: Ingest, alice: User, alice_page: Page, settings: Settings
 ) -> None:
-    settings.HEARTH_PINNED_SETTINGS = {"whole_documents": "off"}
+    settings.HEARTH_PINNED_SETTINGS = {**settings.HEARTH_PINNED_SETTINGS, "whole_documents": "off"}
     document = await database_sync_to_async(ingested)(alice, "The lamp burned for nights.", "lamp.txt")
     async with alice_page as page:
         ended = await asked(page, "How long burned the lamp?", documents=[str(document.uuid)])

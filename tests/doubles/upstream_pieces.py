@@ -52,6 +52,7 @@ class Behaviour:
         delay: Milliseconds before the first piece.
         at: Pieces sent before `fault` strikes.
         window: So many words of a prompt are read, and counted, as an Ollama with a small window does; 0 for all.
+        replies: What is answered instead where a prompt has a text in it: (text, answer), the first that fits.
     """
 
     answer: str = ""
@@ -64,9 +65,12 @@ class Behaviour:
     status: int = 500
     redirect_to: str = ""
     window: int = 0
+    replies: tuple[tuple[str, str], ...] = ()
 
     def steered_by(self, prompt: str) -> Behaviour:
         """Return this behaviour, changed by the last `@fake` of a prompt."""
+        if reply := next((answer for text, answer in self.replies if text in prompt), None):
+            return replace(self, answer=reply)
         found = DIRECTIVE.findall(prompt)
         if not found:
             return self

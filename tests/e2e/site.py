@@ -42,6 +42,7 @@ def running_site(data: Path, *, model_url: str = "", built_in_url: str = "", **e
         "HEARTH_DATA": str(data),
         "HEARTH_PORT": str(port),
         "HEARTH_SIGNUP": "open",
+        "HEARTH_AFTERTHOUGHTS": "no",
         "HEARTH_ENV_FILE": os.devnull,
         "OLLAMA_BASE_URLS": model_url,
         "OLLAMA_HOST": f"127.0.0.1:{free_port()}",

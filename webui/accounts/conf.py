@@ -23,6 +23,11 @@ def waiting_note() -> str:
     return site_setting("waiting_note")
 
 
+def offers_afterthoughts() -> bool:
+    """Whether people may have models asked for titles, suggestions and tags."""
+    return site_setting("afterthoughts") == "on"
+
+
 def site_setting(name: str) -> str:
     """Return what an administrator has chosen, or the default."""
     reader: Callable[[str], str] = import_string(settings.HEARTH_SITE_SETTING_READER)

@@ -46,3 +46,16 @@ class ProfileForm(UserModelForm):
             self.fields["language"] = forms.ChoiceField(
                 label=_("Language"), required=False, choices=[("", _("Like the browser")), *settings.LANGUAGES]
             )
+
+
+class AfterthoughtsForm(UserModelForm):
+    """What a model is asked for once it has answered."""
+
+    class Meta:
+        model = User
+        fields = ("wants_titles", "wants_follow_ups", "wants_tags")
+        labels = {
+            "wants_titles": _("Name my chats after what they are about"),
+            "wants_follow_ups": _("Suggest what I could ask next"),
+            "wants_tags": _("Put tags on my chats"),
+        }

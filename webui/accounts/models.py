@@ -44,6 +44,10 @@ class User(AbstractBaseUser):
     # For all their questions, unless a preset or a chat says otherwise; options by the names of `presets.options`.
     system_prompt = models.TextField(_("system prompt"), blank=True)
     options = models.JSONField(_("options"), default=dict, blank=True)
+    # What a model is asked for after an answer, unasked.
+    wants_titles = models.BooleanField(_("titles for chats"), default=True)
+    wants_follow_ups = models.BooleanField(_("questions to go on with"), default=True)
+    wants_tags = models.BooleanField(_("tags for chats"), default=False)
     date_joined = models.DateTimeField(default=timezone.now)
 
     objects: ClassVar[UserManager] = UserManager()

@@ -8,6 +8,7 @@ from webui.accounts import views
 accounts = [
     path("waiting/", views.pending, name="pending"),
     path("profile/", views.profile, name="profile"),
+    path("profile/afterthoughts/", views.afterthoughts, name="afterthoughts"),
 ]
 
 # allauth's own names, without its pages for e-mail verification and reset: no mail is sent here.

@@ -11,11 +11,11 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from webui.accounts import conf, queries
 from webui.accounts.decorators import member_required
-from webui.accounts.forms import ProfileForm
+from webui.accounts.forms import AfterthoughtsForm, ProfileForm
 from webui.accounts.http import MemberRequest, is_member
 from webui.accounts.middleware import open_to_waiting
 
@@ -80,4 +80,16 @@ def profile(request: MemberRequest) -> HttpResponse:
         request.user.save(update_fields=list(form.fields))
         messages.success(request, _("Saved."))
         return redirect("accounts:profile")
-    return render(request, "accounts/profile.html", {"form": form})
+    afterthoughts_form = AfterthoughtsForm(instance=request.user) if conf.offers_afterthoughts() else None
+    return render(request, "accounts/profile.html", {"form": form, "afterthoughts_form": afterthoughts_form})
+
+
+@member_required
+@require_POST
+def afterthoughts(request: MemberRequest) -> HttpResponse:
+    """Choose what a model is asked for once it has answered."""
+    form = AfterthoughtsForm(request.POST, instance=request.user)
+    if form.is_valid():
+        request.user.save(update_fields=list(form.fields))
+        messages.success(request, _("Saved."))
+    return redirect("accounts:profile")

@@ -89,6 +89,17 @@ DECLARATIONS = (
         choices=(("off", _("Only for people with an account")), ("on", _("Also for everybody, if the owner wants it"))),
     ),
     Declaration(
+        name="afterthoughts",
+        label=_("Titles, suggestions and tags"),
+        help=_(
+            "Whether a model that has answered may then be asked for a title of the chat, for questions to go on with,"
+            " and for tags. Each person chooses which. It happens when nobody waits, costing some tokens."
+        ),
+        default="on",
+        variable="HEARTH_AFTERTHOUGHTS",
+        choices=(("on", _("People can have them")), ("off", _("Models are asked for answers only"))),
+    ),
+    Declaration(
         name="waiting_note",
         label=_("Note on the waiting page"),
         help=_("Read by people who wait for approval: say whom they can ask."),

@@ -38,6 +38,11 @@ def allows_public_links() -> bool:
     return site_setting("public_links") == "on"
 
 
+def thinks_after_answers() -> bool:
+    """Whether models may be asked for titles, tags and suggestions, by those who want that."""
+    return site_setting("afterthoughts") == "on"
+
+
 def has_several_processes() -> bool:
     """Whether other web processes may run: then the channel layer is one that they share."""
     backend = settings.CHANNEL_LAYERS.get("default", {}).get("BACKEND", "")

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.html import escape
 from django.utils.safestring import SafeString
 
-from inference.types import Usage
+from inference.types import ChatRequest, Usage
 from rag.types import Passage, RetrievalTrace
 from webui.chats.events import EventLog, Frame
 from webui.chats.protocol import ServerEvent
@@ -38,6 +38,9 @@ class LiveAnswer:
         self.usage = Usage()
         self.thinking_s: float | None = None
         """How long the model has thought before its first word; None when it has not."""
+        self.request: ChatRequest | None = None
+        """What the model was asked; None before that, and of Quotes."""
+        self.end_state: EndState | None = None
         self.ledger: dict[str, Any] = {}
         self.trace: RetrievalTrace | None = None
         self.passages: Sequence[Passage] = ()
@@ -144,6 +147,7 @@ class LiveAnswer:
 
     def publish_end(self, state: EndState, html: str) -> None:
         self.has_ended = True
+        self.end_state = state
         self._publish("generation.ended", state=state, html=html)
 
     def attach(self, socket: Socket, seen: int) -> None:

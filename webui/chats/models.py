@@ -164,6 +164,8 @@ class Message(models.Model):
     role = models.CharField(max_length=10, choices=Role.choices)
     content = models.TextField(blank=True)
     thinking = models.TextField(blank=True)
+    # What the model thinks could be asked next, shown while the answer is the last one.
+    follow_ups = models.JSONField(default=list, blank=True)
     # Catalog id of the model that answered, empty for people's messages.
     model = models.CharField(max_length=255, blank=True)
     # How the preset was called that answered with it; empty without one.

@@ -19,6 +19,7 @@ from rag import api as rag
 from rag.errors import RagError
 from rag.types import Problem, Retrieval, Room, Said
 from webui.chats import conf, journal, pacing
+from webui.chats.afterthoughts import afterthought_of
 from webui.chats.answerers import QUOTES
 from webui.chats.database import in_database
 from webui.chats.ending import end_answer
@@ -53,6 +54,7 @@ def begin_answer(registry: Registry, task: Task) -> LiveAnswer:
         registry.connect_processes()
         answer.relay = registry.crossing.tell_chat
     registry.answers[task.generation_uuid] = answer
+    registry.afterthoughts.hold(task.chat_uuid)
     registry.own(run_answer(registry, answer))
     registry.ensure("rendering", lambda: pacing.render_answers(registry.answers))
     registry.ensure("journal", lambda: journal.keep_journal(registry.answers))
@@ -74,6 +76,11 @@ async def run_answer(registry: Registry, answer: LiveAnswer) -> None:
             await end_answer(answer, answer.producer)
         finally:
             registry.answers.pop(answer.task.generation_uuid, None)
+            if not registry.answers:
+                registry.afterthoughts.release()
+    if (thought := afterthought_of(answer)) is not None:
+        registry.afterthoughts.add(thought)
+        registry.ensure("afterthoughts", lambda: registry.afterthoughts.keep_asking(registry))
 
 
 async def produce(registry: Registry, answer: LiveAnswer) -> None:
@@ -107,6 +114,7 @@ async def produce(registry: Registry, answer: LiveAnswer) -> None:
         asked_by=str(task.user_id),
     )
     answer.ledger |= {"options": sent_options(request)}
+    answer.request = request
     await _stream(registry, answer, request)
     if not answer.content and not answer.thinking:
         raise AnswerEmpty

@@ -174,6 +174,15 @@ class GenerationEnded(TypedDict):
     html: str
 
 
+class FollowUpsSuggested(TypedDict):
+    """Questions to go on with after an answer that has ended. `html` goes below the message."""
+
+    type: Literal["follow_ups.suggested"]
+    chat: str
+    message: str
+    html: str
+
+
 class ChatRenamed(TypedDict):
     type: Literal["chat.renamed"]
     chat: str
@@ -247,6 +256,7 @@ ServerEvent = (
     | TextAdded
     | AnswerReset
     | GenerationEnded
+    | FollowUpsSuggested
     | ChatRenamed
     | ChatMovedUp
     | ChatMoved

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from channels.layers import get_channel_layer
 
 from webui.chats import conf, live
+from webui.chats.afterthoughts import Afterthoughts
 from webui.chats.crossing import ChannelLayer, Crossing
 from webui.chats.events import Frame
 from webui.chats.live import LiveAnswer
@@ -36,6 +37,7 @@ class Registry:
         self.loop = loop
         self.crossing = Crossing(self, layer) if layer is not None else None
         self.answers: dict[str, LiveAnswer] = {}
+        self.afterthoughts = Afterthoughts()
         self.sockets: set[Socket] = set()
         self.tickets = TicketChecks()
         self._watchers: defaultdict[str, set[Socket]] = defaultdict(set)

@@ -111,6 +111,8 @@ if env.is_given("HEARTH_PUBLIC_LINKS"):
     HEARTH_PINNED_SETTINGS["public_links"] = "on" if env.boolean("HEARTH_PUBLIC_LINKS", False) else "off"
 if env.is_given("HEARTH_ANSWER_RATINGS"):
     HEARTH_PINNED_SETTINGS["answer_ratings"] = "on" if env.boolean("HEARTH_ANSWER_RATINGS", True) else "off"
+if env.is_given("HEARTH_AFTERTHOUGHTS"):
+    HEARTH_PINNED_SETTINGS["afterthoughts"] = "on" if env.boolean("HEARTH_AFTERTHOUGHTS", True) else "off"
 HEARTH_SITE_SETTING_READER = "webui.administration.queries.site_setting"
 
 HEARTH_ADMIN_EMAIL = env.text("HEARTH_ADMIN_EMAIL")

@@ -78,6 +78,17 @@ class ChatMessages extends HTMLElement {
   }
 
   /**
+   * Show questions to go on with below an answer, in the place of those that are there.
+   *
+   * @param {{message: string, html: string}} suggested
+   */
+  showFollowUps({ message, html }) {
+    const answer = this.find(message);
+    answer?.querySelector(":scope > .follow-ups")?.remove();
+    answer?.append(fragment(html));
+  }
+
+  /**
    * @param {HTMLElement} message
    * @param {string} text
    */

@@ -370,6 +370,10 @@ class ChatPage extends HTMLElement {
 
   /** @param {any} said */
   #answered(said) {
+    if (said.type === "follow_ups.suggested") {
+      this.#messages.showFollowUps(said);
+      return;
+    }
     const words = this.#messages.apply(said);
     if (words) this.#announce(words);
     if (said.type !== "generation.ended") return;

@@ -89,6 +89,7 @@ class MessageView:
         window: How full the context window is after this answer; None where its size is not known.
         ledger_url: What was sent for it, for the side panel; empty when nothing was.
         trace_url: How the documents were searched, for the side panel; empty when none were.
+        follow_ups: Questions to go on with; shown while the answer is the last message.
         rating: What the reader thinks of a finished answer, "unrated" until they say it; empty when nobody is asked.
     """
 
@@ -118,6 +119,7 @@ class MessageView:
     window: WindowView | None
     ledger_url: str
     trace_url: str
+    follow_ups: Sequence[str] = ()
     rating: Literal["", "unrated", "good", "bad"] = ""
     answerer: str = ""
 

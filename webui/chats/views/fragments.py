@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Literal, Protocol
@@ -60,6 +60,10 @@ def render_answer(branch: Branch, html: SafeString | None) -> str:
     return render_to_string("chats/_message.html", {"message": _message_view(answer.chat, answer, branch, html)})
 
 
+def render_follow_ups(questions: Sequence[str]) -> str:
+    return render_to_string("chats/_follow_ups.html", {"questions": questions})
+
+
 def render_messages(chat: Chat, branch: Branch) -> str:
     return render_to_string("chats/_messages.html", {"shown": shown_messages(chat, branch)})
 
@@ -112,6 +116,7 @@ def _message_view(chat: Chat, message: Message, branch: Branch, html: SafeString
         window=window_after(message, generation) if generation and not is_active else None,
         ledger_url=_ledger_url(chat, message) if generation and generation.has_ledger and not is_active else "",
         trace_url=_trace_url(chat, message) if generation and generation.has_retrieval and not is_active else "",
+        follow_ups=message.follow_ups,
         rating=_rating(message, branch) if message.is_answer and not is_active else "",
     )
 
