@@ -133,10 +133,11 @@ from rag.services.synced_folders import (
     resume_folder,
 )
 from rag.services.versions import IndexOverview, abort_build, drop_previous, index_overview
-from rag.services.web_pages import fetch_page, page_address
+from rag.services.web_pages import fetch_page, keep_page, page_address
 from rag.tasks import choose_embedder, ingestion_loop, roll_back
 from rag.traces import readable_trace
 from rag.types import IndexState
+from rag.zips import ZipSink, open_zip, zip_entry
 
 __all__ = [
     "CUTS",
@@ -172,6 +173,7 @@ __all__ = [
     "Survey",
     "SyncedFile",
     "SyncedFolder",
+    "ZipSink",
     "abort_build",
     "add_document",
     "are_ready",
@@ -222,6 +224,7 @@ __all__ = [
     "index_state",
     "ingestion_loop",
     "knowledge_open_to",
+    "keep_page",
     "knowledge_own",
     "knowledge_read",
     "knowledge_readable_by",
@@ -233,6 +236,7 @@ __all__ = [
     "membership_in",
     "memberships_of",
     "move_documents",
+    "open_zip",
     "page_address",
     "on_exchange",
     "page_image",
@@ -264,15 +268,18 @@ __all__ = [
     "survey",
     "sync_loop",
     "synced_folder_of",
+    "temporary_folder",
     "told_questions",
     "totals_of",
     "wait_until_ready",
     "without_marks",
     "writable_knowledge",
+    "zip_entry",
 ]
 
 max_upload_bytes = conf.max_upload_bytes
 max_import_bytes = conf.max_import_bytes
+temporary_folder = conf.temporary_folder
 folder_roots = conf.folder_roots
 
 _WAIT_POLL_S = 0.2

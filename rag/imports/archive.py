@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import stat
-import struct
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -14,14 +13,13 @@ from typing import IO, Any
 
 from rag import conf
 from rag.errors import ImportRefused
-from rag.extraction.archives import is_bomb
 from rag.extraction.detect import name_of_text
 from rag.services.documents import clean_name
 from rag.services.exports import FORMAT, MANIFEST, VERSION
 from rag.types import Problem
+from rag.zips import is_unsafe, open_zip
 
 MAX_FILES = 10_000
-MAX_DIRECTORY_BYTES = 16 * 1024 * 1024
 MAX_MANIFEST_BYTES = 16 * 1024 * 1024
 _BLOCK_BYTES = 256 * 1024
 _ENCRYPTED = 0x1
@@ -66,7 +64,7 @@ class Archive:
 
     def __init__(self, file: IO[bytes]) -> None:
         """Raises ImportRefused."""
-        self._zip = _opened(file)
+        self._zip = open_zip(file, max_entries=MAX_FILES * 2 + 1, max_unpacked_bytes=conf.max_import_bytes())
         self._entries = {info.filename: info for info in self._zip.infolist() if not info.is_dir()}
         manifest = _manifest(self._zip, self._entries)
         words = manifest or {}
@@ -111,40 +109,6 @@ class Archive:
         if not info.file_size:
             return Problem.EMPTY
         return Problem.TOO_LARGE if info.file_size > conf.max_upload_bytes() else ""
-
-
-def _opened(file: IO[bytes]) -> zipfile.ZipFile:
-    try:
-        if _directory_bytes(file) > MAX_DIRECTORY_BYTES:
-            raise ImportRefused(Problem.TOO_LARGE)
-        archive = zipfile.ZipFile(file)
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError, struct.error) as exc:
-        raise ImportRefused(Problem.BROKEN) from exc
-    infos = archive.infolist()
-    if len(infos) > MAX_FILES * 2 + 1 or is_bomb(infos) or sum(i.file_size for i in infos) > conf.max_import_bytes():
-        raise ImportRefused(Problem.TOO_LARGE)
-    return archive
-
-
-def _directory_bytes(file: IO[bytes]) -> int:
-    """Return how long an archive's list of entries says it is, before anything reads it into memory.
-
-    Source: APPNOTE.TXT 6.3.10, 4.3.14 to 4.3.16, the records at the end.
-    """
-    size = file.seek(0, 2)
-    tail_start = max(0, size - 65_557)
-    file.seek(tail_start)
-    tail = file.read()
-    end = tail.rfind(b"PK\x05\x06")
-    if end < 0:
-        raise zipfile.BadZipFile("no end record")
-    (directory_bytes,) = struct.unpack_from("<L", tail, end + 12)
-    if directory_bytes == 0xFFFFFFFF and end >= 20:
-        (record,) = struct.unpack_from("<Q", tail, end - 20 + 8)
-        file.seek(record)
-        (directory_bytes,) = struct.unpack_from("<Q", file.read(56), 40)
-    file.seek(0)
-    return int(directory_bytes)
 
 
 def _doubles(archive: zipfile.ZipFile) -> Iterator[Planned]:
@@ -194,9 +158,3 @@ def _wanted(manifest: dict[str, Any] | None, entries: dict[str, zipfile.ZipInfo]
 def _text(row: dict[str, Any], key: str) -> str:
     value = row.get(key)
     return value if isinstance(value, str) else ""
-
-
-def is_unsafe(path: str) -> bool:
-    """Whether a path would lead out of the folder it is unpacked in, on any system."""
-    parts = path.replace("\\", "/").split("/")
-    return path.startswith(("/", "\\")) or ".." in parts or (len(parts[0]) == 2 and parts[0][1] == ":")

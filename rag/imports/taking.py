@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from rag import conf, waking
 from rag.errors import FolderRefused, ImportRefused, UploadRefused
-from rag.imports.archive import Archive, NotTaken, Planned, is_unsafe
+from rag.imports.archive import Archive, NotTaken, Planned
 from rag.models import (
     ARCHIVES_FOLDER,
     DESCRIPTION_MAX_LENGTH,
@@ -30,6 +30,7 @@ from rag.models import (
 from rag.services.documents import create_document
 from rag.services.knowledge import add_document, create_folder, create_knowledge
 from rag.types import Problem
+from rag.zips import is_unsafe
 
 if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser

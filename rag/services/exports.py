@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
 import zipfile
 from collections.abc import Iterator
 from typing import IO, Any
 
 from rag.models import Document, ExtractedText, Knowledge, Membership
 from rag.queries import documents_readable_by, memberships_of
+from rag.zips import ZipSink, zip_entry
 
 FORMAT = "hearth-knowledge"
 VERSION = 1
@@ -27,31 +27,12 @@ TEXTS = "text"
 _BLOCK_BYTES = 256 * 1024
 
 
-class _Sink:
-    """Takes what a ZipFile writes, until it is sent."""
-
-    def __init__(self) -> None:
-        self._blocks: list[bytes] = []
-
-    def write(self, data: bytes) -> int:
-        self._blocks.append(bytes(data))
-        return len(data)
-
-    def flush(self) -> None:
-        """Nothing is kept back."""
-
-    def take(self) -> bytes:
-        taken = b"".join(self._blocks)
-        self._blocks.clear()
-        return taken
-
-
 def export_knowledge(knowledge: Knowledge, reader_id: int) -> Iterator[bytes]:
     """Yield the archive. Each document is asked for when its turn comes: what may not be read by then is left out."""
-    sink = _Sink()
+    sink = ZipSink()
     names = _Names()
     described: list[dict[str, Any]] = []
-    with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:  # type: ignore[call-overload]  # cannot be sought
+    with sink.archive() as archive:
         # By id, as every piece may be made in another thread, and so on another connection.
         for pk in list(knowledge.memberships.order_by("pk").values_list("pk", flat=True)):
             readable = documents_readable_by(reader_id).order_by().values("pk")
@@ -71,7 +52,7 @@ def export_knowledge(knowledge: Knowledge, reader_id: int) -> Iterator[bytes]:
             "folders": list(knowledge.folders.values_list("path", flat=True)),
             "documents": described,
         }
-        archive.writestr(_info(MANIFEST), json.dumps(manifest, ensure_ascii=False, indent=1))
+        archive.writestr(zip_entry(MANIFEST), json.dumps(manifest, ensure_ascii=False, indent=1))
     yield sink.take()
 
 
@@ -108,7 +89,7 @@ def _describe(membership: Membership, document: Document, names: _Names) -> dict
 
 
 def _write_original(
-    archive: zipfile.ZipFile, sink: _Sink, document: Document, entry: dict[str, Any]
+    archive: zipfile.ZipFile, sink: ZipSink, document: Document, entry: dict[str, Any]
 ) -> Iterator[bytes]:
     try:
         file = document.file.open("rb")
@@ -116,7 +97,7 @@ def _write_original(
         entry["original"] = None
         return
     digest = hashlib.sha256()
-    with file, archive.open(_info(entry["original"]), "w", force_zip64=True) as target:
+    with file, archive.open(zip_entry(entry["original"]), "w", force_zip64=True) as target:
         while block := file.read(_BLOCK_BYTES):
             digest.update(block)
             target.write(block)
@@ -126,22 +107,15 @@ def _write_original(
     yield sink.take()
 
 
-def _write_text(archive: zipfile.ZipFile, sink: _Sink, document: Document, entry: dict[str, Any]) -> Iterator[bytes]:
+def _write_text(archive: zipfile.ZipFile, sink: ZipSink, document: Document, entry: dict[str, Any]) -> Iterator[bytes]:
     extracted = ExtractedText.objects.filter(document=document).first()
     if extracted is None:
         entry["text"] = None
         return
-    _write_whole(archive.open(_info(entry["text"]), "w"), extracted.text.encode())
+    _write_whole(archive.open(zip_entry(entry["text"]), "w"), extracted.text.encode())
     yield sink.take()
 
 
 def _write_whole(target: IO[bytes], content: bytes) -> None:
     with target:
         target.write(content)
-
-
-def _info(name: str) -> zipfile.ZipInfo:
-    info = zipfile.ZipInfo(name, time.localtime()[:6])
-    info.compress_type = zipfile.ZIP_DEFLATED
-    info.external_attr = 0o600 << 16
-    return info

@@ -9,15 +9,16 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from asgiref.sync import async_to_sync
-from django.core.files.base import ContentFile
+from django.core.files.base import ContentFile, File
 from django.utils import timezone
 
 from rag import conf, fetching
-from rag.errors import PageNotFetched
+from rag.errors import PageNotFetched, UploadTooLarge
+from rag.extraction import detect
 from rag.fetching import FetchedPage
 from rag.models import Document
 from rag.services.documents import create_page_document
-from rag.types import FetchProblem
+from rag.types import HTML, FetchProblem
 
 if TYPE_CHECKING:
     from django.contrib.auth.base_user import AbstractBaseUser
@@ -53,6 +54,21 @@ def fetch_page(owner: AbstractBaseUser, address: str, *, again: bool = False) ->
     with _one_of_few():
         page = _fetch(url)
     return create_page_document(owner, ContentFile(page.content, name=_name(page)), page, asked_url=url)
+
+
+def keep_page(owner: AbstractBaseUser, content: File[bytes], url: str) -> Document:
+    """Keep a page as it was fetched before, from an export that holds it; asks nobody for it.
+
+    Raises:
+        PageNotFetched, UploadRefused: Nothing is stored.
+    """
+    if (content.size or 0) > MAX_BYTES:
+        raise UploadTooLarge(content.size or 0, MAX_BYTES)
+    found = content.read()
+    is_html = detect.media_type(found[: detect.SAMPLE_BYTES], content.name or "") == HTML
+    page = FetchedPage(url=url, content=found, is_html=is_html, title="")
+    content.seek(0)
+    return create_page_document(owner, content, page, asked_url=page_address(url))
 
 
 @async_to_sync

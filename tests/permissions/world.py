@@ -45,9 +45,11 @@ from webui.accounts.audiences import Audience
 from webui.accounts.models import Group, User
 from webui.chats.models import (
     Chat,
+    ChatImport,
     Citation,
     Folder,
     Generation,
+    ImportedChat,
     Message,
     Rating,
     ShareGrant,
@@ -182,6 +184,8 @@ def make_world(owner: User, reader: User | None = None, *, mark: bool = True) ->
     )  # fmt: skip
     Rating.objects.create(message=answer, rated_by=owner, is_good=True, comment=f"{private_word} comment")
     sharing.grant(sharing.share_chat(chat, is_live=False), Audience(group=group))
+    imported = ChatImport.objects.create(owner=owner, name=f"{private_word} export.json", n_bytes=1, state="done")
+    ImportedChat.objects.create(source=imported, position=0, title=f"{private_word} imported", notes={"not_json": 1})
     world = World(
         owner,
         private,
@@ -276,6 +280,8 @@ OWNERS: dict[type[Model], str | None] = {
     PromptVersion: "preset__owner",
     PromptUse: "used_by",
     Chat: "owner",
+    ChatImport: "owner",
+    ImportedChat: "source__owner",
     Tag: "owner",
     Upload: "document__owner",
     Message: "chat__owner",

@@ -12,7 +12,7 @@ from django.shortcuts import get_object_or_404
 import rag.api as rag
 from webui.accounts.models import User
 from webui.chats import queries
-from webui.chats.models import Chat, Folder, Generation, Message, Rating, ShareGrant, ShareLink, Tag
+from webui.chats.models import Chat, ChatImport, Folder, Generation, Message, Rating, ShareGrant, ShareLink, Tag
 
 
 def chat_read(user: User, uuid: UUID | str) -> Chat:
@@ -171,6 +171,14 @@ def ledger_read(user: User, chat_uuid: UUID | str, message_uuid: UUID | str) -> 
     if generation is None or not generation.has_ledger:
         raise Http404
     return generation
+
+
+def import_read(user: User, uuid: UUID | str) -> ChatImport:
+    """Return one of the person's imports of chats, which they may also stop."""
+    found = ChatImport.objects.filter(owner=user, uuid=uuid).first()
+    if found is None or not user.may_chat:
+        raise Http404
+    return found
 
 
 def documents_read(user: User, uuids: Iterable[UUID | str]) -> list[rag.Document]:

@@ -21,7 +21,8 @@ ChatError                  a request that is refused; nothing was stored
 ├── TagTaken               another tag has that name
 ├── TooManyTags
 ├── TooManyTagsOfChat
-└── TooManyPinned
+├── TooManyPinned
+└── ImportRunning          one file is imported after the other
 
 A generation that fails stores a code and facts (`failure_of`), never a sentence.
 `explain` makes the sentences, in the reader's language, where they are shown.
@@ -180,6 +181,10 @@ class TooManyPinned(_Limited, ChatError):
     code = "too_many_pinned"
 
 
+class ImportRunning(ChatError):
+    code = "import_running"
+
+
 REFUSALS: Final[Mapping[str, Promise]] = {
     "malformed": _("The page sent something this server does not understand. Reload the page and try again."),
     "not_found": _("This is not here any more, or it is not yours."),
@@ -207,6 +212,7 @@ REFUSALS: Final[Mapping[str, Promise]] = {
     "too_many_tags": _("You have %(limit)s tags, which is as many as there can be. Delete one first."),
     "too_many_tags_of_chat": _("A chat can have at most %(limit)s tags."),
     "too_many_pinned": _("At most %(limit)s chats can be pinned. Unpin one first."),
+    "import_running": _("Another file is being imported. Wait until that is done, or stop it."),
     "internal": _("Something went wrong on the server. It has been logged; please try again."),
 }
 

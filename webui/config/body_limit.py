@@ -26,7 +26,7 @@ def largest_body_bytes() -> int:
 
 
 def body_limit(path: str) -> int:
-    if path == reverse("knowledge:import"):
+    if path in (reverse("knowledge:import"), reverse("chats:import")):
         return _import_bytes()
     is_in_knowledge = path.startswith(reverse("knowledge:list")) and path.endswith("/upload/")
     if is_in_knowledge or path == reverse("documents:upload"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import rag.api
 from inference import client
 from webui.chats.background import chat_upkeep, end_answers
+from webui.chats.transfer.loop import chat_import_loop
 from webui.management.background import BackgroundJobs
 
 
@@ -14,6 +15,7 @@ def background_jobs() -> BackgroundJobs:
             chat_upkeep,
             rag.api.ingestion_loop,
             rag.api.import_loop,
+            chat_import_loop,
             rag.api.sync_loop,
             rag.api.evaluation_loop,
             ask_for_models,

@@ -1,0 +1,207 @@
+"""Chats of ChatGPT: its real tree, what was hidden in it, and the pictures of its archive."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+
+from tests.chats.transfer.files import as_zip, notes_of, taken
+from tests.chats.transfer.test_open_webui import tree
+from tests.doubles.pictures import png
+from webui.accounts.models import User
+from webui.chats.models import Chat, Message
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("data_folder")]
+
+CHAT_ID = "67a1f3f3-6c1e-8a52-9df5-5b8f0f1f7a01"
+
+
+def node(id: str, parent: str | None, role: str, *parts: Any, kind: str = "text", **fields: Any) -> dict[str, Any]:
+    content = {"content_type": kind, "parts": list(parts)} if kind in ("text", "multimodal_text") else parts[0]
+    return {
+        "id": id,
+        "parent": parent,
+        "children": [],
+        "message": {
+            "id": id, "author": {"role": role}, "create_time": 1_714_000_000.25, "recipient": "all", "metadata": {},
+            "content": content if "content_type" in content else {"content_type": kind, **content}, **fields,
+        },
+    }  # fmt: skip
+
+
+def chat(*nodes: dict[str, Any], current: str | None = None, **fields: Any) -> dict[str, Any]:
+    root = {"id": "root", "parent": None, "children": [], "message": None}
+    return {
+        "title": "Ropes",
+        "create_time": 1_714_000_000.5,
+        "update_time": 1_714_000_009.75,
+        "mapping": {row["id"]: row for row in [root, *nodes]},
+        "current_node": current,
+        "conversation_id": CHAT_ID,
+        "default_model_slug": "gpt-4o",
+        **fields,
+    }
+
+
+def test_the_real_tree_comes_with_the_branch_that_was_shown(alice: User) -> None:
+    done = taken(
+        alice,
+        [
+            chat(
+                node("s", "root", "system", ""),
+                node("q", "s", "user", "Which rope?"),
+                node("a", "q", "assistant", "Hemp.", metadata={"model_slug": "gpt-4o"}),
+                node("q1", "a", "user", "Why?"),
+                node("q2", "a", "user", "How long?"),
+                node("b1", "q1", "assistant", "It swells.", metadata={"model_slug": "o3"}),
+                node("b2", "q2", "assistant", "Ten metres."),
+                current="b1",
+            )
+        ],
+    )
+
+    stored = Chat.objects.get(owner=alice)
+    assert str(stored.uuid) == CHAT_ID
+    assert (stored.title, stored.model) == ("Ropes", "gpt-4o")
+    assert tree(stored) == [
+        ("Which rope?", None), ("Hemp.", "Which rope?"), ("Why?", "Hemp."), ("How long?", "Hemp."),
+        ("It swells.", "Why?"), ("Ten metres.", "How long?"),
+    ]  # fmt: skip
+    assert stored.current_message and stored.current_message.content == "It swells."
+    assert [row.model for row in stored.messages.filter(role="assistant")] == ["gpt-4o", "o3", ""]
+    assert stored.created_at.timestamp() == 1_714_000_000.5
+    assert notes_of(done) == [{}]
+
+
+def test_what_was_not_shown_goes_with_the_thoughts_of_the_answer_below_it(alice: User) -> None:
+    taken(
+        alice,
+        [
+            chat(
+                node("q", "root", "user", "How many?"),
+                node("t", "q", "assistant", {"thoughts": [{"content": "I count."}]}, kind="thoughts"),
+                node("c", "t", "assistant", {"text": "print(7)"}, kind="code", recipient="python"),
+                node("r", "c", "tool", {"text": "7"}, kind="execution_output"),
+                node("a", "r", "assistant", "Seven."),
+                current="a",
+            )
+        ],
+    )
+
+    stored = Chat.objects.get(owner=alice)
+    answer = stored.messages.get(role="assistant")
+    assert tree(stored) == [("How many?", None), ("Seven.", "How many?")]
+    assert answer.thinking == "I count.\n\n```\nprint(7)\n```\n\n```\n7\n```"
+    assert stored.current_message == answer
+
+
+def test_hidden_messages_and_contexts_are_no_messages(alice: User) -> None:
+    hidden = {"is_visually_hidden_from_user_message": True}
+    taken(
+        alice,
+        [
+            chat(
+                node("h", "root", "user", "secret instructions", metadata=hidden),
+                node("e", "h", "user", {"user_profile": "secret"}, kind="user_editable_context"),
+                node("q", "e", "user", "Which rope?"),
+                node("a", "q", "assistant", "Hemp."),
+                current="a",
+            )
+        ],
+    )
+
+    stored = Chat.objects.get(owner=alice)
+    assert tree(stored) == [("Which rope?", None), ("Hemp.", "Which rope?")]
+    assert not Message.objects.exclude(thinking="").exists()
+
+
+def test_parts_of_one_answer_are_one_message_and_its_shown_end_is_found(alice: User) -> None:
+    taken(
+        alice,
+        [
+            chat(
+                node("q", "root", "user", "?"),
+                node("a", "q", "assistant", "I look it up."),
+                node("t", "a", "tool", "found"),
+                node("b", "t", "assistant", "Hemp."),
+                node("q2", "b", "user", "Sure?"),
+                current="t",
+            )
+        ],
+    )
+
+    assert tree(Chat.objects.get()) == [
+        ("?", None),
+        ("I look it up.\n\nHemp.", "?"),
+        ("Sure?", "I look it up.\n\nHemp."),
+    ]
+    assert Chat.objects.get().current_message == Message.objects.get(content="Sure?")
+
+
+@pytest.mark.parametrize(
+    ("entry", "pointer"),
+    [
+        ("file-AbC123-rope.png", "file-service://file-AbC123"),
+        ("user-xyz/file_00000000abcd-sanitized.png", "sediment://file_00000000abcd"),
+    ],
+)
+def test_pictures_of_the_archive_are_documents_of_their_message(alice: User, entry: str, pointer: str) -> None:
+    picture = {"content_type": "image_asset_pointer", "asset_pointer": pointer, "width": 8, "height": 8}
+    found = [chat(node("q", "root", "user", picture, "What is this?", kind="multimodal_text"), current="q")]
+
+    done = taken(alice, as_zip({"conversations.json": json.dumps(found), entry: png(8, 8), "user.json": '{"id": "x"}'}))
+
+    stored = Message.objects.get()
+    document = stored.documents.get()
+    assert stored.content == "What is this?"
+    assert (document.owner_id, document.media_type) == (alice.pk, "image/png")
+    assert document.name == entry.rpartition("/")[2]
+    assert notes_of(done) == [{}]
+
+
+def test_without_the_archive_a_missing_picture_is_told(alice: User) -> None:
+    picture = {"content_type": "image_asset_pointer", "asset_pointer": "file-service://file-AbC123"}
+
+    done = taken(alice, [chat(node("q", "root", "user", picture, "What is this?", kind="multimodal_text"))])
+
+    assert Message.objects.get().content == "What is this?"
+    assert notes_of(done) == [{"missing_files": 1}]
+
+
+def test_large_accounts_have_several_files(alice: User) -> None:
+    entries = {
+        f"export/conversations-{number:03}.json": json.dumps(
+            [chat(node("q", "root", "user", str(number)), conversation_id=f"c{number}", current="q")]
+        )
+        for number in range(3)
+    }
+
+    done = taken(alice, as_zip(entries))
+
+    assert done.n_taken == 3
+    assert [message.content for message in Message.objects.order_by("pk")] == ["0", "1", "2"]
+
+
+@pytest.mark.parametrize("wrong", [None, 7, "x", [], [7], {}, {"a": []}, True, 10**400])
+@pytest.mark.parametrize("place", ["author", "content", "metadata", "create_time", "recipient"])
+def test_a_value_of_another_kind_costs_itself_alone(alice: User, place: str, wrong: object) -> None:
+    broken = node("a", "q", "assistant", "Hemp.")
+    broken["message"][place] = wrong
+
+    taken(alice, [chat(node("q", "root", "user", "Which rope?"), broken, current="a")])
+
+    assert Message.objects.filter(content="Which rope?").exists()
+
+
+def test_circles_in_a_mapping_end(alice: User) -> None:
+    found = chat(node("a", "b", "user", "one"), node("b", "a", "assistant", "two"), node("x", "x", "tool", "three"))
+    found["mapping"]["y"] = {"id": "y", "parent": "x", "message": None}
+    found["mapping"]["z"] = node("z", "y", "assistant", "four")
+
+    done = taken(alice, SimpleUploadedFile("conversations.json", json.dumps([found]).encode()))
+
+    assert Message.objects.count() == 3
+    assert done.n_taken == 1

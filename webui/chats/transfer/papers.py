@@ -1,0 +1,80 @@
+"""One chat as a paper: the branch that is shown, as Markdown or as a page that needs nothing else."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+from django.conf import settings
+from django.template.loader import render_to_string
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.text import slugify
+from django.utils.translation import gettext as _
+
+from webui.chats.models import Chat
+from webui.chats.shown_branch import branch_messages
+from webui.chats.views.contexts import CitationView, MessageView
+from webui.chats.views.fragments import chat_title, message_views
+
+_LINE_START = re.compile(r"([\\#>*_\[\]<`~|=+-])")
+_MAX_NAME = 60
+
+
+def file_name(chat: Chat, ending: str) -> str:
+    """Return what an export is called: plain letters, whatever the title holds."""
+    return f"{slugify(chat.title)[:_MAX_NAME].strip('-') or 'chat'}.{ending}"
+
+
+def as_markdown(chat: Chat) -> str:
+    lines = [f"# {_plain(chat_title(chat))}"]
+    for message in message_views(chat, branch_messages(chat)):
+        lines += _markdown_of(message)
+    return "\n\n".join(lines) + "\n"
+
+
+def _markdown_of(message: MessageView) -> Iterator[str]:
+    yield f"## {_plain(_who(message))}, {_moment(message)}"
+    attached = [*(document.name for document in message.documents), *(place.name for place in message.knowledge)]
+    if attached:
+        yield "\n".join(f"- {_plain(name)}" for name in attached)
+    if text := message.text.strip():
+        yield text
+    if message.error:
+        yield f"*{_plain(message.error.title)}*"
+    if message.citations:
+        yield "\n".join([_("Sources:"), "", *map(_source, message.citations)])
+
+
+def _source(citation: CitationView) -> str:
+    words = ", ".join(filter(None, [citation.document_name or _("Not available to you"), citation.place]))
+    return f"- [{citation.number}] {_plain(words)}"
+
+
+def _plain(text: str) -> str:
+    """Return a text on one line as Markdown that shows it as it is."""
+    return _LINE_START.sub(r"\\\1", " ".join(text.split()))
+
+
+def _who(message: MessageView) -> str:
+    if message.role == "user":
+        return _("You")
+    return message.model_name or _("Assistant")
+
+
+def _moment(message: MessageView) -> str:
+    return date_format(timezone.localtime(message.created_at), "DATETIME_FORMAT")
+
+
+def as_html(chat: Chat) -> str:
+    """Return a page with its styles in it, without scripts, that asks nobody for anything."""
+    messages = list(message_views(chat, branch_messages(chat)))
+    return render_to_string("chats/paper.html", {"title": chat_title(chat), "messages": messages, "styles": _styles()})
+
+
+@cache
+def _styles() -> SafeString:
+    return mark_safe((Path(settings.BASE_DIR) / "static/css/paper.css").read_text())  # noqa: S308  (our file)
