@@ -31,6 +31,7 @@ from inference.types import (
     Library,
     LoadedModel,
     LoadSettings,
+    ModelCard,
     ModelChange,
     ModelContents,
     ModelFit,
@@ -69,6 +70,7 @@ __all__ = [
     "load_model",
     "load_with",
     "loaded_models",
+    "model_card",
     "model_contents",
     "models_at_hand",
     "models_of_connection",
@@ -220,6 +222,17 @@ async def delete_model(model_id: str) -> None:
 async def model_contents(name: str) -> ModelContents:
     """Return everything that a model of the built-in server consists of, by its own name there."""
     return await (await _builtin()).model_contents(name)
+
+
+async def model_card(model_id: str) -> ModelCard:
+    """Return what its server shows of a model; an empty card of a server that shows nothing.
+
+    Raises ModelNotFound, ConnectionFailed and its kinds.
+    """
+    offer = await catalog.find_offer(model_id)
+    if offer.spec.kind == "openai":
+        return ModelCard()
+    return await (await ollama_for(offer.spec)).show_model(offer.model.name)
 
 
 async def change_model(change: ModelChange) -> None:

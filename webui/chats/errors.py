@@ -22,7 +22,8 @@ ChatError                  a request that is refused; nothing was stored
 ├── TooManyTags
 ├── TooManyTagsOfChat
 ├── TooManyPinned
-└── ImportRunning          one file is imported after the other
+├── ImportRunning          one file is imported after the other
+└── WordRefused            `/set` or `/show` with something wrong after it
 
 A generation that fails stores a code and facts (`failure_of`), never a sentence.
 `explain` makes the sentences, in the reader's language, where they are shown.
@@ -185,6 +186,19 @@ class ImportRunning(ChatError):
     code = "import_running"
 
 
+class WordRefused(ChatError):
+    """`code` says what is wrong; the facts are what its sentence needs."""
+
+    def __init__(self, code: str, **facts: str | int | float) -> None:
+        super().__init__(code)
+        self.code = code
+        self._facts = facts
+
+    @property
+    def facts(self) -> Facts:
+        return self._facts
+
+
 REFUSALS: Final[Mapping[str, Promise]] = {
     "malformed": _("The page sent something this server does not understand. Reload the page and try again."),
     "not_found": _("This is not here any more, or it is not yours."),
@@ -213,6 +227,17 @@ REFUSALS: Final[Mapping[str, Promise]] = {
     "too_many_tags_of_chat": _("A chat can have at most %(limit)s tags."),
     "too_many_pinned": _("At most %(limit)s chats can be pinned. Unpin one first."),
     "import_running": _("Another file is being imported. Wait until that is done, or stop it."),
+    "repl_set": _("What can be set: %(names)s."),
+    "repl_show": _("What can be shown: %(names)s."),
+    "repl_terminal": _("“/set %(name)s” is for the chat in a terminal."),
+    "repl_option": _("There is no option “%(name)s”, but %(names)s."),
+    "repl_value": _("“%(name)s” needs a value; “default” takes back what is set in this chat."),
+    "repl_whole": _("“%(name)s” takes a whole number from %(least)s to %(most)s, not “%(value)s”."),
+    "repl_number": _("“%(name)s” takes a number from %(least)s to %(most)s, not “%(value)s”."),
+    "repl_texts": _("“%(name)s” takes a few short texts, in quotes where they hold blanks."),
+    "repl_think": _("Thinking is one of %(names)s, not “%(value)s”."),
+    "repl_format": _("The form of an answer is the word json or a JSON schema."),
+    "repl_system": _("A system prompt has at most %(limit)s characters."),
     "internal": _("Something went wrong on the server. It has been logged; please try again."),
 }
 

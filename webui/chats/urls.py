@@ -7,6 +7,7 @@ from django.urls import path
 from webui.chats.views import (
     actions,
     chat_options,
+    commands,
     folders,
     golden,
     keeping,
@@ -36,6 +37,7 @@ urlpatterns = [
     path("chats/upload/", keeping.upload, name="upload"),
     path("chats/welcome/", pages.welcome, name="welcome"),
     path("chats/pages/", web_pages.fetch_page, name="fetch_page"),
+    path("chats/command/", commands.command, name="command"),
     path("chats/options/", chat_options.new_chat_options, name="new_options"),
     path("chats/<uuid:uuid>/", pages.chat, name="chat"),
     path("chats/<uuid:uuid>/options/", chat_options.chat_options, name="options"),
@@ -67,6 +69,11 @@ urlpatterns = [
     path("chats/<uuid:uuid>/messages/<uuid:message_uuid>/text/", messages.message_text, name="message_text"),
     path("chats/<uuid:uuid>/messages/<uuid:message_uuid>/info/", messages.message_info, name="message_info"),
     path("chats/<uuid:uuid>/messages/<uuid:message_uuid>/ledger/", messages.ledger, name="ledger"),
+    path(
+        "chats/<uuid:uuid>/messages/<uuid:message_uuid>/restore-context/",
+        commands.restore_context,
+        name="restore_context",
+    ),
     path("chats/<uuid:uuid>/messages/<uuid:message_uuid>/keep/", golden.keep_question, name="keep_question"),
     path("chats/<uuid:uuid>/messages/<uuid:message_uuid>/rating/", ratings.rating, name="rating"),
     path("chats/<uuid:uuid>/messages/<uuid:message_uuid>/rating/why/", ratings.explain_rating, name="explain_rating"),

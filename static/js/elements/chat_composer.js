@@ -6,6 +6,7 @@ import { MessageQueue } from "../lib/message_queue.js";
 import { QuestionHistory } from "../lib/question_history.js";
 import { promptSource } from "../lib/prompt_completion.js";
 import { newRef } from "../lib/refs.js";
+import { ReplWords } from "../lib/repl_words.js";
 import { fitHeight, isPlainEnter } from "../lib/text_area.js";
 
 /**
@@ -30,6 +31,8 @@ class ChatComposer extends HTMLElement {
   #history = null;
   /** @type {MessageQueue | null} */
   #queue = null;
+  /** @type {ReplWords | null} */
+  #words = null;
 
   connectedCallback() {
     const page = this.closest("chat-page");
@@ -48,6 +51,7 @@ class ChatComposer extends HTMLElement {
       },
       () => this.#changed(),
     );
+    this.#words ??= new ReplWords(/** @type {HTMLDataListElement} */ (this.#find("[data-words]")));
     this.#completion ??= new Completion({
       panel: this.#find("[data-completion]"),
       area: this.#area,
@@ -241,6 +245,7 @@ class ChatComposer extends HTMLElement {
         onError: () => this.#showNotice(this.dataset.insertFailed ?? ""),
       }),
       addressSource({ label, detail: words.fetch ?? "", onAddress: (address) => this.#fetchPage(address) }),
+      ...(this.#words ? [this.#words.source((usage) => this.#write(usage))] : []),
     ];
   }
 
@@ -308,9 +313,43 @@ class ChatComposer extends HTMLElement {
     notice.hidden = !text;
   }
 
+  /** Put a text where the caret stands, to be gone on with. @param {string} text */
+  #write(text) {
+    const area = this.#area;
+    area.setRangeText(text, area.selectionStart, area.selectionEnd, "end");
+  }
+
   /** @param {Event} event */
   #submitted = (event) => {
     event.preventDefault();
+    if (this.#words?.mayBe(this.#area.value)) this.#giveWord(this.#area.value);
+    else this.#submit();
+  };
+
+  /** A word of a terminal chat is for the server, whatever else is written or waits. @param {string} word */
+  #giveWord(word) {
+    this.#area.value = "";
+    this.#showNotice("");
+    this.#changed();
+    this.dispatchEvent(new CustomEvent("word-given", { bubbles: true, detail: { word } }));
+  }
+
+  /** What was given as a word was none, and goes to the model. @param {string} text */
+  sendText(text) {
+    const since = this.#area.value;
+    this.#area.value = text;
+    this.#submit();
+    // Unless it could not be sent, and stays.
+    if (since && !this.#area.value) this.#putBack(since, []);
+  }
+
+  /** A word was refused: it is in the field again. @param {string} word @param {string} reason a sentence */
+  refuseWord(word, reason) {
+    this.#putBack(word, []);
+    this.#showNotice(reason);
+  }
+
+  #submit() {
     this.#takeAddresses();
     const content = this.#area.value;
     if (!content.trim()) return;
@@ -335,7 +374,7 @@ class ChatComposer extends HTMLElement {
     // The draft outlives the field until the server says that it has the message.
     keepDraft(this.#draft, { content, documents });
     this.#compose({ content, documents, ref: newRef() });
-  };
+  }
 
   /** @param {import("../lib/message_queue.js").Queued} message */
   #compose(message) {

@@ -48,8 +48,9 @@ class ChatMessages extends HTMLElement {
   replaceAfter(after, html) {
     const last = after === null ? null : this.find(after);
     if (after !== null && last?.parentElement !== this) return false;
-    const stale = last ? [...this.children].slice([...this.children].indexOf(last) + 1) : [...this.children];
-    for (const node of stale) node.remove();
+    const following = last ? [...this.children].slice([...this.children].indexOf(last) + 1) : [...this.children];
+    // An aside stays where it was said.
+    for (const node of following) if (!node.matches("[data-note]")) node.remove();
     this.append(fragment(html));
     return true;
   }

@@ -41,6 +41,7 @@ class ChatPage extends HTMLElement {
     "citation-opened": (detail) => this.#panel.open(detail.source, detail.opener),
     "model-picked": (detail) => this.#welcome(detail),
     "panel-wanted": (detail) => this.#panel.openAddress(detail.url, detail.name, detail.opener),
+    "word-given": (detail) => this.#giveWord(detail),
     "chat-begun": (detail) => this.#begunEmpty(detail),
   };
 
@@ -251,11 +252,75 @@ class ChatPage extends HTMLElement {
     else if (event.target.closest("[data-reconnect]")) socket.retry();
     const opener = event.target.closest("[data-panel-url]");
     if (opener instanceof HTMLElement) this.#openPanel(opener);
+    const restore = event.target.closest("[data-restore-url]");
+    if (restore instanceof HTMLElement) this.#restoreContext(restore);
+    if (event.target.closest("[data-remove-note]")) this.#removeNote(event.target);
     const suggestion = event.target.closest(".suggestion");
     if (!(suggestion instanceof HTMLButtonElement)) return;
     if (suggestion.dataset.suggestion) this.#composer.suggest(suggestion.dataset.suggestion);
     if ("chooseFiles" in suggestion.dataset) this.#composer.chooseFiles();
   };
+
+  /** Let the server do what a word of a terminal chat asks for. @param {{word: string}} detail */
+  async #giveWord({ word }) {
+    const place = this.#chat ? { chat: this.#chat } : { folder: this.dataset.folder ?? "" };
+    const url = this.#composer.dataset.commandUrl ?? "";
+    try {
+      const outcome = await (await post(url, { ...place, model: this.#model, command: word })).json();
+      if (outcome.is_message) this.#composer.sendText(word);
+      else if (outcome.refusal) this.#composer.refuseWord(word, outcome.refusal);
+      else if (outcome.go) this.#go(outcome.go);
+      if (outcome.chat) this.#begunEmpty(outcome);
+      if (outcome.message) this.#replace(outcome.message, outcome.html);
+      if (outcome.note) this.#addNote(outcome.note);
+    } catch (error) {
+      this.#composer.refuseWord(word, "");
+      this.#complain(error);
+    }
+  }
+
+  /** Go to another page as its link does. @param {string} url */
+  #go(url) {
+    const link = document.querySelector(`chat-sidebar a[href="${CSS.escape(url)}"]`);
+    if (link instanceof HTMLElement) link.click();
+    else location.assign(url);
+  }
+
+  /** @param {string} html an aside that no model is sent */
+  #addNote(html) {
+    this.#messages.append(fragment(html));
+    this.#follower?.follow();
+  }
+
+  /** @param {Element} inside */
+  #removeNote(inside) {
+    inside.closest("[data-note]")?.remove();
+    this.#composer.focusText();
+  }
+
+  /**
+   * Show a message as it is now.
+   *
+   * @param {string} message
+   * @param {string} html
+   */
+  #replace(message, html) {
+    this.#messages.find(message)?.replaceWith(fragment(html));
+    this.#showState("");
+    this.#follower?.follow();
+  }
+
+  /** @param {HTMLElement} button takes back that the context was cleared */
+  async #restoreContext(button) {
+    const message = /** @type {HTMLElement | null} */ (button.closest("chat-message"))?.dataset.message ?? "";
+    try {
+      const answer = await post(button.dataset.restoreUrl ?? "");
+      this.#replace(message, await answer.text());
+      this.#composer.focusText();
+    } catch (error) {
+      this.#complain(error);
+    }
+  }
 
   /** Show a fragment beside the chat, asked for as the page is now where it is about the chat. @param {HTMLElement} opener */
   #openPanel(opener) {
@@ -573,7 +638,7 @@ function offer(node, chat) {
 function digest(messages) {
   const stateOf = (/** @type {Element} */ node) =>
     node.classList.contains("message--active") ? "active" : node.getAttribute("data-state");
-  const facts = [...messages.querySelectorAll("chat-message, [data-columns]")].map((node) => `${node.id} ${stateOf(node)}`);
+  const facts = [...messages.querySelectorAll("chat-message, [data-columns]")].map((node) => `${node.id} ${stateOf(node)} ${node.hasAttribute("data-ends-context")}`);
   return facts.join();
 }
 

@@ -42,25 +42,31 @@ def rename_chat(user: User, uuid: UUID | str, title: str) -> Chat:
 
 
 @transaction.atomic
-def begin_chat(
-    user: User, folder: UUID | None, *, system_prompt: str = "", options: Mapping[str, Any] | None = None
-) -> Chat:
+def begin_chat(user: User, folder: UUID | str | None) -> Chat:
     """Make a chat before its first question, for what is said about how its questions are answered."""
-    place = access.folder_write(user, folder) if folder else None
-    chat = create_chat(user, folder=place)
-    return _with_options(chat, system_prompt, options or {})
+    return create_chat(user, folder=access.folder_write(user, folder) if folder else None)
 
 
 @transaction.atomic
-def set_chat_options(user: User, uuid: UUID | str, *, system_prompt: str, options: Mapping[str, Any]) -> Chat:
-    """Say how the questions of a chat are answered from the next one on."""
-    return _with_options(access.chat_write(user, uuid), system_prompt, options)
-
-
-def _with_options(chat: Chat, system_prompt: str, options: Mapping[str, Any]) -> Chat:
-    chat.system_prompt, chat.options = system_prompt, dict(options)
+def set_chat_options(
+    user: User, uuid: UUID | str, *, system_prompt: str | None = None, options: Mapping[str, Any] | None = None
+) -> Chat:
+    """Say how the questions of a chat are answered from the next one on; None leaves what it has."""
+    chat = access.chat_write(user, uuid)
+    if system_prompt is not None:
+        chat.system_prompt = system_prompt
+    if options is not None:
+        chat.options = dict(options)
     chat.save(update_fields=["system_prompt", "options"])
     return chat
+
+
+@transaction.atomic
+def set_chat_option(user: User, uuid: UUID | str, name: str, value: Any) -> Chat:
+    """Set one option of a chat; None takes back what it has set."""
+    chat = access.chat_write(user, uuid)
+    others = {other: kept for other, kept in chat.options.items() if other != name}
+    return set_chat_options(user, uuid, options=others if value is None else others | {name: value})
 
 
 @transaction.atomic

@@ -138,7 +138,7 @@ def send_message(
             chat = chats.create_chat(user, title=first_words(content), model=model, folder=place)
             question = _store_question(chat, None, content, attached)
             return _ask(chat, question, choice, answerers, after=None, ref=ref, attached=attached)
-        chat = _idle_chat(user, chat_uuid)
+        chat = idle_chat(user, chat_uuid)
         end = _continued_message(chat, to)
         question = _store_question(chat, end, content, attached)
         # It stood among others, and the branch may have gone on below it before.
@@ -175,7 +175,7 @@ def edit_message(
     def edit() -> Asked:
         _check_content(content)
         answerers = _answerers_of(user, choice)
-        chat = _idle_chat(user, chat_uuid)
+        chat = idle_chat(user, chat_uuid)
         old = access.message_read(chat, message_uuid)
         if old.role != Message.Role.USER:
             raise WrongRole
@@ -204,7 +204,7 @@ def regenerate_answer(
 
     def regenerate() -> Asked:
         answerers = _answerers_of(user, choice)
-        chat = _idle_chat(user, chat_uuid)
+        chat = idle_chat(user, chat_uuid)
         old = access.message_read(chat, message_uuid)
         if old.role != Message.Role.ASSISTANT or old.parent is None:
             raise WrongRole
@@ -255,7 +255,7 @@ def _check_content(content: str) -> None:
         raise MessageTooLong(len(content), limit)
 
 
-def _idle_chat(user: User, uuid: UUID | str) -> Chat:
+def idle_chat(user: User, uuid: UUID | str) -> Chat:
     """Return a chat, locked, in which no answer is being written.
 
     Raises:

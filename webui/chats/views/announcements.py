@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from uuid import UUID
 
 from django.db import transaction
 
 from webui.accounts.models import User
 from webui.chats.intake import sidebar_changed
 from webui.chats.models import Chat
-from webui.chats.protocol import ChatMoved, ChatRenamed, ChatsChanged
+from webui.chats.protocol import BranchOutdated, ChatMoved, ChatRenamed, ChatsChanged
 from webui.chats.registry import Registry, tell_from_thread
 from webui.chats.views.fragments import render_folder_link
 
@@ -27,6 +28,12 @@ def announce_sidebar(user: User) -> None:
 def announce_title(user: User, chat: Chat) -> None:
     event = ChatRenamed(type="chat.renamed", chat=str(chat.uuid), title=chat.title)
     transaction.on_commit(lambda: tell_from_thread(lambda registry: registry.tell_user(user.pk, event)))
+
+
+def announce_branch(uuid: UUID) -> None:
+    """Let the pages that show a chat look at its branch again."""
+    event = BranchOutdated(type="branch.outdated", chat=str(uuid))
+    transaction.on_commit(lambda: tell_from_thread(lambda registry: registry.tell_chat(str(uuid), event)))
 
 
 def announce_move(user: User, chat: Chat) -> None:

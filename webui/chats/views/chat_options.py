@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.http import Http404, HttpResponse
+from django.db import transaction
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -18,14 +19,13 @@ from webui.accounts.decorators import member_required
 from webui.accounts.http import MemberRequest
 from webui.accounts.models import User
 from webui.chats import access
-from webui.chats.answerers import Answerer, answerer_of, model_label
+from webui.chats.answerers import model_label
 from webui.chats.chat_options import levels_in
-from webui.chats.errors import PresetGone
-from webui.chats.forms import PlaceForm
 from webui.chats.models import Chat
 from webui.chats.services import chats
 from webui.chats.views.announcements import announce_sidebar
 from webui.chats.views.fragments import chat_url
+from webui.chats.views.places import Place, place_of
 from webui.presets.forms import AnswerForm, option_values
 from webui.presets.levels import Level
 from webui.presets.wording import said_by
@@ -62,7 +62,7 @@ class ChatOptionsPanel:
 @never_cache
 @member_required
 def chat_options(request: MemberRequest, uuid: UUID) -> HttpResponse:
-    return _options(request, access.chat_read(request.user, uuid))
+    return _options(request, place_of(request, access.chat_read(request.user, uuid)))
 
 
 @require_http_methods(["GET", "POST"])
@@ -70,14 +70,12 @@ def chat_options(request: MemberRequest, uuid: UUID) -> HttpResponse:
 @member_required
 def new_chat_options(request: MemberRequest) -> HttpResponse:
     """Of a chat that is not there yet: setting something begins it."""
-    place = place_of(request)
-    folder = access.folder_read(request.user, place["folder"]) if place["folder"] else None
-    return _options(request, Chat(owner=request.user, folder=folder))
+    return _options(request, place_of(request))
 
 
-def _options(request: MemberRequest, chat: Chat) -> HttpResponse:
+def _options(request: MemberRequest, place: Place) -> HttpResponse:
     """Show what is set in a chat, or store it first. The form comes back either way: the panel stays open."""
-    answerer = answerer_in(request.user, place_of(request)["model"] or chat.model)
+    chat, answerer = place.chat, place.answerer
     *general, own = levels_in(chat, answerer.model, answerer.preset)
     if request.method == "POST":
         form = AnswerForm(request.POST, levels=general, auto_id="chat-%s")
@@ -85,7 +83,7 @@ def _options(request: MemberRequest, chat: Chat) -> HttpResponse:
         initial = {"system_prompt": own.system_prompt, **option_values(own.options)}
         form = AnswerForm(initial=initial, levels=general, auto_id="chat-%s")
     is_saved = request.method == "POST" and form.is_valid()
-    has_begun = is_saved and chat.pk is None
+    has_begun = is_saved and place.is_new
     if is_saved:
         chat = _stored(request.user, chat, form)
     panel = ChatOptionsPanel(
@@ -105,12 +103,12 @@ def _options(request: MemberRequest, chat: Chat) -> HttpResponse:
     return response
 
 
+@transaction.atomic
 def _stored(user: User, chat: Chat, form: AnswerForm) -> Chat:
+    if not chat.pk:
+        chat = chats.begin_chat(user, chat.folder.uuid if chat.folder else None)
     system_prompt, options = form.cleaned_data["system_prompt"], form.chosen_options()
-    if chat.pk:
-        return chats.set_chat_options(user, chat.uuid, system_prompt=system_prompt, options=options)
-    folder = chat.folder.uuid if chat.folder else None
-    return chats.begin_chat(user, folder, system_prompt=system_prompt, options=options)
+    return chats.set_chat_options(user, chat.uuid, system_prompt=system_prompt, options=options)
 
 
 def _told_before(chat: Chat, general: Sequence[Level]) -> Iterator[ToldBefore]:
@@ -120,19 +118,3 @@ def _told_before(chat: Chat, general: Sequence[Level]) -> Iterator[ToldBefore]:
     if chat.folder and chat.folder.system_prompt:
         whose = _("in the folder “%(folder)s”") % {"folder": chat.folder.name}
         yield ToldBefore(whose=whose, text=chat.folder.system_prompt)
-
-
-def place_of(request: MemberRequest) -> dict[str, str]:
-    """Return where a page is: `chat`, `folder` and `model`, each empty where it names none. Raises Http404."""
-    form = PlaceForm(request.POST if request.method == "POST" else request.GET)
-    if not form.is_valid():
-        raise Http404
-    return {name: str(value or "") for name, value in form.cleaned_data.items()}
-
-
-def answerer_in(user: User, chosen: str) -> Answerer:
-    """Return who is to answer; nobody for a preset that is gone."""
-    try:
-        return answerer_of(user, chosen)
-    except PresetGone:
-        return Answerer(id="", model="")

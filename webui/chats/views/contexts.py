@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString
 
 from rag.api import READABLE_NAMES
 from webui.chats.errors import Explanation
+from webui.chats.repl import NAMES, WORDS, Word
 from webui.chats.views.windows import WindowView
 from webui.rendering import plain_text
 
@@ -87,6 +88,7 @@ class MessageView:
         facts: Short sentences for the info line ("212 tokens", "24 tokens a second", "Stopped").
         remarks: Sentences about what of the chat or the documents the model did not have before it.
         window: How full the context window is after this answer; None where its size is not known.
+        ends_context: It and what is above it is not sent with later questions.
         ledger_url: What was sent for it, for the side panel; empty when nothing was.
         trace_url: How the documents were searched, for the side panel; empty when none were.
         follow_ups: Questions to go on with; shown while the answer is the last message.
@@ -117,6 +119,7 @@ class MessageView:
     facts: Sequence[str]
     remarks: Sequence[str]
     window: WindowView | None
+    ends_context: bool
     ledger_url: str
     trace_url: str
     follow_ups: Sequence[str] = ()
@@ -318,6 +321,7 @@ class ChatPage:
         may_manage_models: The reader is an administrator and may go to those ways.
         message_max_chars, message_max_documents: For the composer's limits.
         accepted_files: Endings of names, for the file picker.
+        words, word_names: Of a terminal chat: what is offered of them, and how a text begins that may be one.
     """
 
     chat: ChatHead | None
@@ -337,6 +341,8 @@ class ChatPage:
     goal: Goal | None = None
     keeping: KeepingView | None = None
     accepted_files: str = ",".join(READABLE_NAMES)
+    words: Sequence[Word] = WORDS
+    word_names: str = " ".join(NAMES)
 
     @property
     def messages(self) -> Sequence[MessageView]:

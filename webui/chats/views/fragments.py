@@ -114,6 +114,7 @@ def _message_view(chat: Chat, message: Message, branch: Branch, html: SafeString
         facts=list(_facts(message, generation)) if generation and not is_active else [],
         remarks=list(remarks_on(generation)) if generation and not is_active else [],
         window=window_after(message, generation) if generation and not is_active else None,
+        ends_context=message.ends_context,
         ledger_url=_ledger_url(chat, message) if generation and generation.has_ledger and not is_active else "",
         trace_url=_trace_url(chat, message) if generation and generation.has_retrieval and not is_active else "",
         follow_ups=message.follow_ups,

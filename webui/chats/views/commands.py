@@ -1,0 +1,116 @@
+"""Words of a terminal chat that were typed where messages are written, and what comes of them."""
+
+from __future__ import annotations
+
+from typing import Literal, TypedDict
+from uuid import UUID
+
+from django.db import transaction
+from django.http import HttpResponse, JsonResponse
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from webui.accounts.decorators import member_required
+from webui.accounts.http import MemberRequest
+from webui.accounts.models import User
+from webui.chats.errors import ChatError, WordRefused, refusal_text
+from webui.chats.repl import ClearContext, Command, Help, Leave, SetOption, SetSystem, Show, parse
+from webui.chats.services import chats, contexts
+from webui.chats.views import notes
+from webui.chats.views.announcements import announce_branch, announce_sidebar
+from webui.chats.views.fragments import chat_url, render_message
+from webui.chats.views.notes import Note
+from webui.chats.views.places import Place, place_of
+
+
+class Outcome(TypedDict, total=False):
+    """What the page is to do.
+
+    Attributes:
+        is_message: The text is none of the words: send it to the model.
+        refusal: A sentence; the text goes back into its field.
+        go: Where to go.
+        note: HTML of an aside, to stand at the end of the chat.
+        message, html: A message that looks different now.
+        chat, url: The chat that was begun with it.
+    """
+
+    is_message: Literal[True]
+    refusal: str
+    go: str
+    note: str
+    message: str
+    html: str
+    chat: str
+    url: str
+
+
+@require_POST
+@member_required
+def command(request: MemberRequest) -> JsonResponse:
+    """Do what a word asks for."""
+    place = place_of(request)
+    try:
+        wanted = parse(request.POST.get("command", ""))
+        outcome = _carry_out(request.user, wanted, place) if wanted else Outcome(is_message=True)
+    except WordRefused as refused:
+        hint = _("To send it to the model as it is, begin with a space.")
+        outcome = Outcome(refusal=f"{refusal_text(refused)} {hint}")
+    except ChatError as refused:
+        outcome = Outcome(refusal=refusal_text(refused))
+    return JsonResponse(outcome)
+
+
+def _carry_out(user: User, wanted: Command, place: Place) -> Outcome:
+    match wanted:
+        case ClearContext():
+            return _clear(user, place)
+        case Leave():
+            return Outcome(go=reverse("chats:new"))
+        case Help():
+            return Outcome(note=_html(notes.help_note(wanted)))
+        case Show(what):
+            return Outcome(note=_html(notes.show_note(what, place.chat, place.answerer)))
+        case SetOption() | SetSystem():
+            return _set(user, wanted, place)
+
+
+def _clear(user: User, place: Place) -> Outcome:
+    end = None if place.is_new else contexts.clear_context(user, place.chat.uuid)
+    if end is None:
+        return Outcome(note=_html(notes.nothing_to_clear()))
+    announce_branch(place.chat.uuid)
+    return Outcome(message=str(end.uuid), html=render_message(end))
+
+
+@transaction.atomic
+def _set(user: User, wanted: SetOption | SetSystem, place: Place) -> Outcome:
+    """Say something about the questions of a chat, which is begun for it if the page shows none."""
+    chat, outcome = place.chat, Outcome()
+    if place.is_new:
+        chat = chats.begin_chat(user, chat.folder.uuid if chat.folder else None)
+        announce_sidebar(user)
+        outcome = Outcome(chat=str(chat.uuid), url=chat_url(chat))
+    if isinstance(wanted, SetOption):
+        chats.set_chat_option(user, chat.uuid, wanted.name, wanted.value)
+        note = notes.option_note(wanted)
+    else:
+        chats.set_chat_options(user, chat.uuid, system_prompt=wanted.text)
+        note = notes.system_note(wanted)
+    outcome["note"] = _html(note)
+    return outcome
+
+
+@require_POST
+@member_required
+def restore_context(request: MemberRequest, uuid: UUID, message_uuid: UUID) -> HttpResponse:
+    """Take back that the context was cleared at a message, and show that as it is then."""
+    message = contexts.restore_context(request.user, uuid, message_uuid)
+    announce_branch(uuid)
+    return HttpResponse(render_message(message))
+
+
+def _html(note: Note) -> str:
+    return render_to_string("chats/_note.html", {"note": note})
