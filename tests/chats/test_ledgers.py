@@ -106,7 +106,7 @@ async def test_a_server_that_reads_everything_is_not_suspected(site: Upstream, a
         await page.send("word " * 50)
         ended = await page.until("generation.ended")
 
-    assert "message__remark" not in ended["html"]
+    assert "message__remarks" not in ended["html"]
 
 
 @pytest.mark.django_db
@@ -126,7 +126,7 @@ def test_what_had_no_room_is_told_at_the_answer(
     html = page_of(alice_client, answer.chat)
 
     assert sentence in html
-    assert html.count("message__remark") == 1
+    assert html.count("message__remarks") == 1
     assert ledger_url(answer) in html
 
 

@@ -36,7 +36,7 @@ def said_by(level: Level) -> str:
 def note_on(inherited: Effective | None, *, is_set: bool) -> str:
     """Return what a field for one level has to say of the more general ones; empty when nothing need be said."""
     if inherited is None:
-        return "" if is_set else _("Not set, so not sent")
+        return ""
     facts = {"value": in_words(inherited.value), "whose": said_by(inherited.level)}
     if is_set:
         return _("In place of %(value)s, set %(whose)s") % facts

@@ -329,7 +329,9 @@ class ChatPage extends HTMLElement {
     if (chatPanelUrl) url.searchParams.set("model", this.#model);
     if (chatPanelUrl && !this.#chat && this.dataset.folder) url.searchParams.set("folder", this.dataset.folder);
     const name = opener.dataset.panelName ?? opener.getAttribute("aria-label") ?? opener.textContent?.trim() ?? "";
-    this.#panel.openAddress(url.href, name, opener);
+    // An item of a menu is gone when the panel closes: what opened the menu is not.
+    const button = opener.closest("chat-menu")?.querySelector("[popovertarget]") ?? opener;
+    this.#panel.openAddress(url.href, name, button);
   }
 
   // ---- files dropped anywhere on the page ---------------------------------------------------------
