@@ -51,6 +51,7 @@ from webui.chats.models import (
     Generation,
     ImportedChat,
     Message,
+    MessageRemoval,
     Rating,
     ShareGrant,
     ShareLink,
@@ -186,6 +187,7 @@ def make_world(owner: User, reader: User | None = None, *, mark: bool = True) ->
     sharing.grant(sharing.share_chat(chat, is_live=False), Audience(group=group))
     imported = ChatImport.objects.create(owner=owner, name=f"{private_word} export.json", n_bytes=1, state="done")
     ImportedChat.objects.create(source=imported, position=0, title=f"{private_word} imported", notes={"not_json": 1})
+    MessageRemoval.objects.create(chat=chat)
     world = World(
         owner,
         private,
@@ -288,6 +290,7 @@ OWNERS: dict[type[Model], str | None] = {
     Generation: "message__chat__owner",
     Citation: "message__chat__owner",
     Rating: "message__chat__owner",
+    MessageRemoval: "chat__owner",
     ShareLink: "chat__owner",
     ShareGrant: "link__chat__owner",
 }

@@ -12,7 +12,18 @@ from django.shortcuts import get_object_or_404
 import rag.api as rag
 from webui.accounts.models import User
 from webui.chats import queries
-from webui.chats.models import Chat, ChatImport, Folder, Generation, Message, Rating, ShareGrant, ShareLink, Tag
+from webui.chats.models import (
+    Chat,
+    ChatImport,
+    Folder,
+    Generation,
+    Message,
+    MessageRemoval,
+    Rating,
+    ShareGrant,
+    ShareLink,
+    Tag,
+)
 
 
 def chat_read(user: User, uuid: UUID | str) -> Chat:
@@ -130,6 +141,14 @@ def message_read(chat: Chat, uuid: UUID | str) -> Message:
     if message is None:
         raise Http404
     return message
+
+
+def removal_write(chat: Chat, uuid: UUID | str) -> MessageRemoval:
+    """Return what was deleted from a chat that was itself got through `chat_write`, and can be brought back."""
+    removal = MessageRemoval.objects.select_related("current_message").filter(chat=chat, uuid=uuid).first()
+    if removal is None:
+        raise Http404
+    return removal
 
 
 def answer_read(user: User, chat_uuid: UUID | str, message_uuid: UUID | str) -> Message:

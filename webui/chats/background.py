@@ -14,7 +14,7 @@ from webui.chats import conf, intake
 from webui.chats.database import close_database_thread, in_database
 from webui.chats.protocol import GenerationEnded
 from webui.chats.registry import registry
-from webui.chats.services import generations, purging
+from webui.chats.services import generations, purging, removals
 from webui.presets import services as presets
 
 logger = logging.getLogger(__name__)
@@ -62,6 +62,7 @@ def clear_up() -> list[GenerationEnded]:
     """Return the ends of the answers whose process has died, for the pages that still wait for them."""
     now = timezone.now()
     purging.purge_deleted(now)
+    removals.purge_removed(now)
     presets.purge_deleted(now)
     import_module(settings.SESSION_ENGINE).SessionStore.clear_expired()
     return intake.interrupt_abandoned(now - conf.heartbeat_timeout())

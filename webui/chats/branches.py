@@ -72,6 +72,20 @@ def leaf_under(parents: Parents, message: int) -> int:
     return at
 
 
+def all_below(parents: Parents, message: int) -> set[int]:
+    """Return a message and everything below it."""
+    children: dict[int, list[int]] = {}
+    for child, parent in parents.items():
+        if parent is not None:
+            children.setdefault(parent, []).append(child)
+    found, to_visit = set(), [message]
+    while to_visit:
+        at = to_visit.pop()
+        found.add(at)
+        to_visit += children.get(at, ())
+    return found
+
+
 def newest_leaf(parents: Parents) -> int | None:
     """Return the leaf to show when none is chosen: the newest message; None for an empty chat."""
     return max(parents, default=None)

@@ -12,6 +12,7 @@ ChatError                  a request that is refused; nothing was stored
 ├── ModelUnreachable       its connection does not answer now
 ├── PresetGone             deleted, or not shared with this person any more
 ├── PresetWithoutModel     the model that it answers with is not available now
+├── MessageAboveDeleted    what is to come back has no place: what it stood below is gone
 ├── TitleEmpty
 ├── FolderNameRefused      nothing but spaces, or too long
 ├── TooManyFolders
@@ -68,6 +69,10 @@ class NotFound(ChatError):
 
 class MessageEmpty(ChatError):
     code = "message_empty"
+
+
+class MessageAboveDeleted(ChatError):
+    code = "message_above_deleted"
 
 
 class MessageTooLong(ChatError):
@@ -214,6 +219,7 @@ REFUSALS: Final[Mapping[str, Promise]] = {
     "preset_without_model": _(
         "“%(preset)s” answers with the model “%(model)s”, which is not available now. Choose another model."
     ),
+    "message_above_deleted": _("The message above it was deleted since. Bring that one back first."),
     "title_empty": _("A chat needs a title."),
     "folder_name": _("A folder needs a name of at most %(limit)s characters."),
     "too_many_folders": _("You have %(limit)s folders, which is as many as there can be. Delete one first."),

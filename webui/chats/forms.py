@@ -50,6 +50,10 @@ class ReasonsForm(forms.Form):
         field.choices = GoodReason.choices if rating.is_good else BadReason.choices
 
 
+class DeleteMessageForm(forms.Form):
+    with_branch = forms.BooleanField(required=False)
+
+
 class FolderNameForm(forms.Form):
     name = forms.CharField(required=False)
 

@@ -149,6 +149,13 @@ class Chat(models.Model):
         return self.title
 
 
+class PresentMessages(models.Manager["Message"]):
+    """Messages that are not deleted: all that anybody looks for."""
+
+    def get_queryset(self) -> models.QuerySet[Message]:
+        return super().get_queryset().filter(removal=None)
+
+
 class Message(models.Model):
     """One node of a chat's tree."""
 
@@ -177,6 +184,11 @@ class Message(models.Model):
     # It and what comes before it are not sent with questions below it; a system message at the root is.
     ends_context = models.BooleanField(default=False)
     created_at = models.DateTimeField(default=timezone.now)
+    # Set by delete, cleared by undo; the row goes with its removal.
+    removal = models.ForeignKey("MessageRemoval", on_delete=models.CASCADE, null=True, blank=True, related_name="+")
+
+    objects = PresentMessages()
+    with_removed = models.Manager["Message"]()
 
     class Meta:
         ordering = ["id"]
@@ -217,6 +229,27 @@ class Upload(models.Model):
 
     def __str__(self) -> str:
         return f"upload of document {self.document_id}"
+
+
+class MessageRemoval(models.Model):
+    """Messages that were deleted from a chat together: undo brings them back, the end of the undo window ends them."""
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    chat = models.ForeignKey(Chat, on_delete=models.CASCADE, related_name="removals")
+    # The leaf that was shown.
+    current_message = models.ForeignKey(Message, on_delete=models.SET_NULL, null=True, related_name="+")
+    # What stood below the deleted message and moved up to its parent.
+    moved_up = models.ManyToManyField(Message, related_name="+")
+    removed_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        indexes = [
+            # purge_removed(): those whose undo window is over.
+            models.Index(fields=["removed_at"], name="chats_removal_oldest"),
+        ]
+
+    def __str__(self) -> str:
+        return f"removal {self.uuid}"
 
 
 class Generation(models.Model):

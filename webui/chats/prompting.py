@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from inference.types import ChatMessage, ChatRequest
 from rag.types import Passage, Room
+from webui.chats.alternation import alternating
 from webui.chats.answerers import QUOTES
 from webui.chats.briefings import Briefed
 from webui.chats.disarming import disarmed
@@ -96,7 +97,7 @@ def build_prompt(
     n_taken = sum(_message_tokens(message) for _, message in [*system, question]) + sum(map(_joined_tokens, documents))
     sent, dropped = _newest_that_fit(earlier, budget, n_taken)
     parts = _with_documents([*system, *sent, question], documents, at_first=is_whole)
-    messages = [message for _, message in parts]
+    messages = alternating([message for _, message in parts])
     ledger = {
         "context_tokens": context_tokens,
         "estimated_tokens": sum(map(_message_tokens, messages)),

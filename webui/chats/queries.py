@@ -169,8 +169,10 @@ def branch_before(answer: Message) -> list[Message]:
 
 
 def ratings_of(user: User | None) -> QuerySet[Rating]:
-    """Return the ratings that a person has given, or those of everybody for None; without those of chats that go."""
-    ratings = Rating.objects.filter(message__chat__deleted_at=None, message__chat__temporary_until=None)
+    """Return the ratings that a person has given, or those of everybody for None; none of what is deleted or goes."""
+    ratings = Rating.objects.filter(
+        message__removal=None, message__chat__deleted_at=None, message__chat__temporary_until=None
+    )
     return ratings if user is None else ratings.filter(rated_by=user)
 
 

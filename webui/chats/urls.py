@@ -21,6 +21,7 @@ from webui.chats.views import (
     tags,
     traces,
     transfer,
+    tree,
     web_pages,
 )
 
@@ -74,6 +75,9 @@ urlpatterns = [
         commands.restore_context,
         name="restore_context",
     ),
+    path("chats/<uuid:uuid>/messages/<uuid:message_uuid>/fork/", tree.fork, name="fork"),
+    path("chats/<uuid:uuid>/messages/<uuid:message_uuid>/delete/", tree.delete_message, name="delete_message"),
+    path("chats/<uuid:uuid>/removals/<uuid:removal_uuid>/undo/", tree.undo_delete_message, name="undo_delete_message"),
     path("chats/<uuid:uuid>/messages/<uuid:message_uuid>/keep/", golden.keep_question, name="keep_question"),
     path("chats/<uuid:uuid>/messages/<uuid:message_uuid>/rating/", ratings.rating, name="rating"),
     path("chats/<uuid:uuid>/messages/<uuid:message_uuid>/rating/why/", ratings.explain_rating, name="explain_rating"),

@@ -3,6 +3,7 @@ import { newRef } from "../lib/refs.js";
 import { get, post, RequestFailed } from "../lib/requests.js";
 import { ScrollFollower } from "../lib/scroll_follower.js";
 import { socket } from "../lib/socket.js";
+import { TreeActions } from "../lib/tree_actions.js";
 import { copyOf, fragment } from "../render.js";
 import { toast } from "./chat_toasts.js";
 
@@ -29,6 +30,7 @@ class ChatPage extends HTMLElement {
   /** @type {ScrollFollower | null} */
   #follower = null;
   #hasBeenOpen = false;
+  #tree = new TreeActions((html) => this.#showMessages(html));
   #recovery = new Recovery({ adopt: (page) => this.#adopt(page), isBusy: () => this.#pending.size > 0 });
 
   /** What people do inside the page, by the event that tells of it. @type {Record<string, (detail: any) => void>} */
@@ -37,6 +39,7 @@ class ChatPage extends HTMLElement {
     "message-edited": (detail) => this.#edit(detail),
     "answer-wanted": (detail) => this.#regenerate(detail),
     "sibling-wanted": (detail) => this.#showSibling(detail),
+    "tree-action-wanted": (detail) => this.#actOnTree(detail),
     "stop-wanted": (detail) => this.#stop(detail?.generation),
     "citation-opened": (detail) => this.#panel.open(detail.source, detail.opener),
     "model-picked": (detail) => this.#welcome(detail),
@@ -208,11 +211,7 @@ class ChatPage extends HTMLElement {
   async #showBranch(url) {
     try {
       const answer = await post(url);
-      this.#messages.replaceAll(fragment(await answer.text()));
-      // An answer may still be written in the branch that was left.
-      this.#showState("");
-      this.#changed();
-      this.#open({});
+      this.#showMessages(await answer.text());
       return true;
     } catch (error) {
       this.#complain(error);
@@ -231,6 +230,27 @@ class ChatPage extends HTMLElement {
     message.tabIndex = -1;
     message.focus({ preventScroll: true });
     message.scrollIntoView({ block: "center" });
+  }
+
+  /** Another branch, or another state of this one. @param {string} html */
+  #showMessages(html) {
+    this.#messages.replaceAll(fragment(html));
+    this.classList.toggle("chat--empty", !this.#messages.all.length);
+    // An answer may still be written in the branch that was left.
+    this.#showState("");
+    this.#changed();
+    this.#open({});
+  }
+
+  /** @param {{action: string, url: string}} detail */
+  async #actOnTree({ action, url }) {
+    if (action === "fork") {
+      await this.#tree.fork(url);
+      return;
+    }
+    await this.#tree.delete(url, action === "delete-branch");
+    // What had the focus is gone.
+    if (!this.contains(document.activeElement)) this.#composer.focusText();
   }
 
   /**

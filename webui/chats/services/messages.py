@@ -206,7 +206,8 @@ def regenerate_answer(
         answerers = _answerers_of(user, choice)
         chat = idle_chat(user, chat_uuid)
         old = access.message_read(chat, message_uuid)
-        if old.role != Message.Role.ASSISTANT or old.parent is None:
+        # Where the question was deleted alone, there is nothing to answer.
+        if old.role != Message.Role.ASSISTANT or old.parent is None or old.parent.role != Message.Role.USER:
             raise WrongRole
         return _ask(chat, old.parent, choice, answerers, after=old.parent, ref=ref, has_siblings=True)
 
