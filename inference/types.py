@@ -196,6 +196,11 @@ class ModelInfo:
     def can_chat(self) -> bool:
         return "completion" in self.capabilities
 
+    @property
+    def may_see(self) -> bool:
+        """Whether it can be sent images, as far as is known: services with OpenAI's API do not tell."""
+        return "vision" in self.capabilities or self.connection_kind == "openai"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionProblem:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 from collections.abc import Iterable
 from typing import Any
 
 from django.core.files.base import ContentFile
+from PIL import Image as Drawing
 
 from rag.models import Document, ExtractedText, Knowledge
 from rag.services import knowledge as knowledge_service
 from webui.accounts.models import Group, Role, User
-from webui.chats.models import Chat, Folder, Generation, Message, Tag, tag_key
+from webui.chats.models import Chat, Folder, Generation, Image, Message, Tag, tag_key
+from webui.chats.services import images
 from webui.presets import prompts
 from webui.presets import services as presets
 from webui.presets.models import ModelPreset, PromptPreset
@@ -137,6 +140,24 @@ def make_preset(
     for reader in readers:
         presets.grant(preset, user=reader)
     return preset
+
+
+def make_image(
+    *,
+    owner: User,
+    message: Message | None = None,
+    name: str = "photo.png",
+    colour: str = "teal",
+    size: tuple[int, int] = (6, 4),
+) -> Image:
+    """Create a picture of one colour, of a question or waiting to be sent."""
+    file = io.BytesIO()
+    Drawing.new("RGB", size, colour).save(file, "PNG")
+    file.seek(0)
+    image = images.create_image(owner, name, file)
+    if message is not None:
+        images.attach_images(message, [image])
+    return image
 
 
 def make_prompt(

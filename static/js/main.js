@@ -31,4 +31,5 @@ import "./lib/deeds.js";
 import "./lib/dialogs.js";
 import "./lib/failures.js";
 import "./lib/table_blocks.js";
+import "./lib/image_viewer.js";
 import "./lib/tooltips.js";

@@ -18,7 +18,7 @@ def test_a_branch_costs_the_same_however_long_it_is(alice: User, django_assert_n
     make_answer(chat, content="a29b", parent=chat.messages.get(content="q29"))
 
     # Tree, messages, documents, knowledge, citations.
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(8):
         views = list(message_views(chat, branch_messages(chat)))
 
     assert len(views) == 60
@@ -93,7 +93,7 @@ def test_one_message_reads_its_siblings_and_nothing_else_of_the_tree(
     chat = make_chat(owner=alice, messages=6)
     second = make_message(chat, content="other", parent=chat.messages.get(content="answer 1"))
 
-    with django_assert_num_queries(3):  # siblings, documents, knowledge
+    with django_assert_num_queries(4):  # siblings, documents, knowledge, pictures
         branch = one_message(second)
 
     assert (branch.positions[second.pk].number, branch.positions[second.pk].count) == (2, 2)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import io
+from base64 import b64encode
+from collections.abc import Iterator
+
 import pytest
+from PIL import Image
 from playwright.async_api import BrowserContext, Page, expect
 
-from tests.doubles.upstream import Upstream
+from tests.doubles.upstream import FakeModel, Upstream
 from tests.e2e.chatting import answer_is_finished, answers, ask, ask_and_wait, composer, questions
 from tests.e2e.conftest import PASSWORD, OpenBrowser, sign_up
 from tests.e2e.site import Site
@@ -159,6 +164,84 @@ async def test_a_prompt_is_written_and_inserted_with_its_places_filled_in(
     await field.press("Enter")
     await answer_is_finished(page)
     await expect(questions(page)).to_contain_text("/usr/bin")
+
+
+def picture(colour: str) -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (640, 400), colour).save(file, "PNG")
+    return file.getvalue()
+
+
+PASTE = """(area, [name, bytes]) => {
+  const data = new DataTransfer();
+  data.items.add(new File([Uint8Array.from(atob(bytes), (c) => c.charCodeAt(0))], name, { type: "image/png" }));
+  area.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true }));
+}"""
+
+
+@pytest.fixture
+def eyes(models: Upstream) -> Iterator[FakeModel]:
+    model = FakeModel(name="eyes:latest", capabilities=("completion", "vision"))
+    models.models.append(model)
+    yield model
+    models.models.remove(model)
+
+
+async def test_a_picture_is_pasted_refused_for_a_blind_model_and_seen_by_another(
+    alice: BrowserContext, models: Upstream, eyes: FakeModel
+) -> None:
+    page = await alice.new_page()
+    await page.goto("/")
+    await pick_model(page, "tiny:latest")
+    field = composer(page)
+    await field.evaluate(PASTE, ["holiday.png", b64encode(picture("teal")).decode()])
+    chip = page.locator("[data-chips] .chip")
+    await expect(chip).to_contain_text("holiday.png")
+    await expect(chip.locator("img")).to_be_visible()
+
+    # Nothing is sent, and nothing is lost.
+    await ask(page, "What is this? @fake tokens=3")
+    await expect(page.get_by_text("cannot see pictures")).to_be_visible()
+    await expect(page.get_by_role("button", name="Read their text")).to_be_focused()
+    await expect(questions(page)).to_have_count(0)
+    await page.reload()
+    await expect(chip.locator("img")).to_be_visible()
+    await expect(field).to_have_value("What is this? @fake tokens=3")
+
+    await pick_model(page, "eyes:latest")
+    await expect(page.get_by_text("cannot see pictures")).to_be_hidden()
+    await field.press("Enter")
+    await answer_is_finished(page)
+    sent = [request for request in models.requests if request.path == "/api/chat"][-1].body["messages"][-1]
+    assert len(sent["images"]) == 1
+
+    thumbnail = questions(page).get_by_role("link", name="holiday.png")
+    await expect(thumbnail.get_by_role("img")).to_have_js_property("naturalWidth", 480)
+    await thumbnail.click()
+    large = page.get_by_role("dialog", name="Picture")
+    await expect(large.get_by_role("img", name="holiday.png")).to_have_js_property("naturalWidth", 640)
+    await page.keyboard.press("Escape")
+    await expect(large).to_be_hidden()
+
+
+async def test_the_text_of_a_picture_can_be_read_instead(alice: BrowserContext, eyes: FakeModel) -> None:
+    page = await alice.new_page()
+    await page.goto("/")
+    await pick_model(page, "tiny:latest")
+    await page.locator("[data-files]").set_input_files(
+        {"name": "receipt.png", "mimeType": "image/png", "buffer": picture("white")}
+    )
+    await expect(page.get_by_text("cannot see pictures")).to_be_visible()
+
+    await page.get_by_role("button", name="Read their text").click()
+
+    await expect(page.get_by_text("cannot see pictures")).to_be_hidden()
+    await expect(page.locator('[data-chips] .chip[data-kind="document"]')).to_contain_text("receipt.png")
+
+
+async def pick_model(page: Page, name: str) -> None:
+    await page.get_by_role("button", name="Model", exact=True).click()
+    await page.get_by_role("option", name=name).click()
 
 
 async def sign_out(page: Page) -> None:

@@ -35,6 +35,7 @@ from tests.factories import (
     make_chat,
     make_document,
     make_folder,
+    make_image,
     make_knowledge,
     make_message,
     make_preset,
@@ -49,6 +50,7 @@ from webui.chats.models import (
     Citation,
     Folder,
     Generation,
+    Image,
     ImportedChat,
     Message,
     MessageRemoval,
@@ -183,6 +185,8 @@ def make_world(owner: User, reader: User | None = None, *, mark: bool = True) ->
         message=answer, number=1, document=private_document, document_name=private_document.name, start=0, end=9,
         text=f"{private_word} quotation",
     )  # fmt: skip
+    make_image(owner=owner, message=question, name=f"{private_word} photo.png")
+    make_image(owner=owner, name=f"{private_word} unsent photo.png")
     Rating.objects.create(message=answer, rated_by=owner, is_good=True, comment=f"{private_word} comment")
     sharing.grant(sharing.share_chat(chat, is_live=False), Audience(group=group))
     imported = ChatImport.objects.create(owner=owner, name=f"{private_word} export.json", n_bytes=1, state="done")
@@ -289,6 +293,7 @@ OWNERS: dict[type[Model], str | None] = {
     Message: "chat__owner",
     Generation: "message__chat__owner",
     Citation: "message__chat__owner",
+    Image: "owner",
     Rating: "message__chat__owner",
     MessageRemoval: "chat__owner",
     ShareLink: "chat__owner",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import Http404
 from django.shortcuts import get_object_or_404
 
@@ -17,6 +17,7 @@ from webui.chats.models import (
     ChatImport,
     Folder,
     Generation,
+    Image,
     Message,
     MessageRemoval,
     Rating,
@@ -243,3 +244,20 @@ def link_of(chat: Chat) -> ShareLink:
 
 def share_grant_of(link: ShareLink, uuid: UUID) -> ShareGrant:
     return get_object_or_404(link.grants, uuid=uuid)
+
+
+def image_read(user: User, uuid: UUID | str) -> Image:
+    """Return a picture of the person's own: of a chat that is there, or one that waits to be sent."""
+    return images_read(user, [uuid])[0]
+
+
+def images_read(user: User, uuids: Iterable[UUID | str]) -> list[Image]:
+    """Return pictures of the person's own, in the order in which they came; one that is none is enough for Http404."""
+    wanted = {str(uuid) for uuid in uuids}
+    if not wanted:
+        return []
+    is_there = Q(message=None) | Q(message__chat__owner=user, message__chat__deleted_at=None)
+    found = list(Image.objects.filter(is_there, owner=user, uuid__in=wanted)) if user.may_chat else []
+    if len(found) != len(wanted):
+        raise Http404
+    return found

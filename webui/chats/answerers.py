@@ -13,6 +13,7 @@ from inference.types import ModelList
 from webui.accounts.models import User
 from webui.chats.errors import (
     ModelCannotChat,
+    ModelCannotSee,
     ModelUnknown,
     ModelUnreachable,
     PresetGone,
@@ -67,25 +68,31 @@ def answerer_of(user: User, chosen: str) -> Answerer:
     return Answerer(id=chosen, model=preset.base_model, preset=preset)
 
 
-async def check_answerer(answerer: Answerer) -> None:
+async def check_answerer(answerer: Answerer, *, has_images: bool = False) -> None:
     """Make sure that a model can be asked, before anything is stored.
+
+    Args:
+        has_images: It is to look at pictures.
 
     Raises:
         ModelUnknown: No connection offers it now.
         ModelUnreachable: The connection that should have it does not answer.
         ModelCannotChat: It is an embedder.
+        ModelCannotSee: It is to look at pictures, and cannot.
         PresetWithoutModel: As the first or the last, of a preset's model.
     """
     try:
-        await _check_model(answerer.model)
+        await _check_model(answerer.model, has_images=has_images)
     except ModelUnknown as exc:
         if answerer.preset is None:
             raise
         raise PresetWithoutModel(answerer.preset_name, answerer.model) from exc
 
 
-async def _check_model(model: str) -> None:
+async def _check_model(model: str, *, has_images: bool) -> None:
     if model == QUOTES:
+        if has_images:
+            raise ModelCannotSee(model_label(model))
         return
     try:
         info = await client.find_model(model)
@@ -95,6 +102,8 @@ async def _check_model(model: str) -> None:
         raise ModelUnreachable(failure_of(exc)) from exc
     if not info.can_chat:
         raise ModelCannotChat(model)
+    if has_images and not info.may_see:
+        raise ModelCannotSee(model)
 
 
 def choose_model(models: ModelList, *wanted: str) -> str:

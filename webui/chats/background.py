@@ -14,7 +14,7 @@ from webui.chats import conf, intake
 from webui.chats.database import close_database_thread, in_database
 from webui.chats.protocol import GenerationEnded
 from webui.chats.registry import registry
-from webui.chats.services import generations, purging, removals
+from webui.chats.services import generations, images, purging, removals
 from webui.presets import services as presets
 
 logger = logging.getLogger(__name__)
@@ -63,6 +63,7 @@ def clear_up() -> list[GenerationEnded]:
     now = timezone.now()
     purging.purge_deleted(now)
     removals.purge_removed(now)
+    images.purge_unsent(now)
     presets.purge_deleted(now)
     import_module(settings.SESSION_ENGINE).SessionStore.clear_expired()
     return intake.interrupt_abandoned(now - conf.heartbeat_timeout())

@@ -237,13 +237,13 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels ha
     async def _check_answerers(self, event: Any) -> None:
         choice = Choice(model=event["model"], beside=event.get("beside", ()), to=event.get("to", ""))
         try:
-            await self._check_choice(choice)
+            await self._check_choice(choice, has_images=bool(event.get("images")))
         except ChatError:
             # The model has gone since; the page is to hear of its answer all the same.
             if not await in_database(intake.was_asked, self._user, event["ref"]):
                 raise
 
-    async def _check_choice(self, choice: Choice) -> None:
+    async def _check_choice(self, choice: Choice, *, has_images: bool) -> None:
         """Make sure that one can be asked at least: where others cannot, that is said in place of their answers."""
         missing: list[ChatError] = []
         for chosen in choice.ids:
@@ -254,7 +254,7 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels ha
                     if is_preset_id(chosen)
                     else Answerer(id=chosen, model=chosen)
                 )
-                await check_answerer(answerer)
+                await check_answerer(answerer, has_images=has_images)
             except ModelCannotChat:
                 raise
             except (ModelUnknown, ModelUnreachable, PresetWithoutModel) as error:

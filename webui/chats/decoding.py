@@ -141,6 +141,7 @@ _EVENTS: Final[Mapping[str, Mapping[str, _Field]]] = {
         "folder": _Field(_uuid, is_required=False),
         "documents": _Field(_uuids, is_required=False),
         "knowledge": _Field(_uuids, is_required=False),
+        "images": _Field(_uuids, is_required=False),
     },
     "message.edited": {"ref": _REF, "chat": _ID, "message": _ID, "content": _CONTENT, **_ASKED},
     "answer.requested": {"ref": _REF, "chat": _ID, "message": _ID, **_ASKED},

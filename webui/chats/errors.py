@@ -9,6 +9,7 @@ ChatError                  a request that is refused; nothing was stored
 ├── AnswerRunning          the chat's answer is still being written
 ├── ModelUnknown           no connection offers that model now
 ├── ModelCannotChat        an embedder
+├── ModelCannotSee         it was to look at pictures
 ├── ModelUnreachable       its connection does not answer now
 ├── PresetGone             deleted, or not shared with this person any more
 ├── PresetWithoutModel     the model that it answers with is not available now
@@ -112,6 +113,10 @@ class ModelCannotChat(ModelUnknown):
     code = "model_cannot_chat"
 
 
+class ModelCannotSee(ModelUnknown):
+    code = "model_cannot_see"
+
+
 class PresetGone(ChatError):
     code = "preset_gone"
 
@@ -213,6 +218,7 @@ REFUSALS: Final[Mapping[str, Promise]] = {
     "answer_running": _("An answer is still being written in this chat. Stop it first, or wait."),
     "model_not_found": _("The model “%(model)s” is not available now. Choose another one."),
     "model_cannot_chat": _("The model “%(model)s” makes embeddings and cannot chat. Choose another one."),
+    "model_cannot_see": _("“%(model)s” cannot see pictures. Choose another model, or have their text read instead."),
     "preset_gone": _(
         "This preset is not here any more: it was deleted, or is not shared with you now. Choose another model."
     ),

@@ -114,6 +114,7 @@ def send(user: User, event: MessageSent) -> Question:
             folder=event.get("folder"),
             documents=event.get("documents", ()),
             knowledge=event.get("knowledge", ()),
+            images=event.get("images", ()),
             ref=event["ref"],
         )
     )

@@ -353,6 +353,48 @@ class Citation(models.Model):
         return f"[{self.number}] {self.document_name}"
 
 
+class ImageManager(models.Manager["Image"]):
+    """Leaves the pixels where they are, until somebody asks for them."""
+
+    def get_queryset(self) -> models.QuerySet[Image]:
+        return super().get_queryset().defer("content", "preview")
+
+
+class Image(models.Model):
+    """A picture that goes with a question: drawn anew, so that of the file that was sent only its pixels are kept.
+
+    It lies in the database, so that it is gone with its message for certain, whichever way that goes.
+    """
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    # None while it waits in a composer.
+    message = models.ForeignKey(Message, on_delete=models.CASCADE, null=True, blank=True, related_name="images")
+    # As the file was called, for people's eyes only.
+    name = models.CharField(max_length=255)
+    # image/png or image/jpeg
+    media_type = models.CharField(max_length=20)
+    width = models.PositiveIntegerField()
+    height = models.PositiveIntegerField()
+    digest = models.CharField(max_length=64)
+    content = models.BinaryField()
+    # The same small, for the chat.
+    preview = models.BinaryField()
+    created_at = models.DateTimeField(default=timezone.now)
+
+    objects = ImageManager()
+
+    class Meta:
+        ordering = ["id"]
+        indexes = [
+            # purge_unsent(), and how many a person has waiting.
+            models.Index(fields=["owner", "created_at"], condition=models.Q(message=None), name="chats_image_unsent"),
+        ]
+
+    def __str__(self) -> str:
+        return f"image {self.uuid}"
+
+
 class GoodReason(models.TextChoices):
     CORRECT = "correct", _("Correct")
     COMPLETE = "complete", _("Complete")

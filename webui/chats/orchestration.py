@@ -31,6 +31,7 @@ from webui.chats.errors import (
     RetrievalFailed,
 )
 from webui.chats.live import LiveAnswer
+from webui.chats.pictures import pictured
 from webui.chats.prompting import Prompt, briefed_entry, build_prompt, document_room, sent_options
 from webui.chats.registry import Registry
 from webui.chats.services import generations
@@ -94,15 +95,19 @@ async def produce(registry: Registry, answer: LiveAnswer) -> None:
     info = await client.find_model(task.model)
     sampling = task.sampling
     window = _window_of(info, sampling.options.get("num_ctx"))
-    room = replace(document_room(task.turns, window or conf.context_tokens()), is_wanted=conf.gives_whole_documents)
+    branch = await pictured(task, info)
+    turns = branch.turns
+    room = replace(document_room(turns, window or conf.context_tokens()), is_wanted=conf.gives_whole_documents)
     found = await _find_passages(answer, room)
     if found and found.is_whole:
         # Many times as much text as usual: too long for the event loop.
-        prompt = await asyncio.to_thread(build_prompt, task.turns, found.passages, context_tokens=window, is_whole=True)
+        prompt = await asyncio.to_thread(build_prompt, turns, found.passages, context_tokens=window, is_whole=True)
     else:
         passages = found.passages if found else ()
-        prompt = build_prompt(task.turns, passages, context_tokens=window, has_searched=found is not None)
-    answer.ledger |= prompt.ledger | {"server": info.connection, "cleared": task.n_cleared}
+        prompt = build_prompt(turns, passages, context_tokens=window, has_searched=found is not None)
+    answer.ledger |= (
+        prompt.ledger | branch.ledger(prompt.messages) | {"server": info.connection, "cleared": task.n_cleared}
+    )
     answer.expect_citations(prompt.passages)
     request = ChatRequest(
         model=task.model,

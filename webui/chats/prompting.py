@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from inference.types import ChatMessage, ChatRequest
@@ -38,6 +38,8 @@ NOTHING_RULES: Final = (
 
 # What a model needs around each message: role marks and separators.
 TOKENS_PER_MESSAGE: Final = 6
+TOKENS_PER_IMAGE: Final = 800
+"""A guess between models that take few, such as the 256 of Gemma 3, and those that take thousands for a screen."""
 MAX_ANSWER_SHARE: Final = 4
 """A quarter of the context window is kept free for the answer."""
 MAX_WHOLE_SHARE: Final = 2
@@ -123,8 +125,12 @@ def _parts(turns: Sequence[Turn], rules: str) -> tuple[list[Part], list[Part], P
         system.append((first, ChatMessage(role="system", content=content)))
     elif rules:
         system.append((None, ChatMessage(role="system", content=rules)))
-    earlier: list[Part] = [(turn, ChatMessage(role=turn.role, content=turn.content)) for turn in before]
-    return system, earlier, (last, ChatMessage(role=last.role, content=last.content))
+    earlier: list[Part] = [(turn, _message_of(turn)) for turn in before]
+    return system, earlier, (last, _message_of(last))
+
+
+def _message_of(turn: Turn) -> ChatMessage:
+    return ChatMessage(role=turn.role, content=turn.content, images=turn.images)
 
 
 def _with_documents(parts: list[Part], documents: Sequence[str], *, at_first: bool) -> list[Part]:
@@ -132,7 +138,7 @@ def _with_documents(parts: list[Part], documents: Sequence[str], *, at_first: bo
     place = next(i for i, (_, message) in enumerate(parts) if message.role == "user") if at_first else len(parts) - 1
     turn, message = parts[place]
     content = "\n\n".join([*documents, message.content])
-    return [*parts[:place], (turn, ChatMessage(role=message.role, content=content)), *parts[place + 1 :]]
+    return [*parts[:place], (turn, replace(message, content=content)), *parts[place + 1 :]]
 
 
 def _delimited(passages: Sequence[Passage]) -> list[str]:
@@ -181,7 +187,7 @@ def _newest_that_fit(earlier: list[Part], budget: int | None, n_taken: int) -> t
 
 
 def _message_tokens(message: ChatMessage) -> int:
-    return estimate_tokens(message.content) + TOKENS_PER_MESSAGE
+    return estimate_tokens(message.content) + TOKENS_PER_MESSAGE + TOKENS_PER_IMAGE * len(message.images)
 
 
 def estimate_tokens(text: str) -> int:

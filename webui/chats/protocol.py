@@ -46,6 +46,7 @@ class MessageSent(TypedDict):
     folder: NotRequired[str]
     documents: NotRequired[list[str]]
     knowledge: NotRequired[list[str]]
+    images: NotRequired[list[str]]
 
 
 class MessageEdited(TypedDict):

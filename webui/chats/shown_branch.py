@@ -11,7 +11,7 @@ from django.db.models import Exists, OuterRef, Prefetch, Q, prefetch_related_obj
 import rag.api as rag
 from webui.chats import branches, conf
 from webui.chats.branches import Position
-from webui.chats.models import Chat, Citation, Message, Rating
+from webui.chats.models import Chat, Citation, Image, Message, Rating
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,7 @@ class Attached:
 
     documents: Sequence[rag.Document] = ()
     knowledge: Sequence[rag.Knowledge] = ()
+    images: Sequence[Image] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,8 +188,9 @@ def _attached_to(messages: Iterable[Message], reader_id: int) -> dict[int, Attac
         questions,
         Prefetch("documents", rag.documents_readable_by(reader_id)),
         Prefetch("knowledge", rag.knowledge_readable_by(reader_id)),
+        Prefetch("images", Image.objects.filter(owner=reader_id)),
     )
-    return {q.pk: Attached(list(q.documents.all()), list(q.knowledge.all())) for q in questions}
+    return {q.pk: Attached(list(q.documents.all()), list(q.knowledge.all()), list(q.images.all())) for q in questions}
 
 
 def _citations_of(messages: Iterable[Message], reader_id: int) -> dict[int, Sequence[Citation]]:

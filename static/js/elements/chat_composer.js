@@ -45,6 +45,9 @@ class ChatComposer extends HTMLElement {
         uploadUrl: this.dataset.uploadUrl ?? "",
         statusUrl: this.dataset.statusUrl ?? "",
         pageUrl: this.dataset.pageUrl ?? "",
+        imagesUrl: this.dataset.imagesUrl ?? "",
+        imageUrl: this.dataset.imageUrl ?? "",
+        previewUrl: this.dataset.previewUrl ?? "",
         reading: this.dataset.reading ?? "",
         fetching: this.dataset.fetching ?? "",
         unreadable: this.dataset.unreadable ?? "",
@@ -95,6 +98,11 @@ class ChatComposer extends HTMLElement {
     this.#changed();
     // The button that had the focus is hidden now.
     if (hadFocus && document.activeElement !== this.#area) this.#area.focus({ preventScroll: true });
+  }
+
+  /** Another model is to answer. */
+  modelChanged() {
+    this.#showSight();
   }
 
   /** No answer is being written. @param {string} state how the last one ended; empty when that is not known */
@@ -276,6 +284,7 @@ class ChatComposer extends HTMLElement {
     keepDraft(this.#draft, { content, documents: this.#attachments?.documents ?? [] });
     this.#send.disabled = !content.trim();
     this.#showSend();
+    this.#showSight();
     this.#fit();
     if (!this.#isSendDue || this.#attachments?.isUploading) return;
     this.#showSendDue(false);
@@ -288,6 +297,16 @@ class ChatComposer extends HTMLElement {
     this.#send.hidden = this.#isStreaming && this.#send.disabled;
     this.#send.setAttribute("aria-label", words);
     this.#send.dataset.tooltip = words;
+  }
+
+  /** Whether there are pictures, and none of the chosen models can see them. */
+  get #isBlind() {
+    const models = [...(this.closest("chat-page")?.querySelectorAll('chat-picker [role="option"][aria-selected="true"]') ?? [])];
+    return Boolean(this.#attachments?.hasPictures) && !models.some((model) => model.hasAttribute("data-sees"));
+  }
+
+  #showSight() {
+    this.#find("[data-unseen]").hidden = !this.#isBlind;
   }
 
   /** @param {boolean} isDue */
@@ -364,6 +383,10 @@ class ChatComposer extends HTMLElement {
       this.#showNotice(text.replace("{count}", length.toLocaleString()).replace("{limit}", limit.toLocaleString()));
       return;
     }
+    if (this.#isBlind) {
+      this.#find("[data-read-pictures]").focus();
+      return;
+    }
     const documents = this.#attachments?.documents ?? [];
     if (this.#isStreaming || this.#isSending) {
       if (this.#queue?.add(content, documents)) this.clear();
@@ -415,11 +438,19 @@ class ChatComposer extends HTMLElement {
   #clicked = (event) => {
     if (!(event.target instanceof Element)) return;
     if (event.target.closest("[data-choose-files]")) this.chooseFiles();
+    else if (event.target.closest("[data-read-pictures]")) this.#readPictures();
     else if (event.target.closest("[data-complete]")) this.#startCompletion();
     else if (event.target.closest("[data-stop]")) this.#stopWanted();
     // The box looks like one field: a click beside the text means the text.
     else if (!event.target.closest("button, a, li, textarea")) this.focusText();
   };
+
+  #readPictures() {
+    this.#attachments?.readPictures((name, error) => {
+      this.#showNotice(error.message || (this.dataset.uploadFailed ?? "").replace("{name}", name));
+    });
+    this.focusText();
+  }
 
   #stopWanted() {
     this.#stop.disabled = true;

@@ -42,7 +42,7 @@ class ChatPage extends HTMLElement {
     "tree-action-wanted": (detail) => this.#actOnTree(detail),
     "stop-wanted": (detail) => this.#stop(detail?.generation),
     "citation-opened": (detail) => this.#panel.open(detail.source, detail.opener),
-    "model-picked": (detail) => this.#welcome(detail),
+    "model-picked": (detail) => this.#modelPicked(detail),
     "panel-wanted": (detail) => this.#panel.openAddress(detail.url, detail.name, detail.opener),
     "word-given": (detail) => this.#giveWord(detail),
     "chat-begun": (detail) => this.#begunEmpty(detail),
@@ -154,8 +154,9 @@ class ChatPage extends HTMLElement {
       content,
       ...this.#asked(to),
       ...(this.#chat ? { chat: this.#chat } : this.dataset.folder && { folder: this.dataset.folder }),
-      ...idsOf("documents", documents.filter(({ kind }) => kind !== "knowledge")),
+      ...idsOf("documents", documents.filter(({ kind }) => (kind ?? "document") === "document")),
       ...idsOf("knowledge", documents.filter(({ kind }) => kind === "knowledge")),
+      ...idsOf("images", documents.filter(({ kind }) => kind === "image")),
     });
   }
 
@@ -191,6 +192,12 @@ class ChatPage extends HTMLElement {
     } catch (error) {
       this.#complain(error);
     }
+  }
+
+  /** @param {{model: string}} detail */
+  #modelPicked(detail) {
+    this.#composer.modelChanged();
+    this.#welcome(detail);
   }
 
   /** @param {string} [generation] all that run, without it */
@@ -665,7 +672,7 @@ function digest(messages) {
 }
 
 /**
- * @param {"documents" | "knowledge"} field
+ * @param {"documents" | "knowledge" | "images"} field
  * @param {import("../lib/drafts.js").DraftDocument[]} chosen
  */
 function idsOf(field, chosen) {

@@ -1,5 +1,5 @@
 import { copyOf } from "../render.js";
-import { getJson, postForJson } from "./requests.js";
+import { get, getJson, postForJson } from "./requests.js";
 import { uploadFile } from "./upload.js";
 
 const ASK_AGAIN_MS = 1000;
@@ -8,13 +8,16 @@ const PARALLEL = 2;
 
 /**
  * @typedef {import("./drafts.js").DraftDocument} DraftDocument
- * @typedef {{document: DraftDocument | null, chip: HTMLElement}} Attachment
- * @typedef {{uploadUrl: string, statusUrl: string, pageUrl: string, reading: string, fetching: string, unreadable: string}} Words `statusUrl` holds NOBODY for the document
+ * @typedef {{document: DraftDocument | null, chip: HTMLElement, file?: File}} Attachment
+ * @typedef {{uploadUrl: string, statusUrl: string, pageUrl: string, imagesUrl: string, previewUrl: string, imageUrl: string, reading: string, fetching: string, unreadable: string}} Words addresses hold NOBODY for a document or a picture
  */
 
 const NOBODY = "00000000-0000-0000-0000-000000000000";
 
-/** The documents and the knowledge that go with the next message: chips in the composer, some still being uploaded. */
+/** Files that are sent as pictures; whatever else a file is, it is a document. */
+const PICTURES = new Set(["image/png", "image/jpeg", "image/webp", "image/gif"]);
+
+/** The documents, the knowledge and the pictures that go with the next message: chips in the composer, some still being uploaded. */
 export class Attachments {
   #list;
   #template;
@@ -52,6 +55,15 @@ export class Attachments {
     return [...this.#items].some(({ document }) => !document);
   }
 
+  /** @returns {Attachment[]} */
+  get #pictures() {
+    return [...this.#items].filter(({ chip }) => chip.dataset.kind === "image");
+  }
+
+  get hasPictures() {
+    return this.#pictures.length > 0;
+  }
+
   clear() {
     for (const { chip } of this.#items) chip.remove();
     this.#items.clear();
@@ -64,9 +76,10 @@ export class Attachments {
     const item = this.#show(document.name);
     item.document = document;
     item.chip.dataset.kind = document.kind ?? "document";
+    if (document.kind === "image") this.#showPicture(item, document);
     this.#onChange();
     // Knowledge is asked as it is at that moment; nothing of it is waited for.
-    if (document.kind !== "knowledge") this.#follow(document, item.chip);
+    if ((document.kind ?? "document") === "document") this.#follow(document, item.chip);
   }
 
   /**
@@ -74,9 +87,11 @@ export class Attachments {
    *
    * @param {File} file
    * @param {(error: Error) => void} onError
+   * @param {boolean} [isPicture] it is to be looked at, not read
    */
-  async upload(file, onError) {
+  async upload(file, onError, isPicture = PICTURES.has(file.type)) {
     const item = this.#show(file.name);
+    item.chip.dataset.kind = isPicture ? "image" : "document";
     const state = /** @type {HTMLElement} */ (item.chip.querySelector("[data-state]"));
     state.textContent = "0 %";
     this.#onChange();
@@ -84,11 +99,17 @@ export class Attachments {
     try {
       // Taken off again while it waited.
       if (!this.#items.has(item)) return;
-      item.document = await uploadFile(this.#words.uploadUrl, file, (/** @type {number} */ done) => {
+      const url = isPicture ? this.#words.imagesUrl : this.#words.uploadUrl;
+      item.document = await uploadFile(url, file, (/** @type {number} */ done) => {
         state.textContent = `${Math.round(done * 100)} %`;
       });
       state.textContent = "";
-      this.#follow(item.document, item.chip);
+      if (isPicture) {
+        item.file = file;
+        this.#showPicture(item, item.document);
+      } else {
+        this.#follow(item.document, item.chip);
+      }
     } catch (error) {
       this.#remove(item);
       onError(/** @type {Error} */ (error));
@@ -97,6 +118,49 @@ export class Attachments {
       this.#turns.shift()?.();
     }
     this.#onChange();
+  }
+
+  /**
+   * Have the text of all pictures read, instead of showing them to a model.
+   *
+   * @param {(name: string, error: Error) => void} onError
+   */
+  async readPictures(onError) {
+    for (const item of this.#pictures) {
+      const document = item.document;
+      if (!document) continue;
+      try {
+        // A moving picture is read as the still one that the server has made of it.
+        const isStill = item.file && item.file.type !== "image/gif";
+        const file = item.file && isStill ? item.file : await this.#pictureFile(document);
+        this.#remove(item);
+        this.upload(file, (error) => onError(file.name, error), false);
+      } catch (error) {
+        onError(document.name, /** @type {Error} */ (error));
+      }
+    }
+  }
+
+  /** A picture that was attached before this page was loaded. @param {DraftDocument} document */
+  async #pictureFile({ uuid, name }) {
+    const answer = await get(this.#words.imageUrl.replace(NOBODY, uuid));
+    const blob = await answer.blob();
+    return new File([blob], `${name}.${blob.type.replace("image/", "")}`, { type: blob.type });
+  }
+
+  /**
+   * @param {Attachment} item
+   * @param {DraftDocument} document
+   */
+  #showPicture(item, { uuid }) {
+    const shown = /** @type {HTMLImageElement} */ (item.chip.querySelector("img"));
+    shown.addEventListener("error", () => {
+      // It was not sent for so long that it is gone.
+      this.#remove(item);
+      this.#onChange();
+    });
+    shown.src = this.#words.previewUrl.replace(NOBODY, uuid);
+    shown.hidden = false;
   }
 
   /** Wait until fewer files than may be sent at once are on their way. */

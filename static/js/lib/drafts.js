@@ -1,5 +1,5 @@
 /**
- * @typedef {{uuid: string, name: string, kind?: "document" | "knowledge"}} DraftDocument a document, or knowledge
+ * @typedef {{uuid: string, name: string, kind?: "document" | "knowledge" | "image"}} DraftDocument a document, knowledge, or a picture
  * @typedef {{content: string, documents: DraftDocument[]}} Draft
  */
 

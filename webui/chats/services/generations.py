@@ -21,7 +21,7 @@ from rag.types import Passage
 from webui.chats import conf
 from webui.chats.briefings import Briefed, Briefing, briefed_links, joined_system, mark_of
 from webui.chats.errors import Failure
-from webui.chats.models import Citation, Generation, Message
+from webui.chats.models import Citation, Generation, Image, Message
 from webui.chats.queries import branch_before
 from webui.chats.search import index
 from webui.chats.shown_branch import Branch, seen
@@ -32,11 +32,16 @@ EndState = Literal["finished", "stopped", "failed", "interrupted"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
-    """One message of the branch, as the prompt needs it; `uuid` is None for a system prompt that is no message."""
+    """One message of the branch, as the prompt needs it; `uuid` is None for a system prompt that is no message.
+
+    `images` are the files of its pictures, those that were read.
+    """
 
     uuid: str | None
     role: Literal["system", "user", "assistant", "tool"]
     content: str
+    image_ids: Sequence[int] = ()
+    images: Sequence[bytes] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,9 +102,14 @@ def task_of(
     answer = generation.message
     whole = branch_before(answer)
     branch = _in_context(whole)
-    documents, knowledge = _attached_on(branch, shown, briefings, answer.chat.owner_id)
+    documents, knowledge, images = _attached_on(branch, shown, briefings, answer.chat.owner_id)
     turns = [
-        Turn(uuid=str(m.uuid), role=m.role, content=m.content)  # type: ignore[arg-type]  # checked by the database
+        Turn(
+            uuid=str(m.uuid),
+            role=m.role,  # type: ignore[arg-type]  # checked by the database
+            content=m.content,
+            image_ids=sorted(image for message, image in images if message == m.pk),
+        )
         for m in branch
         if m.content or m.pk == answer.parent_id
     ]
@@ -155,30 +165,34 @@ Link = tuple[int, int]
 
 def _attached_on(
     branch: Sequence[Message], shown: Branch, briefings: Sequence[Briefing], reader_id: int
-) -> tuple[list[Link], list[Link]]:
-    """Return the documents and the knowledge of a branch and its briefings that the person may read now."""
+) -> tuple[list[Link], list[Link], list[Link]]:
+    """Return documents, knowledge and pictures of a branch and its briefings that the person may read now."""
     documents = [(message, row.pk) for message, attached in shown.attached.items() for row in attached.documents]
     knowledge = [(message, row.pk) for message, attached in shown.attached.items() for row in attached.knowledge]
+    images = [(message, row.pk) for message, attached in shown.attached.items() for row in attached.images]
+    links = {"document": documents, "knowledge": knowledge, "image": images}
     others = [message.pk for message in branch if message.pk not in shown.attached]
     queries = [*(_stored_links(others, reader_id) if others else ()), *briefed_links(briefings, reader_id)]
     if queries:
         first, *rest = queries
         for kind, message, row in first.union(*rest, all=True) if rest else first:
-            (documents if kind == "document" else knowledge).append((message, row))
-    return documents, knowledge
+            links[kind].append((message, row))
+    return documents, knowledge, images
 
 
 def _stored_links(messages: Sequence[int], reader_id: int) -> list[Any]:
-    """Return queries of (kind, message id, id of what is attached), for both kinds."""
+    """Return queries of (kind, message id, id of what is attached), for each kind."""
     documents: Any = Message.documents.through.objects.filter(
         message_id__in=messages, document__in=rag.documents_readable_by(reader_id).order_by().values("pk")
     ).annotate(kind=Value("document"))
     knowledge: Any = Message.knowledge.through.objects.filter(
         message_id__in=messages, knowledge__in=rag.knowledge_readable_by(reader_id).values("pk")
     ).annotate(kind=Value("knowledge"))
+    images: Any = Image.objects.filter(message_id__in=messages, owner=reader_id).annotate(kind=Value("image"))
     return [
         documents.values_list("kind", "message_id", "document_id"),
         knowledge.values_list("kind", "message_id", "knowledge_id"),
+        images.order_by().values_list("kind", "message_id", "pk"),
     ]
 
 

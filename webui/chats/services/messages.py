@@ -28,6 +28,7 @@ from webui.chats.queries import active_generations
 from webui.chats.search import index
 from webui.chats.search.index import Text
 from webui.chats.services import chats, generations
+from webui.chats.services.images import attach_images
 from webui.chats.services.titles import first_words
 from webui.chats.shown_branch import Attached, columns_beside
 
@@ -118,6 +119,7 @@ def send_message(
     chat_uuid: UUID | str | None = None,
     documents: Sequence[UUID | str] = (),
     knowledge: Sequence[UUID | str] = (),
+    images: Sequence[UUID | str] = (),
     folder: UUID | str | None = None,
     ref: str = "",
 ) -> Asked:
@@ -132,15 +134,19 @@ def send_message(
     def send() -> Asked:
         _check_content(content)
         answerers = _answerers_of(user, choice)
-        attached = Attached(access.documents_read(user, documents), access.knowledge_read(user, knowledge))
+        attached = Attached(
+            access.documents_read(user, documents),
+            access.knowledge_read(user, knowledge),
+            access.images_read(user, images),
+        )
         if chat_uuid is None:
             place = access.folder_write(user, folder) if folder else None
             chat = chats.create_chat(user, title=first_words(content), model=model, folder=place)
-            question = _store_question(chat, None, content, attached)
+            question, attached = _store_question(chat, None, content, attached)
             return _ask(chat, question, choice, answerers, after=None, ref=ref, attached=attached)
         chat = idle_chat(user, chat_uuid)
         end = _continued_message(chat, to)
-        question = _store_question(chat, end, content, attached)
+        question, attached = _store_question(chat, end, content, attached)
         # It stood among others, and the branch may have gone on below it before.
         continued = end if chat.is_side_by_side else None
         asked = _ask(
@@ -182,8 +188,8 @@ def edit_message(
         # What was deleted since is gone from the relation as well, what may not be read any more is left behind.
         documents = rag.readable_documents(user).filter(pk__in=old.documents.all())
         knowledge = rag.readable_knowledge(user).filter(pk__in=old.knowledge.all())
-        attached = Attached(list(documents), list(knowledge))
-        question = _store_question(chat, old.parent, content, attached)
+        attached = Attached(list(documents), list(knowledge), list(old.images.filter(owner=user)))
+        question, attached = _store_question(chat, old.parent, content, attached)
         return _ask(chat, question, choice, answerers, after=old.parent, ref=ref, attached=attached, has_siblings=True)
 
     return _once(user, ref, edit)
@@ -285,13 +291,14 @@ def _continued_message(chat: Chat, to: str) -> Message | None:
     return next(iter([*own, *spoken, leaf]))
 
 
-def _store_question(chat: Chat, parent: Message | None, content: str, attached: Attached) -> Message:
+def _store_question(chat: Chat, parent: Message | None, content: str, attached: Attached) -> tuple[Message, Attached]:
+    """Return the question with what it has now; of pictures that are another question's it has copies."""
     question = Message.objects.create(chat=chat, parent=parent, role=Message.Role.USER, content=content)
     if attached.documents:
         question.documents.add(*attached.documents)
     if attached.knowledge:
         question.knowledge.add(*attached.knowledge)
-    return question
+    return question, replace(attached, images=attach_images(question, attached.images))
 
 
 def _ask(

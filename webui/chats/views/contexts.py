@@ -68,6 +68,18 @@ class KnowledgeView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ImageView:
+    """A picture that goes with a question, and the same small."""
+
+    uuid: str
+    name: str
+    url: str
+    preview_url: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MessageView:
     """One message of the shown branch.
 
@@ -116,6 +128,7 @@ class MessageView:
     citations: Sequence[CitationView]
     documents: Sequence[DocumentView]
     knowledge: Sequence[KnowledgeView]
+    images: Sequence[ImageView]
     facts: Sequence[str]
     remarks: Sequence[str]
     window: WindowView | None
@@ -249,17 +262,22 @@ class ModelChoice:
     Attributes:
         detail: Size and connection in words ("1.2 GB, Built-in").
         is_quotes: The answerer that quotes documents and needs no model.
+        may_see: It can be sent pictures.
     """
 
     id: str
     name: str
     detail: str
     is_quotes: bool
+    may_see: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PresetChoice:
-    """A preset in the model picker. `sign`, a letter or an emoji, stands for it, or its picture if it has one."""
+    """A preset in the model picker. `sign`, a letter or an emoji, stands for it, or its picture if it has one.
+
+    `may_see`: its model can be sent pictures.
+    """
 
     id: str
     name: str
@@ -268,6 +286,7 @@ class PresetChoice:
     picture_url: str
     description: str
     suggestions: Sequence[str]
+    may_see: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,13 +22,14 @@ from webui.accounts.models import User
 from webui.chats import queries
 from webui.chats.answerers import QUOTES, model_label
 from webui.chats.errors import Explanation, explain
-from webui.chats.models import Chat, Citation, Folder, Generation, Message, Tag
+from webui.chats.models import Chat, Citation, Folder, Generation, Image, Message, Tag
 from webui.chats.queries import ListedFolder
 from webui.chats.shown_branch import Attached, Branch, one_message
 from webui.chats.views.contexts import (
     CitationView,
     DocumentView,
     FolderHead,
+    ImageView,
     KeepingView,
     KnowledgeView,
     MessageView,
@@ -111,6 +112,7 @@ def _message_view(chat: Chat, message: Message, branch: Branch, html: SafeString
         citations=[_citation_view(citation) for citation in citations],
         documents=[_document_view(document) for document in attached.documents],
         knowledge=[_knowledge_view(knowledge) for knowledge in attached.knowledge],
+        images=[_image_view(image) for image in attached.images],
         facts=list(_facts(message, generation)) if generation and not is_active else [],
         remarks=list(remarks_on(generation)) if generation and not is_active else [],
         window=window_after(message, generation) if generation and not is_active else None,
@@ -138,6 +140,17 @@ def _document_view(document: Document) -> DocumentView:
 def _knowledge_view(knowledge: Knowledge) -> KnowledgeView:
     return KnowledgeView(
         uuid=str(knowledge.uuid), name=knowledge.name, url=reverse("knowledge:knowledge", args=[knowledge.uuid])
+    )
+
+
+def _image_view(image: Image) -> ImageView:
+    return ImageView(
+        uuid=str(image.uuid),
+        name=image.name,
+        url=reverse("chats:image", args=[image.uuid]),
+        preview_url=reverse("chats:image_preview", args=[image.uuid]),
+        width=image.width,
+        height=image.height,
     )
 
 
@@ -249,6 +262,18 @@ def _facts(message: Message, generation: Generation) -> Iterator[str]:
             "%(marks)s are no sources of this: their passages say nothing of it",
             len(unsupported),
         ) % {"marks": marks}
+    pictures = generation.ledger.get("pictures", {})
+    if n_unseen := pictures.get("left_out"):
+        words = (
+            ngettext("%(n)s earlier picture was not sent", "%(n)s earlier pictures were not sent", n_unseen)
+            if pictures.get("can_see")
+            else ngettext(
+                "This model cannot see pictures: %(n)s was not sent",
+                "This model cannot see pictures: %(n)s were not sent",
+                n_unseen,
+            )
+        )
+        yield words % {"n": n_unseen}
     n_tokens = generation.answer_tokens
     if n_tokens:
         yield ngettext("%(n)s token", "%(n)s tokens", n_tokens) % {"n": n_tokens}

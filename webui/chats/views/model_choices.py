@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext as _
 
@@ -27,10 +29,11 @@ def model_choices(models: ModelList) -> list[ModelChoice]:
 def preset_choices(user: User, models: ModelList, wanted: str) -> list[PresetChoice]:
     """Return the presets that this person can ask now, the wanted one among them if it is one; one query."""
     offered = [model.id for model in models.models if model.can_chat]
-    return [_preset_choice(preset) for preset in offered_presets(user, offered, preset_uuid(wanted))]
+    seeing = {model.id for model in models.models if model.may_see}
+    return [_preset_choice(preset, seeing) for preset in offered_presets(user, offered, preset_uuid(wanted))]
 
 
-def _preset_choice(preset: ModelPreset) -> PresetChoice:
+def _preset_choice(preset: ModelPreset, seeing: Collection[str]) -> PresetChoice:
     return PresetChoice(
         id=preset_id(preset.uuid),
         name=preset.name,
@@ -39,13 +42,20 @@ def _preset_choice(preset: ModelPreset) -> PresetChoice:
         picture_url=picture_url(preset),
         description=preset.description,
         suggestions=preset.suggestions,
+        may_see=preset.base_model in seeing,
     )
 
 
 def _choice(model: ModelInfo) -> ModelChoice:
     size = filesizeformat(model.size_bytes) if model.size_bytes else ""
     facts = (model.parameter_size, size, model.connection)
-    return ModelChoice(id=model.id, name=model.id, detail=", ".join(filter(None, facts)), is_quotes=False)
+    return ModelChoice(
+        id=model.id,
+        name=model.id,
+        detail=", ".join(filter(None, facts)),
+        is_quotes=False,
+        may_see=model.may_see,
+    )
 
 
 def troubles(models: ModelList) -> list[ConnectionTrouble]:

@@ -1,0 +1,115 @@
+"""Pictures that go with questions: taken in, attached, read for a model, and removed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import IO, Final
+
+from PIL import Image as Drawing
+
+from webui.accounts.models import User
+from webui.chats.models import Image, Message
+from webui.presets.pictures import digest_of, encoded, upright
+
+MAX_FILE_BYTES: Final = 32 * 1024 * 1024
+SIDE_PX: Final = 2048
+"""More than any model looks at."""
+PREVIEW_PX: Final = 480
+JPEG_QUALITY: Final = 90
+SMALL_BYTES: Final = 32 * 1024
+PNG_BYTES_PER_PIXEL: Final = 0.5
+"""Up to there a picture is a PNG: writing on a screen, which JPEG smears. Photographs take more."""
+UNSENT_DAYS: Final = timedelta(days=7)
+"""How long a picture waits in the composer of somebody who does not send it."""
+MAX_UNSENT: Final = 100
+NAME_MAX_LENGTH: Final = 255
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Redrawn:
+    """A picture as it is kept."""
+
+    media_type: str
+    width: int
+    height: int
+    content: bytes
+    preview: bytes
+
+
+def redraw(file: IO[bytes]) -> Redrawn:
+    """Return a picture without anything that is not to be seen, of bounded size. Raises PictureRefused."""
+    picture = upright(file, least_px=SIDE_PX)
+    picture.thumbnail((SIDE_PX, SIDE_PX))
+    media_type, content = _smaller_file(picture)
+    small = picture.copy()
+    small.thumbnail((PREVIEW_PX, PREVIEW_PX))
+    _, preview = _smaller_file(small)
+    return Redrawn(media_type=media_type, width=picture.width, height=picture.height, content=content, preview=preview)
+
+
+def _smaller_file(picture: Drawing.Image) -> tuple[str, bytes]:
+    content = encoded(picture, "PNG")
+    most = picture.width * picture.height * PNG_BYTES_PER_PIXEL
+    if picture.mode == "RGBA" or len(content) <= max(SMALL_BYTES, most):
+        return "image/png", content
+    return "image/jpeg", encoded(picture, "JPEG", quality=JPEG_QUALITY, optimize=True)
+
+
+def create_image(owner: User, name: str, file: IO[bytes]) -> Image:
+    """Take in a picture that waits to be sent. Raises PictureRefused.
+
+    Of too many that wait, those that have waited longest go.
+    """
+    drawn = redraw(file)
+    image = Image.objects.create(
+        owner=owner,
+        name=name[-NAME_MAX_LENGTH:],
+        media_type=drawn.media_type,
+        width=drawn.width,
+        height=drawn.height,
+        digest=digest_of(drawn.content),
+        content=drawn.content,
+        preview=drawn.preview,
+    )
+    waiting = Image.objects.filter(owner=owner, message=None).order_by("-created_at", "-pk")
+    Image.objects.filter(pk__in=list(waiting.values_list("pk", flat=True)[MAX_UNSENT:])).delete()
+    return image
+
+
+def attach_images(question: Message, images: Sequence[Image]) -> list[Image]:
+    """Let a question have pictures: those that wait become its own, of those of other messages it gets copies."""
+    attached = []
+    for image in images:
+        if image.message_id is None and Image.objects.filter(pk=image.pk, message=None).update(message=question):
+            image.message = question
+            attached.append(image)
+        else:
+            attached.append(_copy(image, question))
+    return attached
+
+
+def _copy(image: Image, question: Message) -> Image:
+    return Image.objects.create(
+        owner_id=image.owner_id,
+        message=question,
+        name=image.name,
+        media_type=image.media_type,
+        width=image.width,
+        height=image.height,
+        digest=image.digest,
+        content=image.content,
+        preview=image.preview,
+    )
+
+
+def contents_of(image_ids: Collection[int], reader_id: int) -> dict[int, bytes]:
+    """Return the files of a person's pictures by their ids, without those that are gone."""
+    rows = Image.objects.filter(pk__in=image_ids, owner=reader_id).values_list("pk", "content")
+    return {pk: bytes(content) for pk, content in rows}
+
+
+def purge_unsent(now: datetime) -> int:
+    """Remove the pictures that nobody has sent; return how many."""
+    return Image.objects.filter(message=None, created_at__lt=now - UNSENT_DAYS).delete()[0]
