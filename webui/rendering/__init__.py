@@ -9,5 +9,16 @@ from .citations import cited_numbers
 from .incremental import IncrementalRenderer, RenderedUpdate
 from .markdown import render_markdown, render_plain
 from .plain_text import plain_text
+from .previews import FRAME_POLICY, preview_document, previewed_source
 
-__all__ = ["IncrementalRenderer", "RenderedUpdate", "cited_numbers", "plain_text", "render_markdown", "render_plain"]
+__all__ = [
+    "FRAME_POLICY",
+    "IncrementalRenderer",
+    "RenderedUpdate",
+    "cited_numbers",
+    "plain_text",
+    "preview_document",
+    "previewed_source",
+    "render_markdown",
+    "render_plain",
+]

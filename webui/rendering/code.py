@@ -6,6 +6,7 @@ with expressions that take for ever on hostile input, are out of a model's reach
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import lru_cache
 
@@ -19,8 +20,13 @@ from pygments.token import STANDARD_TYPES, _TokenType
 from .file_names import file_name
 from .limits import MAX_CODE_CHARS
 
+MAX_PREVIEW_CHARS = 200_000
 LONG_CODE_LINES = 40
 """A block of more lines is folded until its reader asks for all of it."""
+
+_PAGE_WORDS = frozenset({"html", "htm", "xhtml"})
+_DRAWING_WORDS = frozenset({"svg", "xml", ""})
+_DRAWING = re.compile(r"\s*(?:<\?xml[^>]{0,200}>\s*)?(?:<!DOCTYPE svg[^>]{0,200}>\s*)?<svg[\s>]", re.I)
 
 _LANGUAGES = {
     # name shown: (Pygments' lexer, further words that models write after the fence)
@@ -94,7 +100,7 @@ _BY_WORD = {word: (label, words[0]) for label, words in reversed(_LANGUAGES.item
 
 def render_code(source: str, info: str) -> str:
     """Return the `<figure>` of one code block; its text content is `source`, character for character."""
-    word = _language_word(info)
+    word = language_word(info)
     label, lexer_name = _BY_WORD.get(word.lower(), (word, ""))
     coloured = _coloured(source, lexer_name) if lexer_name and len(source) <= MAX_CODE_CHARS else escape(source)
     name = file_name(info, word.lower(), lexer_name, _lexer(lexer_name).filenames if lexer_name else ())
@@ -108,9 +114,21 @@ def render_code(source: str, info: str) -> str:
         f'<span class="code__language">{escape(label or _("Text"))}</span>'
         f'<button type="button" class="code__copy">{escape(_("Copy"))}</button>'
         f'<button type="button" class="code__download" data-name="{escape(name)}">{escape(_("Download"))}</button>'
-        "</figcaption>"
+        f"{_show_button() if can_be_shown(word, source) else ''}</figcaption>"
         f'<pre tabindex="0"><code>{coloured}</code></pre>{unfold}{note}</figure>\n'
     )
+
+
+def can_be_shown(word: str, source: str) -> bool:
+    """Whether a code block with that word after its fence is a drawing or a page."""
+    if len(source) > MAX_PREVIEW_CHARS:
+        return False
+    word = word.lower()
+    return word in _PAGE_WORDS or (word in _DRAWING_WORDS and _DRAWING.match(source) is not None)
+
+
+def _show_button() -> str:
+    return f'<button type="button" class="code__show">{escape(_("Show"))}</button>'
 
 
 def _unfold_button(n_lines: int) -> str:
@@ -118,7 +136,7 @@ def _unfold_button(n_lines: int) -> str:
     return f'<button type="button" class="code__unfold">{escape(words)}</button>'
 
 
-def _language_word(info: str) -> str:
+def language_word(info: str) -> str:
     """Return the language of an info string such as `python`, `{.python .numberLines}` or `py:app.py`."""
     words = info.strip().strip("{}").split()
     if not words:

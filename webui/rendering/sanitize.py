@@ -41,6 +41,7 @@ _CLASSES: dict[str, set[str]] = {
         "citation",
         "code__copy",
         "code__download",
+        "code__show",
         "code__unfold",
         "table-block__copy",
         "table-block__download",

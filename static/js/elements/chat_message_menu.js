@@ -1,9 +1,7 @@
+import { addressOf } from "../lib/message_addresses.js";
 import { ChatMenu } from "./chat_menu.js";
 
 /** @typedef {import("./chat_message.js").ChatMessage} ChatMessage */
-
-const ANY_CHAT = "00000000-0000-0000-0000-000000000000";
-const ANY_MESSAGE = "11111111-1111-1111-1111-111111111111";
 
 /**
  * What is rarely done to a message: one menu for all of them, opened from whichever message's "More" was pressed.
@@ -59,17 +57,8 @@ class ChatMessageMenu extends ChatMenu {
       const { needs = "", address } = item.dataset;
       const roles = (item.dataset.for ?? "").split(" ");
       item.hidden = !roles.includes(message.dataset.role ?? "") || (needs !== "" && !offers.includes(needs));
-      if (address) item.setAttribute(item instanceof HTMLAnchorElement ? "href" : "data-url", this.#addressOf(address, message));
+      if (address) item.setAttribute(item instanceof HTMLAnchorElement ? "href" : "data-url", addressOf(address, message));
     }
-  }
-
-  /**
-   * @param {string} address with the ids of no message
-   * @param {HTMLElement} message
-   */
-  #addressOf(address, message) {
-    const chat = this.closest("chat-page")?.getAttribute("data-chat") ?? "";
-    return address.replace(ANY_CHAT, chat).replace(ANY_MESSAGE, message.dataset.message ?? "");
   }
 
   /** @param {Event} event */
