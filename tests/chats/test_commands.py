@@ -265,6 +265,21 @@ def test_help_tells_the_words_and_bye_leaves(alice: User, alice_client: Client) 
     assert give(alice_client, "/bye", make_chat(owner=alice)) == {"go": "/"}
 
 
+@pytest.mark.django_db
+@pytest.mark.parametrize("wants_it", [True, False])
+def test_bye_archives_for_who_wants_it(alice: User, alice_client: Client, wants_it: bool) -> None:
+    fields = {"name": "Alice"} | ({"archives_left_chats": "on"} if wants_it else {})
+    alice_client.post(reverse("accounts:profile"), fields)
+    chat, other = make_chat(owner=alice, messages=2), make_chat(owner=alice)
+
+    assert give(alice_client, "/bye", chat) == {"go": "/"}
+    assert give(alice_client, "/bye") == {"go": "/"}
+
+    chat.refresh_from_db()
+    other.refresh_from_db()
+    assert (chat.archived_at is not None, other.archived_at) == (wants_it, None)
+
+
 # ---- whose chat it is ------------------------------------------------------------------------------
 
 

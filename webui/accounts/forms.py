@@ -34,7 +34,8 @@ else:
 class ProfileForm(UserModelForm):
     class Meta:
         model = User
-        fields = ("name", "language")
+        fields = ("name", "language", "archives_left_chats")
+        labels = {"archives_left_chats": _("Archive a chat when I leave it with /bye")}
         widgets = {"name": forms.TextInput(attrs={"autocomplete": "name"})}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -48,6 +48,8 @@ class User(AbstractBaseUser):
     wants_titles = models.BooleanField(_("titles for chats"), default=True)
     wants_follow_ups = models.BooleanField(_("questions to go on with"), default=True)
     wants_tags = models.BooleanField(_("tags for chats"), default=False)
+    # A chat that is left with the word /bye goes into the archive.
+    archives_left_chats = models.BooleanField(_("archive a chat that is left with /bye"), default=False)
     date_joined = models.DateTimeField(default=timezone.now)
 
     objects: ClassVar[UserManager] = UserManager()

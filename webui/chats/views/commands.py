@@ -17,9 +17,10 @@ from webui.accounts.http import MemberRequest
 from webui.accounts.models import User
 from webui.chats.errors import ChatError, WordRefused, refusal_text
 from webui.chats.repl import ClearContext, Command, Help, Leave, SetOption, SetSystem, Show, parse
-from webui.chats.services import chats, contexts
+from webui.chats.services import chats, contexts, keeping
+from webui.chats.services.keeping import Deed, Step
 from webui.chats.views import notes
-from webui.chats.views.announcements import announce_branch, announce_sidebar
+from webui.chats.views.announcements import announce_branch, announce_chats, announce_sidebar
 from webui.chats.views.fragments import chat_url, render_message
 from webui.chats.views.notes import Note
 from webui.chats.views.places import Place, place_of
@@ -68,7 +69,7 @@ def _carry_out(user: User, wanted: Command, place: Place) -> Outcome:
         case ClearContext():
             return _clear(user, place)
         case Leave():
-            return Outcome(go=reverse("chats:new"))
+            return _leave(user, place)
         case Help():
             return Outcome(note=_html(notes.help_note(wanted)))
         case Show(what):
@@ -83,6 +84,15 @@ def _clear(user: User, place: Place) -> Outcome:
         return Outcome(note=_html(notes.nothing_to_clear()))
     announce_branch(place.chat.uuid)
     return Outcome(message=str(end.uuid), html=render_message(end))
+
+
+def _leave(user: User, place: Place) -> Outcome:
+    """Go to a new chat; who wants it so has this one in the archive then."""
+    if user.archives_left_chats and not place.is_new:
+        keeping.carry_out(user, Step(deed=Deed.ARCHIVE, chats=[place.chat.uuid]))
+        announce_chats(user, [place.chat])
+        announce_sidebar(user)
+    return Outcome(go=reverse("chats:new"))
 
 
 @transaction.atomic
