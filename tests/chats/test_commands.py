@@ -58,7 +58,7 @@ async def test_after_clear_nothing_that_was_said_is_sent_and_all_of_it_is_kept(
 
     assert [role for role, _ in sent(site)] == ["system", "user", "assistant", "user"]
     assert await chat.messages.acount() == 8
-    assert "Context cleared" in outcome["html"]
+    assert "Nothing above is sent" in outcome["html"]
     ledger = (await Generation.objects.alatest("id")).ledger
     assert ledger["cleared"] == 4
 
@@ -72,7 +72,7 @@ async def test_undo_sends_it_again(site: Upstream, alice: User, alice_page: Page
     async with alice_page as page:
         await ask(page, "And now?", chat)
 
-    assert "Context cleared" not in restored.content.decode()
+    assert "Nothing above is sent" not in restored.content.decode()
     assert [content for _, content in sent(site)] == ["question 1", "answer 1", "And now?"]
 
 
@@ -113,7 +113,7 @@ def test_the_point_is_marked_after_a_reload(alice: User, alice_client: Client, m
 
     html = alice_client.get(reverse("chats:chat", args=[chat.uuid])).content.decode()
 
-    assert "Context cleared: nothing above this line is sent any more" in html
+    assert "Nothing above is sent any more" in html
     assert restore_url(chat.messages.get(content="answer 1")) in html
 
 
