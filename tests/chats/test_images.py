@@ -25,7 +25,7 @@ from tests.factories import make_answer, make_chat, make_image, make_message
 from webui.accounts.models import User
 from webui.chats.conf import UNDO_WINDOW
 from webui.chats.models import Image, Message
-from webui.chats.services import chats, images, messages, purging
+from webui.chats.services import chats, forks, images, messages, purging, removals
 from webui.presets.errors import PictureRefused
 
 SECRET = b"59.9 N 10.7 E"
@@ -189,6 +189,30 @@ def test_a_deleted_chat_shows_its_pictures_no_more_and_takes_them_along(alice: U
     purging.purge_deleted(timezone.now() + UNDO_WINDOW + timedelta(seconds=1))
 
     assert list(Image.objects.all()) == [other]
+
+
+def test_a_deleted_message_shows_its_pictures_no_more(alice: User, alice_client: Client) -> None:
+    chat = make_chat(owner=alice)
+    image = make_image(owner=alice, message=make_message(chat))
+    assert image.message is not None
+
+    removals.delete_message(alice, chat.uuid, image.message.uuid, with_branch=True)
+
+    assert [alice_client.get(url).status_code for url in urls(image)] == [404, 404]
+    removals.purge_removed(timezone.now() + UNDO_WINDOW + timedelta(seconds=1))
+    assert Image.objects.count() == 0
+
+
+def test_a_chat_that_goes_on_elsewhere_takes_its_pictures_along(alice: User) -> None:
+    chat = make_chat(owner=alice)
+    image = make_image(owner=alice, message=make_message(chat))
+    make_answer(chat)
+    assert image.message is not None
+
+    fork = forks.fork_chat(alice, chat.uuid, image.message.uuid)
+
+    copy = Image.objects.get(message__chat=fork)
+    assert copy.uuid != image.uuid and copy.content == image.content and copy.preview == image.preview
 
 
 def test_pictures_that_are_never_sent_go_after_a_week_or_when_there_are_many(

@@ -256,7 +256,7 @@ def images_read(user: User, uuids: Iterable[UUID | str]) -> list[Image]:
     wanted = {str(uuid) for uuid in uuids}
     if not wanted:
         return []
-    is_there = Q(message=None) | Q(message__chat__owner=user, message__chat__deleted_at=None)
+    is_there = Q(message=None) | Q(message__removal=None, message__chat__owner=user, message__chat__deleted_at=None)
     found = list(Image.objects.filter(is_there, owner=user, uuid__in=wanted)) if user.may_chat else []
     if len(found) != len(wanted):
         raise Http404

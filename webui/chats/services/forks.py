@@ -12,7 +12,7 @@ from webui.accounts.models import User
 from webui.chats import access
 from webui.chats.branches import branch_of
 from webui.chats.errors import AnswerRunning
-from webui.chats.models import Chat, Citation, Generation, Message, Rating
+from webui.chats.models import Chat, Citation, Generation, Image, Message, Rating
 from webui.chats.queries import parents_of
 
 Row = TypeVar("Row", bound=models.Model)
@@ -20,7 +20,8 @@ Row = TypeVar("Row", bound=models.Model)
 
 @transaction.atomic
 def fork_chat(user: User, chat_uuid: UUID | str, message_uuid: UUID | str) -> Chat:
-    """Copy the branch down to a message into a new chat: with documents, citations, ratings and how answers came about.
+    """Copy the branch down to a message into a new chat: with what is attached, citations, ratings and how answers came
+    about.
 
     The number of queries does not depend on the length of the branch.
 
@@ -60,8 +61,9 @@ def _copy_of(row: Row, **changes: Any) -> Row:
 def _copy_what_hangs_on(branch: Sequence[Message], copies: Sequence[Message]) -> None:
     new_ids = {old.pk: new.pk for old, new in zip(branch, copies, strict=True)}
     new_uuids = {str(old.uuid): str(new.uuid) for old, new in zip(branch, copies, strict=True)}
-    for model in (Message.documents.through, Message.knowledge.through, Citation, Rating):
-        rows: Any = model._default_manager.filter(message__in=new_ids)
+    for model in (Message.documents.through, Message.knowledge.through, Image, Citation, Rating):
+        # Pictures leave their pixels behind unless they are asked for.
+        rows: Any = model._default_manager.filter(message__in=new_ids).defer(None)
         model._default_manager.bulk_create(_copy_of(row, message_id=new_ids[row.message_id]) for row in rows)
     Generation.objects.bulk_create(
         _copy_of(row, message_id=new_ids[row.message_id], ref="", ledger=_renamed(row.ledger, new_uuids))
