@@ -128,3 +128,20 @@ async def test_one_model_is_asked_again_after_several(page: Page, models: Upstre
     await expect(answers(page)).to_have_count(1)
     assert models.last("/api/chat").body["model"] == "tiny:latest"
     await expect(composer(page)).to_be_focused()
+
+
+async def test_a_message_to_one_model_goes_to_that_one_alone(page: Page, models: Upstream) -> None:
+    await pick_both(page)
+
+    await composer(page).press_sequentially("@lar")
+    await page.get_by_role("option", name="large:latest").click()
+    await expect(composer(page)).to_have_value("@large:latest ")
+    await composer(page).press_sequentially("What do you say? @fake tokens=2")
+    await composer(page).press("Enter")
+    await answer_is_finished(page)
+
+    await expect(page.locator("[data-columns]")).to_have_count(0)
+    await expect(answers(page)).to_contain_text("large:latest")
+    await expect(page.locator("chat-message.message--user")).not_to_contain_text("@large")
+    assert models.last("/api/chat").body["model"] == "large:latest"
+    await expect(page.get_by_role("button", name="Model", exact=True)).to_contain_text("tiny:latest, large:latest")

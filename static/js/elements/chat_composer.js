@@ -2,6 +2,7 @@ import { Attachments } from "../lib/attachments.js";
 import { Completion } from "../lib/completion.js";
 import { addressSource, documentSource, takeAddresses } from "../lib/document_completion.js";
 import { keepDraft, readDraft } from "../lib/drafts.js";
+import { modelSource } from "../lib/model_completion.js";
 import { MessageQueue } from "../lib/message_queue.js";
 import { QuestionHistory } from "../lib/question_history.js";
 import { promptSource } from "../lib/prompt_completion.js";
@@ -252,9 +253,20 @@ class ChatComposer extends HTMLElement {
         onPick: (prompt) => this.#insertPrompt(prompt),
         onError: () => this.#showNotice(this.dataset.insertFailed ?? ""),
       }),
+      modelSource({
+        label: words.models ?? "",
+        choices: () => this.#picker?.choices ?? [],
+        onPick: (mention) => this.#area.setRangeText(mention, this.#area.selectionStart, this.#area.selectionEnd, "end"),
+      }),
       addressSource({ label, detail: words.fetch ?? "", onAddress: (address) => this.#fetchPage(address) }),
       ...(this.#words ? [this.#words.source((usage) => this.#write(usage))] : []),
     ];
+  }
+
+  get #picker() {
+    return /** @type {import("./chat_picker.js").ChatPicker | null | undefined} */ (
+      this.closest("chat-page")?.querySelector("chat-picker")
+    );
   }
 
   /** @param {import("../lib/prompt_completion.js").Prompt} prompt */

@@ -1,3 +1,4 @@
+import { addressee } from "../lib/model_completion.js";
 import { Recovery } from "../lib/recovery.js";
 import { newRef } from "../lib/refs.js";
 import { get, post, RequestFailed } from "../lib/requests.js";
@@ -141,8 +142,9 @@ class ChatPage extends HTMLElement {
   };
 
   /** @param {import("../lib/message_queue.js").Queued} detail */
-  #send({ ref, content, documents, to }) {
-    this.#pending.set(ref, { kind: "send", content, documents });
+  #send({ ref, content: written, documents }) {
+    const { to, content } = addressee(written, this.#picker.choices);
+    this.#pending.set(ref, { kind: "send", content: written, documents });
     const question = copyOf(this.#template("[data-optimistic]"));
     question.querySelector("[data-body]")?.append(content);
     this.#messages.append(question, copyOf(this.#template("[data-waiting]")));

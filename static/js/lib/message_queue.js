@@ -3,7 +3,7 @@ import { newRef } from "./refs.js";
 
 /**
  * @typedef {import("./drafts.js").DraftDocument} DraftDocument
- * @typedef {{ref: string, content: string, documents: DraftDocument[], to?: string}} Queued `to`: who alone is to answer
+ * @typedef {{ref: string, content: string, documents: DraftDocument[]}} Queued
  */
 
 /**

@@ -9,7 +9,7 @@ from django.http import Http404
 from tests.factories import make_answer, make_chat, make_document, make_folder, make_knowledge, make_message
 from webui.accounts.models import User
 from webui.chats.errors import AnswerRunning
-from webui.chats.models import Chat, Citation, Message, Rating
+from webui.chats.models import Chat, Citation, Image, Message, Rating
 from webui.chats.services.forks import fork_chat
 from webui.chats.shown_branch import branch_messages
 
@@ -59,6 +59,18 @@ def test_what_hangs_on_the_messages_is_copied(alice: User) -> None:
     assert [citation.text for citation in copied.citations.all()] == ["in"]
     assert [rating.comment for rating in copied.ratings.all()] == ["good"]
     assert fork.folder == chat.folder
+
+
+def test_images_are_copied_with_their_pixels(alice: User) -> None:
+    chat = make_chat(owner=alice, messages=1)
+    question = chat.messages.get()
+    sides = {"width": 1, "height": 1, "media_type": "image/png", "digest": "d"}
+    Image.objects.create(owner=alice, message=question, name="a.png", content=b"pixels", preview=b"few", **sides)
+
+    fork = fork_chat(alice, chat.uuid, question.uuid)
+
+    copied = Image.objects.get(message__chat=fork)
+    assert (bytes(copied.content), bytes(copied.preview)) == (b"pixels", b"few")
 
 
 def test_a_fork_can_end_in_a_question(alice: User) -> None:

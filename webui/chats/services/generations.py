@@ -18,7 +18,7 @@ from django.utils.translation import gettext
 import rag.api as rag
 from inference.types import Usage
 from rag.types import Passage
-from webui.chats import conf
+from webui.chats import attribution, conf
 from webui.chats.briefings import Briefed, Briefing, briefed_links, joined_system, mark_of
 from webui.chats.errors import Failure
 from webui.chats.models import Citation, Generation, Image, Message
@@ -104,15 +104,11 @@ def task_of(
     branch = _in_context(whole)
     documents, knowledge, images = _attached_on(branch, shown, briefings, answer.chat.owner_id)
     turns = [
-        Turn(
-            uuid=str(m.uuid),
-            role=m.role,  # type: ignore[arg-type]  # checked by the database
-            content=m.content,
-            image_ids=sorted(image for message, image in images if message == m.pk),
-        )
+        _turn(m, answer, sorted(image for message, image in images if message == m.pk))
         for m in branch
         if m.content or m.pk == answer.parent_id
     ]
+    is_shared = any(_is_of_another(m, answer) for m in branch)
     return Task(
         generation_id=generation.pk,
         generation_uuid=str(generation.uuid),
@@ -122,7 +118,7 @@ def task_of(
         user_id=answer.chat.owner_id,
         language=answer.chat.owner.language,
         model=answer.model,
-        turns=_with_system(turns, briefings),
+        turns=_with_system(turns, briefings, attribution.RULES if is_shared else ""),
         document_ids=sorted({document for _, document in documents}),
         question_document_ids=sorted(document for message, document in documents if message == answer.parent_id),
         knowledge_ids=sorted({knowledge_id for _, knowledge_id in knowledge}),
@@ -142,10 +138,32 @@ def _in_context(branch: list[Message]) -> list[Message]:
     return [*system, *branch[cleared + 1 :]]
 
 
-def _with_system(turns: list[Turn], briefings: Sequence[Briefing]) -> list[Turn]:
-    """Put the words of briefings before the branch, joined with the system message that it may begin with."""
+def _turn(message: Message, answer: Message, image_ids: Sequence[int]) -> Turn:
+    content = message.content
+    if _is_of_another(message, answer):
+        content = attribution.quoted_answer(content, message.preset_name or message.model)
+    return Turn(
+        uuid=str(message.uuid),
+        role=message.role,  # type: ignore[arg-type]  # checked by the database
+        content=content,
+        image_ids=image_ids,
+    )
+
+
+def _is_of_another(message: Message, answer: Message) -> bool:
+    """Whether another model has said it, or the same one as another preset."""
+    is_said = message.is_answer and bool(message.model) and bool(message.content)
+    return is_said and (message.model, message.preset_name) != (answer.model, answer.preset_name)
+
+
+def _with_system(turns: list[Turn], briefings: Sequence[Briefing], rules: str = "") -> list[Turn]:
+    """Put the words of briefings before the branch, joined with the system message that it may begin with.
+
+    Args:
+        rules: For what is in the branch; they come last.
+    """
     own = turns.pop(0) if turns and turns[0].role == "system" else None
-    content = joined_system(briefings, own.content if own else "")
+    content = "\n\n".join(filter(None, [joined_system(briefings, own.content if own else ""), rules]))
     return [Turn(uuid=own.uuid if own else None, role="system", content=content), *turns] if content else turns
 
 
