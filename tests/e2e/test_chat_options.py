@@ -97,6 +97,9 @@ async def test_clear_marks_the_point_and_can_be_undone(page: Page, models: Upstr
 
 
 async def test_words_are_told_about_where_they_are_typed(page: Page, models: Upstream) -> None:
+    await ask(page, "/?")
+    await expect(page.locator("[data-note]")).to_be_visible()
+    await page.get_by_role("button", name="Remove this note").click()
     await ask_and_wait(page, "Hello")
     n_asked = len(models.requests)
 

@@ -318,12 +318,14 @@ class ChatPage extends HTMLElement {
   /** @param {string} html an aside that no model is sent */
   #addNote(html) {
     this.#messages.append(fragment(html));
+    this.classList.remove("chat--empty");
     this.#follower?.follow();
   }
 
   /** @param {Element} inside */
   #removeNote(inside) {
     inside.closest("[data-note]")?.remove();
+    this.classList.toggle("chat--empty", !this.#messages.children.length);
     this.#composer.focusText();
   }
 
