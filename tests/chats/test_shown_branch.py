@@ -6,7 +6,16 @@ from typing import Any
 from tests.factories import make_answer, make_chat, make_document, make_message
 from webui.accounts.models import User
 from webui.chats.services.messages import Asked, edit_message, regenerate_answer, send_message
-from webui.chats.shown_branch import Branch, branch_messages, new_messages, one_message
+from webui.chats.shown_branch import (
+    WINDOW,
+    Branch,
+    branch_messages,
+    earlier_messages,
+    is_on_shown_branch,
+    new_messages,
+    newest_messages,
+    one_message,
+)
 from webui.chats.views.fragments import message_views, render_messages
 
 
@@ -108,3 +117,31 @@ def test_the_first_questions_of_a_chat_are_siblings(alice: User) -> None:
     asked = edit_message(alice, chat_uuid=chat.uuid, message_uuid=first.uuid, content="other", model="tiny:latest")
 
     assert new_of(asked).positions[asked.new_messages[0].pk].count == 2
+
+
+def test_a_long_branch_is_shown_from_its_end_and_read_upwards(
+    alice: User, django_assert_num_queries: Callable[..., Any]
+) -> None:
+    chat = make_chat(owner=alice, messages=2 * WINDOW + 5)
+    everything = [message.pk for message in branch_messages(chat).messages]
+
+    with django_assert_num_queries(7):
+        shown = newest_messages(chat)
+    above = earlier_messages(shown.messages[0])
+    first = earlier_messages(above.messages[0])
+
+    parts = [first, above, shown]
+    assert [message.pk for part in parts for message in part.messages] == everything
+    assert [len(part.messages) for part in parts] == [5, WINDOW, WINDOW]
+    assert [part.is_cut for part in parts] == [False, True, True]
+    assert earlier_messages(first.messages[0]).messages == []
+
+
+def test_what_goes_before_a_message_is_the_same_whichever_branch_is_shown(alice: User) -> None:
+    chat = make_chat(owner=alice, messages=4)
+    question, answer, *_ = chat.messages.order_by("pk")
+    make_message(chat, content="another way", parent=question)
+
+    assert not is_on_shown_branch(answer)
+    assert is_on_shown_branch(question)
+    assert list(earlier_messages(answer).messages) == [question]

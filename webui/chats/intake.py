@@ -30,10 +30,10 @@ from webui.chats.services.generations import Task
 from webui.chats.services.messages import Asked, Begun
 from webui.chats.shown_branch import (
     Branch,
-    branch_messages,
     joined,
     last_message,
     new_messages,
+    newest_messages,
     one_message,
     side_by_side,
 )
@@ -151,7 +151,7 @@ def regenerate(user: User, event: AnswerRequested) -> Question:
 
 def _started(asked: Asked) -> Question:
     if asked.is_repeat:
-        return Question(tasks=[], chat=asked.chat, after=None, new=branch_messages(asked.chat))
+        return Question(tasks=[], chat=asked.chat, after=None, new=newest_messages(asked.chat))
     new = new_messages(asked.new_messages, asked.attached, have_siblings=asked.has_siblings, columns=asked.columns)
     tasks = [
         _task_of(begun, replace(new, messages=asked.messages_with(begun.answer), columns=())) for begun in asked.begun

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Prefetch, Q, prefetch_related_objects
 
 import rag.api as rag
 from webui.chats import branches, conf
-from webui.chats.branches import Position
+from webui.chats.branches import Parents, Position
 from webui.chats.models import Chat, Citation, Image, Message, Rating
 
 
@@ -28,6 +28,7 @@ class Branch:
     """Messages from the root towards the leaf, with what the chat's owner may read of documents at this moment.
 
     Attributes:
+        is_cut: Messages above the first one are left out.
         columns: The answers that are shown side by side at the end, the last message among them; empty when it is shown
             alone.
         positions: Where each message stands among its siblings.
@@ -39,6 +40,7 @@ class Branch:
     """
 
     messages: Sequence[Message] = ()
+    is_cut: bool = False
     columns: Sequence[Message] = ()
     positions: Mapping[int, Position] = field(default_factory=dict)
     uuids: Mapping[int, UUID] = field(default_factory=dict)
@@ -56,17 +58,56 @@ class Node:
     uuid: UUID
 
 
+WINDOW = 30
+"""So many messages are shown at once: rendering a thousand would take seconds."""
+
+
 def branch_messages(chat: Chat) -> Branch:
     """Return the branch that ends in the chat's leaf; at most eight queries, however long it is."""
-    tree = [Node(*row) for row in chat.messages.values_list("id", "parent_id", "uuid")]
-    parents = {node.id: node.parent_id for node in tree}
+    return _branch_to_leaf(chat, n_most=None)
+
+
+def newest_messages(chat: Chat) -> Branch:
+    """Return the end of what `branch_messages` returns."""
+    return _branch_to_leaf(chat, n_most=WINDOW)
+
+
+def earlier_messages(message: Message) -> Branch:
+    """Return what goes before a message on every branch through it, the newest of that. Reads its chat."""
+    tree, parents = _tree_of(message.chat)
+    above = branches.branch_of(parents, message.pk)[:-1]
+    return _part_of(message.chat, tree, above, n_most=WINDOW)
+
+
+def _branch_to_leaf(chat: Chat, *, n_most: int | None) -> Branch:
+    tree, parents = _tree_of(chat)
     leaf = chat.current_message_id or branches.newest_leaf(parents)
     if leaf is None:
         return Branch()
-    shown = chat.messages.filter(id__in=branches.branch_of(parents, leaf))
+    return _part_of(chat, tree, branches.branch_of(parents, leaf), n_most=n_most, has_leaf=True)
+
+
+def _tree_of(chat: Chat) -> tuple[list[Node], Parents]:
+    tree = [Node(*row) for row in chat.messages.values_list("id", "parent_id", "uuid")]
+    return tree, {node.id: node.parent_id for node in tree}
+
+
+def _part_of(
+    chat: Chat, tree: Sequence[Node], path: Sequence[int], *, n_most: int | None, has_leaf: bool = False
+) -> Branch:
+    part = path if n_most is None else path[-n_most:]
+    shown = chat.messages.filter(id__in=part)
     messages = list(shown.select_related("generation").order_by("id"))
-    columns = columns_beside(messages[-1]) if chat.is_side_by_side else []
-    return _branch(messages, tree, chat.owner_id, columns)
+    columns = columns_beside(messages[-1]) if has_leaf and chat.is_side_by_side else []
+    branch = _branch(messages, tree, chat.owner_id, columns)
+    return replace(branch, is_cut=len(part) < len(path))
+
+
+def is_on_shown_branch(message: Message) -> bool:
+    """Whether a message is among those that `branch_messages` returns. Reads its chat."""
+    _tree, parents = _tree_of(message.chat)
+    leaf = message.chat.current_message_id or branches.newest_leaf(parents)
+    return leaf is not None and message.pk in branches.branch_of(parents, leaf)
 
 
 def side_by_side(answer: Message) -> Branch:
@@ -112,6 +153,7 @@ def joined(above: Branch, below: Branch) -> Branch:
     """Return two parts of a branch as one."""
     return Branch(
         messages=[*above.messages, *below.messages],
+        is_cut=above.is_cut,
         columns=below.columns,
         positions={**above.positions, **below.positions},
         uuids={**above.uuids, **below.uuids},

@@ -71,6 +71,7 @@ urlpatterns = [
     path("chats/<uuid:uuid>/siblings/<uuid:message_uuid>/", actions.show_sibling, name="show_sibling"),
     path("chats/<uuid:uuid>/siblings/<uuid:message_uuid>/beside/", actions.show_beside, name="show_beside"),
     path("chats/<uuid:uuid>/messages/<uuid:message_uuid>/", messages.message, name="message"),
+    path("chats/<uuid:uuid>/messages/<uuid:message_uuid>/earlier/", messages.earlier, name="earlier"),
     path("chats/<uuid:uuid>/messages/<uuid:message_uuid>/text/", messages.message_text, name="message_text"),
     path("chats/<uuid:uuid>/messages/<uuid:message_uuid>/previews/<int:number>/", messages.preview, name="preview"),
     path("chats/<uuid:uuid>/messages/<uuid:message_uuid>/info/", messages.message_info, name="message_info"),

@@ -62,6 +62,38 @@ class ChatMessages extends HTMLElement {
   }
 
   /**
+   * Show the end of a branch anew. What goes before it stays if it is here: a message has the same ones above it always.
+   *
+   * @param {DocumentFragment} nodes
+   */
+  replaceEnd(nodes) {
+    const first = nodes.querySelector("chat-message");
+    const here = first && this.querySelector(`:scope > #${CSS.escape(first.id)}`);
+    if (!here?.previousElementSibling) {
+      this.replaceAll(nodes);
+      return;
+    }
+    this.#seen.clear();
+    const earlier = [...this.children];
+    const kept = earlier.slice(0, earlier.indexOf(here));
+    nodes.querySelector("[data-earlier]")?.remove();
+    this.replaceChildren(...kept, nodes);
+  }
+
+  /**
+   * What tells one state of the end of a branch from another: its messages and whether their answers are finished.
+   *
+   * @param {Element} end as the server shows it
+   * @returns {boolean} whether it is shown here
+   */
+  shows(end) {
+    const first = end.querySelector("chat-message");
+    const here = facts(this);
+    const at = here.findIndex(({ id }) => id === first?.id);
+    return digest(here.slice(Math.max(at, 0))) === digest(facts(end));
+  }
+
+  /**
    * Bring one event of a running answer to the page.
    *
    * @param {any} event
@@ -142,6 +174,19 @@ class ChatMessages extends HTMLElement {
     const error = stored?.querySelector(".message__error .notice__title")?.textContent ?? "";
     return `${words} ${error}`.trim();
   }
+}
+
+/** @param {Element} messages */
+function facts(messages) {
+  return [...messages.querySelectorAll("chat-message, [data-columns]")].map((node) => {
+    const state = node.classList.contains("message--active") ? "active" : node.getAttribute("data-state");
+    return { id: node.id, state, endsContext: node.hasAttribute("data-ends-context") };
+  });
+}
+
+/** @param {{id: string, state: string | null, endsContext: boolean}[]} all */
+function digest(all) {
+  return all.map(({ id, state, endsContext }) => `${id} ${state} ${endsContext}`).join();
 }
 
 customElements.define("chat-messages", ChatMessages);

@@ -1,3 +1,4 @@
+import { EarlierMessages } from "../lib/earlier_messages.js";
 import { addressee } from "../lib/model_completion.js";
 import { Recovery } from "../lib/recovery.js";
 import { newRef } from "../lib/refs.js";
@@ -30,6 +31,8 @@ class ChatPage extends HTMLElement {
   #pending = new Map();
   /** @type {ScrollFollower | null} */
   #follower = null;
+  /** @type {EarlierMessages | null} */
+  #earlier = null;
   #hasBeenOpen = false;
   #tree = new TreeActions((html) => this.#showMessages(html));
   #recovery = new Recovery({ adopt: (page) => this.#adopt(page), isBusy: () => this.#pending.size > 0 });
@@ -65,6 +68,7 @@ class ChatPage extends HTMLElement {
     this.#follower = new ScrollFollower(this.#find("[data-scroll]"), this.#messages, (isAtEnd) => {
       jump.hidden = isAtEnd;
     });
+    this.#earlier = new EarlierMessages(this.#find("[data-scroll]"), this.#messages, (error) => this.#complain(error));
     this.#follower.follow();
     this.#showState();
     this.#reachGoal();
@@ -83,6 +87,7 @@ class ChatPage extends HTMLElement {
     socket.removeEventListener("refused", this.#signedOut);
     socket.removeEventListener("received", this.#received);
     this.#follower?.stop();
+    this.#earlier?.stop();
     if (this.#chat && socket.isOpen) socket.send({ type: "chat.closed", chat: this.#chat });
   }
 
@@ -213,7 +218,10 @@ class ChatPage extends HTMLElement {
   /** @param {{url: string, to: string, message: string}} detail */
   async #showSibling({ url, to }) {
     const before = this.#messages.all.length;
-    if ((await this.#showBranch(url)) && before) this.#focusSibling(url, to);
+    if (!(await this.#showBranch(url)) || !before) return;
+    const [, message = ""] = /\/siblings\/([0-9a-f-]{36})\//u.exec(url) ?? [];
+    if (message && !this.#messages.find(message)) await this.#bring(message, "nearest");
+    this.#focusSibling(url, to);
   }
 
   /** @param {string} url @returns {Promise<boolean>} */
@@ -232,13 +240,26 @@ class ChatPage extends HTMLElement {
   async #reachGoal() {
     const { goal, goalUrl } = this.dataset;
     if (!goal || (goalUrl && !(await this.#showBranch(goalUrl)))) return;
-    const message = this.#messages.find(goal);
+    const message = await this.#bring(goal, "center");
     if (!message) return;
-    this.#follower?.letGo();
     message.classList.add("message--found");
     message.tabIndex = -1;
     message.focus({ preventScroll: true });
-    message.scrollIntoView({ block: "center" });
+  }
+
+  /**
+   * Scroll to a message, which may be far above what is loaded.
+   *
+   * @param {string} uuid
+   * @param {ScrollLogicalPosition} block
+   * @returns {Promise<HTMLElement | null>} null when it is not in this branch
+   */
+  async #bring(uuid, block) {
+    this.#follower?.letGo();
+    await this.#earlier?.bring(uuid);
+    const message = this.#messages.find(uuid);
+    message?.scrollIntoView({ block });
+    return message;
   }
 
   /** Another branch, or another state of this one. @param {string} html */
@@ -441,11 +462,10 @@ class ChatPage extends HTMLElement {
   #adopt(page) {
     const stored = page.querySelector("chat-messages");
     if (!stored || !this.isConnected || this.querySelector(".message__editor")) return;
-    const isSame = digest(stored) === digest(this.#messages);
-    if (isSame) return;
+    if (this.#messages.shows(stored)) return;
     const nodes = document.createDocumentFragment();
     for (const node of [...stored.childNodes]) nodes.append(document.importNode(node, true));
-    this.#messages.replaceAll(nodes);
+    this.#messages.replaceEnd(nodes);
     this.#showState();
     this.#open({});
   }
@@ -661,18 +681,6 @@ function offer(node, chat) {
   }
   if (node instanceof HTMLElement) node.hidden = false;
   globalThis.htmx.process(node);
-}
-
-/**
- * What tells one state of a branch from another: its messages and whether their answers are finished.
- *
- * @param {Element} messages
- */
-function digest(messages) {
-  const stateOf = (/** @type {Element} */ node) =>
-    node.classList.contains("message--active") ? "active" : node.getAttribute("data-state");
-  const facts = [...messages.querySelectorAll("chat-message, [data-columns]")].map((node) => `${node.id} ${stateOf(node)} ${node.hasAttribute("data-ends-context")}`);
-  return facts.join();
 }
 
 /**

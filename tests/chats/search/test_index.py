@@ -18,9 +18,13 @@ from webui.chats.models import Chat, Generation, Message
 from webui.chats.search import index
 from webui.chats.search.finding import find_chats, find_messages
 from webui.chats.search.typed import read_query
-from webui.chats.services.chats import delete_chat, purge_deleted, rename_chat, undo_delete_chat
+from webui.chats.services.afterthoughts import give_title
+from webui.chats.services.chats import delete_chat, rename_chat, undo_delete_chat
+from webui.chats.services.forks import fork_chat
 from webui.chats.services.generations import Ending, JournalEntry, end_generation, interrupt_abandoned, write_journal
 from webui.chats.services.messages import edit_message, regenerate_answer, send_message
+from webui.chats.services.purging import purge_deleted
+from webui.chats.services.removals import delete_message, purge_removed
 from webui.chats.services.sharing import copy_shared, share_chat
 
 pytestmark = pytest.mark.django_db
@@ -142,6 +146,36 @@ def test_a_chat_that_comes_as_a_whole_is_found(alice: User, charlie: User) -> No
 
     assert messages_with(alice, "harbour") == ["Where is the harbour?"]
     assert titles_with(alice, "harbour") == ["Harbour"]
+
+
+def test_a_chat_that_goes_on_from_another_is_found_too(alice: User) -> None:
+    chat = make_indexed(alice, "Where is the harbour?", "At Northport.", title="Harbour")
+
+    fork_chat(alice, chat.uuid, chat.messages.get(content="At Northport.").uuid)
+
+    assert messages_with(alice, "harbour") == ["Where is the harbour?"] * 2
+    assert titles_with(alice, "harbour") == ["Harbour"] * 2
+
+
+def test_a_deleted_message_is_not_found_and_leaves_the_index_for_good(alice: User) -> None:
+    chat = make_indexed(alice, "Where is the harbour?", "At Northport.", title="Sea")
+    n_before = n_entries()
+
+    delete_message(alice, chat.uuid, chat.messages.get(role="user").uuid, with_branch=True)
+    while_it_can_be_undone = messages_with(alice, "harbour")
+    purge_removed(timezone.now() + UNDO_WINDOW + timedelta(seconds=1))
+
+    assert while_it_can_be_undone == []
+    assert n_entries() == n_before - 2
+
+
+def test_a_chat_that_a_model_names_is_found_by_that_name(alice: User) -> None:
+    task = begun(send_message(alice, content="Where does the ship go?", model="tiny:latest"))
+
+    assert give_title(task, "Harbour")
+
+    assert titles_with(alice, "harbour") == ["Harbour"]
+    assert titles_with(alice, "ship") == []
 
 
 def test_only_what_people_and_models_wrote_is_indexed(alice: User) -> None:

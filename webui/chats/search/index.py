@@ -87,7 +87,7 @@ def forget_messages(owner_id: int, message_ids: Iterable[int]) -> None:
 
 def forget_chat(chat: Chat) -> None:
     """Forget a chat with its messages, which must still be in their table."""
-    ids = Message.objects.filter(chat=chat).values_list("pk", flat=True)
+    ids = Message.with_removed.filter(chat=chat).values_list("pk", flat=True)
     _forget([_key(chat.owner_id, "title", chat.pk), *(_key(chat.owner_id, "message", pk) for pk in ids)])
 
 

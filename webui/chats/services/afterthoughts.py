@@ -11,6 +11,7 @@ from django.db import transaction
 from webui.accounts.models import User
 from webui.chats.errors import ChatError
 from webui.chats.models import Chat, Message, Tag
+from webui.chats.search import index
 from webui.chats.services.generations import Task
 from webui.chats.services.tags import add_tags, tags_named
 from webui.chats.services.titles import first_words
@@ -55,7 +56,11 @@ def _known_tags(owner: User) -> list[str]:
 def give_title(task: Task, title: str) -> bool:
     """Return whether the chat has it now: not if a person has named the chat, or deleted it."""
     untitled = Chat.objects.filter(uuid=task.chat_uuid, has_automatic_title=True, deleted_at=None)
-    return bool(untitled.update(title=title))
+    with transaction.atomic():
+        is_given = bool(untitled.update(title=title))
+        if is_given:
+            index.index_title(Chat.objects.only("title", "owner_id").get(uuid=task.chat_uuid))
+    return is_given
 
 
 def keep_follow_ups(task: Task, questions: Sequence[str]) -> bool:

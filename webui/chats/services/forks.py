@@ -14,6 +14,7 @@ from webui.chats.branches import branch_of
 from webui.chats.errors import AnswerRunning
 from webui.chats.models import Chat, Citation, Generation, Image, Message, Rating
 from webui.chats.queries import parents_of
+from webui.chats.search import index
 
 Row = TypeVar("Row", bound=models.Model)
 
@@ -45,6 +46,7 @@ def fork_chat(user: User, chat_uuid: UUID | str, message_uuid: UUID | str) -> Ch
     _copy_what_hangs_on(branch, copies)
     fork.current_message = copies[-1]
     fork.save(update_fields=["current_message"])
+    index.index_chat(fork)
     return fork
 
 

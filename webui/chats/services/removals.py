@@ -14,6 +14,7 @@ from webui.chats.conf import UNDO_WINDOW
 from webui.chats.errors import MessageAboveDeleted
 from webui.chats.models import Chat, Message, MessageRemoval
 from webui.chats.queries import parents_of
+from webui.chats.search import index
 from webui.chats.services.messages import idle_chat
 
 
@@ -71,7 +72,11 @@ def undo_delete_message(user: User, chat_uuid: UUID | str, removal_uuid: UUID | 
 def purge_removed(now: datetime) -> int:
     """Remove for good the messages whose undo window is over; return how many times something was deleted."""
     n_purged = 0
-    for removal in MessageRemoval.objects.filter(removed_at__lt=now - UNDO_WINDOW).only("id"):
-        removal.delete()
+    over = MessageRemoval.objects.filter(removed_at__lt=now - UNDO_WINDOW)
+    for removal in over.select_related("chat").only("id", "chat__owner_id"):
+        gone = Message.with_removed.filter(removal=removal).values_list("pk", flat=True)
+        with transaction.atomic():
+            index.forget_messages(removal.chat.owner_id, gone)
+            removal.delete()
         n_purged += 1
     return n_purged

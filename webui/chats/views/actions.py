@@ -14,7 +14,7 @@ from webui.chats.errors import TitleEmpty, refusal_text
 from webui.chats.forms import TitleForm
 from webui.chats.models import Chat
 from webui.chats.services import chats
-from webui.chats.shown_branch import branch_messages
+from webui.chats.shown_branch import newest_messages
 from webui.chats.views.announcements import announce_sidebar, announce_title, stop_generations
 from webui.chats.views.fragments import chat_url, shown_messages
 
@@ -62,7 +62,7 @@ def show_beside(request: MemberRequest, uuid: UUID, message_uuid: UUID) -> HttpR
 
 
 def _branch_shown(request: MemberRequest, chat: Chat) -> HttpResponse:
-    return render(request, "chats/_messages.html", {"shown": shown_messages(chat, branch_messages(chat))})
+    return render(request, "chats/_messages.html", {"shown": shown_messages(chat, newest_messages(chat))})
 
 
 def done(request: MemberRequest, url: str) -> HttpResponse:

@@ -177,9 +177,11 @@ class ShownMessages:
     Attributes:
         columns: Answers side by side at its end; empty when the last one stands alone among the messages.
         current: Uuid of the message that the branch ends in; None when there is none.
+        earlier_url: Of what goes before the first message; empty when nothing does, or it is shown already.
     """
 
     messages: Sequence[MessageView] = ()
+    earlier_url: str = ""
     columns: Sequence[MessageView] = ()
     current: str | None = None
 

@@ -73,6 +73,7 @@ def shown_messages(chat: Chat, branch: Branch) -> ShownMessages:
     alone = replace(branch, messages=branch.messages[:-1]) if branch.columns else branch
     return ShownMessages(
         messages=list(message_views(chat, alone)),
+        earlier_url=reverse("chats:earlier", args=[chat.uuid, branch.messages[0].uuid]) if branch.is_cut else "",
         columns=[_message_view(chat, message, branch) for message in branch.columns],
         current=str(branch.messages[-1].uuid) if branch.messages else None,
     )

@@ -13,9 +13,10 @@ from django.views.decorators.http import require_GET
 from webui.accounts.decorators import member_required
 from webui.accounts.http import MemberRequest
 from webui.chats import access
+from webui.chats.shown_branch import earlier_messages
 from webui.chats.views.answer_info import answer_info
 from webui.chats.views.contexts import MessageView
-from webui.chats.views.fragments import one_message_view
+from webui.chats.views.fragments import one_message_view, shown_messages
 from webui.chats.views.ledger_contexts import ledger_panel
 from webui.rendering import FRAME_POLICY, preview_document, previewed_source
 
@@ -25,6 +26,16 @@ from webui.rendering import FRAME_POLICY, preview_document, previewed_source
 @member_required
 def message(request: MemberRequest, uuid: UUID, message_uuid: UUID) -> HttpResponse:
     return render(request, "chats/_message.html", {"message": _view(request, uuid, message_uuid)})
+
+
+@require_GET
+@never_cache
+@member_required
+def earlier(request: MemberRequest, uuid: UUID, message_uuid: UUID) -> HttpResponse:
+    """Some messages that go before one, and the way to those before them."""
+    chat = access.chat_read(request.user, uuid)
+    branch = earlier_messages(access.message_read(chat, message_uuid))
+    return render(request, "chats/_messages.html", {"shown": shown_messages(chat, branch)})
 
 
 @require_GET

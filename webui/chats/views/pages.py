@@ -20,7 +20,7 @@ from webui.chats.answerers import choose_model
 from webui.chats.decoding import MAX_DOCUMENTS
 from webui.chats.forms import FilterForm
 from webui.chats.models import Chat, Folder, Tag
-from webui.chats.shown_branch import Branch, branch_messages
+from webui.chats.shown_branch import is_on_shown_branch, newest_messages
 from webui.chats.views.contexts import ChatHead, ChatPage, Goal, ShownMessages
 from webui.chats.views.fragments import (
     chat_title,
@@ -94,11 +94,10 @@ def chat_page(
     choices = model_choices(models)
     offered = {model.id for model in choices} | {preset.id for preset in presets}
     is_preset = any(preset.id == wanted_model for preset in presets)
-    branch = branch_messages(chat) if chat else Branch()
     return ChatPage(
         chat=ChatHead(uuid=str(chat.uuid), title=chat_title(chat), url=chat_url(chat)) if chat else None,
-        shown=shown_messages(chat, branch) if chat else ShownMessages(),
-        goal=_goal(chat, branch, goal) if chat and goal else None,
+        shown=shown_messages(chat, newest_messages(chat)) if chat else ShownMessages(),
+        goal=_goal(chat, goal) if chat and goal else None,
         folder=folder_head(folder) if folder else None,
         keeping=keeping_view(chat) if chat else None,
         sidebar=sidebar_page(user, current=current.uuid if current else None, tag=tag),
@@ -117,15 +116,15 @@ def chat_page(
     )
 
 
-def _goal(chat: Chat, branch: Branch, uuid: str) -> Goal | None:
+def _goal(chat: Chat, uuid: str) -> Goal | None:
     """Return the message that a page is opened at; None when the chat has no such message any more."""
-    if uuid in {str(message.uuid) for message in [*branch.messages, *branch.columns]}:
-        return Goal(uuid=uuid)
     try:
         message = access.message_read(chat, UUID(uuid))
     except (ValueError, Http404):
         return None
-    return Goal(uuid=str(message.uuid), branch_url=reverse("chats:show_sibling", args=[chat.uuid, message.uuid]))
+    is_shown = is_on_shown_branch(message)
+    branch_url = "" if is_shown else reverse("chats:show_sibling", args=[chat.uuid, message.uuid])
+    return Goal(uuid=str(message.uuid), branch_url=branch_url)
 
 
 @require_GET

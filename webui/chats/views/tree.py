@@ -15,7 +15,7 @@ from webui.chats.errors import ChatError, refusal_text
 from webui.chats.forms import DeleteMessageForm
 from webui.chats.models import Chat
 from webui.chats.services import forks, removals
-from webui.chats.shown_branch import branch_messages
+from webui.chats.shown_branch import newest_messages
 from webui.chats.views.announcements import announce_branch, announce_sidebar
 from webui.chats.views.fragments import chat_url, shown_messages
 
@@ -58,7 +58,7 @@ def undo_delete_message(request: MemberRequest, uuid: UUID, removal_uuid: UUID) 
 
 def _changed(request: MemberRequest, chat: Chat) -> HttpResponse:
     announce_branch(chat.uuid)
-    return render(request, "chats/_messages.html", {"shown": shown_messages(chat, branch_messages(chat))})
+    return render(request, "chats/_messages.html", {"shown": shown_messages(chat, newest_messages(chat))})
 
 
 def _refused(error: ChatError) -> HttpResponse:
