@@ -14,7 +14,7 @@ from pathlib import Path
 
 import aiohttp
 
-from bench import documents, drop, ingestion, loading, stopping
+from bench import documents, drop, ingestion, keeping, loading, stopping
 from bench.chats import Answer, ask, ask_upstream, socket
 from bench.processes import (
     cpu_s,
@@ -31,7 +31,7 @@ from bench.rows import Row, percentile, show
 
 MEASUREMENTS = [
     "start", "memory", "first-token", "streams", "stop", "loads", "retrieval", "quotes", "search", "ingestion",
-    "drop", "all",
+    "drop", "chats", "all",
 ]  # fmt: skip
 KEPT = Path.home() / ".cache" / "hearth-bench"
 DELAY_MS = 100
@@ -74,6 +74,7 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=30, help="questions for the time to the first token")
     parser.add_argument("--loads", type=int, default=500, help="times that a model is loaded")
     parser.add_argument("--kept", type=Path, default=KEPT, help="folder for what is fetched and embedded once")
+    parser.add_argument("--chats", type=int, nargs="+", default=keeping.SIZES, help="how many chats there are")
     parser.add_argument("--files", type=int, default=1000, help="files that are dropped at once")
     parser.add_argument("--reranker", default="", help="file in GGUF that orders the passages, for retrieval")
     parser.add_argument("--maker", type=Path, default=Path("make_pdf.py"), help="program that writes the book")
@@ -103,6 +104,9 @@ def main() -> None:
             rows += documents.measure_stores(Path(folder), wanted.kept, 1_000)
         if wanted.what == "drop":
             rows += drop.measure(Path(folder), wanted.files)
+        if wanted.what == "chats":
+            for n_chats in wanted.chats:
+                rows += keeping.measure(wanted.kept, n_chats)
         if wanted.what == "retrieval":
             documents.measure_retrieval(Path(folder), wanted.kept, wanted.reranker)
         if wanted.what == "quotes":

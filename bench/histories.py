@@ -1,0 +1,150 @@
+"""`python -m bench.histories N_CHATS`: time lists, searches and a long chat among so many; print milliseconds as JSON.
+
+The words are made up, a few of them common and most of them rare, as in a language; a quarter of the messages is in
+Chinese characters, as unevenly. What was built once in a data folder is used again.
+"""
+
+from __future__ import annotations
+
+import os
+
+import django
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "webui.config.settings")
+django.setup()
+
+import json  # noqa: E402
+import logging  # noqa: E402
+import random  # noqa: E402
+import sys  # noqa: E402
+import time  # noqa: E402
+from collections.abc import Sequence  # noqa: E402
+from datetime import timedelta  # noqa: E402
+
+from django.db import transaction  # noqa: E402
+from django.test import Client  # noqa: E402
+from django.utils import timezone  # noqa: E402
+
+from webui.accounts.models import Role, User  # noqa: E402
+from webui.chats.models import Chat, Message  # noqa: E402
+from webui.chats.search import index  # noqa: E402
+from webui.config.static_files import collect_if_changed  # noqa: E402
+
+N_MESSAGES = 6
+N_LONG = 1000
+N_TIMES = 40
+_PAGE = 500
+_N_WORDS = 8000
+_WORDS_PER_MESSAGE = 100
+_HAN_PER_MESSAGE = 200
+_LONG_TITLE = "The long one"
+_ANSWER = """It depends on {0}:
+
+- {1}, as `{2}()` shows
+- {3}, where $x^2 + y^2 = z^2$
+
+```python
+def {0}({1}: int) -> int:
+    return {1} + 1
+```
+
+{4}"""
+
+
+class Language:
+    """Made-up words and characters, the first ones far more common than the last, the same in every run."""
+
+    def __init__(self) -> None:
+        self._random = random.Random(1)  # noqa: S311  (not for secrets)
+        letters = "abcdefghijklmnopqrstuvwxyz"
+        words = ("".join(self._random.choices(letters, k=self._random.randint(3, 9))) for _ in range(_N_WORDS))
+        self.words = list(dict.fromkeys(words))
+        self.han = [chr(0x4E00 + number) for number in range(2500)]
+
+    def some(self, kind: Sequence[str], number: int) -> list[str]:
+        return self._random.choices(kind, [1 / (rank + 2) for rank in range(len(kind))], k=number)
+
+    def message(self) -> str:
+        if self._random.random() < 0.25:
+            return "".join(self.some(self.han, _HAN_PER_MESSAGE))
+        return " ".join(self.some(self.words, _WORDS_PER_MESSAGE))
+
+    def answer(self) -> str:
+        return _ANSWER.format(*self.some(self.words, 4), self.message())
+
+
+def main() -> None:
+    logging.disable(logging.WARNING)
+    collect_if_changed()
+    n_chats, language = int(sys.argv[1]), Language()
+    owner, is_new = User.objects.get_or_create(email="chats@bench.example", role=Role.USER)
+    if is_new:
+        fill(owner, n_chats, language)
+    client = Client(HTTP_HOST="localhost")
+    client.force_login(owner)
+    long = Chat.objects.get(owner=owner, title=_LONG_TITLE)
+    words, han = language.words, language.han
+    # Of the searches each is another one, as caches would help with the same.
+    searches = {
+        "rare": words[-N_TIMES:],
+        "common": words[:N_TIMES],
+        "two words": [f"{one} {other}" for one, other in zip(words[10:], words[60 : 60 + N_TIMES], strict=False)],
+        "no hit": [f"{word}qzx" for word in words[:N_TIMES]],
+        "one Chinese character": han[100 : 100 + N_TIMES],
+        "two Chinese characters": [f"{one}{han[20]}" for one in han[:N_TIMES]],
+    }
+    times = {
+        "list": timed(client, ["/chats/"] * N_TIMES),
+        **{kind: timed(client, [f"/search/?q={typed}" for typed in all_typed]) for kind, all_typed in searches.items()},
+        "long": timed(client, [f"/chats/{long.uuid}/"] * (N_TIMES // 2)),
+    }
+    print(json.dumps(times))
+
+
+def timed(client: Client, urls: Sequence[str]) -> list[float]:
+    """Return the milliseconds of the server for each address, sorted, but for the first one, which fills caches."""
+    times = []
+    for url in [urls[-1], *urls]:
+        began = time.perf_counter()
+        response = client.get(url)
+        times.append(1000 * (time.perf_counter() - began))
+        if response.status_code != 200:
+            raise SystemExit(f"{response.status_code} from {url}")
+    return sorted(times[1:])
+
+
+def fill(owner: User, n_chats: int, language: Language) -> None:
+    newest = timezone.now()
+    for first in range(0, n_chats, _PAGE):
+        with transaction.atomic():
+            chats = Chat.objects.bulk_create(
+                Chat(
+                    owner=owner,
+                    title=" ".join(language.some(language.words, 5)),
+                    updated_at=newest - timedelta(minutes=number),
+                )
+                for number in range(first, min(first + _PAGE, n_chats))
+            )
+            for chat in chats:
+                _fill_chat(chat, [language.message() for _ in range(N_MESSAGES)])
+    with transaction.atomic():
+        long = Chat.objects.create(owner=owner, title=_LONG_TITLE)
+        _fill_chat(long, [language.answer() if n % 2 else language.message() for n in range(N_LONG)])
+
+
+def _fill_chat(chat: Chat, contents: Sequence[str]) -> None:
+    """Store messages below each other."""
+    messages = Message.objects.bulk_create(
+        Message(chat=chat, role="assistant" if number % 2 else "user", content=content, model="bench")
+        for number, content in enumerate(contents)
+    )
+    for above, below in zip(messages, messages[1:], strict=False):
+        below.parent = above
+    Message.objects.bulk_update(messages, ["parent"], batch_size=_PAGE)
+    chat.current_message = messages[-1]
+    chat.save(update_fields=["current_message"])
+    index.index_chat(chat)
+
+
+if __name__ == "__main__":
+    main()
