@@ -14,7 +14,7 @@ LEFT_OUT = {
     # What they are here alone: keys of this database, and what a page once called its request.
     "id", "owner", "rated_by", "asked_by", "ref", "source",
     # Nothing that is deleted goes out, nor what is gone by itself.
-    "deleted_at", "left_folder", "temporary_until",
+    "deleted_at", "left_folder", "temporary_until", "removal",
 }  # fmt: skip
 ROWS: dict[type[Model], set[str]] = {
     Folder: {"uuid", "name", "system_prompt", "documents", "knowledge", "is_open", "created_at"},

@@ -30,6 +30,7 @@ from webui.chats.models import (
     Generation,
     GoodReason,
     Message,
+    MessageRemoval,
     Rating,
     Tag,
 )
@@ -173,7 +174,7 @@ def wipe(owner: User) -> None:
 
 # Without shrinking, which takes minutes with a database behind each example: they are small as they are.
 @settings(
-    max_examples=40,
+    max_examples=25,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -291,6 +292,19 @@ def test_a_chat_in_the_trash_is_imported_beside_it(alice: User) -> None:
 
     assert Chat.objects.get(owner=alice, deleted_at=None).uuid != chat.uuid
     assert (first.n_taken, second.n_taken, second.n_known) == (1, 0, 1)
+
+
+def test_ids_of_messages_that_were_removed_are_taken_too(alice: User) -> None:
+    chat = make_chat(owner=alice, messages=2)
+    file = exported(alice)
+    chat.messages.update(removal=MessageRemoval.objects.create(chat=chat))
+    chat.deleted_at = datetime.now(UTC)
+    chat.save()
+
+    done = taken(alice, file)
+
+    assert (done.n_taken, notes_of(done)) == (1, [{}])
+    assert Message.objects.filter(chat__deleted_at=None).count() == 2
 
 
 def test_what_somebody_shares_is_named_and_linked_again_but_never_copied(alice: User, bob: User) -> None:

@@ -106,7 +106,7 @@ def _known_chat(owner: User, taken: TakenChat) -> Chat | None:
 
 
 def _free(candidates: Sequence[UUID], model: type[Chat] | type[Folder]) -> UUID:
-    taken = set(model._default_manager.filter(uuid__in=candidates).values_list("uuid", flat=True))
+    taken = set(model._base_manager.filter(uuid__in=candidates).values_list("uuid", flat=True))
     return next((candidate for candidate in candidates if candidate not in taken), uuid.uuid4())
 
 
@@ -116,7 +116,7 @@ def _free_ids(space: UUID, wanted: Iterable[str], model: type[Message] | type[Ge
     ids = list(asked.values())
     taken: set[UUID] = set()
     for at in range(0, len(ids), _IDS_AT_ONCE):
-        taken.update(model._default_manager.filter(uuid__in=ids[at : at + _IDS_AT_ONCE]).values_list("uuid", flat=True))
+        taken.update(model._base_manager.filter(uuid__in=ids[at : at + _IDS_AT_ONCE]).values_list("uuid", flat=True))
     found: dict[str, UUID] = {}
     for identity, wanted_id in asked.items():
         # Two that are written differently may be the same one.

@@ -1,0 +1,83 @@
+"""The real loop that takes chats from a file, in processes that are killed; for `test_killed`.
+
+Begins an import, and for each line of its standard input a process that goes on with it: forked, so that what Python
+imports serves all. Prints the id of the process, and what there is when it has ended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+
+os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
+
+import django
+
+django.setup()
+
+from django.core.files.storage import default_storage  # noqa: E402
+from django.core.management import call_command  # noqa: E402
+from django.db import connections  # noqa: E402
+from django.db.models import Count  # noqa: E402
+
+from tests.chats.transfer.files import as_zip  # noqa: E402
+from tests.factories import make_user  # noqa: E402
+from webui.chats.models import Chat, ChatImport, ImportedChat, Message  # noqa: E402
+from webui.chats.transfer.loop import chat_import_loop  # noqa: E402
+from webui.chats.transfer.taking import begin_import  # noqa: E402
+
+N_CHATS = 200
+N_MESSAGES = 12
+
+
+def begin() -> None:
+    call_command("migrate", verbosity=0)
+    lists = {
+        f"conversations-{part}.json": json.dumps([_chat(number) for number in range(part, N_CHATS, 4)])
+        for part in range(4)
+    }
+    begin_import(make_user(email="alice@example.org"), as_zip(lists))
+
+
+def _chat(number: int) -> dict[str, object]:
+    rows = {
+        f"m{n}": {"role": "user", "parentId": f"m{n - 1}" if n else None, "content": "word " * 400}
+        for n in range(N_MESSAGES)
+    }
+    return {"id": f"chat {number}", "chat": {"history": {"messages": rows, "currentId": f"m{N_MESSAGES - 1}"}}}
+
+
+def facts() -> dict[str, object]:
+    whole = Chat.objects.annotate(n=Count("messages")).filter(n=N_MESSAGES, current_message__isnull=False)
+    return {
+        "state": ChatImport.objects.get().state,
+        "n_chats": Chat.objects.count(),
+        "n_whole": whole.count(),
+        "n_below_another": Message.objects.exclude(parent=None).count(),
+        "n_noted": ImportedChat.objects.filter(outcome="taken").count(),
+        "n_counted": ChatImport.objects.get().n_taken,
+        "n_files": len(default_storage.listdir("chat-imports")[1]),
+    }
+
+
+def main() -> None:
+    begin()
+    for _ in sys.stdin:
+        connections.close_all()
+        pid = os.fork()
+        if pid == 0:
+            asyncio.run(chat_import_loop())
+        _say(pid)
+        os.waitpid(pid, 0)
+        _say(facts())
+
+
+def _say(line: object) -> None:
+    sys.stdout.write(json.dumps(line) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
