@@ -88,9 +88,17 @@ def deleted_chat_write(user: User, uuid: UUID | str) -> Chat:
     return chat
 
 
+def temporary_chat_read(user: User, uuid: UUID | str) -> Chat:
+    """Return one of the person's temporary chats."""
+    chat = chat_read(user, uuid)
+    if not chat.is_temporary:
+        raise Http404
+    return chat
+
+
 def chat_or_deleted_read(user: User, uuid: UUID | str) -> Chat:
     """Return one of the person's chats, which they may have deleted, with its folder."""
-    chat = Chat.objects.select_related("folder").filter(owner=user, uuid=uuid).first()
+    chat = Chat.objects.select_related("folder").filter(owner=user, temporary_until=None, uuid=uuid).first()
     if chat is None or not user.may_chat:
         raise Http404
     return chat

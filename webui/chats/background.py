@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Collection
 from importlib import import_module
 
 from django.conf import settings
@@ -14,7 +15,7 @@ from webui.chats import conf, intake
 from webui.chats.database import close_database_thread, in_database
 from webui.chats.protocol import GenerationEnded
 from webui.chats.registry import registry
-from webui.chats.services import generations, images, purging, removals
+from webui.chats.services import generations, images, purging, removals, temporary
 from webui.presets import services as presets
 
 logger = logging.getLogger(__name__)
@@ -31,7 +32,7 @@ async def chat_upkeep(interval_s: float | None = None) -> None:
     while True:
         await asyncio.sleep(interval_s or _interval_s())
         try:
-            ended = await in_database(clear_up)
+            ended = await in_database(clear_up, registry().shown_chats())
         except DatabaseError:
             logger.exception("The chats could not be cleared up.")
             continue
@@ -53,14 +54,24 @@ async def end_answers() -> None:
 
 
 def recover() -> None:
-    """Mark the answers whose process has died: at the start of the only process, all there are from before."""
+    """Mark the answers whose process has died: at the start of the only process, all there are from before.
+
+    Temporary chats whose pages have gone meanwhile go too.
+    """
     is_alone = not conf.has_several_processes()
     generations.interrupt_abandoned(PROCESS_STARTED if is_alone else timezone.now() - conf.heartbeat_timeout())
+    temporary.purge_over(timezone.now())
 
 
-def clear_up() -> list[GenerationEnded]:
-    """Return the ends of the answers whose process has died, for the pages that still wait for them."""
+def clear_up(shown: Collection[str] = ()) -> list[GenerationEnded]:
+    """Return the ends of the answers whose process has died, for the pages that still wait for them.
+
+    Args:
+        shown: The chats that pages of this process show.
+    """
     now = timezone.now()
+    temporary.renew(shown, now)
+    temporary.purge_over(now)
     purging.purge_deleted(now)
     removals.purge_removed(now)
     images.purge_unsent(now)

@@ -30,6 +30,7 @@ from webui.chats.errors import (
 )
 from webui.chats.events import Frame, Outbox, OutboxFull
 from webui.chats.intake import Question
+from webui.chats.leaving import end_temporary
 from webui.chats.orchestration import begin_answer
 from webui.chats.protocol import (
     AnswerRequested,
@@ -71,6 +72,8 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels ha
         self._has_mail = asyncio.Event()
         self._close_code: int | None = None
         self._writer: asyncio.Task[None] | None = None
+        # Chats that go with the last page that shows them.
+        self._temporary: set[str] = set()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> Any:
         try:
@@ -112,6 +115,8 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels ha
         if self._writer is None:
             return
         self.registry.leave(self)
+        for chat in self._temporary:
+            self.registry.own(end_temporary(self.registry, chat))
         self._writer.cancel()
         await asyncio.wait({self._writer})
 
@@ -181,7 +186,8 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels ha
 
     async def _chat_opened(self, event: ChatOpened) -> None:
         chat, seen = event["chat"], event.get("seen", {})
-        await in_database(access.chat_read, self._user, chat)
+        if (await in_database(access.chat_read, self._user, chat)).is_temporary:
+            self._temporary.add(chat)
         # Whatever changes from here on is told; what changed before is in what is read after.
         self.registry.watch(self, chat)
         state = await in_database(intake.open_chat, self._user, chat, seen)
@@ -200,7 +206,11 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels ha
                 self.push(Frame(end))
 
     async def _chat_closed(self, event: ChatClosed) -> None:
-        self.registry.unwatch(self, event["chat"])
+        chat = event["chat"]
+        self.registry.unwatch(self, chat)
+        if chat in self._temporary:
+            self._temporary.discard(chat)
+            self.registry.own(end_temporary(self.registry, chat, grace_s=0))
 
     async def _message_sent(self, event: MessageSent) -> None:
         await self._ask(event, intake.send)
@@ -225,7 +235,8 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels ha
         own = change.branch.copy()
         own["ref"] = event["ref"]
         self.push(Frame(own))
-        self.registry.tell_user(self.ticket.user_id, change.sidebar)
+        if change.sidebar is not None:
+            self.registry.tell_user(self.ticket.user_id, change.sidebar)
         if not answers:
             await self._chat_opened(ChatOpened(type="chat.opened", chat=chat))
             return

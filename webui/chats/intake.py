@@ -81,10 +81,10 @@ class Question:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """What a question changes: on pages with its chat, and in the lists of chats on all pages of the person."""
+    """What a question changes: on pages with its chat, and in the lists of chats on all pages of the person, if any."""
 
     branch: BranchChanged
-    sidebar: ChatMovedUp | FolderChanged | SidebarChanged
+    sidebar: ChatMovedUp | FolderChanged | SidebarChanged | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,6 +179,8 @@ def change_of(question: Question) -> Change:
         after=str(question.after.uuid) if question.after else None,
         html=render_messages(chat, question.new),
     )
+    if chat.is_temporary:
+        return Change(branch=branch, sidebar=None)
     return Change(branch=branch, sidebar=_moved_up(chat) if question.tasks else sidebar_changed(chat.owner))
 
 

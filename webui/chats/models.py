@@ -148,6 +148,10 @@ class Chat(models.Model):
     def __str__(self) -> str:
         return self.title
 
+    @property
+    def is_temporary(self) -> bool:
+        return self.temporary_until is not None
+
 
 class PresentMessages(models.Manager["Message"]):
     """Messages that are not deleted: all that anybody looks for."""

@@ -76,6 +76,10 @@ class Registry:
     def watchers_of(self, chat: str) -> set[Socket]:
         return set(self._watchers.get(chat, ()))
 
+    def shown_chats(self) -> set[str]:
+        """Return the chats that pages of this process show."""
+        return set(self._watchers)
+
     def tell_chat(self, chat: str, event: ServerEvent, *, besides: Socket | None = None) -> None:
         """Send an event to every page that shows the chat. The event names the chat."""
         frame = Frame(event)

@@ -36,6 +36,7 @@ urlpatterns = [
     path("chats/do/", keeping.do, name="do"),
     path("chats/move/", keeping.move_chosen, name="move_chosen"),
     path("chats/tagging/", tags.tagging, name="tagging"),
+    path("chats/temporary/", pages.begin_temporary, name="temporary"),
     path("chats/upload/", keeping.upload, name="upload"),
     path("chats/welcome/", pages.welcome, name="welcome"),
     path("chats/images/", images.upload, name="upload_image"),

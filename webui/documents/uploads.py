@@ -25,9 +25,20 @@ class UploadForm(forms.Form):
     file = forms.FileField(allow_empty_file=True, max_length=1000)
 
 
-def take_upload(
-    request: MemberRequest, *, back: str, place: Callable[[rag.Document], None] = lambda _document: None
-) -> HttpResponse:
+_keepers: list[Callable[[rag.Document], None]] = []
+
+
+def on_kept(tell: Callable[[rag.Document], None]) -> None:
+    """Hear of each file that is put among the documents, new or there already, in the transaction that does it."""
+    _keepers.append(tell)
+
+
+def keep(document: rag.Document) -> None:
+    for tell in _keepers:
+        tell(document)
+
+
+def take_upload(request: MemberRequest, *, back: str, place: Callable[[rag.Document], None] = keep) -> HttpResponse:
     """Take one file, in the field `file`. Scripts get JSON, a plain form goes `back` to its page.
 
     Args:

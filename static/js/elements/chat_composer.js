@@ -1,6 +1,7 @@
 import { Attachments } from "../lib/attachments.js";
 import { Completion } from "../lib/completion.js";
 import { addressSource, documentSource, takeAddresses } from "../lib/document_completion.js";
+import { forgetWithPage } from "../lib/device_store.js";
 import { keepDraft, readDraft } from "../lib/drafts.js";
 import { modelSource } from "../lib/model_completion.js";
 import { MessageQueue } from "../lib/message_queue.js";
@@ -67,6 +68,7 @@ class ChatComposer extends HTMLElement {
       send: (queued) => this.#sendQueued(queued),
       edit: ({ content, documents }) => this.#putBack(content, documents),
     });
+    if (this.closest("[data-temporary]")) forgetWithPage(this.#draft);
     this.#queue.open(this.#draft);
     this.addEventListener("submit", this.#submitted);
     this.addEventListener("click", this.#clicked);

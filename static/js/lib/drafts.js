@@ -1,3 +1,5 @@
+import { storeFor } from "./device_store.js";
+
 /**
  * @typedef {{uuid: string, name: string, kind?: "document" | "knowledge" | "image"}} DraftDocument a document, knowledge, or a picture
  * @typedef {{content: string, documents: DraftDocument[]}} Draft
@@ -16,7 +18,7 @@ function keyOf(chat) {
  */
 export function readDraft(chat) {
   try {
-    const stored = JSON.parse(localStorage.getItem(keyOf(chat)) ?? "{}");
+    const stored = JSON.parse(storeFor(keyOf(chat)).getItem(keyOf(chat)) ?? "{}");
     return { content: String(stored.content ?? ""), documents: Array.isArray(stored.documents) ? stored.documents : [] };
   } catch {
     return { content: "", documents: [] };
@@ -29,8 +31,8 @@ export function readDraft(chat) {
  */
 export function keepDraft(chat, draft) {
   try {
-    if (draft.content || draft.documents.length) localStorage.setItem(keyOf(chat), JSON.stringify(draft));
-    else localStorage.removeItem(keyOf(chat));
+    if (draft.content || draft.documents.length) storeFor(keyOf(chat)).setItem(keyOf(chat), JSON.stringify(draft));
+    else storeFor(keyOf(chat)).removeItem(keyOf(chat));
   } catch {
     // Storage is full or switched off: the text is still in the field.
   }

@@ -1,3 +1,4 @@
+import { storeFor } from "./device_store.js";
 import { copyOf } from "../render.js";
 import { newRef } from "./refs.js";
 
@@ -98,7 +99,7 @@ export class MessageQueue {
   /** @returns {Queued[]} */
   get #items() {
     try {
-      const stored = JSON.parse(localStorage.getItem(this.#key) ?? "[]");
+      const stored = JSON.parse(storeFor(this.#key).getItem(this.#key) ?? "[]");
       return Array.isArray(stored) ? stored : [];
     } catch {
       return [];
@@ -107,8 +108,8 @@ export class MessageQueue {
 
   /** @param {Queued[]} items */
   #keep(items) {
-    if (items.length) localStorage.setItem(this.#key, JSON.stringify(items));
-    else localStorage.removeItem(this.#key);
+    if (items.length) storeFor(this.#key).setItem(this.#key, JSON.stringify(items));
+    else storeFor(this.#key).removeItem(this.#key);
     this.#show();
   }
 

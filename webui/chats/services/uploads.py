@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import rag.api as rag
 from webui.chats.models import Chat, Upload
 
 
-def note_upload(document: rag.Document, temporary_chat: Chat | None = None) -> None:
-    """Let a document go with the last chat that asks it."""
-    Upload.objects.get_or_create(document=document, defaults={"temporary_chat": temporary_chat})
+def note_upload(document: rag.Document, *, since: datetime, temporary_chat: Chat | None = None) -> None:
+    """Let a document that is new since that moment go with the last chat that asks it.
+
+    One that was among the documents already, under the same bytes, stays there.
+    """
+    if document.created_at >= since:
+        Upload.objects.get_or_create(document=document, defaults={"temporary_chat": temporary_chat})
+
+
+def keep_upload(document: rag.Document) -> None:
+    """Let a document stay, whatever becomes of its chats: it was put among the documents too."""
+    Upload.objects.filter(document=document).delete()

@@ -333,7 +333,7 @@ class ChatPage:
         chat: None for a new chat.
         folder: None when the chat is in none.
         goal: None when the page is opened at the end of the chat.
-        keeping: None for a new chat.
+        keeping: None for a new chat, and for a temporary one.
         presets: Those that the reader may use and whose model can be asked now.
         selected_model: Id of a `ModelChoice` or a `PresetChoice`, always one of `models` or `presets`.
         models_beside: Ids of those that were asked beside it and can be asked now.
@@ -361,6 +361,7 @@ class ChatPage:
     folder: FolderHead | None = None
     goal: Goal | None = None
     keeping: KeepingView | None = None
+    is_temporary: bool = False
     accepted_files: str = ",".join(READABLE_NAMES)
     words: Sequence[Word] = WORDS
     word_names: str = " ".join(NAMES)

@@ -6,10 +6,11 @@ from uuid import UUID
 
 from asgiref.sync import async_to_sync
 from django.http import Http404, HttpResponse, HttpResponseBadRequest
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_GET, require_POST
 
 from inference import client
 from webui.accounts.decorators import member_required
@@ -20,6 +21,7 @@ from webui.chats.answerers import choose_model
 from webui.chats.decoding import MAX_DOCUMENTS
 from webui.chats.forms import FilterForm
 from webui.chats.models import Chat, Folder, Tag
+from webui.chats.services import temporary
 from webui.chats.shown_branch import is_on_shown_branch, newest_messages
 from webui.chats.views.contexts import ChatHead, ChatPage, Goal, ShownMessages
 from webui.chats.views.fragments import (
@@ -63,6 +65,13 @@ def chat(request: MemberRequest, uuid: UUID) -> HttpResponse:
     return render(request, "chats/chat.html", {"page": page})
 
 
+@require_POST
+@member_required
+def begin_temporary(request: MemberRequest) -> HttpResponse:
+    """Begin a chat that is gone with the page that shows it."""
+    return redirect(chat_url(temporary.begin_temporary(request.user)))
+
+
 def filter_tag(request: MemberRequest) -> Tag | None:
     """Return the tag whose chats alone the list is to show; None for one that is not there any more, too."""
     form = FilterForm(request.GET)
@@ -83,7 +92,7 @@ def chat_page(
 
     Else the model of the chat is selected, or the one that was asked last.
     """
-    if chat:
+    if chat and (chat.model or not chat.is_temporary):
         wanted_model = chat.model
     elif not wanted_model:
         wanted_model = queries.visible_chats(user).values_list("model", flat=True).first() or ""
@@ -95,11 +104,12 @@ def chat_page(
     offered = {model.id for model in choices} | {preset.id for preset in presets}
     is_preset = any(preset.id == wanted_model for preset in presets)
     return ChatPage(
-        chat=ChatHead(uuid=str(chat.uuid), title=chat_title(chat), url=chat_url(chat)) if chat else None,
+        chat=_head(chat) if chat else None,
         shown=shown_messages(chat, newest_messages(chat)) if chat else ShownMessages(),
         goal=_goal(chat, goal) if chat and goal else None,
         folder=folder_head(folder) if folder else None,
-        keeping=keeping_view(chat) if chat else None,
+        keeping=keeping_view(chat) if chat and not chat.is_temporary else None,
+        is_temporary=chat is not None and chat.is_temporary,
         sidebar=sidebar_page(user, current=current.uuid if current else None, tag=tag),
         models=choices,
         models_beside=[chosen for chosen in chat.beside if chosen in offered]
@@ -125,6 +135,11 @@ def _goal(chat: Chat, uuid: str) -> Goal | None:
     is_shown = is_on_shown_branch(message)
     branch_url = "" if is_shown else reverse("chats:show_sibling", args=[chat.uuid, message.uuid])
     return Goal(uuid=str(message.uuid), branch_url=branch_url)
+
+
+def _head(chat: Chat) -> ChatHead:
+    title = _("Temporary chat") if chat.is_temporary else chat_title(chat)
+    return ChatHead(uuid=str(chat.uuid), title=title, url=chat_url(chat))
 
 
 @require_GET

@@ -34,19 +34,18 @@ def fetch_page(request: MemberRequest) -> JsonResponse:
         return JsonResponse({"error": wording.address_in_words()}, status=400)
     try:
         conf.require_web_pages()
-        document = _in_chat(request.user, form) or _fetched(request.user, form.cleaned_data["address"])
+        document = _in_chat(request.user, form) or _fetched(request.user, form)
     except (PageNotFetched, UploadRefused) as exc:
         sentence = wording.fetch_failure_in_words(exc)
         return JsonResponse({"error": sentence, "code": exc.problem}, status=422)
     return JsonResponse(as_json(document, request.user.pk), status=201)
 
 
-def _fetched(user: User, address: str) -> rag.Document:
+def _fetched(user: User, form: PageForm) -> rag.Document:
     began = timezone.now()
-    document = rag.fetch_page(user, address)
-    # What was there already, among the documents, does not go with the chat.
-    if document.created_at >= began:
-        note_upload(document)
+    chat = access.chat_read(user, form.cleaned_data["chat"]) if form.cleaned_data["chat"] else None
+    document = rag.fetch_page(user, form.cleaned_data["address"])
+    note_upload(document, since=began, temporary_chat=chat if chat and chat.is_temporary else None)
     return document
 
 
