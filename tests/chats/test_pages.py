@@ -92,7 +92,7 @@ def test_a_chat_page_costs_the_same_however_long_the_chat_is(
     alice_client.get("/")
 
     # Session, person, chat, branch (five), sidebar (two), presets, and what the frame of the page reads.
-    with django_assert_max_num_queries(15):
+    with django_assert_max_num_queries(16):
         alice_client.get(reverse("chats:chat", args=[chat.uuid]))
 
 
