@@ -6,6 +6,7 @@ import itertools
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from django import forms
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
@@ -34,7 +35,17 @@ class Route:
 
 def routes() -> list[Route]:
     """Return the addresses of members; what is for administrators alone is proved by the access matrix."""
-    return [route for route in _walk(get_resolver().url_patterns, "") if not route.name.startswith("administration:")]
+    return all_routes("member")
+
+
+def all_routes(whose: Literal["member", "administrator"]) -> list[Route]:
+    """Return the addresses of members, or those that are for administrators alone."""
+    is_for_administrators = whose == "administrator"
+    return [
+        route
+        for route in _walk(get_resolver().url_patterns, "")
+        if route.name.startswith("administration:") == is_for_administrators
+    ]
 
 
 def _walk(patterns: list[URLPattern | URLResolver], namespace: str) -> Iterator[Route]:
