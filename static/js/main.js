@@ -31,6 +31,7 @@ import "./lib/code_previews.js";
 import "./lib/deeds.js";
 import "./lib/dialogs.js";
 import "./lib/failures.js";
+import "./lib/installing.js";
 import "./lib/table_blocks.js";
 import "./lib/image_viewer.js";
 import "./lib/tooltips.js";

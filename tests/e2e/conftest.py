@@ -142,6 +142,8 @@ async def open_browser(
         **options: object,
     ) -> BrowserContext:
         is_phone = size == PHONE
+        # What it fetches is hidden from the routes of tests.
+        options.setdefault("service_workers", "block")
         context = await browser.new_context(
             base_url=url,
             viewport={"width": size[0], "height": size[1]},

@@ -320,6 +320,8 @@ CONTENT_SECURITY_POLICY = {
         "connect-src": [SELF],
         # Previews of what models wrote, each with a policy of its own (webui.rendering.previews).
         "frame-src": [SELF],
+        "manifest-src": [SELF],
+        "worker-src": [SELF],
         "base-uri": [NONE],
         "form-action": [SELF],
         "frame-ancestors": [NONE],

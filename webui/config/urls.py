@@ -18,6 +18,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("documents/", include("webui.documents.urls")),
     path("presets/prompts/", include("webui.presets.prompt_urls")),
     path("presets/", include("webui.presets.urls")),
+    path("", include("webui.ui.urls")),
     path("", include("webui.chats.urls")),
 ]
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from django.db.models import TextChoices
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 THEME_COOKIE = "hearth_theme"
 SIDEBAR_COOKIE = "hearth_sidebar"
+
+PAGE_COLORS: Final = {"light": "#fbfaf8", "dark": "#1f1c1a"}
+"""What `--color-page` of tokens.css is, for the frame that the system draws around the page."""
 
 
 class Theme(TextChoices):
