@@ -283,7 +283,19 @@ def _render_footnote_anchor(renderer: RendererHTML, tokens: Sequence[Token], ind
     return f' <a href="#fnref-{name}" class="footnote-backref" aria-label="{label}">\u21a9\ufe0e</a>'
 
 
+def _render_list_item_open(renderer: RendererHTML, tokens: Sequence[Token], index: int, options: Any, env: Env) -> str:
+    """Give the box of a task a name; it stands for whether that is done, and cannot be changed."""
+    opened = str(renderer.renderToken(tokens, index, options, env))
+    is_done = tokens[index].meta.get("checked")
+    if is_done is None:
+        return opened
+    name, checked = (_("Done"), ' checked=""') if is_done else (_("To do"), "")
+    box = f'<input class="task-list-item-checkbox" disabled="" type="checkbox"{checked} aria-label="{escape(name)}">'
+    return f"{opened}{box} "
+
+
 _RENDER_RULES = {
+    "list_item_open": _render_list_item_open,
     "fence": _render_fence,
     "code_block": _render_code_block,
     "plain_block": _render_plain_block,
