@@ -222,3 +222,18 @@ def test_a_person_chooses_what_models_are_asked_for_after_an_answer(
     assert "Put tags on my chats" in page.content.decode()
     settings.HEARTH_PINNED_SETTINGS = {"afterthoughts": "off"}
     assert "Put tags on my chats" not in alice_client.get(reverse("accounts:profile")).content.decode()
+
+
+def test_a_theme_is_kept_for_all_devices_of_a_person(alice: User, sign_in: Callable[[User], Client]) -> None:
+    here, there = sign_in(alice), sign_in(alice)
+
+    assert here.post(reverse("accounts:theme"), {"theme": "contrast"}).status_code == 204
+
+    assert 'data-theme="contrast"' in there.get(reverse("accounts:profile")).content.decode()
+
+
+def test_a_theme_that_there_is_not_is_refused(alice: User, alice_client: Client) -> None:
+    assert alice_client.post(reverse("accounts:theme"), {"theme": "pink"}).status_code == 422
+
+    alice.refresh_from_db()
+    assert alice.theme == ""

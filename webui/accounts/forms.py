@@ -31,6 +31,12 @@ else:
     UserModelForm = forms.ModelForm
 
 
+class ThemeForm(UserModelForm):
+    class Meta:
+        model = User
+        fields = ("theme",)
+
+
 class ProfileForm(UserModelForm):
     class Meta:
         model = User

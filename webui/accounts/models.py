@@ -10,6 +10,8 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from webui.ui.themes import Theme
+
 
 class Role(models.TextChoices):
     PENDING = "pending", _("Pending")
@@ -41,6 +43,8 @@ class User(AbstractBaseUser):
     # False while an administrator has suspended this person.
     is_active = models.BooleanField(default=True)
     language = models.CharField(_("language"), max_length=10, blank=True)
+    # A `webui.ui.themes.Theme`, on all devices; empty until one is chosen.
+    theme = models.CharField(max_length=10, choices=Theme.choices, blank=True)
     # For all their questions, unless a preset or a chat says otherwise; options by the names of `presets.options`.
     system_prompt = models.TextField(_("system prompt"), blank=True)
     options = models.JSONField(_("options"), default=dict, blank=True)

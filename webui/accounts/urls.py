@@ -8,6 +8,7 @@ from webui.accounts import views
 accounts = [
     path("waiting/", views.pending, name="pending"),
     path("profile/", views.profile, name="profile"),
+    path("profile/theme/", views.theme, name="theme"),
     path("profile/afterthoughts/", views.afterthoughts, name="afterthoughts"),
 ]
 

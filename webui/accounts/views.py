@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from webui.accounts import conf, queries
 from webui.accounts.decorators import member_required
-from webui.accounts.forms import AfterthoughtsForm, ProfileForm
+from webui.accounts.forms import AfterthoughtsForm, ProfileForm, ThemeForm
 from webui.accounts.http import MemberRequest, is_member
 from webui.accounts.middleware import open_to_waiting
 
@@ -82,6 +82,17 @@ def profile(request: MemberRequest) -> HttpResponse:
         return redirect("accounts:profile")
     afterthoughts_form = AfterthoughtsForm(instance=request.user) if conf.offers_afterthoughts() else None
     return render(request, "accounts/profile.html", {"form": form, "afterthoughts_form": afterthoughts_form})
+
+
+@open_to_waiting
+@require_POST
+def theme(request: MemberRequest) -> HttpResponse:
+    """Keep a choice that the page shows already, for the other devices."""
+    form = ThemeForm(request.POST, instance=request.user)
+    if not form.is_valid():
+        return HttpResponse(status=422)
+    form.instance.save(update_fields=["theme"])
+    return HttpResponse(status=204)
 
 
 @member_required

@@ -11,7 +11,7 @@ from webui.ui.themes import PAGE_COLORS, Theme, chosen_theme, is_sidebar_closed
 
 
 class InterfaceContext(TypedDict):
-    """`theme` is the choice of this device, `themes` all of them; `page_colors` are those of light and dark pages."""
+    """`theme` is the one chosen, `themes` all of them; `page_colors` are those of light and dark pages."""
 
     page_colors: Mapping[str, str]
     theme: Theme

@@ -1,4 +1,4 @@
-"""The look of the page on this device, kept in cookies so that the first paint is already right."""
+"""The look of the page, kept with the person and in cookies so that the first paint is already right."""
 
 from __future__ import annotations
 
@@ -25,8 +25,11 @@ class Theme(TextChoices):
 
 
 def chosen_theme(request: HttpRequest) -> Theme:
-    """Return the theme of this device; a cookie that nobody of ours wrote counts as none."""
-    value = request.COOKIES.get(THEME_COOKIE, "")
+    """Return what the person has chosen, else what was chosen on this device.
+
+    A cookie that nobody of ours wrote counts as none.
+    """
+    value = getattr(getattr(request, "user", None), "theme", "") or request.COOKIES.get(THEME_COOKIE, "")
     return Theme(value) if value in Theme.values else Theme.SYSTEM
 
 
