@@ -16,11 +16,11 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from rag.models import Document
-from tests.factories import make_answer, make_chat, make_document, make_knowledge, make_message, make_user
+from tests.factories import make_answer, make_chat, make_document, make_image, make_knowledge, make_message, make_user
 from webui.accounts.audiences import Audience
 from webui.accounts.models import Group, Role, User
 from webui.administration.services import change_setting
-from webui.chats.models import Chat, Citation, Message, ShareLink
+from webui.chats.models import Chat, Citation, Image, Message, ShareLink
 from webui.chats.services import chats, sharing
 from webui.chats.shared_chats import SharedChat, chat_as_shared
 
@@ -294,6 +294,28 @@ def test_attached_files_are_handed_out_if_the_owner_says_so_and_they_are_theirs(
     assert "lent.txt" not in text_of(bob_client.get(url_of(link)))
 
 
+def test_pictures_of_questions_are_shown_as_long_as_the_link_is_there_and_copied(
+    chat: Chat, alice: User, bob: User, bob_client: Client, charlie_client: Client
+) -> None:
+    shown = make_image(owner=alice, message=chat.messages.get(role="user"), colour="teal")
+    other = make_image(owner=alice, message=make_message(make_chat(owner=alice)), colour="red")
+    link = share(chat, Audience(user=bob))
+    addresses = [
+        url_of(link, name, image.uuid) for image in (shown, other) for name in ("shared_image", "shared_preview")
+    ]
+
+    assert addresses[0] in bob_client.get(url_of(link)).content.decode()
+    assert [bob_client.get(address).status_code for address in addresses] == [200, 200, 404, 404]
+    assert [charlie_client.get(address).status_code for address in addresses] == [404] * 4
+    bob_client.post(url_of(link, "copy_shared"))
+    sharing.stop_sharing(link)
+    assert bob_client.get(addresses[0]).status_code == 404
+    (copied,) = Image.objects.filter(owner=bob)
+    assert copied.content == Image.objects.get(pk=shown.pk).content
+    assert copied.message is not None
+    assert copied.message.chat.owner == bob
+
+
 def test_a_snapshot_survives_its_way_through_json(alice: User, chat: Chat) -> None:
     document = make_document(owner=alice)
     chat.messages.get(role="user").documents.add(document)
@@ -314,8 +336,8 @@ def test_a_long_shared_chat_takes_few_queries(
     link = share(make_chat(owner=alice, messages=40), Audience(user=bob), is_live=True)
     bob_client.get(url_of(link))
 
-    # Session, person, two settings, the link, its branch with documents, knowledge and ratings.
-    with django_assert_num_queries(10):
+    # Session, person, two settings, the link, its branch with documents, knowledge, pictures and ratings.
+    with django_assert_num_queries(11):
         bob_client.get(url_of(link, "shared_messages"))
 
 

@@ -50,6 +50,16 @@ class SharedFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SharedImage:
+    """A picture that goes with a question; its pixels are those of the chat, and gone with them."""
+
+    uuid: str
+    name: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SharedMessage:
     """One message. `model` and `preset_name` as in `Message`."""
 
@@ -60,6 +70,7 @@ class SharedMessage:
     is_unfinished: bool
     citations: Sequence[SharedCitation]
     files: Sequence[SharedFile]
+    images: Sequence[SharedImage]
 
     @property
     def model_name(self) -> str:
@@ -85,6 +96,7 @@ class SharedChat:
                     **message,
                     "citations": [SharedCitation(**citation) for citation in message["citations"]],
                     "files": [SharedFile(**file) for file in message["files"]],
+                    "images": [SharedImage(**image) for image in message["images"]],
                 }
             )
             for message in stored["messages"]
@@ -99,6 +111,10 @@ class SharedChat:
     @property
     def file_uuids(self) -> frozenset[str]:
         return frozenset(file.uuid for message in self.messages for file in message.files)
+
+    @property
+    def image_uuids(self) -> frozenset[str]:
+        return frozenset(image.uuid for message in self.messages for image in message.images)
 
     @property
     def foreign_documents(self) -> frozenset[str]:
@@ -148,6 +164,10 @@ def _message(message: Message, owner_id: int, attached: Attached, citations: Seq
             SharedFile(uuid=str(document.uuid), name=document.name)
             for document in attached.documents
             if document.owner_id == owner_id
+        ],
+        images=[
+            SharedImage(uuid=str(image.uuid), name=image.name, width=image.width, height=image.height)
+            for image in attached.images
         ],
     )
 

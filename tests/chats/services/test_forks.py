@@ -6,10 +6,20 @@ from contextlib import AbstractContextManager
 import pytest
 from django.http import Http404
 
-from tests.factories import make_answer, make_chat, make_document, make_folder, make_knowledge, make_message
+from tests.factories import (
+    make_answer,
+    make_chat,
+    make_document,
+    make_folder,
+    make_image,
+    make_knowledge,
+    make_message,
+)
 from webui.accounts.models import User
 from webui.chats.errors import AnswerRunning
 from webui.chats.models import Chat, Citation, Image, Message, Rating
+from webui.chats.search.finding import find_chats, find_messages
+from webui.chats.search.typed import read_query
 from webui.chats.services.forks import fork_chat
 from webui.chats.shown_branch import branch_messages
 
@@ -32,6 +42,20 @@ def test_the_branch_is_copied_down_to_the_message(alice: User) -> None:
     assert fork.current_message is not None
     assert fork.current_message.uuid != answer.uuid
     assert chat.messages.count() == 5
+
+
+def test_pictures_are_copied_and_the_fork_is_found(alice: User) -> None:
+    chat = make_chat(owner=alice, title="Signals")
+    question = make_message(chat, content="What flag is this?")
+    image = make_image(owner=alice, message=question)
+
+    fork = fork_chat(alice, chat.uuid, question.uuid)
+
+    (copied,) = Image.objects.filter(message__chat=fork)
+    assert copied.uuid != image.uuid
+    assert copied.preview == Image.objects.get(pk=image.pk).preview
+    assert [found.chat for found in find_messages(alice, read_query("flag")).rows] == [fork]
+    assert [found.uuid for found in find_chats(alice, read_query("signals")).rows] == [fork.uuid]
 
 
 def test_what_hangs_on_the_messages_is_copied(alice: User) -> None:

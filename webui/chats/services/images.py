@@ -86,13 +86,14 @@ def attach_images(question: Message, images: Sequence[Image]) -> list[Image]:
             image.message = question
             attached.append(image)
         else:
-            attached.append(_copy(image, question))
+            attached.append(copy_image(image, question))
     return attached
 
 
-def _copy(image: Image, question: Message) -> Image:
+def copy_image(image: Image, question: Message) -> Image:
+    """Let a question of a chat, whoever owns that, have a picture of another one."""
     return Image.objects.create(
-        owner_id=image.owner_id,
+        owner_id=question.chat.owner_id,
         message=question,
         name=image.name,
         media_type=image.media_type,

@@ -8,9 +8,10 @@ from django.utils import timezone
 import rag.api as rag
 from webui.accounts.audiences import Audience
 from webui.accounts.models import User
-from webui.chats.models import Chat, Citation, Message, ShareGrant, ShareLink
+from webui.chats.models import Chat, Citation, Image, Message, ShareGrant, ShareLink
 from webui.chats.search import index
 from webui.chats.services.chats import create_chat
+from webui.chats.services.images import copy_image
 from webui.chats.shared_chats import SharedChat, SharedMessage, chat_as_shared, shared_chat
 
 
@@ -68,16 +69,20 @@ def _keep_snapshot(link: ShareLink) -> None:
 def copy_shared(reader: User, link: ShareLink) -> Chat:
     """Make a chat of the reader's own that goes on from what a link shows.
 
-    Documents and cited passages come along as far as the reader may read them anyway; other marks stay as text.
+    Pictures come along; documents and cited passages as far as the reader may read them anyway. Other marks stay text.
     """
     shown = shared_chat(link)
     documents = _readable(reader, shown)
+    images = {str(image.uuid): image for image in Image.objects.filter(message__chat=link.chat)}
     chat = create_chat(reader, title=shown.title)
     chat.has_automatic_title = False
     parent: Message | None = None
     for message in shown.messages:
         if message.text:
             parent = _copy(message, chat, parent, documents)
+            for image in message.images:
+                if image.uuid in images:
+                    copy_image(images[image.uuid], parent)
     chat.current_message = parent
     chat.save(update_fields=["current_message", "has_automatic_title"])
     index.index_chat(chat)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Literal
 from uuid import UUID
 
-from django.http import HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
@@ -39,17 +40,18 @@ def upload(request: MemberRequest) -> JsonResponse:
 @require_GET
 @member_required
 def image(request: MemberRequest, uuid: UUID) -> HttpResponse:
-    return _file(request, access.image_read(request.user, uuid), "content")
+    return image_file(request, access.image_read(request.user, uuid), "content")
 
 
 @require_GET
 @member_required
 def preview(request: MemberRequest, uuid: UUID) -> HttpResponse:
     """The picture small."""
-    return _file(request, access.image_read(request.user, uuid), "preview")
+    return image_file(request, access.image_read(request.user, uuid), "preview")
 
 
-def _file(request: MemberRequest, shown: Image, part: str) -> HttpResponse:
+def image_file(request: HttpRequest, shown: Image, part: Literal["content", "preview"]) -> HttpResponse:
+    """Answer with a picture that was itself got through an access function."""
     etag = f'"{part}-{shown.digest}"'
     is_known = request.headers.get("If-None-Match") == etag
     content = b"" if is_known else bytes(getattr(shown, part))

@@ -10,7 +10,7 @@ from uuid import UUID
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
@@ -20,11 +20,12 @@ from webui.accounts.http import MemberRequest, send_elsewhere
 from webui.accounts.middleware import open_to_waiting
 from webui.accounts.models import User
 from webui.chats import access
-from webui.chats.models import ShareLink
+from webui.chats.models import Image, ShareLink
 from webui.chats.services import sharing
 from webui.chats.shared_chats import SharedChat, shared_chat
 from webui.chats.views.announcements import announce_sidebar
 from webui.chats.views.fragments import chat_title, chat_url
+from webui.chats.views.images import image_file
 from webui.chats.views.shared_contexts import SharedPage, shared_message_views
 from webui.documents.originals import original
 
@@ -78,6 +79,23 @@ def file(request: HttpRequest, reader: User | None, link: ShareLink, document_uu
     if document is None:
         raise Http404
     return original(document)
+
+
+@for_readers
+def image(request: HttpRequest, reader: User | None, link: ShareLink, image_uuid: UUID) -> HttpResponse:
+    return image_file(request, _image(link, image_uuid), "content")
+
+
+@for_readers
+def preview(request: HttpRequest, reader: User | None, link: ShareLink, image_uuid: UUID) -> HttpResponse:
+    """A picture small."""
+    return image_file(request, _image(link, image_uuid), "preview")
+
+
+def _image(link: ShareLink, uuid: UUID) -> Image:
+    if str(uuid) not in shared_chat(link).image_uuids:
+        raise Http404
+    return get_object_or_404(Image, message__chat=link.chat, uuid=uuid)
 
 
 @require_POST

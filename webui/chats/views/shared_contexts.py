@@ -13,8 +13,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from webui.chats.models import ShareGrant, ShareLink
-from webui.chats.shared_chats import SharedChat, SharedCitation, SharedMessage
-from webui.chats.views.contexts import CitationView
+from webui.chats.shared_chats import SharedChat, SharedCitation, SharedImage, SharedMessage
+from webui.chats.views.contexts import CitationView, ImageView
 from webui.chats.views.fragments import chat_title, chat_url, citation_view
 from webui.rendering import render_markdown, render_plain
 
@@ -144,6 +144,7 @@ class SharedMessageView:
     is_unfinished: bool
     citations: Sequence[CitationView]
     files: Sequence[SharedFileView]
+    images: Sequence[ImageView]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,6 +197,18 @@ def _message_view(link: ShareLink, message: SharedMessage, readable: Collection[
             for file in message.files
             if link.has_files
         ],
+        images=[_image_view(link, image) for image in message.images],
+    )
+
+
+def _image_view(link: ShareLink, image: SharedImage) -> ImageView:
+    return ImageView(
+        uuid=image.uuid,
+        name=image.name,
+        url=reverse("chats:shared_image", args=[link.uuid, image.uuid]),
+        preview_url=reverse("chats:shared_preview", args=[link.uuid, image.uuid]),
+        width=image.width,
+        height=image.height,
     )
 
 
