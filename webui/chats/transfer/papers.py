@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from django.conf import settings
+from django.contrib.staticfiles import finders
 from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -20,6 +20,7 @@ from webui.chats.shown_branch import branch_messages
 from webui.chats.views.contexts import CitationView, MessageView
 from webui.chats.views.fragments import chat_title, message_views
 
+STYLE_SHEETS = ("tokens.css", "paper.css")
 _LINE_START = re.compile(r"([\\#>*_\[\]<`~|=+-])")
 _MAX_NAME = 60
 
@@ -77,4 +78,5 @@ def as_html(chat: Chat) -> str:
 
 @cache
 def _styles() -> SafeString:
-    return mark_safe((Path(settings.BASE_DIR) / "static/css/paper.css").read_text())  # noqa: S308  (our file)
+    sheets = (Path(str(finders.find(f"css/{name}"))).read_text() for name in STYLE_SHEETS)
+    return mark_safe("".join(sheets))  # noqa: S308  (our files)
