@@ -8,13 +8,15 @@ from typing import Any
 from django.db.models import Model
 
 from webui.accounts.models import User
-from webui.chats.models import Chat, Citation, Folder, Generation, Message, Rating
+from webui.chats.models import Chat, Citation, Folder, Generation, Image, Message, Rating
 
 LEFT_OUT = {
     # What they are here alone: keys of this database, and what a page once called its request.
     "id", "owner", "rated_by", "asked_by", "ref", "source",
     # Nothing that is deleted goes out, nor what is gone by itself.
     "deleted_at", "left_folder", "temporary_until", "removal",
+    # Made of the picture.
+    "preview",
 }  # fmt: skip
 ROWS: dict[type[Model], set[str]] = {
     Folder: {"uuid", "name", "system_prompt", "documents", "knowledge", "is_open", "created_at"},
@@ -24,8 +26,9 @@ ROWS: dict[type[Model], set[str]] = {
     },
     Message: {
         "uuid", "chat", "parent", "role", "content", "thinking", "model", "preset_name", "answerer", "documents",
-        "knowledge", "ends_context", "created_at",
+        "knowledge", "ends_context", "follow_ups", "created_at",
     },
+    Image: {"uuid", "message", "name", "media_type", "width", "height", "digest", "content", "created_at"},
     Generation: {
         "uuid", "message", "state", "error_code", "error_facts", "created_at", "heartbeat_at", "first_delta_at",
         "finished_at", "prompt_tokens", "answer_tokens", "cached_tokens", "timings", "ledger",
@@ -55,6 +58,7 @@ def _message(message: Message) -> dict[str, Any]:
     return _row(message) | {
         "citations": _rows(message.citations.order_by("number")),
         "ratings": _rows(message.ratings.all()),
+        "images": _rows(message.images.all()),
         "generation": _row(generation) if generation else None,
     }
 

@@ -148,17 +148,18 @@ def test_parts_of_one_answer_are_one_message_and_its_shown_end_is_found(alice: U
         ("user-xyz/file_00000000abcd-sanitized.png", "sediment://file_00000000abcd"),
     ],
 )
-def test_pictures_of_the_archive_are_documents_of_their_message(alice: User, entry: str, pointer: str) -> None:
+def test_pictures_of_the_archive_go_with_their_question(alice: User, entry: str, pointer: str) -> None:
     picture = {"content_type": "image_asset_pointer", "asset_pointer": pointer, "width": 8, "height": 8}
     found = [chat(node("q", "root", "user", picture, "What is this?", kind="multimodal_text"), current="q")]
 
     done = taken(alice, as_zip({"conversations.json": json.dumps(found), entry: png(8, 8), "user.json": '{"id": "x"}'}))
 
     stored = Message.objects.get()
-    document = stored.documents.get()
+    image = stored.images.get()
     assert stored.content == "What is this?"
-    assert (document.owner_id, document.media_type) == (alice.pk, "image/png")
-    assert document.name == entry.rpartition("/")[2]
+    assert (image.owner, image.media_type, image.width) == (alice, "image/png", 8)
+    assert image.name == entry.rpartition("/")[2]
+    assert not stored.documents.exists()
     assert notes_of(done) == [{}]
 
 

@@ -143,7 +143,7 @@ def test_ratings_and_citations_come_along(alice: User) -> None:
     assert (rating.is_good, rating.comment, rating.rated_by) == (False, "not_correct: It was nylon.", alice)
 
 
-def test_parts_of_a_content_become_text_and_documents(alice: User) -> None:
+def test_parts_of_a_content_become_text_pictures_and_documents(alice: User) -> None:
     picture = "data:image/png;base64," + base64.b64encode(png(8, 8)).decode()
     parts = [
         {"type": "text", "text": "What is this?"},
@@ -160,7 +160,8 @@ def test_parts_of_a_content_become_text_and_documents(alice: User) -> None:
 
     stored = Message.objects.get()
     assert stored.content == "What is this?"
-    assert sorted(document.name for document in stored.documents.all()) == ["picture.png", "ropes.pdf.txt"]
+    assert [document.name for document in stored.documents.all()] == ["ropes.pdf.txt"]
+    assert [image.name for image in stored.images.all()] == ["picture.png"]
     assert notes_of(done) == [{"missing_files": 2, "parts": 1}]
 
 

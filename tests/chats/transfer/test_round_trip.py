@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import uuid
 import zipfile
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +18,20 @@ from django.core.files.storage import default_storage
 from django.db.models import Model
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from PIL import Image as Drawing
 
 import rag.api as rag
 from tests.chats.transfer.files import exported, notes_of, taken
 from tests.chats.transfer.rows import LEFT_OUT, ROWS, dump
-from tests.factories import make_answer, make_chat, make_document, make_folder, make_knowledge, make_message
+from tests.factories import (
+    make_answer,
+    make_chat,
+    make_document,
+    make_folder,
+    make_image,
+    make_knowledge,
+    make_message,
+)
 from webui.accounts.models import User
 from webui.chats.models import (
     BadReason,
@@ -29,6 +40,7 @@ from webui.chats.models import (
     Folder,
     Generation,
     GoodReason,
+    Image,
     Message,
     MessageRemoval,
     Rating,
@@ -115,11 +127,14 @@ def put_message(
         preset_name=data.draw(LINE),
         answerer=data.draw(LINE),
         ends_context=data.draw(st.booleans()),
+        follow_ups=data.draw(st.lists(LINE.filter(bool), max_size=3, unique=True)),
         created_at=data.draw(MOMENT),
     )
     if data.draw(st.booleans()):
         message.documents.add(*documents)
         message.knowledge.add(knowledge)
+    if message.role == Message.Role.USER and data.draw(st.booleans()):
+        put_image(data, message)
     if message.is_answer and data.draw(st.booleans()):
         put_generation(data, message)
     if message.is_answer and data.draw(st.booleans()):
@@ -138,6 +153,19 @@ def put_message(
             score=data.draw(st.none() | st.floats(-1, 1)),
         )  # fmt: skip
     return message
+
+
+def put_image(data: st.DataObject, message: Message) -> None:
+    """A picture with more than one colour: as a JPEG it loses something each time that it is drawn."""
+    image = make_image(owner=message.chat.owner, message=message, name=data.draw(LINE) or "photo.png")
+    kind = data.draw(st.sampled_from(["PNG", "JPEG"]))
+    file = io.BytesIO()
+    Drawing.effect_noise((9, 7), 80).convert("RGB").save(file, kind)
+    image.content, image.media_type = file.getvalue(), f"image/{kind.lower()}"
+    image.digest = sha256(image.content).hexdigest()
+    image.width, image.height = 9, 7
+    image.created_at = data.draw(MOMENT)
+    image.save()
 
 
 def put_generation(data: st.DataObject, message: Message) -> None:
@@ -200,6 +228,33 @@ def test_every_field_of_a_row_goes_out_or_is_known_to_stay(model: type[Model]) -
     fields = {field.name for field in [*model._meta.fields, *model._meta.many_to_many]}
 
     assert fields - LEFT_OUT == ROWS[model], "let `transfer.own` write and read it, and `fill` draw it"
+
+
+def test_one_chat_in_a_file_of_its_own_has_its_pictures(alice: User) -> None:
+    question = make_message(make_chat(owner=alice), content="What is this?")
+    make_image(owner=alice, message=question, colour="teal")
+    before, file = dump(alice), export_chat(question.chat)
+    wipe(alice)
+
+    taken(alice, json.loads(file))
+
+    assert dump(alice) == before
+
+
+def test_a_picture_that_this_server_has_not_drawn_is_drawn_anew(alice: User) -> None:
+    """Whoever writes a file may put anything behind the picture."""
+    question = make_message(make_chat(owner=alice), content="What is this?")
+    make_image(owner=alice, message=question)
+    said = json.loads(export_chat(question.chat))
+    picture = said["messages"][0]["images"][0]
+    content = base64.b64decode(picture["data"]) + b"<script>"
+    picture |= {"data": base64.b64encode(content).decode(), "sha256": sha256(content).hexdigest()}
+    wipe(alice)
+
+    taken(alice, said)
+
+    (stored,) = Image.objects.filter(owner=alice)
+    assert b"<script>" not in stored.content
 
 
 def test_three_hundred_messages_in_one_line_come_back(alice: User) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import IO, Final
 
+from django.core.files.base import File
 from PIL import Image as Drawing
 
 from webui.accounts.models import User
 from webui.chats.models import Image, Message
+from webui.presets.errors import PictureRefused
 from webui.presets.pictures import digest_of, encoded, upright
 
 MAX_FILE_BYTES: Final = 32 * 1024 * 1024
@@ -25,6 +28,7 @@ UNSENT_DAYS: Final = timedelta(days=7)
 """How long a picture waits in the composer of somebody who does not send it."""
 MAX_UNSENT: Final = 100
 NAME_MAX_LENGTH: Final = 255
+PNG_MAGIC: Final = b"\x89PNG"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,8 +66,33 @@ def create_image(owner: User, name: str, file: IO[bytes]) -> Image:
 
     Of too many that wait, those that have waited longest go.
     """
-    drawn = redraw(file)
-    image = Image.objects.create(
+    image = _stored(owner, name, redraw(file))
+    waiting = Image.objects.filter(owner=owner, message=None).order_by("-created_at", "-pk")
+    Image.objects.filter(pk__in=list(waiting.values_list("pk", flat=True)[MAX_UNSENT:])).delete()
+    return image
+
+
+def keep_image(owner: User, name: str, file: File[bytes], *, drawn_here: str = "") -> Image:
+    """Take in a picture that a message is about to get, which it is to be given soon.
+
+    Args:
+        drawn_here: The digest of a file that was made by `redraw`: it stays as it is.
+
+    Raises:
+        PictureRefused
+    """
+    content = file.read(MAX_FILE_BYTES + 1)
+    if len(content) > MAX_FILE_BYTES:
+        raise PictureRefused(PictureRefused.TOO_LARGE)
+    drawn = redraw(io.BytesIO(content))
+    if drawn_here and digest_of(content) == drawn_here:
+        media_type = "image/png" if content.startswith(PNG_MAGIC) else "image/jpeg"
+        drawn = replace(drawn, content=content, media_type=media_type)
+    return _stored(owner, name, drawn)
+
+
+def _stored(owner: User, name: str, drawn: Redrawn) -> Image:
+    return Image.objects.create(
         owner=owner,
         name=name[-NAME_MAX_LENGTH:],
         media_type=drawn.media_type,
@@ -73,9 +102,6 @@ def create_image(owner: User, name: str, file: IO[bytes]) -> Image:
         content=drawn.content,
         preview=drawn.preview,
     )
-    waiting = Image.objects.filter(owner=owner, message=None).order_by("-created_at", "-pk")
-    Image.objects.filter(pk__in=list(waiting.values_list("pk", flat=True)[MAX_UNSENT:])).delete()
-    return image
 
 
 def attach_images(question: Message, images: Sequence[Image]) -> list[Image]:

@@ -20,9 +20,10 @@ from rag.errors import PageNotFetched, UploadRefused
 from webui.accounts.models import User
 from webui.chats.conf import MAX_FOLDER_SOURCES, MAX_FOLDERS, MAX_PINNED, SYSTEM_PROMPT_MAX_CHARS
 from webui.chats.errors import ChatError
-from webui.chats.models import Chat, Citation, Folder, Generation, Message, Rating
+from webui.chats.models import Chat, Citation, Folder, Generation, Image, Message, Rating
 from webui.chats.queries import kept_chats, visible_folders
 from webui.chats.search import index
+from webui.chats.services.images import keep_image
 from webui.chats.services.tags import add_tags, tags_named
 from webui.chats.transfer import values
 from webui.chats.transfer.shapes import (
@@ -32,9 +33,11 @@ from webui.chats.transfer.shapes import (
     TakenFile,
     TakenFolder,
     TakenGeneration,
+    TakenImage,
     TakenMessage,
     TakenRating,
 )
+from webui.presets.errors import PictureRefused
 
 N_CANDIDATES = 8
 """So often an id can be taken by a chat that is not the person's, or that they have deleted."""
@@ -70,10 +73,11 @@ def import_chat(
         imported = Imported(chat=known, is_known=True)
         together_with(imported)
         return imported
-    with _Documents(owner, files, taken) as documents:
+    with _Documents(owner, files, taken) as documents, _Pictures(owner, files, taken) as pictures:
         documents.take(_files_of(taken))
+        pictures.take()
         with transaction.atomic():
-            chat = _store(owner, taken, documents)
+            chat = _store(owner, taken, documents, pictures)
             imported = Imported(chat=chat)
             together_with(imported)
     return imported
@@ -110,7 +114,9 @@ def _free(candidates: Sequence[UUID], model: type[Chat] | type[Folder]) -> UUID:
     return next((candidate for candidate in candidates if candidate not in taken), uuid.uuid4())
 
 
-def _free_ids(space: UUID, wanted: Iterable[str], model: type[Message] | type[Generation]) -> dict[str, UUID]:
+def _free_ids(
+    space: UUID, wanted: Iterable[str], model: type[Message] | type[Generation] | type[Image]
+) -> dict[str, UUID]:
     """Return an id for each row of a chat: the wanted one where nothing has it, else one of this chat's own."""
     asked = {identity: values.as_uuid(identity) or uuid.uuid5(space, identity) for identity in wanted}
     ids = list(asked.values())
@@ -197,10 +203,54 @@ class _Documents:
         self._notes[note] = self._notes.get(note, 0) + 1
 
 
+class _Pictures:
+    """The pictures of a chat's questions. Left on an error, they are deleted; after a crash, as unsent ones are."""
+
+    def __init__(self, owner: User, files: Files, taken: TakenChat) -> None:
+        self._owner = owner
+        self._files = files
+        self._taken = taken
+        self._stored: list[tuple[TakenMessage, TakenImage, Image]] = []
+
+    def __enter__(self) -> _Pictures:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_rest: object) -> None:
+        if kind:
+            Image.objects.filter(pk__in=[image.pk for _, _, image in self._stored]).delete()
+
+    def take(self) -> None:
+        for message in self._taken.messages:
+            for wanted in message.images:
+                if image := self._drawn(wanted):
+                    self._stored.append((message, wanted, image))
+
+    def _drawn(self, wanted: TakenImage) -> Image | None:
+        opened = self._files.open(wanted.file)
+        if opened is None:
+            self._taken.notes[Note.MISSING_FILES] += 1
+            return None
+        drawn_here = wanted.file.sha256 if wanted.is_drawn_here else ""
+        with opened:
+            try:
+                return keep_image(self._owner, wanted.file.name, opened, drawn_here=drawn_here)
+            except PictureRefused:
+                self._taken.notes[Note.REFUSED_FILES] += 1
+                return None
+
+    def attach(self, chat: Chat, messages: Mapping[str, Message]) -> None:
+        ids = _free_ids(chat.uuid, (wanted.id for _, wanted, _ in self._stored if wanted.id), Image)
+        for message, wanted, image in self._stored:
+            image.message = messages[message.id]
+            image.uuid = ids.get(wanted.id, image.uuid)
+            image.created_at = wanted.created_at or image.created_at
+            image.save(update_fields=["message", "uuid", "created_at"])
+
+
 # ---- rows ----------------------------------------------------------------------------------------
 
 
-def _store(owner: User, taken: TakenChat, documents: _Documents) -> Chat:
+def _store(owner: User, taken: TakenChat, documents: _Documents, pictures: _Pictures) -> Chat:
     folder = _folder(owner, taken.folder)[0] if taken.folder else None
     if taken.folder and folder is None:
         taken.notes[Note.FOLDER] += 1
@@ -223,6 +273,7 @@ def _store(owner: User, taken: TakenChat, documents: _Documents) -> Chat:
     _tag(chat, taken)
     messages = _store_messages(chat, taken.messages)
     _attach(owner, taken, messages, documents)
+    pictures.attach(chat, messages)
     Citation.objects.bulk_create(
         _citation(citation, messages[message.id], documents)
         for message in taken.messages
@@ -275,6 +326,7 @@ def _store_messages(chat: Chat, taken: Sequence[TakenMessage]) -> dict[str, Mess
             preset_name=message.preset_name,
             answerer=message.answerer,
             ends_context=message.ends_context,
+            follow_ups=list(message.follow_ups),
             created_at=message.created_at,
         )
         for message in taken

@@ -3,6 +3,7 @@
     folders.json             [...]: folders with their instructions
     chats/00001.jsonl ...    a chat a line
     files/<sha256>           documents of the person's own that the chats have
+    pictures/<sha256>        the pictures of questions
     manifest.json            {"format", "version", "n_chats", "n_files"}
 
 It is made while it is sent: at any time a few chats, or a block of a file, are in memory.
@@ -19,9 +20,9 @@ from django.db.models import Count, Exists, OuterRef, Prefetch, QuerySet
 
 import rag.api as rag
 from webui.accounts.models import User
-from webui.chats.models import Chat, Citation, Message, Rating
+from webui.chats.models import Chat, Citation, Image, Message, Rating
 from webui.chats.queries import kept_chats, visible_folders
-from webui.chats.transfer.own import VERSION, file_entry, written, written_folder
+from webui.chats.transfer.own import VERSION, file_entry, image_entry, written, written_folder
 
 FORMAT = "hearth-chats"
 MANIFEST = "manifest.json"
@@ -37,13 +38,14 @@ _ENTRY_BYTES = 4 * 1024 * 1024
 
 def export_chat(chat: Chat) -> bytes:
     (found,) = with_everything(chat.owner, [chat.pk])
-    return _dumped(written(found), indent=1)
+    return _dumped(written(found, is_alone=True), indent=1)
 
 
 def export_chats(user: User) -> Iterator[bytes]:
     """Yield the archive. What is written into a chat meanwhile may be in it or not."""
     sink = rag.ZipSink()
     files: dict[str, int] = {}
+    pictures: dict[str, int] = {}
     n_chats = 0
     with sink.archive() as archive:
         folders = (
@@ -59,12 +61,16 @@ def export_chats(user: User) -> Iterator[bytes]:
         for folder in folders:
             _note_files(files, folder.documents.all(), user)
         pages = _pages(user)
-        for number, page in enumerate(_entries(pages, user, files), 1):
+        for number, page in enumerate(_entries(pages, user, files, pictures), 1):
             n_chats += len(page)
             archive.writestr(rag.zip_entry(f"{CHATS}/{number:05}.jsonl"), b"\n".join(page))
             yield sink.take()
         for entry, document_id in files.items():
             yield from _write_file(archive, sink, entry, document_id)
+        for entry, image_id in pictures.items():
+            for content in Image.objects.filter(pk=image_id).values_list("content", flat=True):
+                archive.writestr(rag.zip_entry(entry), content)
+                yield sink.take()
         manifest = {"format": FORMAT, "version": VERSION, "n_chats": n_chats, "n_files": len(files)}
         archive.writestr(rag.zip_entry(MANIFEST), _dumped(manifest, indent=1))
     yield sink.take()
@@ -90,8 +96,10 @@ def _pages(user: User) -> Iterator[list[int]]:
         last = page[-1]
 
 
-def _entries(pages: Iterable[list[int]], user: User, files: dict[str, int]) -> Iterator[list[bytes]]:
-    """Yield the lines of one entry after the other; notes the files that its chats have."""
+def _entries(
+    pages: Iterable[list[int]], user: User, files: dict[str, int], pictures: dict[str, int]
+) -> Iterator[list[bytes]]:
+    """Yield the lines of one entry after the other; notes the files and pictures that its chats have."""
     lines: list[bytes] = []
     n_bytes = 0
     for page in pages:
@@ -99,6 +107,8 @@ def _entries(pages: Iterable[list[int]], user: User, files: dict[str, int]) -> I
             for message in chat.messages.all():
                 cited = (citation.document for citation in message.citations.all())
                 _note_files(files, [*message.documents.all(), *filter(None, cited)], user)
+                for image in message.images.all():
+                    pictures.setdefault(image_entry(image), image.pk)
             lines.append(_dumped(written(chat)))
             n_bytes += len(lines[-1])
             if n_bytes > _ENTRY_BYTES:
@@ -109,7 +119,7 @@ def _entries(pages: Iterable[list[int]], user: User, files: dict[str, int]) -> I
 
 
 def with_everything(user: User, ids: Sequence[int]) -> QuerySet[Chat]:
-    """Return a person's chats with all that `own.written` reads; nine queries, however many chats there are.
+    """Return a person's chats with all that `own.written` reads; ten queries, however many chats there are.
 
     Of what others share there is what the person may read at this moment.
     """
@@ -124,6 +134,7 @@ def with_everything(user: User, ids: Sequence[int]) -> QuerySet[Chat]:
             Prefetch("messages", Message.objects.select_related("generation").order_by("pk")),
             Prefetch("messages__documents", rag.documents_readable_by(user.pk).order_by("pk")),
             Prefetch("messages__knowledge", rag.knowledge_readable_by(user.pk).order_by("pk")),
+            Prefetch("messages__images", Image.objects.filter(owner=user)),
             Prefetch("messages__citations", citations),
             Prefetch("messages__ratings", Rating.objects.filter(rated_by=user)),
         )

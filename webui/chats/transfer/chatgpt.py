@@ -13,8 +13,8 @@ from typing import Any
 from django.utils import timezone
 
 from webui.chats.transfer import own, values
-from webui.chats.transfer.limits import MAX_FILES_OF_MESSAGE, MAX_MESSAGES
-from webui.chats.transfer.shapes import Note, NotTaken, TakenChat, TakenFile, TakenFolder, TakenMessage
+from webui.chats.transfer.limits import MAX_FILES_OF_MESSAGE, MAX_IMAGES_OF_MESSAGE, MAX_MESSAGES
+from webui.chats.transfer.shapes import Note, NotTaken, TakenChat, TakenFile, TakenFolder, TakenImage, TakenMessage
 from webui.chats.transfer.trees import arrange, leaf_below
 
 _TEXTS = ("text", "multimodal_text")
@@ -105,11 +105,15 @@ def _message(
     about = values.mapping(message.get("metadata"))
     words: list[str] = []
     files: dict[str, TakenFile] = {}
+    pictures: set[str] = set()
     for part in values.items(values.mapping(message.get("content")).get("parts")):
         if isinstance(part, str):
             words.append(part)
         elif pointer := _pointer(part):
             files.setdefault(pointer, _file(pointer, "", entry_named))
+            # What a model has drawn goes with its answer as a document does.
+            if not is_answer:
+                pictures.add(pointer)
         elif isinstance(part, dict) and isinstance(part.get("text"), str):
             # What was said aloud.
             words.append(part["text"])
@@ -126,7 +130,8 @@ def _message(
         created_at=values.when(message.get("create_time"), notes, otherwise),
         model=values.name(about.get("model_slug"), 255) if is_answer else "",
         answerer=values.name(about.get("model_slug"), 255) if is_answer else "",
-        files=[*files.values()][:MAX_FILES_OF_MESSAGE],
+        files=[file for pointer, file in files.items() if pointer not in pictures][:MAX_FILES_OF_MESSAGE],
+        images=[TakenImage(file=files[pointer]) for pointer in files if pointer in pictures][:MAX_IMAGES_OF_MESSAGE],
     )
 
 

@@ -16,7 +16,14 @@ from django.utils import timezone
 from webui.chats.conf import MAX_TAGS_OF_CHAT, SYSTEM_PROMPT_MAX_CHARS
 from webui.chats.models import COMMENT_MAX_LENGTH, FOLDER_NAME_MAX_LENGTH, TAG_NAME_MAX_LENGTH
 from webui.chats.transfer import own, values
-from webui.chats.transfer.limits import CITED_MAX_CHARS, MAX_BESIDE, MAX_CITATIONS, MAX_FILES_OF_MESSAGE, MAX_MESSAGES
+from webui.chats.transfer.limits import (
+    CITED_MAX_CHARS,
+    MAX_BESIDE,
+    MAX_CITATIONS,
+    MAX_FILES_OF_MESSAGE,
+    MAX_IMAGES_OF_MESSAGE,
+    MAX_MESSAGES,
+)
 from webui.chats.transfer.shapes import (
     Note,
     NotTaken,
@@ -25,6 +32,7 @@ from webui.chats.transfer.shapes import (
     TakenCitation,
     TakenFile,
     TakenFolder,
+    TakenImage,
     TakenMessage,
     TakenRating,
 )
@@ -123,9 +131,12 @@ def _message(row: Mapping[str, Any], otherwise: Any, notes: Counter[Note]) -> Ta
     role = _ROLES.get(row.get("role")) if isinstance(row.get("role"), str) else None
     if role is None:
         return None
-    words, files = _content(row.get("content"), notes)
-    files += list(_files(row.get("files"), notes))
+    words, found = _content(row.get("content"), notes)
+    found += _files(row.get("files"), notes)
     is_answer = role == "assistant"
+    # What a model has drawn goes with its answer as a document does.
+    images = [] if is_answer else [one for one in found if isinstance(one, TakenImage)]
+    files = [one.file if isinstance(one, TakenImage) else one for one in found if one not in images]
     return TakenMessage(
         id=values.identity(row.get("id")),
         parent=_parent(row),
@@ -136,19 +147,20 @@ def _message(row: Mapping[str, Any], otherwise: Any, notes: Counter[Note]) -> Ta
         model=values.name(row.get("model"), 255) if is_answer else "",
         answerer=values.name(row.get("model"), 255) if is_answer else "",
         files=files[:MAX_FILES_OF_MESSAGE],
+        images=images[:MAX_IMAGES_OF_MESSAGE],
         citations=list(_citations(row.get("sources") or row.get("citations"), notes)) if is_answer else (),
         rating=_rating(values.mapping(row.get("annotation")), row, otherwise, notes) if is_answer else None,
     )
 
 
-def _content(content: object, notes: Counter[Note]) -> tuple[str, list[TakenFile]]:
+def _content(content: object, notes: Counter[Note]) -> tuple[str, list[TakenFile | TakenImage]]:
     """Return the words and the pictures of a content, which is a text or a list of parts."""
     if not isinstance(content, list):
         if content is not None and not isinstance(content, str):
             notes[Note.PARTS] += 1
         return values.plain(content), []
     words: list[str] = []
-    files: list[TakenFile] = []
+    files: list[TakenFile | TakenImage] = []
     for part in content:
         if isinstance(part, str):
             words.append(part)
@@ -162,7 +174,7 @@ def _content(content: object, notes: Counter[Note]) -> tuple[str, list[TakenFile
     return "\n\n".join(words), files
 
 
-def _files(files: object, notes: Counter[Note]) -> Iterator[TakenFile]:
+def _files(files: object, notes: Counter[Note]) -> Iterator[TakenFile | TakenImage]:
     """Yield pictures, which stand in the chat, and the texts that were read from files."""
     for item in [*values.mappings(files)][:MAX_FILES_OF_MESSAGE]:
         inner = values.mapping(item.get("file"))
@@ -176,7 +188,7 @@ def _files(files: object, notes: Counter[Note]) -> Iterator[TakenFile]:
             notes[Note.MISSING_FILES] += 1
 
 
-def _picture(url: object, name: str, notes: Counter[Note]) -> Iterator[TakenFile]:
+def _picture(url: object, name: str, notes: Counter[Note]) -> Iterator[TakenImage]:
     """Yield the picture of a data address; what lies on another server is not asked for."""
     head, _, data = url.partition(",") if isinstance(url, str) else ("", "", "")
     kind = _PICTURES.get(head.removeprefix("data:").removesuffix(";base64"))
@@ -188,7 +200,7 @@ def _picture(url: object, name: str, notes: Counter[Note]) -> Iterator[TakenFile
     except (binascii.Error, ValueError):
         notes[Note.MISSING_FILES] += 1
         return
-    yield TakenFile(name=name or f"picture.{kind}", content=content)
+    yield TakenImage(file=TakenFile(name=name or f"picture.{kind}", content=content))
 
 
 def _thinking(row: Mapping[str, Any], notes: Counter[Note]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import json
 from collections import Counter
 from collections.abc import Mapping
@@ -26,12 +28,22 @@ from webui.chats.models import (
     Folder,
     Generation,
     GoodReason,
+    Image,
     Message,
     Rating,
 )
 from webui.chats.shown_branch import seen
 from webui.chats.transfer import values
-from webui.chats.transfer.limits import CITED_MAX_CHARS, MAX_BESIDE, MAX_CITATIONS, MAX_FILES_OF_MESSAGE, MAX_MESSAGES
+from webui.chats.transfer.limits import (
+    CITED_MAX_CHARS,
+    FOLLOW_UP_MAX_CHARS,
+    MAX_BESIDE,
+    MAX_CITATIONS,
+    MAX_FILES_OF_MESSAGE,
+    MAX_FOLLOW_UPS,
+    MAX_IMAGES_OF_MESSAGE,
+    MAX_MESSAGES,
+)
 from webui.chats.transfer.shapes import (
     Note,
     NotTaken,
@@ -40,6 +52,7 @@ from webui.chats.transfer.shapes import (
     TakenFile,
     TakenFolder,
     TakenGeneration,
+    TakenImage,
     TakenMessage,
     TakenRating,
 )
@@ -50,6 +63,7 @@ MARK = "hearth_chat"
 """The key that tells such a chat from others; its value is the version of the form."""
 VERSION = 1
 FILES = "files"
+PICTURES = "pictures"
 
 _ENDS = (Generation.State.FINISHED, Generation.State.STOPPED, Generation.State.FAILED, Generation.State.INTERRUPTED)
 
@@ -57,8 +71,12 @@ _ENDS = (Generation.State.FINISHED, Generation.State.STOPPED, Generation.State.F
 # ---- out -----------------------------------------------------------------------------------------
 
 
-def written(chat: Chat) -> dict[str, Any]:
-    """Return a chat as it is kept outside. Reads what `bundle.with_everything` prefetches."""
+def written(chat: Chat, *, is_alone: bool = False) -> dict[str, Any]:
+    """Return a chat as it is kept outside. Reads what `bundle.with_everything` prefetches.
+
+    Args:
+        is_alone: In a file of its own, which holds its pictures too; a bundle has them beside it.
+    """
     uuids = {message.pk: str(message.uuid) for message in chat.messages.all()}
     shown = uuids.get(chat.current_message_id) if chat.current_message_id else None
     return {
@@ -78,7 +96,7 @@ def written(chat: Chat) -> dict[str, Any]:
         "options": chat.options,
         "folder": {"id": str(chat.folder.uuid), "name": chat.folder.name} if chat.folder else None,
         "shown": shown,
-        "messages": [_message(message, chat.owner, uuids) for message in chat.messages.all()],
+        "messages": [_message(message, chat.owner, uuids, is_alone=is_alone) for message in chat.messages.all()],
     }
 
 
@@ -94,7 +112,7 @@ def written_folder(folder: Folder) -> dict[str, Any]:
     }
 
 
-def _message(message: Message, owner: User, uuids: Mapping[int, str]) -> dict[str, Any]:
+def _message(message: Message, owner: User, uuids: Mapping[int, str], *, is_alone: bool) -> dict[str, Any]:
     generation = message.its_generation
     rating = next(iter(message.ratings.all()), None)
     said = {
@@ -108,6 +126,8 @@ def _message(message: Message, owner: User, uuids: Mapping[int, str]) -> dict[st
         "preset_name": message.preset_name,
         "answerer": message.answerer,
         "ends_context": message.ends_context,
+        "follow_ups": message.follow_ups,
+        "images": [_image(image, owner, is_alone=is_alone) for image in message.images.all()],
         "documents": [_document(document, owner.pk) for document in message.documents.all()],
         "knowledge": [_knowledge(knowledge) for knowledge in message.knowledge.all()],
         "citations": [
@@ -121,6 +141,27 @@ def _message(message: Message, owner: User, uuids: Mapping[int, str]) -> dict[st
     return {
         key: value for key, value in said.items() if key in ("parent", "content") or value not in ("", [], None, False)
     }
+
+
+def _image(image: Image, owner: User, *, is_alone: bool) -> dict[str, Any]:
+    content = {"data": base64.b64encode(image.content).decode()} if is_alone else {"file": image_entry(image)}
+    return content | {
+        "id": str(image.uuid),
+        "name": image.name,
+        "created_at": _iso(image.created_at),
+        "sha256": image.digest,
+        "seal": _seal_of_image(image.digest, owner),
+    }
+
+
+def _seal_of_image(digest: str, owner: User) -> str:
+    """Return what proves that this server drew a picture of that person: it need not be drawn, and lose, again."""
+    return Signer(salt="webui.chats.transfer.image").signature(f"{owner.uuid} {digest}")
+
+
+def image_entry(image: Image) -> str:
+    """Return where in a bundle a picture lies."""
+    return f"{PICTURES}/{image.digest}"
 
 
 def _document(document: Any, owner_id: int) -> dict[str, Any]:
@@ -302,10 +343,37 @@ def _read_message(
         answerer=values.name(found.get("answerer"), 255),
         ends_context=values.flag(found.get("ends_context")),
         files=_read_documents(found.get("documents")),
+        images=_read_images(found.get("images"), owner),
+        follow_ups=values.texts(found.get("follow_ups"), FOLLOW_UP_MAX_CHARS, MAX_FOLLOW_UPS),
         knowledge=_read_knowledge(found.get("knowledge")),
         citations=_read_citations(found.get("citations"), notes),
         rating=_read_rating(values.mapping(found.get("rating")), otherwise, notes),
         generation=_read_generation(values.mapping(generation), identity, owner, notes) if generation else None,
+    )
+
+
+def _read_images(found: object, owner: User) -> list[TakenImage]:
+    return [_read_image(item, owner) for item in [*values.mappings(found)][:MAX_IMAGES_OF_MESSAGE]]
+
+
+def _read_image(found: Mapping[str, Any], owner: User) -> TakenImage:
+    digest, seal = values.plain(found.get("sha256"))[:64], found.get("seal")
+    try:
+        content = base64.b64decode(values.plain(found.get("data")))
+    except (binascii.Error, ValueError):
+        content = b""
+    is_ours = isinstance(seal, str) and seal.isascii() and constant_time_compare(_seal_of_image(digest, owner), seal)
+    file = TakenFile(
+        name=values.plain(found.get("name"))[:400],
+        entry=values.plain(found.get("file"))[:400],
+        content=content,
+        sha256=digest,
+    )
+    return TakenImage(
+        id=values.identity(found.get("id")),
+        file=file,
+        created_at=values.moment(found.get("created_at")),
+        is_drawn_here=is_ours,
     )
 
 

@@ -83,6 +83,21 @@ class TakenFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TakenImage:
+    """A picture that goes with a question.
+
+    Attributes:
+        id: Empty when the file gives it none.
+        is_drawn_here: This server has made its file: that stays as it is, where others are drawn anew.
+    """
+
+    file: TakenFile
+    id: str = ""
+    created_at: datetime | None = None
+    is_drawn_here: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TakenCitation:
     number: int
     document_name: str
@@ -139,6 +154,8 @@ class TakenMessage:
     answerer: str = ""
     ends_context: bool = False
     files: Sequence[TakenFile] = ()
+    images: Sequence[TakenImage] = ()
+    follow_ups: Sequence[str] = ()
     knowledge: Sequence[str] = ()
     citations: Sequence[TakenCitation] = ()
     rating: TakenRating | None = None

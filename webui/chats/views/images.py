@@ -55,7 +55,7 @@ def image_file(request: HttpRequest, shown: Image, part: Literal["content", "pre
     etag = f'"{part}-{shown.digest}"'
     is_known = request.headers.get("If-None-Match") == etag
     content = b"" if is_known else bytes(getattr(shown, part))
-    media_type = "image/png" if content.startswith(b"\x89PNG") else "image/jpeg"
+    media_type = "image/png" if content.startswith(images.PNG_MAGIC) else "image/jpeg"
     response = HttpResponse(content, status=304 if is_known else 200, content_type=media_type)
     # It is gone with its chat, so browsers ask before they show it.
     response["ETag"] = etag
