@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from html.parser import HTMLParser
@@ -15,9 +16,9 @@ from django.test import AsyncClient, Client
 from django.urls import reverse
 
 from tests.chats.transfer.files import as_json, exported
-from tests.factories import make_answer, make_chat, make_document, make_message
+from tests.factories import make_answer, make_chat, make_document, make_image, make_message
 from webui.accounts.models import User
-from webui.chats.models import Chat, ChatImport, Citation, Message
+from webui.chats.models import Chat, ChatImport, Citation, Image, Message
 from webui.chats.transfer.taking import Worker
 
 JSON = {"HTTP_ACCEPT": "application/json"}
@@ -220,6 +221,18 @@ def test_the_web_page_needs_nothing_else(told: Chat, alice_client: Client) -> No
     assert "url(" not in page and "@import" not in page
     assert "default-src &#x27;none&#x27;" in page or "default-src 'none'" in page
     assert "<strong>Hemp</strong>" in page and "&lt;b&gt;not bold&lt;/b&gt;" in page and "Hemp swells." in page
+
+
+@in_database
+def test_the_web_page_has_the_pictures_in_it(told: Chat, alice: User, alice_client: Client) -> None:
+    question = told.messages.filter(role="user").first()
+    image = make_image(owner=alice, message=question, name='a "flag".png')
+
+    page = alice_client.get(reverse("chats:export_html", args=[told.uuid])).content.decode()
+
+    assert Page(page).found == ["img", "img src"]
+    content = base64.b64encode(Image.objects.get(pk=image.pk).content).decode()
+    assert f'<img src="data:image/png;base64,{content}" alt="a &quot;flag&quot;.png">' in page
 
 
 @in_database

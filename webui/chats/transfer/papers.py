@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
-from webui.chats.models import Chat
+from webui.chats.models import Chat, Image
 from webui.chats.shown_branch import branch_messages
 from webui.chats.views.contexts import CitationView, MessageView
 from webui.chats.views.fragments import chat_title, message_views
@@ -72,8 +73,19 @@ def _moment(message: MessageView) -> str:
 
 def as_html(chat: Chat) -> str:
     """Return a page with its styles in it, without scripts, that asks nobody for anything."""
-    messages = list(message_views(chat, branch_messages(chat)))
+    branch = branch_messages(chat)
+    pictures = _pictures(image.pk for attached in branch.attached.values() for image in attached.images)
+    messages = [
+        (view, [(image.name, pictures[image.uuid]) for image in view.images if image.uuid in pictures])
+        for view in message_views(chat, branch)
+    ]
     return render_to_string("chats/paper.html", {"title": chat_title(chat), "messages": messages, "styles": _styles()})
+
+
+def _pictures(ids: Iterable[int]) -> dict[str, str]:
+    """Return pictures by their uuids, as addresses that hold them."""
+    rows = Image.objects.filter(pk__in=[*ids]).values_list("uuid", "media_type", "content")
+    return {str(uuid): f"data:{kind};base64,{base64.b64encode(content).decode()}" for uuid, kind, content in rows}
 
 
 @cache
