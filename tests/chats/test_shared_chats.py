@@ -127,7 +127,7 @@ def test_people_who_wait_for_approval_read_what_strangers_may(
 ) -> None:
     waiting = sign_in(make_user(role=Role.PENDING))
     link = share(chat, EVERYBODY)
-    assert waiting.get(url_of(link)).status_code == 404
+    assert waiting.get(url_of(link)).headers["Location"] == reverse("accounts:pending")
 
     allow_public_links()
     share(chat, is_public=True)

@@ -21,8 +21,11 @@ from webui.accounts.models import Role, User
 
 pytestmark = pytest.mark.django_db
 
-OPEN_TO_EVERYBODY = {"alive", "account_login", "account_signup", "account_inactive", "account_logout"}
-OPEN_TO_THE_WAITING = OPEN_TO_EVERYBODY | {"accounts:pending"}
+OPEN_TO_EVERYBODY = {
+    "alive", "account_login", "account_signup", "account_inactive", "account_logout", "ui:manifest",
+    "ui:service_worker", "ui:offline",
+}  # fmt: skip
+OPEN_TO_THE_WAITING = OPEN_TO_EVERYBODY | {"accounts:pending", "accounts:theme"}
 # Outside the rooms of administration, and for administrators alone.
 FOR_ADMINISTRATORS = {
     "knowledge:synced_folders", "knowledge:connect_folder", "knowledge:pause_folder", "knowledge:resume_folder",

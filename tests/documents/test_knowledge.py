@@ -81,7 +81,8 @@ def test_a_reader_sees_the_documents_and_nothing_to_change_them_with(
     page, own = show(bob_client, "knowledge", knowledge), show(alice_client, "knowledge", knowledge)
 
     assert all(words in page for words in ("notes.txt", "3 chunks", "by Alice", "to read", "Search inside"))
-    for control in ("drop-zone", "Take out", 'id="new-folder"', "Share", 'type="checkbox"'):
+    share = reverse("knowledge:share", args=[knowledge.uuid])
+    for control in ("drop-zone", "Take out", 'id="new-folder"', share, 'type="checkbox"'):
         assert control in own
         assert control not in page
 

@@ -191,7 +191,8 @@ def make_world(owner: User, reader: User | None = None, *, mark: bool = True) ->
     sharing.grant(sharing.share_chat(chat, is_live=False), Audience(group=group))
     imported = ChatImport.objects.create(owner=owner, name=f"{private_word} export.json", n_bytes=1, state="done")
     ImportedChat.objects.create(source=imported, position=0, title=f"{private_word} imported", notes={"not_json": 1})
-    MessageRemoval.objects.create(chat=chat)
+    removal = MessageRemoval.objects.create(chat=chat)
+    Message.objects.create(chat=chat, parent=question, content=f"{private_word} removed", role="user", removal=removal)
     world = World(
         owner,
         private,

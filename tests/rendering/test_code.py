@@ -49,7 +49,8 @@ def test_a_known_language_is_coloured_and_named(word: str) -> None:
 
     page = read(html)
     assert any(attributes.get("class") for attributes in page.all("span") if attributes["class"] != "code__language")
-    assert text_of(html, inside="figcaption") == f"{label}CopyDownload"
+    buttons = "CopyDownloadShow" if word in ("html", "svg") else "CopyDownload"
+    assert text_of(html, inside="figcaption") == f"{label}{buttons}"
     assert text_of(html, inside="pre") == source
     assert "style=" not in html
 

@@ -15,7 +15,7 @@ from webui.rendering.sanitize import HTML_TAGS, LINK_REL, MATH_ATTRIBUTES, MATH_
 ATTRIBUTES = {
     "a": {"href", "title", "id", "class", "target", "rel", "aria-label"},
     "button": {"type", "class", "data-citation", "data-name", "aria-label"},
-    "input": {"type", "class", "checked", "disabled"},
+    "input": {"type", "class", "checked", "disabled", "aria-label"},
     "li": {"id", "class"},
     "math": {"class", "display", "alttext"},
     "ol": {"class", "start"},

@@ -77,7 +77,8 @@ def index_title(chat: Chat) -> None:
 def index_chat(chat: Chat) -> None:
     """Index all of a chat that has come as a whole."""
     index_title(chat)
-    index_messages(chat.owner_id, chat.messages.only("role", "content"))
+    # Not those of the chat: it would ask each of them which chat that is.
+    index_messages(chat.owner_id, Message.objects.filter(chat=chat).only("role", "content"))
 
 
 def forget_messages(owner_id: int, message_ids: Iterable[int]) -> None:

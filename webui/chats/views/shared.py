@@ -11,6 +11,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
@@ -35,8 +36,8 @@ View = Callable[..., HttpResponseBase]
 def for_readers(view: View) -> View:
     """Let in who may open the link `uuid`, and hand it to the view; strangers who may not are asked to sign in."""
 
-    @require_GET
-    @never_cache
+    shown = require_GET(never_cache(view))
+
     @login_not_required
     @open_to_waiting
     @wraps(view)
@@ -45,11 +46,13 @@ def for_readers(view: View) -> View:
         try:
             link = access.shared_read(reader, uuid)
         except Http404:
-            if request.user.is_authenticated:
+            if reader is not None:
                 raise
+            if request.user.is_authenticated:
+                return send_elsewhere(request, reverse("accounts:pending"), status=403, error="Not approved yet.")
             sign_in = redirect_to_login(request.get_full_path()).url
             return send_elsewhere(request, sign_in, status=401, error="Sign in first.")
-        response = view(request, reader, link, *args, **kwargs)
+        response: HttpResponseBase = shown(request, reader, link, *args, **kwargs)
         response["X-Robots-Tag"] = "noindex"
         return response
 
