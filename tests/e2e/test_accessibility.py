@@ -107,7 +107,8 @@ async def pages_among(context: BrowserContext, addresses: Iterable[str]) -> list
     found = []
     for address in addresses:
         response = await context.request.get(address, max_redirects=0)
-        if response.status == 200 and (await response.text()).lstrip().lower().startswith("<!doctype html"):
+        is_shown = response.status == 200 and "content-disposition" not in response.headers
+        if is_shown and (await response.text()).lstrip().lower().startswith("<!doctype html"):
             found.append(address)
     return found
 

@@ -37,4 +37,5 @@ async def test_the_browser_finds_all_that_installing_needs(open_browser: OpenBro
     missing = await devtools.send("Page.getInstallabilityErrors")
 
     assert found["errors"] == []
-    assert missing["installabilityErrors"] == []
+    # Only a browser of somebody's own installs anything; that of a test is a private one.
+    assert [one["errorId"] for one in missing["installabilityErrors"]] in ([], ["in-incognito"])

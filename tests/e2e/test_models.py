@@ -352,7 +352,7 @@ async def test_a_model_is_found_on_the_hub_and_the_best_that_fits_is_downloaded(
 
 async def open_model(page: Page, model: str) -> None:
     await open_models(page)
-    await row_of(page, model).get_by_role("link", name=model).click()
+    await row_of(page, model).get_by_role("link", name=model, exact=True).click()
     await expect(page.get_by_role("heading", name=model, level=1)).to_be_visible()
 
 
@@ -370,7 +370,7 @@ async def test_a_models_texts_are_changed_and_what_is_refused_stays_typed(page: 
     await expect(page.locator("#texts-temperature_error")).to_contain_text("must be between 0 and 100")
     await expect(page.get_by_label("System prompt")).to_have_value("You are a librarian.")
     await expect(page.get_by_label("Temperature")).to_be_focused()
-    section = page.get_by_role("navigation", name="Administration").get_by_role("link", name="Models")
+    section = page.get_by_role("navigation", name="Administration").get_by_role("link", name="Models", exact=True)
     await expect(section).to_have_attribute("aria-current", "true")
     await page.get_by_label("Temperature").fill("0.5")
     await page.get_by_role("button", name="Save as a new model").click()
