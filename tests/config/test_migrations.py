@@ -9,8 +9,8 @@ from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 
 OWN_PACKAGES = ("webui", "rag", "inference")
-# The table behind it is no model's, and differs from one database to the other.
-NOT_FROM_MODELS = {("rag", "0002_lexical_index")}
+# The tables behind them are no model's, and differ from one database to the other.
+NOT_FROM_MODELS = {("rag", "0002_lexical_index"), ("chats", "0002_search_index")}
 
 
 @pytest.mark.django_db

@@ -201,12 +201,13 @@ async def test_the_menu_is_worked_with_the_keyboard_and_belongs_to_one_answer_at
 async def test_what_is_known_of_an_answer_opens_beside_it(page: Page, models: Upstream) -> None:
     answer = await answered(page, models, "One.")
     panel = page.locator("chat-panel")
+    model = await page.get_by_role("button", name="Model", exact=True).inner_text()
 
     await more(answer).click()
     await menu(page).get_by_role("button", name="About this answer").click()
 
     await expect(panel.get_by_text("About this answer")).to_be_visible()
-    await expect(panel).to_contain_text("tiny:latest")
+    await expect(panel).to_contain_text(model)
     await expect(panel).to_contain_text("All together")
     await page.keyboard.press("Escape")
     await expect(panel).to_be_hidden()

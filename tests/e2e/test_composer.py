@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
+from uuid import uuid4
 
 import pytest
+import pytest_asyncio
 from PIL import Image
 from playwright.async_api import BrowserContext, Page, expect
 
@@ -179,18 +181,26 @@ PASTE = """(area, [name, bytes]) => {
 }"""
 
 
-@pytest.fixture
-def eyes(models: Upstream) -> Iterator[FakeModel]:
+@pytest_asyncio.fixture(loop_scope="session")
+async def onlooker(models: Upstream, open_browser: OpenBrowser) -> AsyncIterator[BrowserContext]:
+    """A person whose pages offer a model that sees. Nobody else's: the model that one chose last is kept."""
     model = FakeModel(name="eyes:latest", capabilities=("completion", "vision"))
     models.models.append(model)
-    yield model
+    browser = await open_browser()
+    page = await browser.new_page()
+    await sign_up(page, f"{uuid4().hex}@example.org")
+    # The list of models is some seconds old.
+    while await page.get_by_role("option", name=model.name, include_hidden=True).count() == 0:
+        await page.goto("/")
+    await page.close()
+    yield browser
     models.models.remove(model)
 
 
 async def test_a_picture_is_pasted_refused_for_a_blind_model_and_seen_by_another(
-    alice: BrowserContext, models: Upstream, eyes: FakeModel
+    onlooker: BrowserContext, models: Upstream
 ) -> None:
-    page = await alice.new_page()
+    page = await onlooker.new_page()
     await page.goto("/")
     await pick_model(page, "tiny:latest")
     field = composer(page)
@@ -224,8 +234,8 @@ async def test_a_picture_is_pasted_refused_for_a_blind_model_and_seen_by_another
     await expect(large).to_be_hidden()
 
 
-async def test_the_text_of_a_picture_can_be_read_instead(alice: BrowserContext, eyes: FakeModel) -> None:
-    page = await alice.new_page()
+async def test_the_text_of_a_picture_can_be_read_instead(onlooker: BrowserContext) -> None:
+    page = await onlooker.new_page()
     await page.goto("/")
     await pick_model(page, "tiny:latest")
     await page.locator("[data-files]").set_input_files(

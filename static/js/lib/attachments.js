@@ -8,7 +8,7 @@ const PARALLEL = 2;
 
 /**
  * @typedef {import("./drafts.js").DraftDocument} DraftDocument
- * @typedef {{document: DraftDocument | null, chip: HTMLElement, file?: File}} Attachment
+ * @typedef {{document: DraftDocument | null, chip: HTMLElement, file?: File, arrival?: Promise<void>}} Attachment `arrival` ends when the file is on the server or refused
  * @typedef {{uploadUrl: string, statusUrl: string, pageUrl: string, imagesUrl: string, previewUrl: string, imageUrl: string, reading: string, fetching: string, unreadable: string}} Words addresses hold NOBODY for a document or a picture
  */
 
@@ -92,9 +92,21 @@ export class Attachments {
   async upload(file, onError, isPicture = PICTURES.has(file.type)) {
     const item = this.#show(file.name);
     item.chip.dataset.kind = isPicture ? "image" : "document";
+    item.arrival = this.#send(item, file, onError, isPicture);
+    this.#onChange();
+    await item.arrival;
+    this.#onChange();
+  }
+
+  /**
+   * @param {Attachment} item
+   * @param {File} file
+   * @param {(error: Error) => void} onError
+   * @param {boolean} isPicture
+   */
+  async #send(item, file, onError, isPicture) {
     const state = /** @type {HTMLElement} */ (item.chip.querySelector("[data-state]"));
     state.textContent = "0 %";
-    this.#onChange();
     await this.#turn();
     try {
       // Taken off again while it waited.
@@ -117,7 +129,6 @@ export class Attachments {
       this.#running -= 1;
       this.#turns.shift()?.();
     }
-    this.#onChange();
   }
 
   /**
@@ -127,6 +138,7 @@ export class Attachments {
    */
   async readPictures(onError) {
     for (const item of this.#pictures) {
+      await item.arrival;
       const document = item.document;
       if (!document) continue;
       try {
