@@ -85,7 +85,7 @@ async def test_an_interrupted_upload_goes_on_after_a_reload(
     page.on("dialog", agree)
     slow_line.bytes_per_s = SLOW_BYTES_S
     await choose(page, path)
-    await expect(row).to_contain_text(re.compile(r"[2-6]\d %"), timeout=SLOW_MS)
+    await expect(row).to_contain_text(re.compile(r"[2-6]\d%"), timeout=SLOW_MS)
     slow_line.cut()
     await expect(row).to_contain_text("cannot be reached; trying again")
 
@@ -115,7 +115,7 @@ async def test_an_upload_lives_through_a_kill_of_the_model_server(
     row = row_of(page, "Killed.gguf")
     slow_line.bytes_per_s = SLOW_BYTES_S
     await choose(page, path)
-    await expect(row).to_contain_text(re.compile(r"[2-6]\d %"), timeout=SLOW_MS)
+    await expect(row).to_contain_text(re.compile(r"[2-6]\d%"), timeout=SLOW_MS)
 
     (server,) = processes(upload_site, "inference.server")
     os.kill(server.pid, signal.SIGKILL)
@@ -129,10 +129,10 @@ async def test_an_upload_is_paused_and_goes_on(page: Page, slow_line: SlowLine, 
     row = row_of(page, "Paused.gguf")
     slow_line.bytes_per_s = SLOW_BYTES_S
     await choose(page, build_model(tmp_path, "Paused.gguf"))
-    await expect(row).to_contain_text(re.compile(r"[2-6]\d %"), timeout=SLOW_MS)
+    await expect(row).to_contain_text(re.compile(r"[2-6]\d%"), timeout=SLOW_MS)
 
     await row.get_by_role("button", name="Pause").click()
-    await expect(row).to_contain_text(re.compile(r"Paused at \d\d %"))
+    await expect(row).to_contain_text(re.compile(r"Paused at \d\d%"))
     await expect(row.get_by_role("button", name="Pause")).to_be_hidden()
     slow_line.bytes_per_s = None
     await row.get_by_role("button", name="Go on").click()
@@ -146,7 +146,7 @@ async def test_a_cancelled_upload_leaves_nothing(
     row = row_of(page, "Cancelled.gguf")
     slow_line.bytes_per_s = SLOW_BYTES_S
     await choose(page, build_model(tmp_path, "Cancelled.gguf"))
-    await expect(row).to_contain_text(re.compile(r"[2-6]\d %"), timeout=SLOW_MS)
+    await expect(row).to_contain_text(re.compile(r"[2-6]\d%"), timeout=SLOW_MS)
 
     async with page.expect_response(re.compile("/remove/")):
         await row.get_by_role("button", name="Cancel").click()

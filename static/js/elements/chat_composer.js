@@ -10,6 +10,7 @@ import { promptSource } from "../lib/prompt_completion.js";
 import { newRef } from "../lib/refs.js";
 import { ReplWords } from "../lib/repl_words.js";
 import { fitHeight, isPlainEnter } from "../lib/text_area.js";
+import { worded } from "../lib/wording.js";
 
 /**
  * @typedef {import("../lib/drafts.js").DraftDocument} DraftDocument
@@ -189,7 +190,7 @@ class ChatComposer extends HTMLElement {
     for (const file of files) {
       this.#attachments?.upload(file, (error) => {
         this.#showSendDue(false);
-        const general = (this.dataset.uploadFailed ?? "").replace("{name}", file.name);
+        const general = worded(this.dataset.uploadFailed, { name: file.name });
         this.#showNotice(error.message || general);
       });
     }
@@ -393,8 +394,7 @@ class ChatComposer extends HTMLElement {
     const limit = Number(this.dataset.maxChars);
     const length = [...content].length;
     if (limit && length > limit) {
-      const text = this.dataset.tooLong ?? "";
-      this.#showNotice(text.replace("{count}", length.toLocaleString()).replace("{limit}", limit.toLocaleString()));
+      this.#showNotice(worded(this.dataset.tooLong, { count: length, limit }));
       return;
     }
     if (this.#isBlind) {
@@ -461,7 +461,7 @@ class ChatComposer extends HTMLElement {
 
   #readPictures() {
     this.#attachments?.readPictures((name, error) => {
-      this.#showNotice(error.message || (this.dataset.uploadFailed ?? "").replace("{name}", name));
+      this.#showNotice(error.message || worded(this.dataset.uploadFailed, { name }));
     });
     this.focusText();
   }

@@ -1,4 +1,5 @@
 import { uploadFile } from "../lib/upload.js";
+import { worded } from "../lib/wording.js";
 import { copyOf } from "../render.js";
 
 const PARALLEL = 2;
@@ -74,9 +75,8 @@ class ChatDropZone extends HTMLElement {
     summary.hidden = this.#total <= PARALLEL || (isOver && !this.#refused);
     this.#find("[data-stop-uploads]").hidden = !this.#waiting.length;
     const values = { done: this.#total - this.#waiting.length - this.#running, total: this.#total, refused: this.#refused };
-    const words = (this.#refused ? this.dataset.summaryRefused : this.dataset.summary) ?? "";
-    const text = words.replace(/\{(\w+)\}/gu, (_, name) => values[/** @type {keyof values} */ (name)].toLocaleString());
-    this.#find("[data-summary-text]").textContent = text;
+    const sentence = this.#refused ? this.dataset.summaryRefused : this.dataset.summary;
+    this.#find("[data-summary-text]").textContent = worded(sentence, values);
   }
 
   #stopUploads = () => {

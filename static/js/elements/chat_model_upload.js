@@ -1,6 +1,7 @@
 import { ModelUpload } from "../lib/model_upload.js";
-import { sizeInWords, timeInWords } from "../lib/quantities.js";
+import { percentInWords, sizeInWords, timeInWords } from "../lib/quantities.js";
 import { post } from "../lib/requests.js";
+import { worded } from "../lib/wording.js";
 import { copyOf } from "../render.js";
 
 const GONE_AFTER_MS = 6000;
@@ -128,7 +129,7 @@ class UploadRow {
     this.#part("resume").hidden = !isPaused;
     const speed = this.#speed(phase === "sending" ? sent : null);
     const values = {
-      percent: `${Math.floor((100 * done) / total)} %`,
+      percent: percentInWords(done / total),
       speed: speed ? sizeInWords(speed) : "",
       left: speed ? timeInWords((total - done) / speed) : "",
     };
@@ -171,7 +172,7 @@ class UploadRow {
    * @param {Record<string, string>} values
    */
   #say(name, values) {
-    const text = (this.#words[name] ?? "").replaceAll(/\{(\w+)\}/g, (_, key) => values[key] ?? "");
+    const text = worded(this.#words[name], values);
     if (this.#part("state").textContent !== text) this.#part("state").textContent = text;
   }
 

@@ -1,6 +1,7 @@
 import { carryOut, stepOf } from "../lib/deeds.js";
 import { PickerList } from "../lib/picker_list.js";
 import { post, sentenceOf } from "../lib/requests.js";
+import { worded } from "../lib/wording.js";
 
 /** The folders that a chat can be moved into: a list to filter and pick from, or the name of a new one. */
 class ChatMover extends HTMLElement {
@@ -43,7 +44,7 @@ class ChatMover extends HTMLElement {
     const option = this.#find("[data-new]");
     option.hidden = !name || isTaken;
     const label = this.#find("[data-words-new]");
-    label.textContent = (label.dataset.wordsNew ?? "").replace("{name}", name);
+    label.textContent = worded(label.dataset.wordsNew, { name });
     if (this.#options?.shown.length === 1) this.#options.activate(this.#options.shown[0] ?? null);
   }
 

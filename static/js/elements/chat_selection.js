@@ -1,4 +1,5 @@
 import { carryOut, openMove, openTags, stepOf } from "../lib/deeds.js";
+import { worded } from "../lib/wording.js";
 
 /**
  * A list of chats of which several can be chosen, and the bar that does something to those.
@@ -72,7 +73,7 @@ class ChatSelection extends HTMLElement {
     const bar = this.#find("[data-selection-bar]");
     bar.hidden = this.#isAlways ? !this.#chosen.size : !this.#isOn;
     const count = this.#find("[data-count]");
-    const words = (count.dataset.words ?? "").replace("{n}", String(this.#chosen.size));
+    const words = worded(count.dataset.words, { n: this.#chosen.size });
     if (count.textContent !== words) count.textContent = words;
     for (const button of bar.querySelectorAll("[data-chosen-deed], [data-chosen-dialog], [data-open-dialog]")) {
       if (button instanceof HTMLButtonElement) button.disabled = !this.#chosen.size;

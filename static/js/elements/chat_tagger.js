@@ -1,6 +1,7 @@
 import { ask, offerUndo, stepOf } from "../lib/deeds.js";
 import { PickerList } from "../lib/picker_list.js";
 import { sentenceOf } from "../lib/requests.js";
+import { worded } from "../lib/wording.js";
 
 /** The tags of some chats: a list to filter, to put on and to take off, or the name of a new one. */
 class ChatTagger extends HTMLElement {
@@ -43,7 +44,7 @@ class ChatTagger extends HTMLElement {
     const option = this.#find("[data-new]");
     option.hidden = !name || isTaken;
     const label = this.#find("[data-words-new]");
-    label.textContent = (label.dataset.wordsNew ?? "").replace("{name}", name);
+    label.textContent = worded(label.dataset.wordsNew, { name });
     if (this.#options?.shown.length === 1) this.#options.activate(this.#options.shown[0] ?? null);
     this.#say("");
   };

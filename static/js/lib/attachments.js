@@ -1,4 +1,5 @@
 import { copyOf } from "../render.js";
+import { percentInWords } from "./quantities.js";
 import { get, getJson, postForJson } from "./requests.js";
 import { uploadFile } from "./upload.js";
 
@@ -106,14 +107,14 @@ export class Attachments {
    */
   async #send(item, file, onError, isPicture) {
     const state = /** @type {HTMLElement} */ (item.chip.querySelector("[data-state]"));
-    state.textContent = "0 %";
+    state.textContent = percentInWords(0);
     await this.#turn();
     try {
       // Taken off again while it waited.
       if (!this.#items.has(item)) return;
       const url = isPicture ? this.#words.imagesUrl : this.#words.uploadUrl;
       item.document = await uploadFile(url, file, (/** @type {number} */ done) => {
-        state.textContent = `${Math.round(done * 100)} %`;
+        state.textContent = percentInWords(done);
       });
       state.textContent = "";
       if (isPicture) {

@@ -1,7 +1,14 @@
 /** Sizes and durations in the page's language. */
 
+import { pageLanguage } from "./wording.js";
+
 const STEP = 1024;
 const UNITS = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"];
+
+/** @param {number} share from 0 to 1 */
+export function percentInWords(share) {
+  return new Intl.NumberFormat(pageLanguage(), { style: "percent" }).format(Math.floor(100 * share) / 100);
+}
 
 /** @param {number} bytes */
 export function sizeInWords(bytes) {
@@ -24,5 +31,5 @@ export function timeInWords(seconds) {
  */
 function inUnit(value, unit, digits) {
   const options = { style: /** @type {const} */ ("unit"), unit, maximumFractionDigits: digits };
-  return new Intl.NumberFormat(document.documentElement.lang || undefined, options).format(value);
+  return new Intl.NumberFormat(pageLanguage(), options).format(value);
 }
