@@ -4,6 +4,7 @@
 # make check  formatting, lint, types, templates, spelling
 # make e2e    the browser tests alone
 # make fmt    format the sources
+# make messages  bring the catalogues in locale/ up to the words in the sources
 # make lock   refresh requirements*.lock from pyproject.toml
 
 PYTHON := .venv/bin/python
@@ -15,7 +16,7 @@ PYTEST := $(PYTHON) -m pytest --numprocesses 2 --dist loadfile
 RUNTIME := .venv/.runtime-installed
 DEVELOPMENT := .venv/.development-installed
 
-.PHONY: up test quick check e2e fmt lock
+.PHONY: up test quick check e2e fmt messages lock
 
 up: $(RUNTIME)
 	@exec $(PYTHON) manage.py up
@@ -36,6 +37,9 @@ fmt: $(DEVELOPMENT)
 	@.venv/bin/ruff format .
 	@.venv/bin/ruff check --fix .
 	@git ls-files 'templates/*.html' | xargs .venv/bin/djade --target-version 5.2 || true
+
+messages: $(RUNTIME)
+	@$(PYTHON) manage.py makemessages
 
 lock: $(UV)
 	@$(UV) lock

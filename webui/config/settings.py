@@ -13,6 +13,7 @@ import psutil
 from csp.constants import NONE, SELF
 
 from webui import __version__
+from webui.config.catalogues import compiled_catalogues
 from webui.config.data_folder import prepare_data_folder, read_or_create_secret_key
 from webui.config.env import Environment, reachable_url, read_env_file
 from webui.config.proxies import FORWARDED_PROTO
@@ -359,11 +360,12 @@ USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en"
-LOCALE_PATHS = [BASE_DIR / "locale"]
-# A language is offered once its catalogue is there.
-LANGUAGES = [("en", "English")]
-if (BASE_DIR / "locale" / "zh_Hans" / "LC_MESSAGES" / "django.mo").is_file():
-    LANGUAGES.append(("zh-hans", "简体中文"))
+try:
+    LOCALE_PATHS = [compiled_catalogues(BASE_DIR / "locale", HEARTH_DATA / "cache" / "locale")]
+except OSError as exc:
+    env.reject("HEARTH_DATA", f"names a folder that cannot be used: {exc.strerror} ({HEARTH_DATA})", "/var/lib/hearth")
+# Each by the name that its speakers know.
+LANGUAGES = [("en", "English"), ("zh-hans", "简体中文"), ("ar", "العربية")]
 
 # ---- logging -----------------------------------------------------------------------------------------------
 
