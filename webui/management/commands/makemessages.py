@@ -20,7 +20,14 @@ from django.core.management.commands import makemessages
 LOCALES = ("ar", "zh_Hans")
 CATALOGUE = "LC_MESSAGES/django.po"
 NOT_SOURCES = ("tests", "bench", "docs", "data", "locale")
-CHANGING_HEADERS = ("POT-Creation-Date", "PO-Revision-Date", "Generated-By", "Last-Translator", "Report-Msgid-Bugs-To")
+UNUSED_HEADERS = (
+    "POT-Creation-Date",
+    "PO-Revision-Date",
+    "Generated-By",
+    "Last-Translator",
+    "Language-Team",
+    "Report-Msgid-Bugs-To",
+)
 
 
 class Command(BaseCommand):
@@ -85,7 +92,7 @@ def written(catalogue: Catalog) -> str:
     file = io.BytesIO()
     write_po(file, catalogue, width=0, no_location=True, sort_output=True, ignore_obsolete=True)
     lines = file.getvalue().decode().splitlines(keepends=True)
-    return "".join(line for line in lines if not line.startswith(tuple(f'"{name}:' for name in CHANGING_HEADERS)))
+    return "".join(line for line in lines if not line.startswith(tuple(f'"{name}:' for name in UNUSED_HEADERS)))
 
 
 def is_translated(string: str | tuple[str, ...] | list[str] | None) -> bool:
