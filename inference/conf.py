@@ -53,6 +53,11 @@ class ConnectionSpec:
     key: str | None = field(default=None, repr=False)
     is_key_readable: bool = True
 
+    @property
+    def authorization(self) -> str:
+        """The header that carries the key; empty without one."""
+        return f"Bearer {self.key}" if self.key else ""
+
 
 def builtin_connection() -> ConnectionSpec:
     """The built-in model server: the connection that is there without configuration."""

@@ -31,12 +31,18 @@ ALLOWED = {
         "webui.presets", "webui.accounts", "webui.ui",
         "rag.api", "rag.errors", "rag.types", "inference.client", "inference.errors", "inference.types",
     },
+    # Talks to servers of its own kinds as `inference` does to models, and fetches what they name as `rag` does pages.
+    "webui.imagery": {
+        "webui.imagery", "webui.accounts", "webui.ui",
+        "inference.upstreams", "inference.errors", "rag.fetching", "rag.errors",
+    },
     "webui.chats": {
-        "webui.chats", "webui.documents", "webui.accounts", "webui.presets", "webui.rendering", "webui.ui",
+        "webui.chats", "webui.documents", "webui.accounts", "webui.imagery", "webui.presets", "webui.rendering",
+        "webui.ui",
         "rag.api", "rag.errors", "rag.types", "inference.client", "inference.errors", "inference.types",
     },
     "webui.administration": {
-        "webui.administration", "webui.accounts", "webui.presets", "webui.rendering", "webui.ui",
+        "webui.administration", "webui.accounts", "webui.imagery", "webui.presets", "webui.rendering", "webui.ui",
         "rag.api", "rag.errors", "rag.types", "inference.client", "inference.errors", "inference.types",
         # Connections are managed there and nowhere else.
         "inference.models", "inference.queries", "inference.services",

@@ -7,11 +7,12 @@ import errno
 import socket
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
+from typing import Protocol
 
 import aiohttp
 import orjson
 
-from inference.conf import CONNECT_TIMEOUT_S, READ_TIMEOUT_S, ConnectionSpec
+from inference.conf import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
 from inference.dialects.errors import MalformedStream
 from inference.dialects.ndjson import JsonObject, parse_object
 from inference.dialects.values import error_detail
@@ -35,10 +36,23 @@ MAX_ERROR_BYTES = 64 * 1024
 PIECE_BYTES = 256 * 1024
 
 
+class Upstream(Protocol):
+    """Where to, and with which key: a `ConnectionSpec`, or that of a connection of another kind."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def url(self) -> str: ...
+    @property
+    def is_key_readable(self) -> bool: ...
+    @property
+    def authorization(self) -> str: ...
+
+
 class UpstreamHttp:
     """Talks HTTP to one connection."""
 
-    def __init__(self, session: aiohttp.ClientSession, spec: ConnectionSpec) -> None:
+    def __init__(self, session: aiohttp.ClientSession, spec: Upstream) -> None:
         self.spec = spec
         self._session = session
 
@@ -56,6 +70,28 @@ class UpstreamHttp:
 
     async def post(self, path: str, body: Mapping[str, object], *, timeout_s: float) -> JsonObject:
         return await self._exchange("POST", path, body, timeout_s)
+
+    async def rows(self, path: str, *, timeout_s: float) -> list[object]:
+        """Return an answer that is a list."""
+        data = await self.file(path, timeout_s=timeout_s, limit=MAX_BODY_BYTES)
+        try:
+            found = orjson.loads(data)
+        except ValueError as exc:
+            raise WrongService(self.spec.url, "not JSON") from exc
+        if not isinstance(found, list):
+            raise WrongService(self.spec.url, "no list where one was expected")
+        return found
+
+    async def file(self, path: str, *, timeout_s: float, limit: int) -> bytes:
+        """Return an answer as it is, of at most so many bytes."""
+        with self._errors():
+            async with asyncio.timeout(timeout_s), self._answer("GET", path, None, timeout_s) as response:
+                return await self._read(response, limit)
+
+    async def tell(self, path: str, body: Mapping[str, object], *, timeout_s: float) -> None:
+        """Send something whose answer says nothing."""
+        async with self._answer("POST", path, body, timeout_s):
+            pass
 
     async def delete(self, path: str, body: Mapping[str, object], *, timeout_s: float) -> None:
         async with self._answer("DELETE", path, body, timeout_s):
@@ -152,8 +188,8 @@ class UpstreamHttp:
         if not self.spec.is_key_readable:
             raise KeyUnreadable(self.spec.name)
         headers = {"Content-Type": "application/json"}
-        if self.spec.key:
-            headers["Authorization"] = f"Bearer {self.spec.key}"
+        if self.spec.authorization:
+            headers["Authorization"] = self.spec.authorization
         return headers
 
     async def _refuse_errors(self, response: aiohttp.ClientResponse) -> None:

@@ -55,6 +55,17 @@ DECLARATIONS = (
         choices=(("on", _("Fetched when somebody asks for one")), ("off", _("Never fetched"))),
     ),
     Declaration(
+        name="pictures",
+        label=_("Pictures"),
+        help=_(
+            "Whether people may have pictures made in a chat, with the connections for pictures. Each connection says"
+            " which groups may use it."
+        ),
+        default="on",
+        variable="HEARTH_PICTURES",
+        choices=(("on", _("Made where a connection allows it")), ("off", _("Never made"))),
+    ),
+    Declaration(
         name="whole_documents",
         label=_("Short documents"),
         help=_(

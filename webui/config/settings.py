@@ -104,6 +104,8 @@ CSRF_TRUSTED_ORIGINS = [HEARTH_URL] if HEARTH_URL else []
 HEARTH_PINNED_SETTINGS: dict[str, str] = {}
 if env.is_given("HEARTH_SIGNUP"):
     HEARTH_PINNED_SETTINGS["signup"] = env.choice("HEARTH_SIGNUP", "approval", ("open", "approval", "closed"))
+if env.is_given("HEARTH_PICTURES"):
+    HEARTH_PINNED_SETTINGS["pictures"] = "on" if env.boolean("HEARTH_PICTURES", True) else "off"
 if env.is_given("HEARTH_WEB_PAGES"):
     HEARTH_PINNED_SETTINGS["web_pages"] = "on" if env.boolean("HEARTH_WEB_PAGES", True) else "off"
 if env.is_given("HEARTH_WHOLE_DOCUMENTS"):
@@ -152,6 +154,7 @@ INSTALLED_APPS = [
     "webui",
     "webui.accounts",
     "webui.presets",
+    "webui.imagery",
     "webui.chats",
     "webui.administration",
     "webui.ui",
