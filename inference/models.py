@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import uuid
 
-from cryptography.fernet import InvalidToken
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from inference.conf import ConnectionSpec, cipher
+from inference.conf import ConnectionSpec
+from inference.errors import KeyUnreadable
+from inference.keys import decrypted, encrypted
 
 
 class Connection(models.Model):
@@ -47,16 +48,15 @@ class Connection(models.Model):
 
     def set_key(self, key: str) -> None:
         """Encrypt and keep a key; an empty one removes it. Does not save."""
-        self.encrypted_key = cipher().encrypt(key.encode()).decode() if key else ""
+        self.encrypted_key = encrypted(key)
 
     def spec(self) -> ConnectionSpec:
         """Return what is needed to talk to it, the key decrypted."""
         key, is_key_readable = None, True
-        if self.encrypted_key:
-            try:
-                key = cipher().decrypt(self.encrypted_key).decode()
-            except InvalidToken:
-                is_key_readable = False
+        try:
+            key = decrypted(self.encrypted_key, name=self.name)
+        except KeyUnreadable:
+            is_key_readable = False
         kind = Connection.Kind(self.kind)
         return ConnectionSpec(
             name=self.name,

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from django.db import transaction
 from django.db.models import Max
 from django.utils.text import slugify
 
 from inference import catalog
 from inference.conf import environment_connections, unused_prefix
+from inference.keys import is_same_host
 from inference.models import Connection
 
 
@@ -67,9 +66,4 @@ def delete_connection(connection: Connection) -> None:
 
 def keeps_key(connection: Connection, base_url: str) -> bool:
     """Whether a connection's stored key may be sent to an address: only to the host it was entered for."""
-    return _origin(base_url) == _origin(connection.base_url)
-
-
-def _origin(url: str) -> tuple[str, str]:
-    parts = urlsplit(url)
-    return parts.scheme, parts.netloc
+    return is_same_host(base_url, connection.base_url)

@@ -1,4 +1,4 @@
-"""For connections to servers that run no models of chats: the same requests, limits, errors and cipher for keys.
+"""For connections to servers that run no models of chats: the same requests, limits and errors.
 
 A server is one that an administrator has named. Redirects are not followed, so that neither key nor request goes
 anywhere else; answers are bounded; a web page in the place of an answer is an error.
@@ -6,9 +6,8 @@ anywhere else; answers are bounded; a web page in the place of an answer is an e
 
 from __future__ import annotations
 
-from inference.conf import cipher
 from inference.connections.http import Upstream, UpstreamHttp
 from inference.connections.transport import shared_session
 from inference.dialects import values
 
-__all__ = ["Upstream", "UpstreamHttp", "cipher", "shared_session", "values"]
+__all__ = ["Upstream", "UpstreamHttp", "shared_session", "values"]

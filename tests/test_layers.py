@@ -34,7 +34,7 @@ ALLOWED = {
     # Talks to servers of its own kinds as `inference` does to models, and fetches what they name as `rag` does pages.
     "webui.imagery": {
         "webui.imagery", "webui.accounts", "webui.ui",
-        "inference.upstreams", "inference.errors", "rag.fetching", "rag.errors",
+        "inference.upstreams", "inference.keys", "inference.errors", "rag.fetching", "rag.errors",
     },
     "webui.chats": {
         "webui.chats", "webui.documents", "webui.accounts", "webui.imagery", "webui.presets", "webui.rendering",

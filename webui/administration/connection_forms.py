@@ -12,11 +12,9 @@ from django.utils.translation import gettext_lazy as _
 from inference.models import Connection
 
 
-class ConnectionForm(forms.Form):
-    """A new connection, or a changed one. A key is written here and never shown again."""
+class UpstreamForm(forms.Form):
+    """The address of a server and its key, which is written here and never shown again."""
 
-    kind = forms.ChoiceField(label=_("Kind"), choices=Connection.Kind.choices, widget=forms.RadioSelect)
-    name = forms.CharField(label=_("Name"), max_length=100, help_text=_("As people see it beside the models."))
     base_url = forms.CharField(
         label=_("Address"),
         max_length=500,
@@ -31,26 +29,14 @@ class ConnectionForm(forms.Form):
     )
     removes_key = forms.BooleanField(label=_("Remove the stored key"), required=False)
 
-    def __init__(self, data: Any = None, *, connection: Connection | None = None) -> None:
-        initial: dict[str, Any] = {"kind": Connection.Kind.OLLAMA}
-        if connection:
-            initial = {"kind": connection.kind, "name": connection.name, "base_url": connection.base_url}
-        super().__init__(data, initial=initial)
-        self.connection = connection
-        if connection and connection.has_key:
+    def __init__(self, data: Any = None, *, is_new: bool, has_key: bool, **options: Any) -> None:
+        super().__init__(data, **options)
+        self._is_new = is_new
+        if has_key:
             self.fields["key"].help_text = _("A key is stored. Leave this empty to keep it.")
         else:
             del self.fields["removes_key"]
             self.fields["key"].help_text = _("Only if the server wants one. It is stored encrypted.")
-
-    def clean_name(self) -> str:
-        name: str = self.cleaned_data["name"]
-        others = Connection.objects.filter(name=name)
-        if self.connection:
-            others = others.exclude(pk=self.connection.pk)
-        if others.exists():
-            raise ValidationError(_("Another connection has this name."))
-        return name
 
     def clean_base_url(self) -> str:
         url: str = self.cleaned_data["base_url"].strip().rstrip("/")
@@ -74,7 +60,31 @@ class ConnectionForm(forms.Form):
         key: str = self.cleaned_data["key"].strip()
         if key:
             return key
-        return "" if self.connection is None or self.cleaned_data.get("removes_key") else None
+        return "" if self._is_new or self.cleaned_data.get("removes_key") else None
+
+
+class ConnectionForm(UpstreamForm):
+    """A new connection, or a changed one."""
+
+    kind = forms.ChoiceField(label=_("Kind"), choices=Connection.Kind.choices, widget=forms.RadioSelect)
+    name = forms.CharField(label=_("Name"), max_length=100, help_text=_("As people see it beside the models."))
+
+    def __init__(self, data: Any = None, *, connection: Connection | None = None) -> None:
+        initial: dict[str, Any] = {"kind": Connection.Kind.OLLAMA}
+        if connection:
+            initial = {"kind": connection.kind, "name": connection.name, "base_url": connection.base_url}
+        has_key = connection is not None and connection.has_key
+        super().__init__(data, is_new=connection is None, has_key=has_key, initial=initial)
+        self.connection = connection
+
+    def clean_name(self) -> str:
+        name: str = self.cleaned_data["name"]
+        others = Connection.objects.filter(name=name)
+        if self.connection:
+            others = others.exclude(pk=self.connection.pk)
+        if others.exists():
+            raise ValidationError(_("Another connection has this name."))
+        return name
 
 
 class AttachForm(forms.Form):

@@ -28,6 +28,9 @@ from inference.errors import (
 
 CONTAINER_HOST = "host.docker.internal"
 CONTAINER_MARKERS = (Path("/.dockerenv"), Path("/run/.containerenv"))
+NAMES = {"ollama": "Ollama", "automatic1111": "AUTOMATIC1111", "comfyui": "ComfyUI"}
+LISTENING = {"ollama": "OLLAMA_HOST=0.0.0.0", "automatic1111": "--listen --api", "comfyui": "--listen"}
+"""What lets a server listen for other machines."""
 LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0"})  # noqa: S104  (compared, not bound)
 
 
@@ -50,7 +53,7 @@ def problem_of(error: Exception, *, kind: str = "ollama") -> Problem:
     """Return the words for an error. `kind` is what the connection was meant to speak."""
     match error:
         case ConnectionRefused():
-            return _refused(error)
+            return _refused(error, kind)
         case HostNotFound():
             return Problem(
                 title=_("No machine is called “%(host)s”.") % {"host": _host(error)},
@@ -81,7 +84,7 @@ def is_in_container() -> bool:
     return any(marker.exists() for marker in CONTAINER_MARKERS)
 
 
-def _refused(error: ConnectionRefused) -> Problem:
+def _refused(error: ConnectionRefused, kind: str) -> Problem:
     parts = urlsplit(error.url)
     if parts.hostname in LOCAL_NAMES and is_in_container():
         return Problem(
@@ -102,10 +105,11 @@ def _refused(error: ConnectionRefused) -> Problem:
     return Problem(
         title=_("%(host)s refuses the connection.") % {"host": parts.netloc},
         advice=_(
-            "Is the server started there, and does it listen for other machines? Ollama does so only when it is "
+            "Is the server started there, and does it listen for other machines? %(server)s does so only when it is "
             "started with the setting below."
-        ),
-        command="OLLAMA_HOST=0.0.0.0",
+        )
+        % {"server": NAMES.get(kind, NAMES["ollama"])},
+        command=LISTENING.get(kind, LISTENING["ollama"]),
     )
 
 
@@ -122,7 +126,14 @@ def _wrong_service(error: WrongService, kind: str) -> Problem:
             advice=_("Most servers offer it below “/v1”."),
             suggested_url=f"{error.url}/v1",
         )
-    expected = "Ollama" if kind == "ollama" else "OpenAI"
+    if kind == "automatic1111":
+        return Problem(
+            title=_("Something answers there, but not AUTOMATIC1111's API."),
+            advice=_("It is there only when the server is started with the option below. (%(detail)s)")
+            % {"detail": error.detail},
+            command="--api",
+        )
+    expected = NAMES.get(kind, "OpenAI")
     return Problem(
         title=_("Something answers there, but not %(api)s's API.") % {"api": expected},
         advice=_("Is it the right address, and the right kind of connection? (%(detail)s)") % {"detail": error.detail},

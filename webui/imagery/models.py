@@ -6,13 +6,13 @@ import uuid
 from collections.abc import Sequence
 from typing import Any, cast
 
-from cryptography.fernet import InvalidToken
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from inference.upstreams import cipher
+from inference.errors import KeyUnreadable
+from inference.keys import decrypted, encrypted
 from webui.accounts.models import Group
 from webui.imagery.types import SLOTS, ImagerySpec, Kind, Size
 
@@ -41,7 +41,8 @@ class ImageConnection(models.Model):
     mapping = models.JSONField(default=dict, blank=True)
     is_enabled = models.BooleanField(_("enabled"), default=True)
     is_default = models.BooleanField(default=False)
-    # Who may use it; none: everybody.
+    # Who may use it, where not everybody may.
+    is_restricted = models.BooleanField(default=False)
     groups: models.ManyToManyField[Group, Any] = models.ManyToManyField(
         settings.HEARTH_GROUP_MODEL, blank=True, related_name="+"
     )
@@ -80,22 +81,21 @@ class ImageConnection(models.Model):
 
     def set_key(self, key: str) -> None:
         """Encrypt and keep a key; an empty one removes it. Does not save."""
-        self.encrypted_key = cipher().encrypt(key.encode()).decode() if key else ""
+        self.encrypted_key = encrypted(key)
 
     def spec(self) -> ImagerySpec:
         """Return what is needed to talk to it, the key decrypted."""
-        key, is_key_readable = "", True
-        if self.encrypted_key:
-            try:
-                key = cipher().decrypt(self.encrypted_key).decode()
-            except InvalidToken:
-                is_key_readable = False
+        key, is_key_readable = None, True
+        try:
+            key = decrypted(self.encrypted_key, name=self.name)
+        except KeyUnreadable:
+            is_key_readable = False
         return ImagerySpec(
             uuid=str(self.uuid),
             name=self.name,
             kind=cast(Kind, str(self.kind)),
             url=self.base_url,
-            key=key,
+            key=key or "",
             is_key_readable=is_key_readable,
             model=self.model,
             sampler=self.sampler,

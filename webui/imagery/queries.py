@@ -24,5 +24,6 @@ def usable_connections(user: User) -> QuerySet[ImageConnection]:
     """Those that a person may have pictures made with now, the default first."""
     if not conf.may_be_created() or not user.may_chat:
         return ImageConnection.objects.none()
-    own = user.groups.order_by().values("pk")
-    return connections().filter(Q(groups=None) | Q(groups__in=own), is_enabled=True).distinct()
+    own = ImageConnection.groups.through.objects.filter(group__in=user.groups.order_by().values("pk"))
+    may_use = Q(is_restricted=False) | Q(pk__in=own.values("imageconnection"))
+    return connections().filter(may_use, is_enabled=True)

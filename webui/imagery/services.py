@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.db import transaction
 
+from inference.keys import is_same_host
 from webui.accounts.models import Group
 from webui.imagery.models import ImageConnection
 
@@ -67,5 +67,4 @@ def delete_connection(connection: ImageConnection) -> None:
 
 def keeps_key(connection: ImageConnection, base_url: str) -> bool:
     """Whether a connection's stored key may be sent to an address: only to the host it was entered for."""
-    old, new = urlsplit(connection.base_url), urlsplit(base_url)
-    return (old.scheme, old.netloc) == (new.scheme, new.netloc)
+    return is_same_host(base_url, connection.base_url)
