@@ -90,11 +90,22 @@ class Catalog:
     def snapshot(self, *, fresh: bool = False) -> Snapshot:
         """Return what is there, at most `max_age_s` old; `fresh` looks now."""
         with self._lock:
-            is_old = time.monotonic() - self._scanned_at > self._max_age_s
-            if self._snapshot is None or fresh or is_old:
+            if self._snapshot is None or fresh or self._is_old():
                 self._snapshot = self._scan()
                 self._scanned_at = time.monotonic()
             return self._snapshot
+
+    def at_hand(self, text: str) -> LibraryModel | None:
+        """Return what `find` would without a look at the disk; None where it would take one. For the event loop.
+
+        Raises:
+            InvalidName
+        """
+        name = ModelName.parse(text)
+        return None if self._snapshot is None or self._is_old() else self._snapshot.find(name)
+
+    def _is_old(self) -> bool:
+        return time.monotonic() - self._scanned_at > self._max_age_s
 
     def find(self, text: str) -> LibraryModel:
         """Return the model of that name. A name that is not known yet is looked for on the disk.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from collections.abc import AsyncGenerator, Iterable
@@ -92,7 +91,7 @@ async def answer_events(
         InferenceError: Before the first event, or after some.
     """
     began = time.perf_counter()
-    model = await asyncio.to_thread(state.catalog.find, body.model)
+    model = await state.find_model(body.model)
     check_abilities(model, body, kind)
     check_images(body.all_images)
     name = model.name.short

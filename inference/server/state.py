@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 from dataclasses import dataclass
@@ -41,6 +42,16 @@ class ServerState:
     keys: KeyCheck
     metrics: Metrics
     devices: DeviceProbe
+
+    async def find_model(self, name: str) -> LibraryModel:
+        """Return the model of that name; a turn on a thread is spent only where the disk must be looked at.
+
+        Raises:
+            InvalidName, ModelNotFound
+        """
+        if known := self.catalog.at_hand(name):
+            return known
+        return await asyncio.to_thread(self.catalog.find, name)
 
 
 _state: ServerState | None = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import aclosing
 
 from django.http import HttpRequest
@@ -31,7 +30,7 @@ async def generate(request: HttpRequest) -> HttpResponseBase:
 async def _answer(request: HttpRequest, body: AnswerBody, kind: Kind) -> HttpResponseBase:
     state = get_state()
     if body.is_empty and body.keep_alive_s == 0:
-        await state.scheduler.unload(await asyncio.to_thread(state.catalog.find, body.model))
+        await state.scheduler.unload(await state.find_model(body.model))
         return json_response(last_line(kind, body.model, "unload"))
     tells_progress = body.stream and request.headers.get(PROGRESS_HEADER) == "1"
     lines = answer_lines(state, body, kind, asker_of(request), tells_progress=tells_progress)

@@ -59,7 +59,7 @@ async def copy_model(request: HttpRequest) -> HttpResponseBase:
             ModelName.parse(text)
         except InvalidName as exc:
             raise InvalidRequest(f'{what} "{text[:200]}" is invalid') from exc
-    model = await asyncio.to_thread(state.catalog.find, source)
+    model = await state.find_model(source)
     async with aclosing(stepped(copy(state.catalog, model, ModelName.parse(destination)))) as lines:
         async for _line in lines:
             pass
@@ -103,13 +103,13 @@ async def _create_lines(state: ServerState, name: ModelName, body: CreateBody) -
     base = None
     if body.base:
         try:
-            base = await asyncio.to_thread(state.catalog.find, body.base)
+            base = await state.find_model(body.base)
         except ModelNotFound:
             async with aclosing(state.puller.pull(body.base)) as pulled:
                 async for pull_line in pulled:
                     if pull_line.get("status") != "success":
                         yield dict(pull_line)
-            base = await asyncio.to_thread(state.catalog.find, body.base)
+            base = await state.find_model(body.base)
     recipe = Recipe(
         name=name,
         base=base,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from typing import Any
 
@@ -45,7 +44,7 @@ async def embeddings(request: HttpRequest) -> HttpResponseBase:
 async def embed_texts(body: EmbedBody, asker: Asker) -> tuple[Embedded | None, float]:
     """Return the embeddings (None when there was nothing to embed: the model is only loaded) and the loading time."""
     state = get_state()
-    model = await asyncio.to_thread(state.catalog.find, body.model)
+    model = await state.find_model(body.model)
     if not (model.is_embedding or model.can_chat):
         raise NotSupported(f'"{body.model}" does not support embeddings')
     parse_options(body.options, baked={})

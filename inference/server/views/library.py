@@ -30,7 +30,7 @@ async def library(request: HttpRequest) -> HttpResponseBase:
 @endpoint("POST")
 async def contents(request: HttpRequest) -> HttpResponseBase:
     state = get_state()
-    model = await asyncio.to_thread(state.catalog.find, parse_model(read_json(request, SMALL_BODY)))
+    model = await state.find_model(parse_model(read_json(request, SMALL_BODY)))
     return json_response(await asyncio.to_thread(model_contents, model, state.kept.of(model.name)))
 
 

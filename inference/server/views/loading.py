@@ -59,7 +59,7 @@ async def keep(request: HttpRequest) -> HttpResponseBase:
 
 async def _asked(state: ServerState, request: HttpRequest) -> tuple[LibraryModel, LoadSettings]:
     body = read_json(request, SMALL_BODY)
-    model = await asyncio.to_thread(state.catalog.find, parse_model(body))
+    model = await state.find_model(parse_model(body))
     settings = parse_settings(typed_field(body, "settings", dict, {}))
     problem = cache_problem(model, settings.kv_cache_type or "f16")
     if problem:

@@ -36,7 +36,7 @@ async def ps(request: HttpRequest) -> HttpResponseBase:
 @endpoint("POST")
 async def show(request: HttpRequest) -> HttpResponseBase:
     body = read_json(request, SMALL_BODY)
-    model = await asyncio.to_thread(get_state().catalog.find, parse_model(body))
+    model = await get_state().find_model(parse_model(body))
     shown = await asyncio.to_thread(shown_model, model, verbose=parse_flag(body, "verbose", False))
     return json_response(shown)
 
@@ -57,7 +57,7 @@ async def pull(request: HttpRequest) -> HttpResponseBase:
 async def delete(request: HttpRequest) -> HttpResponseBase:
     name = parse_model(read_json(request, SMALL_BODY))
     state = get_state()
-    model = await asyncio.to_thread(state.catalog.find, name)
+    model = await state.find_model(name)
     if model.is_ours:
         await state.scheduler.unload(model)
     await asyncio.to_thread(state.catalog.delete, name)

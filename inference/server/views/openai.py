@@ -81,7 +81,7 @@ async def models(request: HttpRequest) -> HttpResponseBase:
 
 @endpoint("GET", "HEAD")
 async def model(request: HttpRequest, name: str) -> HttpResponseBase:
-    return json_response(_listed(await asyncio.to_thread(get_state().catalog.find, name), name))
+    return json_response(_listed(await get_state().find_model(name), name))
 
 
 def _listed(model: LibraryModel, name: str) -> dict[str, Any]:

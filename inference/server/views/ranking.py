@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
@@ -19,7 +17,7 @@ from inference.server.state import get_state
 async def rerank(request: HttpRequest) -> HttpResponseBase:
     body = parse_rank(read_json(request, LARGE_BODY))
     state, asker = get_state(), asker_of(request)
-    model = await asyncio.to_thread(state.catalog.find, body.model)
+    model = await state.find_model(body.model)
     if not model.is_reranker:
         raise NotSupported(f'"{body.model}" does not support reranking')
     ticket = state.scheduler.take_ticket(

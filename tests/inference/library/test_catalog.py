@@ -182,6 +182,19 @@ def test_an_unknown_name_is_not_found(catalog: Catalog, folder: Path, tiny_gguf:
         catalog.find(name)
 
 
+def test_what_a_scan_has_found_is_at_hand_for_as_long_as_it_counts(folder: Path, tiny_gguf: Path) -> None:
+    shutil.copy(tiny_gguf, folder / "tiny.gguf")
+    lasting, outdated = Catalog(folder, max_age_s=3600), Catalog(folder, max_age_s=0)
+
+    assert lasting.at_hand("tiny") is None
+    found = lasting.find("tiny")
+    outdated.find("tiny")
+
+    assert lasting.at_hand("Tiny:latest") is found
+    assert lasting.at_hand("other") is None
+    assert outdated.at_hand("tiny") is None
+
+
 def test_a_name_that_is_none_is_refused(catalog: Catalog) -> None:
     with pytest.raises(InvalidName):
         catalog.find("../../etc/passwd")
