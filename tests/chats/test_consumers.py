@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import Any, cast
 
 import pytest
@@ -11,8 +12,11 @@ from django.test import Client
 from tests.chats.pages import Page
 from tests.chats.test_events import frame
 from tests.doubles.upstream import Upstream
+from webui.accounts.models import User
+from webui.chats import intake
 from webui.chats.consumers import CLOSE_TOO_SLOW, ChatConsumer
 from webui.chats.events import Outbox
+from webui.chats.intake import Question
 from webui.chats.registry import registry
 
 
@@ -64,6 +68,30 @@ async def test_a_page_that_reads_nothing_is_disconnected(site: Upstream, alice_p
         consumer.push(frame("block.finished", seq, html="b"))
 
     assert await alice_page.close_code() == CLOSE_TOO_SLOW
+
+
+async def test_a_question_is_answered_when_its_connection_ends_while_it_is_stored(
+    site: Upstream, alice_page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The web server ends what a broken connection still does after some seconds."""
+    has_begun, may_go_on = threading.Event(), threading.Event()
+    store = intake.send
+
+    def store_slowly(user: User, event: Any) -> Question:
+        has_begun.set()
+        assert may_go_on.wait(10)
+        return store(user, event)
+
+    monkeypatch.setattr(intake, "send", store_slowly)
+    await alice_page.socket.connect()
+    await alice_page.send("Is anybody there?")
+    await asyncio.to_thread(has_begun.wait, 10)
+
+    alice_page.socket.future.cancel()
+    await asyncio.wait({alice_page.socket.future})
+    may_go_on.set()
+
+    await site.wait_until_async(lambda upstream: upstream.n_finished == 1)
 
 
 async def test_a_closed_page_leaves_nothing_behind(site: Upstream, alice_client: Client) -> None:

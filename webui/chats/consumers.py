@@ -31,6 +31,7 @@ from webui.chats.errors import (
 from webui.chats.events import Frame, Outbox, OutboxFull
 from webui.chats.intake import Question
 from webui.chats.leaving import end_temporary
+from webui.chats.live import LiveAnswer
 from webui.chats.orchestration import begin_answer
 from webui.chats.protocol import (
     AnswerRequested,
@@ -227,9 +228,9 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels ha
         A page asks again under the same ref when its connection broke before it heard of the outcome.
         """
         await self._check_answerers(event)
-        question = await first_in_database(put, self._user, event)
+        # A connection that breaks meanwhile ends this handler: a question that is stored is answered all the same.
+        question, answers = await self.registry.carry_out(self._begun(event, put))
         chat = question.chat_uuid
-        answers = [begin_answer(self.registry, task) for task in question.tasks]
         self.registry.watch(self, chat)
         change = await in_database(intake.change_of, question)
         own = change.branch.copy()
@@ -244,6 +245,10 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels ha
         for socket in self.registry.watchers_of(chat):
             for answer in answers:
                 answer.attach(socket, 0)
+
+    async def _begun(self, event: Any, put: Callable[[User, Any], Question]) -> tuple[Question, list[LiveAnswer]]:
+        question = await first_in_database(put, self._user, event)
+        return question, [begin_answer(self.registry, task) for task in question.tasks]
 
     async def _check_answerers(self, event: Any) -> None:
         choice = Choice(model=event["model"], beside=event.get("beside", ()), to=event.get("to", ""))

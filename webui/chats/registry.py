@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Coroutine, Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from channels.layers import get_channel_layer
 
@@ -23,6 +23,8 @@ from webui.chats.protocol import ServerEvent
 from webui.chats.sockets import CheckedSocket, TicketChecks, watch_sockets
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 class Socket(live.Socket, CheckedSocket, Protocol):
@@ -41,7 +43,7 @@ class Registry:
         self.sockets: set[Socket] = set()
         self.tickets = TicketChecks()
         self._watchers: defaultdict[str, set[Socket]] = defaultdict(set)
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
         self._named: dict[str, asyncio.Task[None]] = {}
 
     # ---- sockets ----
@@ -131,6 +133,13 @@ class Registry:
         self._tasks.add(task)
         task.add_done_callback(self._disown)
         return task
+
+    async def carry_out(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run something to its end also when its caller is cancelled meanwhile. Its errors go to the caller."""
+        task = self.loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return await asyncio.shield(task)
 
     def ensure(self, name: str, make: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Run one of a kind, unless it runs already."""
