@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import secrets
 import statistics
 import tempfile
 import time
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import aiohttp
 
-from bench import documents, drop, ingestion, keeping, loading, stopping
+from bench import breaks, documents, drop, ingestion, keeping, loading, stopping
 from bench.chats import Answer, ask, ask_upstream, socket
 from bench.processes import (
     cpu_s,
@@ -31,7 +32,7 @@ from bench.rows import Row, percentile, show
 
 MEASUREMENTS = [
     "start", "memory", "first-token", "streams", "stop", "loads", "retrieval", "quotes", "search", "ingestion",
-    "drop", "chats", "all",
+    "drop", "drops", "chats", "all",
 ]  # fmt: skip
 KEPT = Path.home() / ".cache" / "hearth-bench"
 DELAY_MS = 100
@@ -76,6 +77,9 @@ def main() -> None:
     parser.add_argument("--kept", type=Path, default=KEPT, help="folder for what is fetched and embedded once")
     parser.add_argument("--chats", type=int, nargs="+", default=keeping.SIZES, help="how many chats there are")
     parser.add_argument("--files", type=int, default=1000, help="files that are dropped at once")
+    parser.add_argument("--drops", type=int, default=200, help="connections that are broken during answers")
+    parser.add_argument("--restarts", type=int, default=5, help="times that the web process dies during answers")
+    parser.add_argument("--seed", type=int, default=None, help="of what is broken when, as a failure has named it")
     parser.add_argument("--reranker", default="", help="file in GGUF that orders the passages, for retrieval")
     parser.add_argument("--maker", type=Path, default=Path("make_pdf.py"), help="program that writes the book")
     wanted = parser.parse_args()
@@ -104,6 +108,11 @@ def main() -> None:
             rows += documents.measure_stores(Path(folder), wanted.kept, 1_000)
         if wanted.what == "drop":
             rows += drop.measure(Path(folder), wanted.files)
+        if wanted.what == "drops":
+            seed = secrets.randbelow(2**32) if wanted.seed is None else wanted.seed
+            outcome = breaks.measure(Path(folder), n_breaks=wanted.drops, n_restarts=wanted.restarts, seed=seed)
+            print(*outcome.faults, f"seed {seed}", sep="\n")
+            rows += breaks.rows(outcome)
         if wanted.what == "chats":
             for n_chats in wanted.chats:
                 rows += keeping.measure(wanted.kept, n_chats)

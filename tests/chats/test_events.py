@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from tests.chats.pages import Reader
+from tests.chats.reader import Reader
 from webui.chats.events import EventLog, Frame, Outbox, OutboxFull
 from webui.chats.protocol import ServerEvent
 

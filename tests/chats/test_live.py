@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.chats.pages import Reader
+from tests.chats.reader import Reader
 from webui.chats.events import EventLog, Frame
 from webui.chats.live import LiveAnswer
 from webui.chats.services.generations import Task, Turn

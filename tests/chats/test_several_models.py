@@ -5,7 +5,8 @@ from __future__ import annotations
 from channels.db import database_sync_to_async
 from django.test import Client
 
-from tests.chats.pages import Event, Page, Reader
+from tests.chats.pages import Event, Page
+from tests.chats.reader import Reader
 from tests.doubles.upstream import Behaviour, Upstream
 from tests.factories import make_preset
 from webui.accounts.models import User

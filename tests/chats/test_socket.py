@@ -15,7 +15,8 @@ from django.test import Client
 from pytest_django import Settings
 
 from inference import catalog
-from tests.chats.pages import Event, Page, Reader
+from tests.chats.pages import Event, Page
+from tests.chats.reader import Reader
 from tests.doubles.upstream import Behaviour, Upstream
 from tests.factories import make_chat, make_document, make_user
 from webui.accounts.models import Role, User

@@ -43,7 +43,16 @@ from tests.doubles.upstream_pieces import (
 )
 from tests.doubles.upstream_responses import ResponsesRoutes
 
-__all__ = ["N_DIMS", "Behaviour", "FakeModel", "RecordedRequest", "Upstream", "default_models", "embedding_of"]
+__all__ = [
+    "N_DIMS",
+    "Behaviour",
+    "FakeModel",
+    "RecordedRequest",
+    "SentAnswer",
+    "Upstream",
+    "default_models",
+    "embedding_of",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +63,14 @@ class RecordedRequest:
     path: str
     headers: dict[str, str]
     body: JsonObject
+
+
+@dataclass(slots=True)
+class SentAnswer:
+    """What has been sent of an answer: its pieces, and when each left, on the machine's monotonic clock."""
+
+    prompt: str
+    pieces: list[tuple[float, str]] = field(default_factory=list)
 
 
 def default_models() -> list[FakeModel]:
@@ -74,6 +91,7 @@ class Upstream:
     models: list[FakeModel] = field(default_factory=default_models)
     api_key: str | None = None
     requests: list[RecordedRequest] = field(default_factory=list)
+    sent: list[SentAnswer] = field(default_factory=list)
     loaded: set[str] = field(default_factory=set)
     pull_steps: list[JsonObject] = field(default_factory=list)
     create_steps: list[JsonObject] = field(default_factory=list)
@@ -220,6 +238,7 @@ class Upstream:
         self.n_active += 1
         self.n_peak = max(self.n_peak, self.n_active)
         is_finished = False
+        self.sent.append(sent := SentAnswer(wishes.prompt))
         try:
             await response.prepare(request)
             pieces, reason = answer_to(model, behaviour, wishes)
@@ -229,6 +248,7 @@ class Upstream:
                 if behaviour.fault and number == behaviour.at:
                     return await strike(request, response, behaviour.fault, wire, len(pieces), self.error_text)
                 await response.write(wire.piece(piece))
+                sent.pieces.append((time.monotonic(), "" if piece.is_thinking else piece.text))
             if behaviour.fault and behaviour.at >= len(pieces):
                 return await strike(request, response, behaviour.fault, wire, len(pieces), self.error_text)
             while not self.may_end:
