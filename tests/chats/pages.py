@@ -18,10 +18,10 @@ TIMEOUT_S = 30.0
 class Page:
     """One open page. Keeps all it was sent in `events`."""
 
-    def __init__(self, browser: Client | None, origin: str = "http://localhost") -> None:
+    def __init__(self, browser: Client | None, origin: str = "http://localhost", language: str = "en") -> None:
         from webui.config.asgi import application
 
-        headers = [(b"host", b"localhost"), (b"origin", origin.encode())]
+        headers = [(b"host", b"localhost"), (b"origin", origin.encode()), (b"accept-language", language.encode())]
         if browser is not None:
             cookies = "; ".join(f"{name}={morsel.value}" for name, morsel in browser.cookies.items())
             headers.append((b"cookie", cookies.encode()))

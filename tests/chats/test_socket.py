@@ -393,6 +393,20 @@ async def test_nonsense_is_refused_and_the_socket_lives(site: Upstream, alice_pa
     assert refused["text"]
 
 
+@pytest.mark.parametrize(("chosen", "spoken"), [("", "消息是空的。"), ("en", "The message is empty.")])
+async def test_the_socket_speaks_the_language_of_the_person_else_of_the_browser(
+    site: Upstream, alice: User, alice_client: Client, chosen: str, spoken: str
+) -> None:
+    alice.language = chosen
+    await alice.asave()
+
+    async with Page(alice_client, language="zh-CN") as page:
+        await page.send(" ")
+        refused = await page.next()
+
+    assert refused["text"] == spoken
+
+
 async def test_bytes_are_refused(site: Upstream, alice_page: Page) -> None:
     async with alice_page as page:
         await page.socket.send_to(bytes_data=b"\xff\x00")

@@ -37,6 +37,10 @@ class ThemeForm(UserModelForm):
         fields = ("theme",)
 
 
+class LanguageForm(forms.Form):
+    language = forms.ChoiceField(choices=settings.LANGUAGES)
+
+
 class ProfileForm(UserModelForm):
     class Meta:
         model = User
@@ -46,13 +50,9 @@ class ProfileForm(UserModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if len(settings.LANGUAGES) == 1:
-            # Nothing to choose from.
-            del self.fields["language"]
-        else:
-            self.fields["language"] = forms.ChoiceField(
-                label=_("Language"), required=False, choices=[("", _("Like the browser")), *settings.LANGUAGES]
-            )
+        self.fields["language"] = forms.ChoiceField(
+            label=_("Language"), required=False, choices=[("", _("Like the browser")), *settings.LANGUAGES]
+        )
 
 
 class AfterthoughtsForm(UserModelForm):

@@ -14,6 +14,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import resolve_url
 from django.urls import reverse
 from django.utils import translation
+from django.utils.translation import gettext as _
 
 from webui.accounts.http import send_elsewhere
 from webui.accounts.models import User
@@ -39,7 +40,10 @@ class LanguageMiddleware:
             return self.get_response(request)
         request.LANGUAGE_CODE = language
         with translation.override(language):
-            return self.get_response(request)
+            response = self.get_response(request)
+        # Django's would name the language of the browser.
+        response.headers.setdefault("Content-Language", language)
+        return response
 
 
 class SignInRequiredMiddleware(LoginRequiredMiddleware):
@@ -50,7 +54,7 @@ class SignInRequiredMiddleware(LoginRequiredMiddleware):
     ) -> HttpResponse:
         response = super().handle_no_permission(request, view_func)
         location = response.headers.get("Location", resolve_url(self.get_login_url(view_func)))
-        return send_elsewhere(request, location, status=401, error="Sign in first.")
+        return send_elsewhere(request, location, status=401, error=_("Sign in first."))
 
 
 class MembershipMiddleware:
@@ -68,7 +72,7 @@ class MembershipMiddleware:
         if not isinstance(request.user, User) or request.user.may_chat or _is_open_to_waiting(request, view):
             return None
         return send_elsewhere(
-            request, reverse("accounts:pending"), status=403, error="An administrator has to approve this account."
+            request, reverse("accounts:pending"), status=403, error=_("An administrator has to approve this account.")
         )
 
 

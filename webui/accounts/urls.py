@@ -9,6 +9,7 @@ accounts = [
     path("waiting/", views.pending, name="pending"),
     path("profile/", views.profile, name="profile"),
     path("profile/theme/", views.theme, name="theme"),
+    path("language/", views.language, name="language"),
     path("profile/afterthoughts/", views.afterthoughts, name="afterthoughts"),
 ]
 

@@ -5,19 +5,25 @@ from __future__ import annotations
 from typing import Any
 
 from allauth.account import views as allauth_views
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.decorators import method_decorator
+from django.utils import translation
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from webui.accounts import conf, queries
 from webui.accounts.decorators import member_required
-from webui.accounts.forms import AfterthoughtsForm, ProfileForm, ThemeForm
+from webui.accounts.forms import AfterthoughtsForm, LanguageForm, ProfileForm, ThemeForm
 from webui.accounts.http import MemberRequest, is_member
 from webui.accounts.middleware import open_to_waiting
+from webui.accounts.models import User
+
+LANGUAGE_COOKIE_AGE_S = 60 * 60 * 24 * 365
 
 
 class LabelsOnly:
@@ -78,7 +84,8 @@ def profile(request: MemberRequest) -> HttpResponse:
     form = ProfileForm(request.POST or None, instance=request.user)
     if request.method == "POST" and form.is_valid():
         request.user.save(update_fields=list(form.fields))
-        messages.success(request, _("Saved."))
+        with translation.override(request.user.language or translation.get_language()):
+            messages.success(request, _("Saved."))
         return redirect("accounts:profile")
     afterthoughts_form = AfterthoughtsForm(instance=request.user) if conf.offers_afterthoughts() else None
     return render(request, "accounts/profile.html", {"form": form, "afterthoughts_form": afterthoughts_form})
@@ -93,6 +100,31 @@ def theme(request: MemberRequest) -> HttpResponse:
         return HttpResponse(status=422)
     form.instance.save(update_fields=["theme"])
     return HttpResponse(status=204)
+
+
+@login_not_required
+@open_to_waiting
+@require_POST
+def language(request: HttpRequest) -> HttpResponse:
+    """Show this device the pages in a language from now on, and a person who is signed in all of theirs."""
+    form = LanguageForm(request.POST)
+    if not form.is_valid():
+        return HttpResponse(status=422)
+    chosen = form.cleaned_data["language"]
+    if isinstance(request.user, User):
+        request.user.language = chosen
+        request.user.save(update_fields=["language"])
+    place = request.POST.get("next", "")
+    is_here = url_has_allowed_host_and_scheme(place, {request.get_host()}, require_https=request.is_secure())
+    response = redirect(place if is_here else "/")
+    response.set_cookie(
+        settings.LANGUAGE_COOKIE_NAME,
+        chosen,
+        max_age=LANGUAGE_COOKIE_AGE_S,
+        secure=settings.LANGUAGE_COOKIE_SECURE,
+        samesite="Lax",
+    )
+    return response
 
 
 @member_required

@@ -48,6 +48,7 @@ from webui.chats.registry import Registry, registry
 from webui.chats.services.messages import Choice
 from webui.chats.sockets import CLOSE_SIGNED_OUT, CloseCode, Ticket
 from webui.presets.ids import is_preset_id
+from webui.ui.languages import language_of_scope
 
 logger = logging.getLogger(__name__)
 
@@ -73,6 +74,8 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels ha
         self._has_mail = asyncio.Event()
         self._close_code: int | None = None
         self._writer: asyncio.Task[None] | None = None
+        # For who has chosen none.
+        self._language = ""
         # Chats that go with the last page that shows them.
         self._temporary: set[str] = set()
 
@@ -96,6 +99,7 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels ha
             await self.close(CLOSE_SIGNED_OUT)
             return
         self.ticket = ticket
+        self._language = language_of_scope(self.scope)
         self.registry = registry()
         if not await self._is_welcome():
             return
@@ -159,7 +163,7 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels ha
         if self._writer is None or not await self._is_welcome():
             return
         text = text_data or ""
-        with translation.override(self._user.language or None):
+        with translation.override(self._user.language or self._language):
             try:
                 await self._dispatch(self._decoded(text))
             except ChatError as error:

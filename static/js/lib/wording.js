@@ -3,9 +3,10 @@
  * A `{name}` in them stands for a value.
  */
 
-/** The language of the page, for `Intl`. */
+/** The language of the page, for `Intl`, with the digits that the server writes. */
 export function pageLanguage() {
-  return document.documentElement.lang || undefined;
+  const { lang } = document.documentElement;
+  return lang ? `${lang}-u-nu-latn` : undefined;
 }
 
 /** @param {number} value */

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from django.db import connection, transaction
 from django.db.models import QuerySet, Value
 from django.utils import timezone
-from django.utils.translation import gettext
+from django.utils.translation import get_language, gettext
 
 import rag.api as rag
 from inference.types import Usage
@@ -53,6 +53,7 @@ class Task:
             message at the root; answers without text are left out.
         n_cleared: So many messages come before that point.
         document_ids: Documents attached anywhere on the branch, or briefed, that the person may still read.
+        language: What the person has chosen, else what their browser asks for.
         question_document_ids: Those attached to the question itself.
         knowledge_ids: Knowledge attached anywhere on the branch, or briefed, that the person may still read.
         briefed: What of all that goes with every question of the chat.
@@ -116,7 +117,7 @@ def task_of(
         message_uuid=str(answer.uuid),
         chat_uuid=str(answer.chat.uuid),
         user_id=answer.chat.owner_id,
-        language=answer.chat.owner.language,
+        language=answer.chat.owner.language or get_language() or "",
         model=answer.model,
         turns=_with_system(turns, briefings, attribution.RULES if is_shared else ""),
         document_ids=sorted({document for _, document in documents}),

@@ -12,6 +12,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
@@ -49,9 +50,14 @@ def for_readers(view: View) -> View:
             if reader is not None:
                 raise
             if request.user.is_authenticated:
-                return send_elsewhere(request, reverse("accounts:pending"), status=403, error="Not approved yet.")
+                return send_elsewhere(
+                    request,
+                    reverse("accounts:pending"),
+                    status=403,
+                    error=_("An administrator has to approve this account."),
+                )
             sign_in = redirect_to_login(request.get_full_path()).url
-            return send_elsewhere(request, sign_in, status=401, error="Sign in first.")
+            return send_elsewhere(request, sign_in, status=401, error=_("Sign in first."))
         response: HttpResponseBase = shown(request, reader, link, *args, **kwargs)
         response["X-Robots-Tag"] = "noindex"
         return response
