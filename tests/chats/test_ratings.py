@@ -19,7 +19,7 @@ from webui.accounts.models import User
 from webui.chats.models import Message, Rating
 from webui.chats.services import rating_export
 
-OFFERS_KEEPING = 'data-offers="keep"'
+OFFERS_KEEPING = 'data-offers="keep '
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("data_folder")]
 
@@ -53,6 +53,18 @@ def exported(client: Client, view: str = "export_ratings") -> list[dict[str, Any
     response = client.get(reverse(f"chats:{view}"))
     assert response.streaming
     return [json.loads(line) for line in b"".join(response).splitlines()]  # type: ignore[arg-type]  # not awaited here
+
+
+def test_an_answer_that_failed_before_its_first_word_is_neither_rated_nor_copied(
+    answer: Message, alice: User, alice_client: Client
+) -> None:
+    failed = make_answer(answer.chat, content="", state="failed", error_code="internal")
+
+    html = shown(alice_client, failed)
+
+    assert "data-rate=" not in html
+    assert 'data-action="copy"' not in html
+    assert 'data-action="copy"' in shown(alice_client, answer)
 
 
 def test_an_answer_is_rated_and_shows_it(answer: Message, alice: User, alice_client: Client) -> None:

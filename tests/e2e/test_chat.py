@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from playwright.async_api import BrowserContext, Page, Route, WebSocketRoute, expect
+from playwright.async_api import BrowserContext, Locator, Page, Route, WebSocketRoute, expect
 
 from tests.doubles.upstream import Upstream
 from tests.e2e.chatting import answer_is_finished, answers, ask, ask_and_wait, composer, overflow, questions
@@ -389,6 +389,24 @@ async def test_on_a_phone_the_sidebar_is_a_drawer(open_browser: OpenBrowser, ali
     await expect(new_chat).to_be_hidden()
 
 
+async def test_a_phones_bar_shows_the_title_and_does_the_rest_from_its_menu(
+    open_browser: OpenBrowser, alice_state: Path
+) -> None:
+    page = await (await open_browser(size=PHONE, storage_state=alice_state)).new_page()
+    await page.goto("/")
+    await ask_and_wait(page, "Why is it that lighthouses were built upon rocks? @fake tokens=2")
+    await pick_beside(page, "large:latest")
+
+    assert await touching(page.locator(".bar")) == []
+    title = await page.get_by_role("button", name="Why is it").bounding_box()
+    assert title and title["width"] > 80
+    await page.get_by_role("button", name="More about this chat").click()
+    await page.get_by_role("button", name="Archive", exact=True).click()
+
+    await expect(page.get_by_text("This chat is archived.")).to_be_visible()
+    assert await overflow(page) <= 0
+
+
 async def test_the_chosen_theme_is_there_at_the_first_paint(page: Page) -> None:
     await page.locator(".account").click()
     await page.get_by_text("Dark", exact=True).click()
@@ -397,6 +415,27 @@ async def test_the_chosen_theme_is_there_at_the_first_paint(page: Page) -> None:
     reply = await page.request.get("/")
 
     assert 'data-theme="dark"' in await reply.text()
+
+
+async def pick_beside(page: Page, model: str) -> None:
+    await page.get_by_role("button", name="Model", exact=True).click()
+    await page.get_by_role("button", name="Add another model").click()
+    await page.get_by_role("option", name=model).click()
+    await page.keyboard.press("Escape")
+
+
+async def touching(bar: Locator) -> list[str]:
+    """Names of neighbouring controls that reach into each other."""
+    return list(
+        await bar.evaluate(
+            """(bar) => {
+              const shown = [...bar.querySelectorAll("button, a")].filter((node) => node.checkVisibility() && !node.closest("[popover]"));
+              const boxes = shown.map((node) => [node.getAttribute("aria-label") || node.textContent, node.getBoundingClientRect()]);
+              boxes.sort(([, a], [, b]) => a.left - b.left);
+              return boxes.slice(1).flatMap(([name, box], i) => (box.left < boxes[i][1].right - 1 ? [name] : []));
+            }"""
+        )
+    )
 
 
 def chat_of(page: Page) -> str:

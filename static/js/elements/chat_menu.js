@@ -24,7 +24,7 @@ class ChatMenu extends HTMLElement {
 
   get #items() {
     const controls = this.panel.querySelectorAll("a, button, input:checked");
-    return /** @type {HTMLElement[]} */ ([...controls].filter((item) => !item.matches(":disabled, [hidden]")));
+    return /** @type {HTMLElement[]} */ ([...controls].filter((item) => !item.matches(":disabled") && item.checkVisibility()));
   }
 
   /** @param {Event} event */

@@ -2,6 +2,8 @@ import { copyOf } from "../render.js";
 import { PickerList } from "./picker_list.js";
 
 const PAUSE_MS = 120;
+/** Between the panel and the edge of the window. */
+const EDGE_PX = 8;
 
 /**
  * @typedef {object} Choice one thing that a source offers
@@ -148,6 +150,8 @@ export class Completion {
     said.hidden = !isNothing;
     said.textContent = none ?? "";
     this.#panel.hidden = false;
+    const below = this.#panel.getBoundingClientRect().bottom;
+    this.#panel.style.setProperty("--room", `${Math.round(below - EDGE_PX)}px`);
     if (this.#isBare) this.#area.setAttribute("aria-expanded", "true");
     this.#options.activate(this.#options.shown[0] ?? null);
   }

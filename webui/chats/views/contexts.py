@@ -104,7 +104,8 @@ class MessageView:
         ledger_url: What was sent for it, for the side panel; empty when nothing was.
         trace_url: How the documents were searched, for the side panel; empty when none were.
         follow_ups: Questions to go on with; shown while the answer is the last message.
-        rating: What the reader thinks of a finished answer, "unrated" until they say it; empty when nobody is asked.
+        rating: What the reader thinks of a finished answer, "unrated" until they say it; empty when nobody is asked, as
+            of an answer without words.
     """
 
     uuid: str
@@ -140,6 +141,11 @@ class MessageView:
     answerer: str = ""
 
     @property
+    def has_text(self) -> bool:
+        """Whether there is something to copy: not in an answer that failed before its first word."""
+        return bool(self.text.strip())
+
+    @property
     def copied_text(self) -> str:
         """The text as it is copied: below an answer stands what its numbers refer to."""
         return self._with_sources(self.text)
@@ -158,7 +164,7 @@ class MessageView:
     @property
     def offers(self) -> str:
         """What can be done with it beside the usual, for its menu: words parted by spaces."""
-        offered = {"keep": self.can_be_kept, "ledger": bool(self.ledger_url)}
+        offered = {"keep": self.can_be_kept, "ledger": bool(self.ledger_url), "text": self.has_text}
         return " ".join(name for name, is_offered in offered.items() if is_offered)
 
     @property

@@ -121,7 +121,7 @@ def _message_view(chat: Chat, message: Message, branch: Branch, html: SafeString
         ledger_url=_ledger_url(chat, message) if generation and generation.has_ledger and not is_active else "",
         trace_url=_trace_url(chat, message) if generation and generation.has_retrieval and not is_active else "",
         follow_ups=message.follow_ups,
-        rating=_rating(message, branch) if message.is_answer and not is_active else "",
+        rating=_rating(message, branch) if message.is_answer and message.content.strip() and not is_active else "",
     )
 
 
@@ -234,7 +234,11 @@ def citation_view(
 
 def _thinking_title(generation: Generation | None) -> str:
     seconds = generation.timings.get("thinking_s") if generation else None
-    return _("Thoughts") if seconds is None else _("Thought for %(time)s") % {"time": duration_in_words(seconds)}
+    if seconds is None:
+        return _("Thoughts")
+    if seconds < 1:
+        return _("Thought for a moment")
+    return _("Thought for %(time)s") % {"time": duration_in_words(seconds)}
 
 
 def _ledger_url(chat: Chat, message: Message) -> str:
