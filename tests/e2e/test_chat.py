@@ -429,8 +429,10 @@ async def touching(bar: Locator) -> list[str]:
     return list(
         await bar.evaluate(
             """(bar) => {
-              const shown = [...bar.querySelectorAll("button, a")].filter((node) => node.checkVisibility() && !node.closest("[popover]"));
-              const boxes = shown.map((node) => [node.getAttribute("aria-label") || node.textContent, node.getBoundingClientRect()]);
+              const all = [...bar.querySelectorAll("button, a")];
+              const shown = all.filter((node) => node.checkVisibility() && !node.closest("[popover]"));
+              const nameOf = (node) => node.getAttribute("aria-label") || node.textContent;
+              const boxes = shown.map((node) => [nameOf(node), node.getBoundingClientRect()]);
               boxes.sort(([, a], [, b]) => a.left - b.left);
               return boxes.slice(1).flatMap(([name, box], i) => (box.left < boxes[i][1].right - 1 ? [name] : []));
             }"""
