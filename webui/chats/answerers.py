@@ -20,6 +20,8 @@ from webui.chats.errors import (
     PresetWithoutModel,
     failure_of,
 )
+from webui.chats.models import PICTURES
+from webui.chats.wishes import Drawing
 from webui.presets.ids import is_preset_id, preset_uuid
 from webui.presets.models import ModelPreset
 from webui.presets.queries import usable_presets
@@ -36,11 +38,13 @@ class Answerer:
         id: As it was chosen and as the chat remembers it.
         model: What is asked in the end: a catalog id, or Quotes.
         preset: What it is asked as; None for the model itself.
+        drawing: The pictures that it is to make instead of an answer in words.
     """
 
     id: str
     model: str
     preset: ModelPreset | None = None
+    drawing: Drawing | None = None
 
     @property
     def preset_name(self) -> str:
@@ -66,6 +70,10 @@ def answerer_of(user: User, chosen: str) -> Answerer:
     if preset is None:
         raise PresetGone
     return Answerer(id=chosen, model=preset.base_model, preset=preset)
+
+
+def painter_of(drawing: Drawing) -> Answerer:
+    return Answerer(id=PICTURES, model=drawing.spec.model_label, drawing=drawing)
 
 
 async def check_answerer(answerer: Answerer, *, has_images: bool = False) -> None:

@@ -32,6 +32,7 @@ from webui.chats.events import Frame, Outbox, OutboxFull
 from webui.chats.intake import Question
 from webui.chats.leaving import end_temporary
 from webui.chats.live import LiveAnswer
+from webui.chats.models import PICTURES
 from webui.chats.orchestration import begin_answer
 from webui.chats.protocol import (
     AnswerRequested,
@@ -256,6 +257,9 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels ha
 
     async def _check_answerers(self, event: Any) -> None:
         choice = Choice(model=event["model"], beside=event.get("beside", ()), to=event.get("to", ""))
+        if choice.to == PICTURES:
+            # No model is asked; who makes pictures is looked up where the question is stored.
+            return
         try:
             await self._check_choice(choice, has_images=bool(event.get("images")))
         except ChatError:

@@ -11,6 +11,7 @@ from uuid import UUID
 from webui.chats.errors import MalformedEvent, NotFound
 from webui.chats.models import REF_MAX_LENGTH
 from webui.chats.protocol import ClientEvent
+from webui.chats.wishes import PictureWish
 
 MAX_MODEL_CHARS = 255
 MAX_DOCUMENTS = 50
@@ -116,6 +117,14 @@ def _seen(value: Any) -> dict[str, int]:
     return {_uuid(generation): seq for generation, seq in value.items()}
 
 
+def _wish(value: Any) -> dict[str, Any]:
+    try:
+        wish = PictureWish.read(value).as_json()
+    except ValueError as exc:
+        raise MalformedEvent("a wish that is none") from exc
+    return wish | {"negative_prompt": _text()(wish["negative_prompt"])}
+
+
 _REF = _Field(_ref)
 _MODEL = _Field(_text(MAX_MODEL_CHARS))
 _ASKED: Final = {
@@ -142,6 +151,7 @@ _EVENTS: Final[Mapping[str, Mapping[str, _Field]]] = {
         "documents": _Field(_uuids, is_required=False),
         "knowledge": _Field(_uuids, is_required=False),
         "images": _Field(_uuids, is_required=False),
+        "picture": _Field(_wish, is_required=False),
     },
     "message.edited": {"ref": _REF, "chat": _ID, "message": _ID, "content": _CONTENT, **_ASKED},
     "answer.requested": {"ref": _REF, "chat": _ID, "message": _ID, **_ASKED},

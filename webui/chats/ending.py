@@ -41,6 +41,7 @@ async def end_answer(answer: LiveAnswer, producer: asyncio.Task[None]) -> None:
         | ({"retrieval": answer.trace.as_dict()} if answer.trace else {})
         | ({"unsupported": cited.unsupported} if cited.unsupported else {}),
         citations=cited.passages,
+        pictures=answer.pictures,
     )
     if cited.unsupported:
         # It shows these as citations.

@@ -11,6 +11,7 @@ ChatError                  a request that is refused; nothing was stored
 ├── ModelCannotChat        an embedder
 ├── ModelCannotSee         it was to look at pictures
 ├── ModelUnreachable       its connection does not answer now
+├── PicturesUnavailable    nothing makes pictures, or not for this person
 ├── PresetGone             deleted, or not shared with this person any more
 ├── PresetWithoutModel     the model that it answers with is not available now
 ├── MessageAboveDeleted    what is to come back has no place: what it stood below is gone
@@ -42,6 +43,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from inference import errors as inference_errors
+from webui.imagery import errors as imagery_errors
 
 Facts = Mapping[str, str | int | float]
 
@@ -115,6 +117,10 @@ class ModelCannotChat(ModelUnknown):
 
 class ModelCannotSee(ModelUnknown):
     code = "model_cannot_see"
+
+
+class PicturesUnavailable(ChatError):
+    code = "pictures_unavailable"
 
 
 class PresetGone(ChatError):
@@ -219,6 +225,7 @@ REFUSALS: Final[Mapping[str, Promise]] = {
     "model_not_found": _("The model “%(model)s” is not available now. Choose another one."),
     "model_cannot_chat": _("The model “%(model)s” makes embeddings and cannot chat. Choose another one."),
     "model_cannot_see": _("“%(model)s” cannot see pictures. Choose another model, or have their text read instead."),
+    "pictures_unavailable": _("No pictures can be made for you here. Ask your administrator."),
     "preset_gone": _(
         "This preset is not here any more: it was deleted, or is not shared with you now. Choose another model."
     ),
@@ -332,6 +339,10 @@ _FAILURE_CODES: Final[tuple[tuple[type[BaseException], str], ...]] = (
     (inference_errors.ConnectionFailed, "connection_failed"),
     (inference_errors.KeyUnreadable, "bad_credentials"),
     (inference_errors.BadCredentials, "bad_credentials"),
+    (imagery_errors.DrawingFailed, "drawing_failed"),
+    (imagery_errors.NoPicture, "no_picture"),
+    (imagery_errors.PictureElsewhere, "picture_elsewhere"),
+    (imagery_errors.WorkflowRefused, "workflow_refused"),
     (inference_errors.UpstreamRefused, "upstream_refused"),
     (DocumentsUnreadable, "document_unreadable"),
     (DocumentsLate, "document_late"),
@@ -424,6 +435,20 @@ _EXPLANATIONS: Final[Mapping[str, _Words]] = {
         _("The model's service refused our credentials."), _("An administrator has to check the key."), True
     ),
     "upstream_refused": _Words(_("The model's service answered with error %(status)s."), _NEXT_TRY),
+    "drawing_failed": _Words(
+        _("The picture could not be made."), _("Say it in other words, or with other settings, and try again.")
+    ),
+    "no_picture": _Words(
+        _("What came back is no picture."),
+        _("Say it in other words, or try again; if it stays, tell your administrator."),
+    ),
+    "picture_elsewhere": _Words(
+        _("The picture lies at an address that is not fetched."),
+        _("It is in a private network, or did not answer. An administrator can have pictures sent with the answer."),
+    ),
+    "workflow_refused": _Words(
+        _("The workflow for pictures does not fit its settings."), _("An administrator has to look at it."), False
+    ),
     "document_unreadable": _Words(
         _("“%(name)s” could not be read."),
         _("Ask without it, or attach another copy of the document."),

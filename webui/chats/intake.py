@@ -47,6 +47,7 @@ from webui.chats.views.fragments import (
     render_sidebar_chat,
     render_sidebar_folder,
 )
+from webui.chats.wishes import PictureWish
 from webui.presets.levels import sampling_at
 
 LAST_SEQ: Final = 2**53 - 1
@@ -115,6 +116,7 @@ def send(user: User, event: MessageSent) -> Question:
             documents=event.get("documents", ()),
             knowledge=event.get("knowledge", ()),
             images=event.get("images", ()),
+            picture=PictureWish.read(event["picture"]) if "picture" in event else None,
             ref=event["ref"],
         )
     )
@@ -164,6 +166,8 @@ def _started(asked: Asked) -> Question:
 
 
 def _task_of(begun: Begun, shown: Branch) -> Task:
+    if drawing := begun.answerer.drawing:
+        return generations.picture_task(begun.generation, shown, drawing)
     preset = begun.answerer.preset
     levels = levels_in(begun.answer.chat, begun.answer.model, preset)
     briefings = briefings_of(begun.answer.chat, preset, levels)

@@ -16,6 +16,7 @@ from rag.types import Passage, RetrievalTrace
 from webui.chats.events import EventLog, Frame
 from webui.chats.protocol import ServerEvent
 from webui.chats.services.generations import EndState, JournalEntry, Task
+from webui.chats.services.images import Redrawn
 from webui.rendering import IncrementalRenderer
 
 
@@ -44,6 +45,8 @@ class LiveAnswer:
         self.ledger: dict[str, Any] = {}
         self.trace: RetrievalTrace | None = None
         self.passages: Sequence[Passage] = ()
+        self.pictures: Sequence[Redrawn] = ()
+        """What the answer is, where it is pictures."""
         self.is_rendering = False
         """A thread has the renderer."""
         self.relay: Callable[[Frame], None] | None = None

@@ -22,6 +22,7 @@ from webui.chats import conf, journal, pacing
 from webui.chats.afterthoughts import afterthought_of
 from webui.chats.answerers import QUOTES
 from webui.chats.database import in_database
+from webui.chats.drawing import draw_answer
 from webui.chats.ending import end_answer
 from webui.chats.errors import (
     AnswerEmpty,
@@ -87,6 +88,9 @@ async def run_answer(registry: Registry, answer: LiveAnswer) -> None:
 async def produce(registry: Registry, answer: LiveAnswer) -> None:
     """Fill the answer. Raises what went wrong; a cancel stops the upstream at once."""
     task = answer.task
+    if task.drawing is not None:
+        await draw_answer(answer, task.drawing)
+        return
     if task.briefed:
         answer.ledger |= {"briefings": [briefed_entry(briefed, task.model) for briefed in task.briefed]}
     if task.model == QUOTES:

@@ -29,11 +29,21 @@ class ChatClosed(TypedDict):
     chat: str
 
 
+class Wished(TypedDict, total=False):
+    """What a picture is to be like; a `wishes.PictureWish`."""
+
+    connection: str
+    size: str
+    count: int
+    seed: int | None
+    negative_prompt: str
+
+
 class MessageSent(TypedDict):
     """`ref` is made by the page and comes back in the reply. Without `chat`, one is created, in `folder` if given.
 
     `model` answers, and each one `beside` it gives an answer of its own; the chat remembers them. With `to`, that model
-    or preset alone answers this time.
+    or preset alone answers this time; with `to` being "pictures" a picture is made of the content, as `picture` wishes.
     """
 
     type: Literal["message.sent"]
@@ -47,6 +57,7 @@ class MessageSent(TypedDict):
     documents: NotRequired[list[str]]
     knowledge: NotRequired[list[str]]
     images: NotRequired[list[str]]
+    picture: NotRequired[Wished]
 
 
 class MessageEdited(TypedDict):

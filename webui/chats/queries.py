@@ -163,7 +163,7 @@ def branch_before(answer: Message) -> list[Message]:
             UNION ALL
             SELECT above.id, above.parent_id FROM {messages} above JOIN branch ON above.id = branch.parent_id
         )
-        SELECT id, uuid, role, content, model, preset_name, ends_context
+        SELECT id, uuid, role, content, model, preset_name, answerer, ends_context
         FROM {messages} WHERE id IN (SELECT id FROM branch) ORDER BY id
     """  # noqa: S608  (our name)
     return list(Message.objects.raw(path, [question.pk]))

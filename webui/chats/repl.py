@@ -32,6 +32,10 @@ UNSET: Final = "default"
 """Takes back what a chat has set."""
 
 
+DRAW: Final = "/image"
+"""None of a terminal's, but typed as they are."""
+
+
 @dataclass(frozen=True, slots=True)
 class Word:
     """One of the words as lists offer it; `usage` is what is typed."""
@@ -51,10 +55,11 @@ WORDS: Final = (
     Word("/show info", _("Tell what the model is")),
     Word("/show parameters", _("Tell which options hold, and who has set them")),
     Word("/show system", _("Tell the system prompts")),
+    Word(DRAW, _("Make a picture of what follows")),
     Word("/bye", _("Leave for a new chat")),
     Word("/?", _("Tell these words")),
 )
-NAMES: Final = ("clear", "bye", "exit", "set", "show", "?", "help")
+NAMES: Final = ("clear", "image", "bye", "exit", "set", "show", "?", "help")
 """How a text begins that may be one of them."""
 
 
@@ -91,7 +96,14 @@ class Show:
     what: Shown
 
 
-Command = ClearContext | Leave | Help | SetOption | SetSystem | Show
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """Pictures instead of an answer; without words they are still to be written."""
+
+    prompt: str
+
+
+Command = ClearContext | Leave | Help | SetOption | SetSystem | Show | Draw
 
 
 def parse(text: str) -> Command | None:
@@ -107,6 +119,8 @@ def parse(text: str) -> Command | None:
     match word:
         case "clear":
             return None if rest else ClearContext()
+        case "image":
+            return Draw(rest)
         case "bye" | "exit":
             return None if rest else Leave()
         case "?" | "help":

@@ -14,7 +14,7 @@ from typing import Any, Literal, Self, cast
 
 from webui.chats.answerers import model_label
 from webui.chats.models import Chat, Citation, Message, ShareLink
-from webui.chats.shown_branch import Attached, branch_messages
+from webui.chats.shown_branch import Attached, Branch, branch_messages
 
 Role = Literal["user", "assistant"]
 SHOWN_ROLES: Collection[str] = frozenset({Message.Role.USER, Message.Role.ASSISTANT})
@@ -51,10 +51,11 @@ class SharedFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SharedImage:
-    """A picture that goes with a question; its pixels are those of the chat, and gone with them."""
+    """A picture that goes with a question, or is an answer; its pixels are those of the chat, and gone with them."""
 
     uuid: str
     name: str
+    media_type: str
     width: int
     height: int
 
@@ -147,7 +148,7 @@ def chat_as_shared(chat: Chat) -> SharedChat:
                 branch.citations.get(message.pk, ()),
             )
             for message in branch.messages
-            if message.role in SHOWN_ROLES and (message.content.strip() or message.is_unfinished)
+            if message.role in SHOWN_ROLES and _is_shown(message, branch)
         ],
     )
 
@@ -166,10 +167,23 @@ def _message(message: Message, owner_id: int, attached: Attached, citations: Seq
             if document.owner_id == owner_id
         ],
         images=[
-            SharedImage(uuid=str(image.uuid), name=image.name, width=image.width, height=image.height)
+            SharedImage(
+                uuid=str(image.uuid),
+                name=image.name,
+                media_type=image.media_type,
+                width=image.width,
+                height=image.height,
+            )
             for image in attached.images
         ],
     )
+
+
+def _is_shown(message: Message, branch: Branch) -> bool:
+    """Whether it has words, or will have some, or is pictures."""
+    if message.content.strip() or message.is_unfinished:
+        return True
+    return message.is_picture and bool(branch.attached.get(message.pk, Attached()).images)
 
 
 def _citation(citation: Citation) -> SharedCitation:

@@ -11,12 +11,12 @@ from django.db.models import Exists, OuterRef, Prefetch, Q, prefetch_related_obj
 import rag.api as rag
 from webui.chats import branches, conf
 from webui.chats.branches import Parents, Position
-from webui.chats.models import Chat, Citation, Image, Message, Rating
+from webui.chats.models import Chat, Citation, Generation, Image, Message, Rating
 
 
 @dataclass(frozen=True, slots=True)
 class Attached:
-    """What goes with a question."""
+    """What goes with a question; of an answer, the pictures that it is."""
 
     documents: Sequence[rag.Document] = ()
     knowledge: Sequence[rag.Knowledge] = ()
@@ -33,7 +33,7 @@ class Branch:
             alone.
         positions: Where each message stands among its siblings.
         uuids: Of the siblings that a position names.
-        attached: What goes with a question; a message without any may be missing.
+        attached: What goes with a question, or is the answer; a message without any may be missing.
         citations: What a finished answer cites, by number; a message without any may be missing. One whose document may
             not be read any more has neither document nor name nor text.
         ratings: Whether the owner finds an answer good; those not rated are missing. None when nobody is asked.
@@ -134,6 +134,8 @@ def columns_beside(answer: Message) -> list[Message]:
 
 
 def _has_nothing(answer: Message) -> bool:
+    if answer.is_picture and answer.its_generation is not None:
+        return answer.its_generation.state == Generation.State.FAILED
     return not answer.content and not answer.is_unfinished
 
 
@@ -224,15 +226,19 @@ def _placed(
     )
 
 
-def _attached_to(messages: Iterable[Message], reader_id: int) -> dict[int, Attached]:
+def _attached_to(messages: Sequence[Message], reader_id: int) -> dict[int, Attached]:
     questions = [message for message in messages if message.role == Message.Role.USER]
+    pictures = [message for message in messages if message.is_picture and not message.is_unfinished]
     prefetch_related_objects(
         questions,
         Prefetch("documents", rag.documents_readable_by(reader_id)),
         Prefetch("knowledge", rag.knowledge_readable_by(reader_id)),
-        Prefetch("images", Image.objects.filter(owner=reader_id)),
     )
-    return {q.pk: Attached(list(q.documents.all()), list(q.knowledge.all()), list(q.images.all())) for q in questions}
+    prefetch_related_objects([*questions, *pictures], Prefetch("images", Image.objects.filter(owner=reader_id)))
+    made = {answer.pk: Attached(images=list(answer.images.all())) for answer in pictures}
+    return made | {
+        q.pk: Attached(list(q.documents.all()), list(q.knowledge.all()), list(q.images.all())) for q in questions
+    }
 
 
 def _citations_of(messages: Iterable[Message], reader_id: int) -> dict[int, Sequence[Citation]]:

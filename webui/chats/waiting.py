@@ -11,6 +11,7 @@ from django.utils.translation import ngettext
 from inference.types import Progress
 from rag import api as rag
 from webui.chats.live import LiveAnswer
+from webui.imagery.types import Progress as Drawing
 from webui.ui.moments import duration_in_words
 
 
@@ -24,6 +25,15 @@ def say_waiting(answer: LiveAnswer, progress: Progress) -> None:
 def say_thinking(answer: LiveAnswer, seconds: float) -> None:
     if not answer.has_text:
         _say(answer, _thinking_text, seconds)
+
+
+def say_drawing(answer: LiveAnswer, progress: Drawing, seconds: float) -> None:
+    if progress.state == "queued":
+        _say(answer, _pictures_before_text, progress.position)
+    elif progress.state == "fetching":
+        _say(answer, _fetching_text)
+    else:
+        _say(answer, _drawing_text, progress.percent, seconds)
 
 
 def say_reading(answer: LiveAnswer, document: rag.Document) -> None:
@@ -67,3 +77,20 @@ def _calm(seconds: float) -> float:
 
 def _thinking_text(seconds: float) -> str:
     return _("Thinking, %(seconds).0f s") % {"seconds": seconds}
+
+
+def _pictures_before_text(n_before: int) -> str:
+    words = ngettext(
+        "Waiting: %(n)s picture is made before yours", "Waiting: %(n)s pictures are made before yours", n_before
+    )
+    return words % {"n": n_before}
+
+
+def _fetching_text() -> str:
+    return _("Fetching the picture")
+
+
+def _drawing_text(percent: int | None, seconds: float) -> str:
+    if percent is None:
+        return _("Making the picture, %(seconds).0f s") % {"seconds": seconds}
+    return _("Making the picture, %(percent)s %%, %(seconds).0f s") % {"percent": percent, "seconds": seconds}

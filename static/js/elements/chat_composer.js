@@ -5,6 +5,7 @@ import { forgetWithPage } from "../lib/device_store.js";
 import { keepDraft, readDraft } from "../lib/drafts.js";
 import { modelSource } from "../lib/model_completion.js";
 import { MessageQueue } from "../lib/message_queue.js";
+import { PictureBar } from "../lib/picture_bar.js";
 import { QuestionHistory } from "../lib/question_history.js";
 import { promptSource } from "../lib/prompt_completion.js";
 import { newRef } from "../lib/refs.js";
@@ -36,6 +37,8 @@ class ChatComposer extends HTMLElement {
   #queue = null;
   /** @type {ReplWords | null} */
   #words = null;
+  /** None where nothing makes pictures. @type {PictureBar | null} */
+  #pictures = null;
 
   connectedCallback() {
     const page = this.closest("chat-page");
@@ -58,6 +61,8 @@ class ChatComposer extends HTMLElement {
       () => this.#changed(),
     );
     this.#words ??= new ReplWords(/** @type {HTMLDataListElement} */ (this.#find("[data-words]")));
+    const bar = this.querySelector("[data-picture-bar]");
+    if (bar instanceof HTMLElement) this.#pictures ??= new PictureBar(bar, this.#find("[data-draw]"), this.#area);
     this.#completion ??= new Completion({
       panel: this.#find("[data-completion]"),
       area: this.#area,
@@ -67,7 +72,10 @@ class ChatComposer extends HTMLElement {
     this.#history ??= new QuestionHistory(this.#area, () => this.#questions, () => this.#changed());
     this.#queue ??= new MessageQueue(this.#find("[data-queue]"), this.#template("[data-queued]"), {
       send: (queued) => this.#sendQueued(queued),
-      edit: ({ content, documents }) => this.#putBack(content, documents),
+      edit: ({ content, documents, picture }) => {
+        if (picture && this.#pictures) this.#pictures.isOpen = true;
+        this.#putBack(content, documents);
+      },
     });
     if (this.closest("[data-temporary]")) forgetWithPage(this.#draft);
     this.#queue.open(this.#draft);
@@ -122,6 +130,7 @@ class ChatComposer extends HTMLElement {
   clear() {
     this.#area.value = "";
     this.#attachments?.clear();
+    if (this.#pictures) this.#pictures.isOpen = false;
     this.#showNotice("");
     this.#fit();
   }
@@ -149,10 +158,11 @@ class ChatComposer extends HTMLElement {
   /**
    * Put back what was not sent, before anything written since.
    *
-   * @param {{content: string, documents: DraftDocument[], ref: string}} message
+   * @param {import("../lib/message_queue.js").Queued} message
    * @param {string} reason a sentence
    */
-  restore({ content, documents, ref }, reason) {
+  restore({ content, documents, ref, picture }, reason) {
+    if (picture && this.#pictures) this.#pictures.isOpen = true;
     this.#isSending = false;
     this.#queue?.drop(ref);
     this.#queue?.release("");
@@ -316,6 +326,7 @@ class ChatComposer extends HTMLElement {
 
   /** Whether there are pictures, and none of the chosen models can see them. */
   get #isBlind() {
+    if (this.#pictures?.isOpen) return false;
     const models = [...(this.closest("chat-page")?.querySelectorAll('chat-picker [role="option"][aria-selected="true"]') ?? [])];
     return Boolean(this.#attachments?.hasPictures) && !models.some((model) => model.hasAttribute("data-sees"));
   }
@@ -377,6 +388,21 @@ class ChatComposer extends HTMLElement {
     if (since && !this.#area.value) this.#putBack(since, []);
   }
 
+  /** Make a picture of a text, as the choices for pictures stand; without one, let it be written. @param {string} text */
+  draw(text) {
+    if (!this.#pictures) return;
+    this.#pictures.isOpen = true;
+    if (text) this.sendText(text);
+    else this.#changed();
+  }
+
+  /** Offer a text to make a picture of. @param {string} text */
+  suggestPicture(text) {
+    if (!this.#pictures) return;
+    this.#pictures.isOpen = true;
+    this.suggest(text);
+  }
+
   /** A word was refused: it is in the field again. @param {string} word @param {string} reason a sentence */
   refuseWord(word, reason) {
     this.#putBack(word, []);
@@ -402,15 +428,20 @@ class ChatComposer extends HTMLElement {
       return;
     }
     const documents = this.#attachments?.documents ?? [];
+    if (this.#pictures?.isOpen && documents.length) {
+      this.#showNotice(this.#pictures.noFiles);
+      return;
+    }
+    const picture = this.#pictures?.isOpen ? this.#pictures.wish : undefined;
     if (this.#isStreaming || this.#isSending) {
-      if (this.#queue?.add(content, documents)) this.clear();
+      if (this.#queue?.add(content, documents, picture)) this.clear();
       this.#changed();
       return;
     }
     this.clear();
     // The draft outlives the field until the server says that it has the message.
     keepDraft(this.#draft, { content, documents });
-    this.#compose({ content, documents, ref: newRef() });
+    this.#compose({ content, documents, ref: newRef(), ...(picture && { picture }) });
   }
 
   /** @param {import("../lib/message_queue.js").Queued} message */
@@ -454,9 +485,10 @@ class ChatComposer extends HTMLElement {
     if (event.target.closest("[data-choose-files]")) this.chooseFiles();
     else if (event.target.closest("[data-read-pictures]")) this.#readPictures();
     else if (event.target.closest("[data-complete]")) this.#startCompletion();
+    else if (event.target.closest("[data-draw], [data-no-picture]")) this.#togglePicture();
     else if (event.target.closest("[data-stop]")) this.#stopWanted();
     // The box looks like one field: a click beside the text means the text.
-    else if (!event.target.closest("button, a, li, textarea")) this.focusText();
+    else if (!event.target.closest("button, a, li, textarea, [data-picture-bar]")) this.focusText();
   };
 
   #readPictures() {
@@ -469,6 +501,13 @@ class ChatComposer extends HTMLElement {
   #stopWanted() {
     this.#stop.disabled = true;
     this.dispatchEvent(new CustomEvent("stop-wanted", { bubbles: true }));
+  }
+
+  #togglePicture() {
+    if (!this.#pictures) return;
+    this.#pictures.isOpen = !this.#pictures.isOpen;
+    this.#changed();
+    this.focusText();
   }
 
   #startCompletion() {

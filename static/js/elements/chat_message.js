@@ -109,6 +109,7 @@ class ChatMessage extends HTMLElement {
     else if (action === "copy-plain") copyPlainText(url, button);
     else if (action === "open") this.#openPanel(url, item, button);
     else if (action === "edit") this.edit();
+    else if (action === "picture") this.#tell("picture-wanted", { text: this.text });
     else if (action === "regenerate") this.#tell("answer-wanted", {});
     else if (action === "stop") this.#stop(button);
     else if (["fork", "delete", "delete-branch"].includes(action)) this.#tell("tree-action-wanted", { action, url });

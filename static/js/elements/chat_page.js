@@ -9,6 +9,9 @@ import { TreeActions } from "../lib/tree_actions.js";
 import { copyOf, fragment } from "../render.js";
 import { toast } from "./chat_toasts.js";
 
+/** As who answers are asked that are pictures. */
+const PICTURES = "pictures";
+
 /**
  * @typedef {import("./chat_composer.js").ChatComposer} ChatComposer
  * @typedef {import("./chat_message.js").ChatMessage} ChatMessage
@@ -22,6 +25,7 @@ import { toast } from "./chat_toasts.js";
  * @property {"send" | "edit" | "regenerate"} kind
  * @property {string} [content]
  * @property {import("../lib/drafts.js").DraftDocument[]} [documents]
+ * @property {import("../lib/picture_bar.js").Wish} [picture] what a picture is to be like, if one was asked for
  * @property {string} [message] the message that was edited or answered anew
  */
 
@@ -50,6 +54,7 @@ class ChatPage extends HTMLElement {
     "panel-wanted": (detail) => this.#panel.openAddress(detail.url, detail.name, detail.opener),
     "word-given": (detail) => this.#giveWord(detail),
     "chat-begun": (detail) => this.#begunEmpty(detail),
+    "picture-wanted": (detail) => this.#composer.suggestPicture(detail.text),
   };
 
   connectedCallback() {
@@ -147,9 +152,9 @@ class ChatPage extends HTMLElement {
   };
 
   /** @param {import("../lib/message_queue.js").Queued} detail */
-  #send({ ref, content: written, documents }) {
-    const { to, content } = addressee(written, this.#picker.choices);
-    this.#pending.set(ref, { kind: "send", content: written, documents });
+  #send({ ref, content: written, documents, picture }) {
+    const { to, content } = picture ? { to: PICTURES, content: written } : addressee(written, this.#picker.choices);
+    this.#pending.set(ref, { kind: "send", content: written, documents, ...(picture && { picture }) });
     const question = copyOf(this.#template("[data-optimistic]"));
     question.querySelector("[data-body]")?.append(content);
     this.#messages.append(question, copyOf(this.#template("[data-waiting]")));
@@ -160,6 +165,7 @@ class ChatPage extends HTMLElement {
       ref,
       content,
       ...this.#asked(to),
+      ...(picture && { picture }),
       ...(this.#chat ? { chat: this.#chat } : this.dataset.folder && { folder: this.dataset.folder }),
       ...idsOf("documents", documents.filter(({ kind }) => (kind ?? "document") === "document")),
       ...idsOf("knowledge", documents.filter(({ kind }) => kind === "knowledge")),
@@ -172,7 +178,8 @@ class ChatPage extends HTMLElement {
     const ref = newRef();
     this.#pending.set(ref, { kind: "edit", content, message });
     this.#messages.find(message)?.setAttribute("aria-busy", "true");
-    socket.send({ type: "message.edited", ref, chat: this.#chat, message, content, ...this.#asked() });
+    const to = this.#messages.find(message)?.hasAttribute("data-pictured") ? PICTURES : "";
+    socket.send({ type: "message.edited", ref, chat: this.#chat, message, content, ...this.#asked(to) });
   }
 
   /** Of several answers each is asked for anew of the one that gave it. @param {{message: string}} detail */
@@ -181,7 +188,8 @@ class ChatPage extends HTMLElement {
     this.#pending.set(ref, { kind: "regenerate", message });
     const answer = this.#messages.find(message);
     answer?.setAttribute("aria-busy", "true");
-    const isOneOfSeveral = this.#picker.beside.length > 0 || Boolean(answer?.closest("[data-columns]"));
+    const isPicture = answer?.hasAttribute("data-picture");
+    const isOneOfSeveral = isPicture || this.#picker.beside.length > 0 || Boolean(answer?.closest("[data-columns]"));
     const asked = this.#asked(isOneOfSeveral ? answer?.dataset.answerer : "");
     socket.send({ type: "answer.requested", ref, chat: this.#chat, message, ...asked });
   }
@@ -318,6 +326,7 @@ class ChatPage extends HTMLElement {
     try {
       const outcome = await (await post(url, { ...place, model: this.#model, command: word })).json();
       if (outcome.is_message) this.#composer.sendText(word);
+      else if (outcome.draw !== undefined) this.#composer.draw(outcome.draw);
       else if (outcome.refusal) this.#composer.refuseWord(word, outcome.refusal);
       else if (outcome.go) this.#go(outcome.go);
       if (outcome.chat) this.#begunEmpty(outcome);
@@ -618,11 +627,11 @@ class ChatPage extends HTMLElement {
    * @param {Pending} request
    * @param {string} reason
    */
-  #giveBack(ref, { kind, content = "", documents = [], message = "" }, reason) {
+  #giveBack(ref, { kind, content = "", documents = [], message = "", picture }, reason) {
     for (const node of this.querySelectorAll(".message--unsent")) node.remove();
     this.classList.toggle("chat--empty", !this.#messages.all.length);
     if (kind === "send") {
-      this.#composer.restore({ content, documents, ref }, reason);
+      this.#composer.restore({ content, documents, ref, ...(picture && { picture }) }, reason);
       return;
     }
     toast(reason, { danger: true });

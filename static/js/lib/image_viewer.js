@@ -13,5 +13,8 @@ addEventListener("click", (event) => {
   shown.height = Number(link.dataset.height);
   shown.alt = link.querySelector("img")?.alt ?? "";
   shown.src = link.href;
+  const download = /** @type {HTMLAnchorElement} */ (dialog.querySelector("a[download]"));
+  download.href = link.href;
+  download.download = link.dataset.fileName ?? "";
   dialog.showModal();
 });

@@ -4,7 +4,7 @@ import { newRef } from "./refs.js";
 
 /**
  * @typedef {import("./drafts.js").DraftDocument} DraftDocument
- * @typedef {{ref: string, content: string, documents: DraftDocument[]}} Queued
+ * @typedef {{ref: string, content: string, documents: DraftDocument[], picture?: import("./picture_bar.js").Wish}} Queued
  */
 
 /**
@@ -59,12 +59,13 @@ export class MessageQueue {
   /**
    * @param {string} content
    * @param {DraftDocument[]} documents
+   * @param {import("./picture_bar.js").Wish} [picture]
    * @returns {boolean} false when this device keeps nothing
    */
-  add(content, documents) {
+  add(content, documents, picture) {
     this.#isHeld = false;
     try {
-      this.#keep([...this.#items, { ref: newRef(), content, documents }]);
+      this.#keep([...this.#items, { ref: newRef(), content, documents, ...(picture && { picture }) }]);
     } catch {
       return false;
     }

@@ -48,6 +48,7 @@ from webui.chats.models import (
 )
 from webui.chats.services.tags import add_tags, tags_named
 from webui.chats.transfer.bundle import export_chat
+from webui.chats.wishes import PictureWish
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("data_folder")]
 
@@ -59,6 +60,9 @@ COUNT = st.none() | st.integers(0, 2**31 - 1)
 NUMBER = st.floats(0, 1e9)
 OPTIONS = st.fixed_dictionaries(
     {}, optional={"temperature": st.floats(0, 2), "top_k": st.integers(1, 100), "num_ctx": st.integers(512, 8192)}
+)
+WISHES = st.builds(PictureWish, count=st.integers(1, 4), seed=st.none() | st.integers(0, 99), negative_prompt=TEXT).map(
+    PictureWish.as_json
 )
 LEDGER = st.dictionaries(
     LINE, st.recursive(TEXT | COUNT | NUMBER, lambda inner: st.lists(inner, max_size=3)), max_size=3
@@ -126,6 +130,7 @@ def put_message(
         model=data.draw(LINE),
         preset_name=data.draw(LINE),
         answerer=data.draw(LINE),
+        picture_wish=data.draw(st.none() | WISHES),
         ends_context=data.draw(st.booleans()),
         follow_ups=data.draw(st.lists(LINE.filter(bool), max_size=3, unique=True)),
         created_at=data.draw(MOMENT),
@@ -133,7 +138,7 @@ def put_message(
     if data.draw(st.booleans()):
         message.documents.add(*documents)
         message.knowledge.add(knowledge)
-    if message.role == Message.Role.USER and data.draw(st.booleans()):
+    if message.role in (Message.Role.USER, Message.Role.ASSISTANT) and data.draw(st.booleans()):
         put_image(data, message)
     if message.is_answer and data.draw(st.booleans()):
         put_generation(data, message)

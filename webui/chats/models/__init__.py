@@ -19,7 +19,7 @@ from webui.chats.models.imports import (
     ImportedChat,
     stored_import_name,
 )
-from webui.chats.models.messages import Citation, Image, Message, MessageRemoval, Upload
+from webui.chats.models.messages import PICTURES, Citation, Image, Message, MessageRemoval, Upload
 from webui.chats.models.ratings import COMMENT_MAX_LENGTH, BadReason, GoodReason, Rating
 from webui.chats.models.sharing import ShareGrant, ShareLink
 
@@ -39,6 +39,7 @@ __all__ = [
     "ImportedChat",
     "Message",
     "MessageRemoval",
+    "PICTURES",
     "REF_MAX_LENGTH",
     "Rating",
     "ShareGrant",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from django.conf import settings
 from django.db import models
@@ -14,6 +14,10 @@ from webui.chats.models.chats import Chat
 
 if TYPE_CHECKING:
     from webui.chats.models.generations import Generation
+
+
+PICTURES: Final = "pictures"
+"""As who answers are asked that are pictures: one of the connections for them draws the words of the question."""
 
 
 class PresentMessages(models.Manager["Message"]):
@@ -46,6 +50,8 @@ class Message(models.Model):
     preset_name = models.CharField(max_length=100, blank=True)
     # As who it was asked: the same catalog id, or the id of that preset.
     answerer = models.CharField(max_length=255, blank=True)
+    # Of a question that pictures were asked for: a `wishes.PictureWish`; None of all others.
+    picture_wish = models.JSONField(null=True, blank=True)
     documents = models.ManyToManyField("rag.Document", blank=True, related_name="+")
     knowledge = models.ManyToManyField("rag.Knowledge", blank=True, related_name="+")
     # It and what comes before it are not sent with questions below it; a system message at the root is.
@@ -74,6 +80,11 @@ class Message(models.Model):
     @property
     def is_answer(self) -> bool:
         return self.role == self.Role.ASSISTANT
+
+    @property
+    def is_picture(self) -> bool:
+        """Whether it is an answer that is pictures, or will be."""
+        return self.is_answer and self.answerer == PICTURES
 
     @property
     def its_generation(self) -> Generation | None:
@@ -127,16 +138,17 @@ class ImageManager(models.Manager["Image"]):
 
 
 class Image(models.Model):
-    """A picture that goes with a question: drawn anew, so that of the file that was sent only its pixels are kept.
+    """A picture that goes with a question, or is an answer.
 
-    It lies in the database, so that it is gone with its message for certain, whichever way that goes.
+    It was drawn anew: of the file that came only its pixels are kept. It lies in the database, so that it is gone with
+    its message for certain, whichever way that goes.
     """
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     # None while it waits in a composer.
     message = models.ForeignKey(Message, on_delete=models.CASCADE, null=True, blank=True, related_name="images")
-    # As the file was called, for people's eyes only.
+    # As the file was called, or the words that it was made of; for people's eyes only.
     name = models.CharField(max_length=255)
     # image/png or image/jpeg
     media_type = models.CharField(max_length=20)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from django.db import connection, transaction
 from django.db.models import QuerySet, Value
@@ -24,8 +24,13 @@ from webui.chats.errors import Failure
 from webui.chats.models import Citation, Generation, Image, Message
 from webui.chats.queries import branch_before
 from webui.chats.search import index
-from webui.chats.shown_branch import Branch, seen
+from webui.chats.services.images import Redrawn, store_pictures
+from webui.chats.shown_branch import Attached, Branch, seen
+from webui.chats.wishes import Drawing
 from webui.presets.options import Sampling
+
+PICTURE_MADE: Final = "[A picture was made of these words, and shown.]"
+"""What a model is told in the place of an answer that is a picture."""
 
 EndState = Literal["finished", "stopped", "failed", "interrupted"]
 
@@ -58,6 +63,7 @@ class Task:
         knowledge_ids: Knowledge attached anywhere on the branch, or briefed, that the person may still read.
         briefed: What of all that goes with every question of the chat.
         sampling: What was set of the model's options; nothing else is sent.
+        drawing: The pictures that are the answer; None of an answer in words.
         shown: The empty answer as it was stored, and its question if that was new, with their places in the tree.
     """
 
@@ -76,6 +82,7 @@ class Task:
     briefed: Sequence[Briefed] = ()
     n_cleared: int = 0
     sampling: Sampling = field(default_factory=Sampling)
+    drawing: Drawing | None = None
     shown: Branch = field(default_factory=Branch)
 
     @property
@@ -104,11 +111,7 @@ def task_of(
     whole = branch_before(answer)
     branch = _in_context(whole)
     documents, knowledge, images = _attached_on(branch, shown, briefings, answer.chat.owner_id)
-    turns = [
-        _turn(m, answer, sorted(image for message, image in images if message == m.pk))
-        for m in branch
-        if m.content or m.pk == answer.parent_id
-    ]
+    turns = _turns(branch, answer, images)
     is_shared = any(_is_of_another(m, answer) for m in branch)
     return Task(
         generation_id=generation.pk,
@@ -130,6 +133,27 @@ def task_of(
     )
 
 
+def picture_task(generation: Generation, shown: Branch, drawing: Drawing) -> Task:
+    """Return what a generation has to do whose answer is pictures: it knows its question and nothing else."""
+    answer = generation.message
+    question: Message = answer.parent  # type: ignore[assignment]  # it was asked for
+    return Task(
+        generation_id=generation.pk,
+        generation_uuid=str(generation.uuid),
+        message_id=answer.pk,
+        message_uuid=str(answer.uuid),
+        chat_uuid=str(answer.chat.uuid),
+        user_id=answer.chat.owner_id,
+        language=answer.chat.owner.language,
+        model=answer.model,
+        turns=[Turn(uuid=str(question.uuid), role="user", content=question.content)],
+        document_ids=(),
+        question_document_ids=(),
+        drawing=drawing,
+        shown=shown,
+    )
+
+
 def _in_context(branch: list[Message]) -> list[Message]:
     """Return what of a branch that ends in a question is sent: what follows the last point where it was cleared."""
     cleared = next((at for at in range(len(branch) - 2, -1, -1) if branch[at].ends_context), None)
@@ -137,6 +161,25 @@ def _in_context(branch: list[Message]) -> list[Message]:
         return branch
     system = [message for message in branch[:1] if message.role == Message.Role.SYSTEM]
     return [*system, *branch[cleared + 1 :]]
+
+
+def _turns(branch: Sequence[Message], answer: Message, images: Sequence[Link]) -> list[Turn]:
+    """Return the turns of a branch. Pictures that are an answer go with the next question.
+
+    No service takes pictures from a model. In the place of the answer stands that there was one.
+    """
+    turns: list[Turn] = []
+    made: list[int] = []
+    for message in branch:
+        own = sorted(image for message_id, image in images if message_id == message.pk)
+        if message.is_picture and own:
+            turns.append(Turn(uuid=str(message.uuid), role="assistant", content=PICTURE_MADE))
+            made += own
+        elif message.content or message.pk == answer.parent_id:
+            is_question = message.role == Message.Role.USER
+            turns.append(_turn(message, answer, [*made, *own] if is_question else own))
+            made = [] if is_question else made
+    return turns
 
 
 def _turn(message: Message, answer: Message, image_ids: Sequence[int]) -> Turn:
@@ -280,6 +323,7 @@ class Ending:
     first_delta_at: datetime | None = None
     ledger: Mapping[str, Any] = field(default_factory=dict)
     citations: Mapping[int, Passage] = field(default_factory=dict)
+    pictures: Sequence[Redrawn] = ()
 
 
 @transaction.atomic
@@ -307,6 +351,7 @@ def end_generation(task: Task, ending: Ending) -> Branch | None:
     Message.objects.filter(pk=task.message_id).update(**text)
     index.index_texts(task.user_id, [index.Text("message", task.message_id, ending.content)])
     citations = _store_citations(task, ending.citations)
+    pictures = store_pictures(task.user_id, task.message_id, task.question, ending.pictures)
 
     # The rows of the answer are in memory since it was begun; what was just stored is not read again.
     answer = task.shown.messages[-1]
@@ -314,7 +359,13 @@ def end_generation(task: Task, ending: Ending) -> Branch | None:
         for name, value in changes.items():
             setattr(row, name, value)
     ratings: dict[int, bool] | None = {} if conf.asks_for_ratings() else None
-    return replace(task.shown, messages=[answer], citations={answer.pk: citations}, ratings=ratings)
+    return replace(
+        task.shown,
+        messages=[answer],
+        attached={answer.pk: Attached(images=pictures)},
+        citations={answer.pk: citations},
+        ratings=ratings,
+    )
 
 
 def _timings(ending: Ending) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""Pictures that go with questions: taken in, attached, read for a model, and removed."""
+"""Pictures that go with questions, or are answers: taken in, attached, read for a model, and removed."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import IO, Final
 
 from django.core.files.base import File
+from django.utils.text import Truncator
 from PIL import Image as Drawing
 
 from webui.accounts.models import User
@@ -101,6 +102,25 @@ def _stored(owner: User, name: str, drawn: Redrawn) -> Image:
         digest=digest_of(drawn.content),
         content=drawn.content,
         preview=drawn.preview,
+    )
+
+
+def store_pictures(owner_id: int, message_id: int, words: str, drawn: Sequence[Redrawn]) -> list[Image]:
+    """Let an answer be pictures that were made of these words; a statement for all of them."""
+    name = Truncator(" ".join(words.split())).chars(NAME_MAX_LENGTH)
+    return Image.objects.bulk_create(
+        Image(
+            owner_id=owner_id,
+            message_id=message_id,
+            name=name,
+            media_type=one.media_type,
+            width=one.width,
+            height=one.height,
+            digest=digest_of(one.content),
+            content=one.content,
+            preview=one.preview,
+        )
+        for one in drawn
     )
 
 

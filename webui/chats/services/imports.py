@@ -325,6 +325,7 @@ def _store_messages(chat: Chat, taken: Sequence[TakenMessage]) -> dict[str, Mess
             model=message.model,
             preset_name=message.preset_name,
             answerer=message.answerer,
+            picture_wish=message.picture_wish,
             ends_context=message.ends_context,
             follow_ups=list(message.follow_ups),
             created_at=message.created_at,

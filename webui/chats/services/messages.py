@@ -21,9 +21,9 @@ from django.utils import timezone
 import rag.api as rag
 from webui.accounts.models import User
 from webui.chats import access, conf
-from webui.chats.answerers import Answerer, answerer_of
+from webui.chats.answerers import Answerer, answerer_of, painter_of
 from webui.chats.errors import AnswerRunning, ChatError, MessageEmpty, MessageTooLong, WrongRole
-from webui.chats.models import Chat, Generation, Message
+from webui.chats.models import PICTURES, Chat, Generation, Message
 from webui.chats.queries import active_generations
 from webui.chats.search import index
 from webui.chats.search.index import Text
@@ -31,6 +31,7 @@ from webui.chats.services import chats, generations
 from webui.chats.services.images import attach_images
 from webui.chats.services.titles import first_words
 from webui.chats.shown_branch import Attached, columns_beside
+from webui.chats.wishes import PictureWish, drawing_for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +40,8 @@ class Choice:
 
     Attributes:
         model, beside: As the chat remembers them; each gives an answer of its own.
-        to: Who answers alone this time, whatever the chat remembers; empty for all of those.
+        to: Who answers alone this time, whatever the chat remembers; empty for all of those. `PICTURES` makes
+            pictures of the question's words.
     """
 
     model: str
@@ -120,6 +122,7 @@ def send_message(
     documents: Sequence[UUID | str] = (),
     knowledge: Sequence[UUID | str] = (),
     images: Sequence[UUID | str] = (),
+    picture: PictureWish | None = None,
     folder: UUID | str | None = None,
     ref: str = "",
 ) -> Asked:
@@ -127,13 +130,15 @@ def send_message(
 
     Args:
         model, beside, to: See `Choice`.
+        picture: What it is to be like, where it is pictures that are asked for.
         folder: Where a new chat is begun; None for no folder.
     """
     choice = Choice(model=model, beside=beside, to=to)
 
     def send() -> Asked:
         _check_content(content)
-        answerers = _answerers_of(user, choice)
+        wish = (picture or PictureWish()) if to == PICTURES else None
+        answerers = _answerers_of(user, choice, wish, content)
         attached = Attached(
             access.documents_read(user, documents),
             access.knowledge_read(user, knowledge),
@@ -142,11 +147,11 @@ def send_message(
         if chat_uuid is None:
             place = access.folder_write(user, folder) if folder else None
             chat = chats.create_chat(user, title=first_words(content), model=model, folder=place)
-            question, attached = _store_question(chat, None, content, attached)
+            question, attached = _store_question(chat, None, content, attached, wish)
             return _ask(chat, question, choice, answerers, after=None, ref=ref, attached=attached)
         chat = idle_chat(user, chat_uuid)
         end = _continued_message(chat, to)
-        question, attached = _store_question(chat, end, content, attached)
+        question, attached = _store_question(chat, end, content, attached, wish)
         # It stood among others, and the branch may have gone on below it before.
         continued = end if chat.is_side_by_side else None
         asked = _ask(
@@ -180,16 +185,17 @@ def edit_message(
 
     def edit() -> Asked:
         _check_content(content)
-        answerers = _answerers_of(user, choice)
         chat = idle_chat(user, chat_uuid)
         old = access.message_read(chat, message_uuid)
         if old.role != Message.Role.USER:
             raise WrongRole
+        wish = _wish_of(old) if to == PICTURES else None
+        answerers = _answerers_of(user, choice, wish, content)
         # What was deleted since is gone from the relation as well, what may not be read any more is left behind.
         documents = rag.readable_documents(user).filter(pk__in=old.documents.all())
         knowledge = rag.readable_knowledge(user).filter(pk__in=old.knowledge.all())
         attached = Attached(list(documents), list(knowledge), list(old.images.filter(owner=user)))
-        question, attached = _store_question(chat, old.parent, content, attached)
+        question, attached = _store_question(chat, old.parent, content, attached, wish)
         return _ask(chat, question, choice, answerers, after=old.parent, ref=ref, attached=attached, has_siblings=True)
 
     return _once(user, ref, edit)
@@ -209,19 +215,29 @@ def regenerate_answer(
     choice = Choice(model=model, beside=beside, to=to)
 
     def regenerate() -> Asked:
-        answerers = _answerers_of(user, choice)
         chat = idle_chat(user, chat_uuid)
         old = access.message_read(chat, message_uuid)
         # Where the question was deleted alone, there is nothing to answer.
         if old.role != Message.Role.ASSISTANT or old.parent is None or old.parent.role != Message.Role.USER:
             raise WrongRole
+        wish = _wish_of(old.parent) if to == PICTURES else None
+        answerers = _answerers_of(user, choice, wish, old.parent.content, is_anew=True)
         return _ask(chat, old.parent, choice, answerers, after=old.parent, ref=ref, has_siblings=True)
 
     return _once(user, ref, regenerate)
 
 
-def _answerers_of(user: User, choice: Choice) -> list[Answerer]:
+def _answerers_of(
+    user: User, choice: Choice, wish: PictureWish | None, content: str, *, is_anew: bool = False
+) -> list[Answerer]:
+    if wish is not None:
+        return [painter_of(drawing_for(user, wish, content, is_anew=is_anew))]
     return [answerer_of(user, chosen) for chosen in choice.ids]
+
+
+def _wish_of(question: Message) -> PictureWish:
+    """Return what its pictures were to be like; one that none were asked for has no wishes."""
+    return PictureWish.read(question.picture_wish or {})
 
 
 def _once(user: User, ref: str, carry_out: Callable[[], Asked]) -> Asked:
@@ -291,9 +307,17 @@ def _continued_message(chat: Chat, to: str) -> Message | None:
     return next(iter([*own, *spoken, leaf]))
 
 
-def _store_question(chat: Chat, parent: Message | None, content: str, attached: Attached) -> tuple[Message, Attached]:
+def _store_question(
+    chat: Chat, parent: Message | None, content: str, attached: Attached, wish: PictureWish | None
+) -> tuple[Message, Attached]:
     """Return the question with what it has now; of pictures that are another question's it has copies."""
-    question = Message.objects.create(chat=chat, parent=parent, role=Message.Role.USER, content=content)
+    question = Message.objects.create(
+        chat=chat,
+        parent=parent,
+        role=Message.Role.USER,
+        content=content,
+        picture_wish=wish.as_json() if wish else None,
+    )
     if attached.documents:
         question.documents.add(*attached.documents)
     if attached.knowledge:

@@ -8,7 +8,7 @@ from django.utils import timezone
 import rag.api as rag
 from webui.accounts.audiences import Audience
 from webui.accounts.models import User
-from webui.chats.models import Chat, Citation, Image, Message, ShareGrant, ShareLink
+from webui.chats.models import PICTURES, Chat, Citation, Image, Message, ShareGrant, ShareLink
 from webui.chats.search import index
 from webui.chats.services.chats import create_chat
 from webui.chats.services.images import copy_image
@@ -78,7 +78,7 @@ def copy_shared(reader: User, link: ShareLink) -> Chat:
     chat.has_automatic_title = False
     parent: Message | None = None
     for message in shown.messages:
-        if message.text:
+        if message.text or message.images:
             parent = _copy(message, chat, parent, documents)
             for image in message.images:
                 if image.uuid in images:
@@ -103,6 +103,7 @@ def _copy(message: SharedMessage, chat: Chat, parent: Message | None, documents:
         content=message.text,
         model=message.model,
         preset_name=message.preset_name,
+        answerer=PICTURES if message.role == "assistant" and message.images else "",
     )
     copy.documents.add(*(documents[file.uuid] for file in message.files if file.uuid in documents))
     Citation.objects.bulk_create(

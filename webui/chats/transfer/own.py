@@ -57,6 +57,7 @@ from webui.chats.transfer.shapes import (
     TakenRating,
 )
 from webui.chats.transfer.trees import arrange
+from webui.chats.wishes import PictureWish
 from webui.presets.options import checked_options
 
 MARK = "hearth_chat"
@@ -125,6 +126,7 @@ def _message(message: Message, owner: User, uuids: Mapping[int, str], *, is_alon
         "model": message.model,
         "preset_name": message.preset_name,
         "answerer": message.answerer,
+        "picture_wish": message.picture_wish,
         "ends_context": message.ends_context,
         "follow_ups": message.follow_ups,
         "images": [_image(image, owner, is_alone=is_alone) for image in message.images.all()],
@@ -341,6 +343,7 @@ def _read_message(
         model=values.name(found.get("model"), 255),
         preset_name=values.name(found.get("preset_name"), 100),
         answerer=values.name(found.get("answerer"), 255),
+        picture_wish=_read_wish(found.get("picture_wish")),
         ends_context=values.flag(found.get("ends_context")),
         files=_read_documents(found.get("documents")),
         images=_read_images(found.get("images"), owner),
@@ -350,6 +353,13 @@ def _read_message(
         rating=_read_rating(values.mapping(found.get("rating")), otherwise, notes),
         generation=_read_generation(values.mapping(generation), identity, owner, notes) if generation else None,
     )
+
+
+def _read_wish(found: object) -> dict[str, Any] | None:
+    try:
+        return PictureWish.read(found).as_json()
+    except ValueError:
+        return None
 
 
 def _read_images(found: object, owner: User) -> list[TakenImage]:

@@ -45,6 +45,8 @@ def _markdown_of(message: MessageView) -> Iterator[str]:
         yield "\n".join(f"- {_plain(name)}" for name in attached)
     if text := message.text.strip():
         yield text
+    if message.is_picture:
+        yield from (f"*{_plain(_('Picture: %(words)s') % {'words': image.name})}*" for image in message.images)
     if message.error:
         yield f"*{_plain(message.error.title)}*"
     if message.citations:

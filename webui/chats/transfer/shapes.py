@@ -152,6 +152,7 @@ class TakenMessage:
     model: str = ""
     preset_name: str = ""
     answerer: str = ""
+    picture_wish: Mapping[str, Any] | None = None
     ends_context: bool = False
     files: Sequence[TakenFile] = ()
     images: Sequence[TakenImage] = ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -45,6 +45,7 @@ def answer_info(answer: Message) -> AnswerInfo:
     parts = [Part(heading=_("Answer"), facts=list(_answer_facts(answer, generation)))]
     if generation is not None:
         parts += [
+            Part(heading=_("Picture"), facts=list(_picture_facts(generation.ledger.get("picture", {})))),
             Part(heading=_("Tokens"), facts=list(_token_facts(generation))),
             Part(heading=_("Time"), facts=list(_time_facts(generation)), has_sum=True),
         ]
@@ -59,6 +60,23 @@ def _answer_facts(answer: Message, generation: Generation | None) -> Iterator[Fa
     if generation is not None:
         yield Fact(_("State"), generation.get_state_display())
     yield Fact(_("Asked"), _exact(generation.created_at if generation else answer.created_at))
+
+
+def _picture_facts(made: Mapping[str, Any]) -> Iterator[Fact]:
+    """What a picture was made with; what its server takes no word of is not there."""
+    seeds = made.get("seeds") or ()
+    told: Sequence[tuple[str, Any]] = (
+        (_("Connection"), made.get("connection")),
+        (_("Size"), made.get("size")),
+        (_("Seed"), ", ".join(map(str, seeds))),
+        (_("Steps"), made.get("steps")),
+        (_("Sampler"), made.get("sampler")),
+        (_("Left out"), made.get("negative_prompt")),
+        (_("Made of"), made.get("revised_prompt")),
+    )
+    for name, value in told:
+        if value:
+            yield Fact(name, str(value))
 
 
 def _token_facts(generation: Generation) -> Iterator[Fact]:
@@ -95,6 +113,7 @@ def _time_facts(generation: Generation) -> Iterator[Fact]:
         (_("Model loaded"), timings.get("load_s")),
         (_("Question read"), timings.get("prompt_s")),
         (_("Until the first word"), _seconds(generation.created_at, generation.first_delta_at)),
+        (_("Picture made"), generation.ledger.get("picture", {}).get("drawn_s")),
         (_("Answer written"), timings.get("answer_s")),
         (_("Between two tokens, usually"), timings.get("token_p50_s")),
         (_("Between two tokens, at the slowest 5 %"), timings.get("token_p95_s")),

@@ -15,8 +15,8 @@ from django.views.decorators.http import require_POST
 from webui.accounts.decorators import member_required
 from webui.accounts.http import MemberRequest
 from webui.accounts.models import User
-from webui.chats.errors import ChatError, WordRefused, refusal_text
-from webui.chats.repl import ClearContext, Command, Help, Leave, SetOption, SetSystem, Show, parse
+from webui.chats.errors import ChatError, PicturesUnavailable, WordRefused, refusal_text
+from webui.chats.repl import ClearContext, Command, Draw, Help, Leave, SetOption, SetSystem, Show, parse
 from webui.chats.services import chats, contexts, keeping
 from webui.chats.services.keeping import Deed, Step
 from webui.chats.views import notes
@@ -24,6 +24,7 @@ from webui.chats.views.announcements import announce_branch, announce_chats, ann
 from webui.chats.views.fragments import chat_url, render_message
 from webui.chats.views.notes import Note
 from webui.chats.views.places import Place, place_of
+from webui.imagery.queries import usable_connections
 
 
 class Outcome(TypedDict, total=False):
@@ -36,6 +37,7 @@ class Outcome(TypedDict, total=False):
         note: HTML of an aside, to stand at the end of the chat.
         message, html: A message that looks different now.
         chat, url: The chat that was begun with it.
+        draw: Make a picture of this; without words, let them be written.
     """
 
     is_message: Literal[True]
@@ -46,6 +48,7 @@ class Outcome(TypedDict, total=False):
     html: str
     chat: str
     url: str
+    draw: str
 
 
 @require_POST
@@ -70,8 +73,13 @@ def _carry_out(user: User, wanted: Command, place: Place) -> Outcome:
             return _clear(user, place)
         case Leave():
             return _leave(user, place)
+        case Draw(prompt):
+            if not usable_connections(user).exists():
+                raise PicturesUnavailable
+            return Outcome(draw=prompt)
         case Help():
-            return Outcome(note=_html(notes.help_note(wanted)))
+            has_pictures = usable_connections(user).exists()
+            return Outcome(note=_html(notes.help_note(wanted, has_pictures=has_pictures)))
         case Show(what):
             return Outcome(note=_html(notes.show_note(what, place.chat, place.answerer)))
         case SetOption() | SetSystem():

@@ -15,8 +15,9 @@ from django.utils.safestring import SafeString
 
 from rag.api import READABLE_NAMES
 from webui.chats.errors import Explanation
-from webui.chats.repl import NAMES, WORDS, Word
+from webui.chats.repl import DRAW, NAMES, WORDS, Word
 from webui.chats.views.windows import WindowView
+from webui.imagery.conf import MAX_PICTURES, MAX_SEED
 from webui.rendering import plain_text
 
 
@@ -69,10 +70,14 @@ class KnowledgeView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageView:
-    """A picture that goes with a question, and the same small."""
+    """A picture that goes with a question, or is an answer, and the same small.
+
+    `name` is that of the file, or the words that it was made of; `file_name` is what it is saved as.
+    """
 
     uuid: str
     name: str
+    file_name: str
     url: str
     preview_url: str
     width: int
@@ -106,6 +111,8 @@ class MessageView:
         follow_ups: Questions to go on with; shown while the answer is the last message.
         rating: What the reader thinks of a finished answer, "unrated" until they say it; empty when nobody is asked, as
             of an answer without words.
+        is_picture: The answer is its pictures, or will be.
+        asks_for_picture: Pictures were asked for with these words of a person.
     """
 
     uuid: str
@@ -139,6 +146,8 @@ class MessageView:
     follow_ups: Sequence[str] = ()
     rating: Literal["", "unrated", "good", "bad"] = ""
     answerer: str = ""
+    is_picture: bool = False
+    asks_for_picture: bool = False
 
     @property
     def has_text(self) -> bool:
@@ -164,7 +173,12 @@ class MessageView:
     @property
     def offers(self) -> str:
         """What can be done with it beside the usual, for its menu: words parted by spaces."""
-        offered = {"keep": self.can_be_kept, "ledger": bool(self.ledger_url), "text": self.has_text}
+        offered = {
+            "keep": self.can_be_kept,
+            "ledger": bool(self.ledger_url),
+            "text": self.has_text,
+            "picture": self.has_text and not self.is_active,
+        }
         return " ".join(name for name, is_offered in offered.items() if is_offered)
 
     @property
@@ -264,6 +278,22 @@ class SidebarPage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PictureChoice:
+    """A connection that makes pictures.
+
+    Attributes:
+        sizes: As people choose among them, with their words ("Square, 1024 × 1024").
+        takes_negative_prompt, takes_seed: Whether it can be told them.
+    """
+
+    uuid: str
+    name: str
+    sizes: Sequence[tuple[str, str]]
+    takes_negative_prompt: bool
+    takes_seed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelChoice:
     """A row of the model picker. Embedders are not offered.
 
@@ -348,6 +378,7 @@ class ChatPage:
         may_manage_models: The reader is an administrator and may go to those ways.
         message_max_chars, message_max_documents: For the composer's limits.
         accepted_files: Endings of names, for the file picker.
+        pictures: Who can make pictures for the reader, the default first.
         words, word_names: Of a terminal chat: what is offered of them, and how a text begins that may be one.
     """
 
@@ -368,9 +399,15 @@ class ChatPage:
     goal: Goal | None = None
     keeping: KeepingView | None = None
     is_temporary: bool = False
+    pictures: Sequence[PictureChoice] = ()
+    max_pictures: int = MAX_PICTURES
+    max_seed: int = MAX_SEED
     accepted_files: str = ",".join(READABLE_NAMES)
-    words: Sequence[Word] = WORDS
     word_names: str = " ".join(NAMES)
+
+    @property
+    def words(self) -> Sequence[Word]:
+        return [word for word in WORDS if word.usage != DRAW or self.pictures]
 
     @property
     def messages(self) -> Sequence[MessageView]:

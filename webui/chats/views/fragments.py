@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 from uuid import UUID
 
 from django.template.loader import render_to_string
@@ -13,6 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.safestring import SafeString
+from django.utils.text import slugify
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -122,6 +124,8 @@ def _message_view(chat: Chat, message: Message, branch: Branch, html: SafeString
         trace_url=_trace_url(chat, message) if generation and generation.has_retrieval and not is_active else "",
         follow_ups=message.follow_ups,
         rating=_rating(message, branch) if message.is_answer and message.content.strip() and not is_active else "",
+        is_picture=message.is_picture,
+        asks_for_picture=message.picture_wish is not None,
     )
 
 
@@ -148,11 +152,22 @@ def _image_view(image: Image) -> ImageView:
     return ImageView(
         uuid=str(image.uuid),
         name=image.name,
+        file_name=picture_file_name(image.name, image.media_type),
         url=reverse("chats:image", args=[image.uuid]),
         preview_url=reverse("chats:image_preview", args=[image.uuid]),
         width=image.width,
         height=image.height,
     )
+
+
+def picture_file_name(name: str, media_type: str) -> str:
+    """Return what a picture is saved as: plain letters, whatever its name or its words hold."""
+    stem = slugify(_PICTURE_ENDING.sub("", name))
+    return f"{stem[:_MAX_STEM].strip('-') or 'picture'}.{'png' if media_type == 'image/png' else 'jpg'}"
+
+
+_PICTURE_ENDING: Final = re.compile(r"\.(png|jpe?g|webp|gif)$", re.IGNORECASE)
+_MAX_STEM: Final = 60
 
 
 def _html_of(message: Message, citations: Iterable[Citation]) -> SafeString:

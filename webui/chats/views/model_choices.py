@@ -11,7 +11,9 @@ from inference.types import ModelInfo, ModelList
 from webui.accounts.models import User
 from webui.chats.answerers import QUOTES, model_label
 from webui.chats.errors import explain, failure_of
-from webui.chats.views.contexts import ConnectionTrouble, ModelChoice, PresetChoice
+from webui.chats.views.contexts import ConnectionTrouble, ModelChoice, PictureChoice, PresetChoice
+from webui.imagery.queries import usable_connections
+from webui.imagery.types import Size
 from webui.presets.contexts import picture_url
 from webui.presets.ids import preset_id, preset_uuid
 from webui.presets.models import ModelPreset
@@ -56,6 +58,30 @@ def _choice(model: ModelInfo) -> ModelChoice:
         is_quotes=False,
         may_see=model.may_see,
     )
+
+
+def picture_choices(user: User) -> list[PictureChoice]:
+    """Return who can make pictures for this person, the default first; one query."""
+    return [
+        PictureChoice(
+            uuid=str(connection.uuid),
+            name=connection.name,
+            sizes=[(str(size), _size_in_words(size)) for size in connection.offered_sizes],
+            takes_negative_prompt=connection.takes_negative_prompt,
+            takes_seed=connection.takes_seed,
+        )
+        for connection in usable_connections(user)
+    ]
+
+
+def _size_in_words(size: Size) -> str:
+    if size.width == size.height:
+        words = _("Square, %(width)s × %(height)s")
+    elif size.width > size.height:
+        words = _("Wide, %(width)s × %(height)s")
+    else:
+        words = _("Tall, %(width)s × %(height)s")
+    return words % {"width": size.width, "height": size.height}
 
 
 def troubles(models: ModelList) -> list[ConnectionTrouble]:

@@ -14,7 +14,7 @@ from inference.types import ModelCard
 from webui.chats.answerers import QUOTES, Answerer, model_label
 from webui.chats.chat_options import levels_in
 from webui.chats.models import Chat
-from webui.chats.repl import SHOWN, WORDS, Help, SetOption, SetSystem, Shown
+from webui.chats.repl import DRAW, SHOWN, WORDS, Help, SetOption, SetSystem, Shown
 from webui.presets.levels import effective_options
 from webui.presets.options import OPTIONS
 from webui.presets.wording import in_words, said_by
@@ -42,13 +42,14 @@ class Note:
     text: str = ""
 
 
-def help_note(command: Help) -> Note:
+def help_note(command: Help, *, has_pictures: bool) -> Note:
     match command.topic:
         case "set":
             return Note(title=_("Options for /set parameter"), rows=[NoteRow(o.name, str(o.help)) for o in OPTIONS])
         case "show":
             return Note(title=_("What /show tells"), text="\n".join(f"/show {what}" for what in SHOWN))
-    return Note(title=_("Words for this field"), rows=[NoteRow(word.usage, str(word.meaning)) for word in WORDS])
+    words = [word for word in WORDS if word.usage != DRAW or has_pictures]
+    return Note(title=_("Words for this field"), rows=[NoteRow(word.usage, str(word.meaning)) for word in words])
 
 
 def nothing_to_clear() -> Note:

@@ -32,7 +32,7 @@ from webui.chats.views.fragments import (
     shown_messages,
     sidebar_page,
 )
-from webui.chats.views.model_choices import model_choices, preset_choices, troubles
+from webui.chats.views.model_choices import model_choices, picture_choices, preset_choices, troubles
 from webui.presets.ids import is_preset_id
 from webui.ui.keyset import BadCursor
 
@@ -121,6 +121,7 @@ def chat_page(
         has_chat_model=any(model.can_chat for model in models.models),
         problems=troubles(models),
         may_manage_models=user.is_admin,
+        pictures=picture_choices(user),
         message_max_chars=conf.message_max_chars(),
         message_max_documents=MAX_DOCUMENTS,
     )

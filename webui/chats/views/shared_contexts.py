@@ -15,7 +15,7 @@ from django.utils.translation import ngettext
 from webui.chats.models import ShareGrant, ShareLink
 from webui.chats.shared_chats import SharedChat, SharedCitation, SharedImage, SharedMessage
 from webui.chats.views.contexts import CitationView, ImageView
-from webui.chats.views.fragments import chat_title, chat_url, citation_view
+from webui.chats.views.fragments import chat_title, chat_url, citation_view, picture_file_name
 from webui.rendering import render_markdown, render_plain
 
 # ---- for the owner -------------------------------------------------------------------------------
@@ -205,6 +205,7 @@ def _image_view(link: ShareLink, image: SharedImage) -> ImageView:
     return ImageView(
         uuid=image.uuid,
         name=image.name,
+        file_name=picture_file_name(image.name, image.media_type),
         url=reverse("chats:shared_image", args=[link.uuid, image.uuid]),
         preview_url=reverse("chats:shared_preview", args=[link.uuid, image.uuid]),
         width=image.width,
