@@ -316,11 +316,50 @@ def test_pictures_of_questions_are_shown_as_long_as_the_link_is_there_and_copied
     assert copied.message.chat.owner == bob
 
 
+def two_answers(chat: Chat) -> tuple[Message, Message]:
+    """Ask two models, of which none was chosen yet."""
+    question = make_message(chat, content="And the tides?")
+    first = make_answer(chat, content="Twice a day.", parent=question, model="tiny:latest")
+    second = make_answer(chat, content="Because of the moon.", parent=question, model="large:latest")
+    chat.is_side_by_side = True
+    chat.save()
+    return first, second
+
+
+@pytest.mark.parametrize("is_live", [True, False], ids=["live", "snapshot"])
+def test_answers_side_by_side_are_shown_so_until_one_is_chosen(
+    chat: Chat, bob: User, bob_client: Client, is_live: bool
+) -> None:
+    two_answers(chat)
+    link = share(chat, Audience(user=bob), is_live=is_live)
+
+    page = bob_client.get(url_of(link)).content.decode()
+
+    above, beside = page.split('class="columns"')
+    assert "Twice a day." not in above
+    assert beside.index("Twice a day.") < beside.index("Because of the moon.")
+    assert "large:latest" in beside
+    Chat.objects.update(is_side_by_side=False)
+    assert ("Twice a day." in text_of(bob_client.get(url_of(link)))) is not is_live
+
+
+def test_a_column_that_failed_without_a_word_leaves_the_other_alone(chat: Chat, bob: User, bob_client: Client) -> None:
+    first, _second = two_answers(chat)
+    Message.objects.filter(pk=first.pk).update(content="")
+    link = share(chat, Audience(user=bob))
+
+    page = bob_client.get(url_of(link)).content.decode()
+
+    assert 'class="columns"' not in page
+    assert "Because of the moon." in page
+
+
 def test_a_snapshot_survives_its_way_through_json(alice: User, chat: Chat) -> None:
     document = make_document(owner=alice)
     chat.messages.get(role="user").documents.add(document)
     answer = make_answer(chat, content="Cited [1].")
     cite(answer, 1, document, is_own=True)
+    two_answers(chat)
     shown = chat_as_shared(chat)
 
     sharing.share_chat(chat, is_live=False)
@@ -342,6 +381,17 @@ def test_a_long_shared_chat_takes_few_queries(
 
 
 # ---- going on ------------------------------------------------------------------------------------
+
+
+def test_a_reader_goes_on_with_the_answers_side_by_side(chat: Chat, bob: User, bob_client: Client) -> None:
+    two_answers(chat)
+
+    went_to = bob_client.post(url_of(share(chat, Audience(user=bob)), "copy_shared"))
+
+    copy = Chat.objects.get(owner=bob)
+    answers = copy.messages.filter(content__in=["Twice a day.", "Because of the moon."])
+    assert {answer.parent for answer in answers} == {copy.messages.get(content="And the tides?")}
+    assert 'data-count="2"' in bob_client.get(went_to.headers["Location"]).content.decode()
 
 
 def test_a_reader_goes_on_in_a_chat_of_their_own(chat: Chat, alice: User, bob: User, bob_client: Client) -> None:

@@ -81,28 +81,26 @@ class SharedMessage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SharedChat:
-    """All that a link shows. Reasoning, options, traces and ratings stay with the owner."""
+    """All that a link shows. Reasoning, options, traces and ratings stay with the owner.
+
+    Attributes:
+        columns: The answers side by side at its end, below the last of the messages; empty where there is none or one.
+    """
 
     title: str
     messages: Sequence[SharedMessage]
+    columns: Sequence[SharedMessage] = ()
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
 
     @classmethod
     def of_json(cls, stored: Mapping[str, Any]) -> Self:
-        messages = [
-            SharedMessage(
-                **{
-                    **message,
-                    "citations": [SharedCitation(**citation) for citation in message["citations"]],
-                    "files": [SharedFile(**file) for file in message["files"]],
-                    "images": [SharedImage(**image) for image in message["images"]],
-                }
-            )
-            for message in stored["messages"]
-        ]
-        return cls(title=stored["title"], messages=messages)
+        return cls(
+            title=stored["title"],
+            messages=[_message_of_json(message) for message in stored["messages"]],
+            columns=[_message_of_json(column) for column in stored["columns"]],
+        )
 
     @property
     def digest(self) -> str:
@@ -110,22 +108,41 @@ class SharedChat:
         return hashlib.sha256(json.dumps(self.as_json()).encode()).hexdigest()[:32]
 
     @property
+    def all_messages(self) -> Sequence[SharedMessage]:
+        return [*self.messages, *self.columns]
+
+    @property
+    def cited_documents(self) -> frozenset[str]:
+        return frozenset(c.document for message in self.all_messages for c in message.citations if c.document)
+
+    @property
     def file_uuids(self) -> frozenset[str]:
-        return frozenset(file.uuid for message in self.messages for file in message.files)
+        return frozenset(file.uuid for message in self.all_messages for file in message.files)
 
     @property
     def image_uuids(self) -> frozenset[str]:
-        return frozenset(image.uuid for message in self.messages for image in message.images)
+        return frozenset(image.uuid for message in self.all_messages for image in message.images)
 
     @property
     def foreign_documents(self) -> frozenset[str]:
         """Ids of cited documents that were somebody else's: who may read those is for their owners to say."""
         return frozenset(
             citation.document
-            for message in self.messages
+            for message in self.all_messages
             for citation in message.citations
             if citation.document and not citation.is_of_own_document
         )
+
+
+def _message_of_json(stored: Mapping[str, Any]) -> SharedMessage:
+    return SharedMessage(
+        **{
+            **stored,
+            "citations": [SharedCitation(**citation) for citation in stored["citations"]],
+            "files": [SharedFile(**file) for file in stored["files"]],
+            "images": [SharedImage(**image) for image in stored["images"]],
+        }
+    )
 
 
 def shared_chat(link: ShareLink) -> SharedChat:
@@ -138,19 +155,24 @@ def shared_chat(link: ShareLink) -> SharedChat:
 def chat_as_shared(chat: Chat) -> SharedChat:
     """Return the shown branch of a chat as others may read it, without what has no words, as failed answers."""
     branch = branch_messages(chat)
-    return SharedChat(
-        title=chat.title,
-        messages=[
-            _message(
-                message,
-                chat.owner_id,
-                branch.attached.get(message.pk, Attached()),
-                branch.citations.get(message.pk, ()),
-            )
-            for message in branch.messages
-            if message.role in SHOWN_ROLES and _is_shown(message, branch)
-        ],
-    )
+    columns = _shown(branch, chat, branch.columns)
+    messages = _shown(branch, chat, branch.messages[:-1] if branch.columns else branch.messages)
+    if len(columns) == 1:
+        messages, columns = [*messages, *columns], []
+    return SharedChat(title=chat.title, messages=messages, columns=columns)
+
+
+def _shown(branch: Branch, chat: Chat, messages: Sequence[Message]) -> list[SharedMessage]:
+    return [
+        _message(
+            message,
+            chat.owner_id,
+            branch.attached.get(message.pk, Attached()),
+            branch.citations.get(message.pk, ()),
+        )
+        for message in messages
+        if message.role in SHOWN_ROLES and _is_shown(message, branch)
+    ]
 
 
 def _message(message: Message, owner_id: int, attached: Attached, citations: Sequence[Citation]) -> SharedMessage:

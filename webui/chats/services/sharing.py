@@ -79,23 +79,27 @@ def copy_shared(reader: User, link: ShareLink) -> Chat:
     parent: Message | None = None
     for message in shown.messages:
         if message.text or message.images:
-            parent = _copy(message, chat, parent, documents)
-            for image in message.images:
-                if image.uuid in images:
-                    copy_image(images[image.uuid], parent)
-    chat.current_message = parent
-    chat.save(update_fields=["current_message", "has_automatic_title"])
+            parent = _copy(message, chat, parent, documents, images)
+    columns = [_copy(column, chat, parent, documents, images) for column in shown.columns if column.text]
+    chat.is_side_by_side = len(columns) > 1
+    chat.current_message = columns[0] if columns else parent
+    chat.save(update_fields=["current_message", "has_automatic_title", "is_side_by_side"])
     index.index_chat(chat)
     return chat
 
 
 def _readable(reader: User, shown: SharedChat) -> dict[str, rag.Document]:
-    cited = {citation.document for message in shown.messages for citation in message.citations if citation.document}
-    found = rag.readable_documents(reader).filter(uuid__in=shown.file_uuids | cited)
+    found = rag.readable_documents(reader).filter(uuid__in=shown.file_uuids | shown.cited_documents)
     return {str(document.uuid): document for document in found}
 
 
-def _copy(message: SharedMessage, chat: Chat, parent: Message | None, documents: dict[str, rag.Document]) -> Message:
+def _copy(
+    message: SharedMessage,
+    chat: Chat,
+    parent: Message | None,
+    documents: dict[str, rag.Document],
+    images: dict[str, Image],
+) -> Message:
     copy = Message.objects.create(
         chat=chat,
         parent=parent,
@@ -105,6 +109,9 @@ def _copy(message: SharedMessage, chat: Chat, parent: Message | None, documents:
         preset_name=message.preset_name,
         answerer=PICTURES if message.role == "assistant" and message.images else "",
     )
+    for image in message.images:
+        if image.uuid in images:
+            copy_image(images[image.uuid], copy)
     copy.documents.add(*(documents[file.uuid] for file in message.files if file.uuid in documents))
     Citation.objects.bulk_create(
         Citation(

@@ -117,18 +117,20 @@ def copy(request: MemberRequest, uuid: UUID) -> HttpResponse:
 
 
 def _page(reader: User | None, link: ShareLink, shown: SharedChat) -> SharedPage:
-    cited = {citation.document for message in shown.messages for citation in message.citations if citation.document}
+    cited = shown.cited_documents
     readable = (
         rag.readable_documents(reader).filter(uuid__in=cited) if reader and cited else rag.Document.objects.none()
     )
     is_own = reader is not None and link.chat.owner_id == reader.pk
+    may_read = {str(pk) for pk in readable.values_list("uuid", flat=True)}
     return SharedPage(
         layout="base_app.html" if reader else "base_open.html",
         uuid=str(link.uuid),
         title=shown.title or chat_title(link.chat),
         # A stranger learns no address.
         owner_name=str(link.chat.owner) if reader else link.chat.owner.name,
-        messages=shared_message_views(link, shown, {str(pk) for pk in readable.values_list("uuid", flat=True)}),
+        messages=shared_message_views(link, shown.messages, may_read),
+        columns=shared_message_views(link, shown.columns, may_read),
         digest=shown.digest,
         as_of=link.snapshot_at,
         is_own=is_own,

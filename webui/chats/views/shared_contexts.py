@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from webui.chats.models import ShareGrant, ShareLink
-from webui.chats.shared_chats import SharedChat, SharedCitation, SharedImage, SharedMessage
+from webui.chats.shared_chats import SharedCitation, SharedImage, SharedMessage
 from webui.chats.views.contexts import CitationView, ImageView
 from webui.chats.views.fragments import chat_title, chat_url, citation_view, picture_file_name
 from webui.rendering import render_markdown, render_plain
@@ -154,6 +154,7 @@ class SharedPage:
     Attributes:
         layout: The template that it stands in: with the sidebar for members.
         owner_name: Empty when the reader is not to know it.
+        columns: Answers side by side at its end.
         digest: Of what is shown, to ask whether it has changed.
         as_of: When it was kept; None when it is the chat as it is.
         is_own: The reader is its owner.
@@ -165,6 +166,7 @@ class SharedPage:
     title: str
     owner_name: str
     messages: Sequence[SharedMessageView]
+    columns: Sequence[SharedMessageView]
     digest: str
     as_of: datetime | None
     is_own: bool
@@ -173,13 +175,15 @@ class SharedPage:
     sidebar: None = None
 
 
-def shared_message_views(link: ShareLink, shown: SharedChat, readable: Collection[str]) -> list[SharedMessageView]:
+def shared_message_views(
+    link: ShareLink, messages: Iterable[SharedMessage], readable: Collection[str]
+) -> list[SharedMessageView]:
     """Return the messages as a reader may see them.
 
     Args:
         readable: Those of the cited documents that they may read themselves.
     """
-    return [_message_view(link, message, readable) for message in shown.messages]
+    return [_message_view(link, message, readable) for message in messages]
 
 
 def _message_view(link: ShareLink, message: SharedMessage, readable: Collection[str]) -> SharedMessageView:
