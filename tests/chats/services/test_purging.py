@@ -21,7 +21,7 @@ from webui.accounts.models import User
 from webui.chats.conf import UNDO_WINDOW
 from webui.chats.models import Chat, Citation, Message, Upload
 from webui.chats.search import index
-from webui.chats.services import purging
+from webui.chats.services import purging, removals
 from webui.chats.services.uploads import note_upload
 
 Ingest = Callable[..., Document]
@@ -113,6 +113,26 @@ def test_a_file_that_is_used_anywhere_else_stays(upload: Document, alice: User, 
 
     assert Document.objects.filter(pk=upload.pk).exists()
     assert n_vectors(upload.pk) == 1
+
+
+@pytest.mark.parametrize("is_asked_again", [False, True], ids=["there-alone", "in-the-next-question-too"])
+def test_a_file_goes_with_a_deleted_message_when_nothing_else_asks_it(
+    upload: Document, alice: User, data_folder: Path, is_asked_again: bool
+) -> None:
+    chat = asked(make_chat(owner=alice), upload)
+    question = chat.messages.order_by("id")[0]
+    if is_asked_again:
+        asked(chat, upload)
+    removals.delete_message(alice, chat.uuid, question.uuid, with_branch=False)
+    now = timezone.now()
+
+    removals.purge_removed(now)
+    n_in_the_window = n_vectors(upload.pk)
+    removals.purge_removed(now + UNDO_WINDOW + timedelta(seconds=1))
+
+    assert n_in_the_window == 1
+    assert n_vectors(upload.pk) == len(stored_files(data_folder)) == is_asked_again
+    assert Document.objects.filter(pk=upload.pk).exists() is is_asked_again
 
 
 def test_a_document_that_was_chosen_from_the_list_stays(ingested: Ingest, alice: User) -> None:

@@ -7,7 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import QuerySet
 
 import rag.api as rag
 from webui.accounts.models import User
@@ -42,24 +42,32 @@ def purge_deleted(now: datetime) -> int:
 def purge_chat(chat: Chat) -> None:
     """Remove a chat's rows, and its files with their text and vectors."""
     # The files first: after a crash in between, the chat is still there to be purged again.
-    for document in _files_of(chat):
-        if not _is_used_elsewhere(document, chat):
-            rag.delete_document(document)
+    purge_files(chat, Message.with_removed.filter(chat=chat), Upload.objects.filter(temporary_chat=chat))
     chat.delete()
 
 
-def _files_of(chat: Chat) -> list[rag.Document]:
-    """Return what was uploaded to be asked in the chat, and not what was chosen from the documents."""
-    asked = Message.documents.through.objects.filter(message__chat=chat).values("document")
-    uploads = Upload.objects.filter(Q(document__in=asked) | Q(temporary_chat=chat))
-    return list(rag.Document.objects.filter(owner=chat.owner_id, pk__in=uploads.values("document")))
+def purge_files(chat: Chat, messages: QuerySet[Message], unasked: QuerySet[Upload] | None = None) -> None:
+    """Remove what was uploaded to be asked in messages that are about to go, and is used nowhere else.
+
+    What was chosen from the documents stays.
+
+    Args:
+        unasked: Uploads that go without having been asked.
+    """
+    asked = Message.documents.through.objects.filter(message__in=messages).values("document")
+    uploads = Upload.objects.filter(document__in=asked)
+    if unasked is not None:
+        uploads |= unasked
+    for document in rag.Document.objects.filter(owner=chat.owner_id, pk__in=uploads.values("document")):
+        if not _is_used_elsewhere(document, chat.owner_id, messages):
+            rag.delete_document(document)
 
 
-def _is_used_elsewhere(document: rag.Document, chat: Chat) -> bool:
+def _is_used_elsewhere(document: rag.Document, owner_id: int, messages: QuerySet[Message]) -> bool:
     # Other people have it only from knowledge that it is in.
-    asked = Message.documents.through.objects.filter(document=document, message__chat__owner=chat.owner_id)
+    asked = Message.documents.through.objects.filter(document=document, message__chat__owner=owner_id)
     uses = (
-        asked.exclude(message__chat=chat),
+        asked.exclude(message__in=messages),
         Folder.documents.through.objects.filter(document=document),
         ModelPreset.documents.through.objects.filter(document=document),
         rag.Membership.objects.filter(document=document),

@@ -16,6 +16,7 @@ from webui.chats.models import Chat, Message, MessageRemoval
 from webui.chats.queries import parents_of
 from webui.chats.search import index
 from webui.chats.services.messages import idle_chat
+from webui.chats.services.purging import purge_files
 
 
 @transaction.atomic
@@ -74,9 +75,11 @@ def purge_removed(now: datetime) -> int:
     n_purged = 0
     over = MessageRemoval.objects.filter(removed_at__lt=now - UNDO_WINDOW)
     for removal in over.select_related("chat").only("id", "chat__owner_id"):
-        gone = Message.with_removed.filter(removal=removal).values_list("pk", flat=True)
+        gone = Message.with_removed.filter(removal=removal)
+        # The files first: after a crash in between, the messages are still there to be purged again.
+        purge_files(removal.chat, gone)
         with transaction.atomic():
-            index.forget_messages(removal.chat.owner_id, gone)
+            index.forget_messages(removal.chat.owner_id, gone.values_list("pk", flat=True))
             removal.delete()
         n_purged += 1
     return n_purged
