@@ -82,16 +82,20 @@ async def test_what_waits_survives_a_reload_and_a_stopped_answer_does_not_send_i
 
 
 async def test_two_pages_of_a_chat_send_what_waits_once(page: Page, alice: BrowserContext, models: Upstream) -> None:
-    await ask(page, "Slowly, please. @fake tokens=100 rate=20")
-    await expect(page.locator(".message--active .prose")).to_contain_text("The model")
-    second = await alice.new_page()
-    await second.goto(page.url)
-    await expect(second.get_by_role("button", name="Stop", exact=True)).to_be_visible()
-    await ask(page, "Only once @fake tokens=2")
-    await expect(second.locator("[data-queue]")).to_contain_text("Only once")
+    models.may_end = False
+    try:
+        await ask(page, "Wait for me, please. @fake tokens=3")
+        await expect(page.locator(".message--active .prose")).to_contain_text("The model")
+        second = await alice.new_page()
+        await second.goto(page.url)
+        await expect(second.get_by_role("button", name="Stop", exact=True)).to_be_visible()
+        await ask(page, "Only once @fake tokens=2")
+        await expect(second.locator("[data-queue]")).to_contain_text("Only once")
+    finally:
+        models.may_end = True
 
     for each in (page, second):
-        await expect(answers(each)).to_have_count(2, timeout=20_000)
+        await expect(answers(each)).to_have_count(2)
         await answer_is_finished(each)
         await expect(each.locator("[data-queue]")).to_be_hidden()
     await page.reload()

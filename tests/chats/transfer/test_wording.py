@@ -10,7 +10,7 @@ from webui.chats.transfer.wording import notes_in_words
 
 @pytest.mark.parametrize("n", [1, 2])
 def test_every_note_is_a_sentence(n: int) -> None:
-    sentences = list(notes_in_words({note: n for note in Note}))
+    sentences = list(notes_in_words(dict.fromkeys(Note, n)))
 
     assert len(set(sentences)) == len(Note)
     assert all(sentence.endswith(".") and "%" not in sentence for sentence in sentences)
