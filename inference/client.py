@@ -17,9 +17,10 @@ import numpy.typing as npt
 from inference import catalog
 from inference.catalog import forget
 from inference.conf import ConnectionSpec, builtin_connection
+from inference.connections.audio import AudioConnection
 from inference.connections.kinds import backend_for, ollama_for
 from inference.connections.ollama import OllamaConnection
-from inference.connections.transport import close_session
+from inference.connections.transport import close_session, shared_session
 from inference.errors import InferenceError, InvalidRequest, ModelNotFound
 from inference.types import (
     ChatEvent,
@@ -39,8 +40,10 @@ from inference.types import (
     ModelList,
     ModelUpload,
     PullProgress,
+    Recording,
     Runner,
     ServerSettings,
+    SpeechRequest,
     UnusableFile,
     UploadCheck,
 )
@@ -81,7 +84,9 @@ __all__ = [
     "send_chunk",
     "server_settings",
     "search_hub",
+    "speak",
     "stream_chat",
+    "transcribe",
     "unload",
     "unload_model",
     "unusable_files",
@@ -364,6 +369,16 @@ async def check_connection(kind: ConnectionKind, url: str, key: str | None = Non
     return tuple(await (await backend_for(spec)).list_models())
 
 
+async def speak(url: str, key: str | None, request: SpeechRequest) -> bytes:
+    """Return a text as sound, of a server that speaks as OpenAI's does."""
+    return await (await _audio(url, key)).speak(request)
+
+
+async def transcribe(url: str, key: str | None, recording: Recording) -> str:
+    """Return what is said in a recording, of a server that listens as OpenAI's does."""
+    return await (await _audio(url, key)).transcribe(recording)
+
+
 async def is_built_in_ready() -> bool:
     try:
         await (await _builtin()).version(timeout_s=READY_TIMEOUT_S)
@@ -375,6 +390,11 @@ async def is_built_in_ready() -> bool:
 async def aclose() -> None:
     """Close the connections of the running event loop."""
     await close_session()
+
+
+async def _audio(url: str, key: str | None) -> AudioConnection:
+    spec = ConnectionSpec(name=url, kind="openai", url=url.rstrip("/"), prefix="", key=key)
+    return AudioConnection(await shared_session(), spec)
 
 
 async def _builtin() -> OllamaConnection:

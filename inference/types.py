@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import Literal, TypedDict
 from uuid import UUID
 
+from inference.sounds import SoundKind
+
 Role = Literal["system", "user", "assistant", "tool"]
 ConnectionKind = Literal["builtin", "ollama", "openai"]
 Capability = Literal["completion", "embedding", "reranking", "vision", "tools", "thinking", "insert"]
@@ -604,3 +606,27 @@ class FoundStore:
     path: str
     n_models: int
     size_bytes: int
+
+
+SpeechForm = Literal["mp3", "opus", "aac", "flac", "wav"]
+"""What sound comes as. Source: OpenAI's `response_format`, without the one that has no header."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpeechRequest:
+    """A text to be read aloud. `speed` is 1 for the voice's own."""
+
+    model: str
+    text: str
+    voice: str
+    form: SpeechForm = "mp3"
+    speed: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recording:
+    """Sound with words in it, to be written down."""
+
+    model: str
+    data: bytes
+    kind: SoundKind

@@ -27,6 +27,7 @@ from tests.rag.fixtures import ingested as ingested
 from tests.rag.fixtures import shared_database as shared_database
 from webui.accounts.models import Role, User
 from webui.presets.levels import forget_defaults
+from webui.speech.queries import forget_endpoints
 
 # The first example of a fresh clone reads the constants of all our modules, for seconds: no strategy is slow for that.
 # Nor does an example fail for the time that other processes take from it.
@@ -105,6 +106,7 @@ def _forget_models(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     catalog.forget()
     forget_defaults()
+    forget_endpoints()
 
 
 @pytest.fixture

@@ -31,6 +31,11 @@ ALLOWED = {
         "webui.presets", "webui.accounts", "webui.ui",
         "rag.api", "rag.errors", "rag.types", "inference.client", "inference.errors", "inference.types",
     },
+    "webui.speech": {
+        "webui.speech", "webui.accounts", "webui.ui", "inference.client", "inference.errors", "inference.types",
+        # Keys are kept, and sounds told apart, in one way.
+        "inference.keys", "inference.sounds",
+    },
     # Talks to servers of its own kinds as `inference` does to models, and fetches what they name as `rag` does pages.
     "webui.imagery": {
         "webui.imagery", "webui.accounts", "webui.ui",
@@ -38,12 +43,15 @@ ALLOWED = {
     },
     "webui.chats": {
         "webui.chats", "webui.documents", "webui.accounts", "webui.imagery", "webui.presets", "webui.rendering",
-        "webui.ui",
+        "webui.speech", "webui.ui",
         "rag.api", "rag.errors", "rag.types", "inference.client", "inference.errors", "inference.types",
     },
     "webui.administration": {
-        "webui.administration", "webui.accounts", "webui.imagery", "webui.presets", "webui.rendering", "webui.ui",
+        "webui.administration", "webui.accounts", "webui.imagery", "webui.presets", "webui.rendering", "webui.speech",
+        "webui.ui",
         "rag.api", "rag.errors", "rag.types", "inference.client", "inference.errors", "inference.types",
+        # The sound that a voice server is tried with.
+        "inference.sounds",
         # Connections are managed there and nowhere else.
         "inference.models", "inference.queries", "inference.services",
         # The calculator of the models page.

@@ -93,6 +93,17 @@ class UpstreamHttp:
         async with self._answer("POST", path, body, timeout_s):
             pass
 
+    async def fetch(self, path: str, body: Mapping[str, object], *, timeout_s: float, limit: int) -> bytes:
+        """Ask for something that is no JSON; return it whole."""
+        with self._errors():
+            async with asyncio.timeout(timeout_s), self._answer("POST", path, body, timeout_s) as response:
+                return await self._read(response, limit)
+
+    async def post_form(self, path: str, form: aiohttp.FormData, *, timeout_s: float) -> JsonObject:
+        """Send a form with a file in it."""
+        payload = form()
+        return await self._exchange("POST", path, payload, timeout_s, {"Content-Type": payload.headers["Content-Type"]})
+
     async def delete(self, path: str, body: Mapping[str, object], *, timeout_s: float) -> None:
         async with self._answer("DELETE", path, body, timeout_s):
             pass
@@ -141,11 +152,16 @@ class UpstreamHttp:
                 yield piece
 
     async def _exchange(
-        self, method: str, path: str, body: Mapping[str, object] | None, timeout_s: float
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, object] | aiohttp.Payload | None,
+        timeout_s: float,
+        headers: Mapping[str, str] | None = None,
     ) -> JsonObject:
         # The time-out of the socket alone would let an upstream drip its answer for ever.
         with self._errors():
-            async with asyncio.timeout(timeout_s), self._answer(method, path, body, timeout_s) as response:
+            async with asyncio.timeout(timeout_s), self._answer(method, path, body, timeout_s, headers) as response:
                 data = await self._read(response, MAX_BODY_BYTES)
         with self.understanding():
             return parse_object(data)
@@ -163,7 +179,7 @@ class UpstreamHttp:
         self,
         method: str,
         path: str,
-        body: Mapping[str, object] | AsyncIterator[bytes] | None,
+        body: Mapping[str, object] | AsyncIterator[bytes] | aiohttp.Payload | None,
         timeout_s: float,
         headers: Mapping[str, str] | None = None,
     ) -> AsyncIterator[aiohttp.ClientResponse]:

@@ -23,7 +23,7 @@ PAIRS = [
     ("danger", "danger-soft", TEXT),
     ("warning", "warning-soft", TEXT),
     ("success", "success-soft", TEXT),
-    *(("ink", f"{state}-soft", TEXT) for state in ("danger", "warning", "success", "link")),
+    *(("ink", f"{state}-soft", TEXT) for state in ("danger", "warning", "success", "link", "accent")),
     *((f"code-{part}", "sunken", TEXT) for part in ("keyword", "string", "number", "name", "comment")),
     *(("edge", surface, EDGE) for surface in ("page", "raised")),
     *(("focus", surface, EDGE) for surface in ("page", "raised", "sidebar")),

@@ -54,6 +54,12 @@ class User(AbstractBaseUser):
     wants_tags = models.BooleanField(_("tags for chats"), default=False)
     # A chat that is left with the word /bye goes into the archive.
     archives_left_chats = models.BooleanField(_("archive a chat that is left with /bye"), default=False)
+    # How answers are read aloud, in which of the voices that are offered, and whether by themselves.
+    voice = models.CharField(_("voice"), max_length=100, blank=True)
+    voice_speed = models.FloatField(_("speed"), default=1.0)
+    reads_aloud = models.BooleanField(_("read answers aloud"), default=False)
+    # What was dictated is sent after a silence.
+    sends_dictation = models.BooleanField(_("send what was dictated"), default=False)
     date_joined = models.DateTimeField(default=timezone.now)
 
     objects: ClassVar[UserManager] = UserManager()

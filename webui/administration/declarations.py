@@ -111,6 +111,17 @@ DECLARATIONS = (
         choices=(("on", _("People can have them")), ("off", _("Models are asked for answers only"))),
     ),
     Declaration(
+        name="browser_dictation",
+        label=_("Dictation by browsers"),
+        help=_(
+            "Whether a browser may write down what people say while no server for dictation is entered under Voice."
+            " Some browsers send the sound to their maker for that."
+        ),
+        default="on",
+        variable="HEARTH_BROWSER_DICTATION",
+        choices=(("on", _("Offered where the browser can")), ("off", _("Never"))),
+    ),
+    Declaration(
         name="waiting_note",
         label=_("Note on the waiting page"),
         help=_("Read by people who wait for approval: say whom they can ask."),

@@ -19,6 +19,7 @@ from webui.administration.views import (
     pictures,
     settings,
     uploads,
+    voice,
 )
 
 app_name = "administration"
@@ -87,6 +88,10 @@ urlpatterns = [
     path("documents/index/back/", documents.roll_back, name="roll_back"),
     path("documents/index/drop/", documents.drop_previous, name="drop_previous"),
     path("documents/index/leave/", documents.leave_behind, name="leave_behind"),
+    path("voice/", voice.page, name="voice"),
+    path("voice/<slug:task>/", voice.save, name="save_voice"),
+    path("voice/<slug:task>/try/", voice.try_out, name="try_voice"),
+    path("voice/<slug:task>/remove/", voice.remove, name="remove_voice"),
     path("settings/", settings.settings, name="settings"),
     path("settings/<slug:name>/", settings.change, name="change_setting"),
     path("settings/<slug:name>/reset/", settings.reset, name="reset_setting"),

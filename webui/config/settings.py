@@ -116,6 +116,8 @@ if env.is_given("HEARTH_ANSWER_RATINGS"):
     HEARTH_PINNED_SETTINGS["answer_ratings"] = "on" if env.boolean("HEARTH_ANSWER_RATINGS", True) else "off"
 if env.is_given("HEARTH_AFTERTHOUGHTS"):
     HEARTH_PINNED_SETTINGS["afterthoughts"] = "on" if env.boolean("HEARTH_AFTERTHOUGHTS", True) else "off"
+if env.is_given("HEARTH_BROWSER_DICTATION"):
+    HEARTH_PINNED_SETTINGS["browser_dictation"] = "on" if env.boolean("HEARTH_BROWSER_DICTATION", True) else "off"
 HEARTH_SITE_SETTING_READER = "webui.administration.queries.site_setting"
 
 HEARTH_ADMIN_EMAIL = env.text("HEARTH_ADMIN_EMAIL")
@@ -156,6 +158,7 @@ INSTALLED_APPS = [
     "webui.presets",
     "webui.imagery",
     "webui.chats",
+    "webui.speech",
     "webui.administration",
     "webui.ui",
     "rag",

@@ -16,6 +16,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("administration/", include("webui.administration.urls")),
     path("knowledge/", include("webui.documents.knowledge_urls")),
     path("documents/", include("webui.documents.urls")),
+    path("speech/", include("webui.speech.urls")),
     path("presets/prompts/", include("webui.presets.prompt_urls")),
     path("presets/", include("webui.presets.urls")),
     path("", include("webui.ui.urls")),

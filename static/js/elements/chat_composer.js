@@ -214,6 +214,26 @@ class ChatComposer extends HTMLElement {
     });
   }
 
+  /** Say what went wrong with something that was to be written here. @param {string} sentence empty when nothing did */
+  complain(sentence) {
+    this.#showNotice(sentence);
+  }
+
+  /** Put words where the caret is, apart from what stands there. @param {string} words */
+  insert(words) {
+    const area = this.#area;
+    const before = area.value.slice(0, area.selectionStart).at(-1) ?? "";
+    const after = area.value.slice(area.selectionEnd).at(0) ?? "";
+    this.#write(`${needsSpace(before, words.at(0) ?? "") ? " " : ""}${words}${needsSpace(words.at(-1) ?? "", after) ? " " : ""}`);
+    area.dispatchEvent(new Event("input", { bubbles: true }));
+    area.focus({ preventScroll: true });
+  }
+
+  /** Send what is written, as a press on Send does. */
+  send() {
+    this.querySelector("form")?.requestSubmit();
+  }
+
   chooseFiles() {
     this.#files.click();
   }
@@ -531,6 +551,16 @@ class ChatComposer extends HTMLElement {
     this.#files.value = "";
     this.focusText();
   };
+}
+
+/**
+ * Whether two characters are parted by a space: those of words are, but not those of Chinese.
+ *
+ * @param {string} one
+ * @param {string} other
+ */
+function needsSpace(one, other) {
+  return /[^\s\p{Script=Han}\p{Ps}“‘，。；：！？、]/u.test(one) && /[\p{L}\p{N}]/u.test(other) && !/\p{Script=Han}/u.test(other);
 }
 
 customElements.define("chat-composer", ChatComposer);

@@ -111,6 +111,7 @@ class ChatMessage extends HTMLElement {
     else if (action === "edit") this.edit();
     else if (action === "picture") this.#tell("picture-wanted", { text: this.text });
     else if (action === "regenerate") this.#tell("answer-wanted", {});
+    else if (action === "read") this.#tell("read-wanted", {});
     else if (action === "stop") this.#stop(button);
     else if (["fork", "delete", "delete-branch"].includes(action)) this.#tell("tree-action-wanted", { action, url });
     else if (action === "show") this.#tell("sibling-wanted", { url, to: button.dataset.to });

@@ -19,6 +19,7 @@ from webui.chats.repl import DRAW, NAMES, WORDS, Word
 from webui.chats.views.windows import WindowView
 from webui.imagery.conf import MAX_PICTURES, MAX_SEED
 from webui.rendering import plain_text
+from webui.speech.contexts import VoiceView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -379,6 +380,7 @@ class ChatPage:
         message_max_chars, message_max_documents: For the composer's limits.
         accepted_files: Endings of names, for the file picker.
         pictures: Who can make pictures for the reader, the default first.
+        voice: How answers are read to the reader, and what they say is written down.
         words, word_names: Of a terminal chat: what is offered of them, and how a text begins that may be one.
     """
 
@@ -394,6 +396,7 @@ class ChatPage:
     may_manage_models: bool
     message_max_chars: int
     message_max_documents: int
+    voice: VoiceView
     models_beside: Sequence[str] = ()
     folder: FolderHead | None = None
     goal: Goal | None = None

@@ -34,6 +34,7 @@ from webui.chats.views.fragments import (
 )
 from webui.chats.views.model_choices import model_choices, picture_choices, preset_choices, troubles
 from webui.presets.ids import is_preset_id
+from webui.speech.contexts import voice_view
 from webui.ui.keyset import BadCursor
 
 
@@ -124,6 +125,7 @@ def chat_page(
         pictures=picture_choices(user),
         message_max_chars=conf.message_max_chars(),
         message_max_documents=MAX_DOCUMENTS,
+        voice=voice_view(user),
     )
 
 

@@ -1,0 +1,44 @@
+"""What pages are told about voice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from webui.accounts.models import User
+from webui.speech import conf, queries
+from webui.speech.models import Endpoint
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoiceView:
+    """How answers are read to somebody, and what they say is written down.
+
+    Attributes:
+        has_speaker: A server reads aloud; else the browser's own voices do.
+        voice: The name of one; empty for the usual one.
+        has_listener: A server writes down what is said.
+        may_use_browser: Else the browser may, where it can.
+        max_recording_s: After this a recording ends by itself.
+    """
+
+    has_speaker: bool
+    voice: str
+    speed: float
+    reads_aloud: bool
+    has_listener: bool
+    may_use_browser: bool
+    sends_dictation: bool
+    max_recording_s: int = conf.MAX_RECORDING_S
+
+
+def voice_view(user: User) -> VoiceView:
+    has_listener = queries.offered(Endpoint.Task.TRANSCRIBE) is not None
+    return VoiceView(
+        has_speaker=queries.offered(Endpoint.Task.SPEAK) is not None,
+        voice=user.voice,
+        speed=user.voice_speed,
+        reads_aloud=user.reads_aloud,
+        has_listener=has_listener,
+        may_use_browser=not has_listener and conf.allows_browser_dictation(),
+        sends_dictation=user.sends_dictation,
+    )
