@@ -105,12 +105,15 @@ def site(models: Upstream, built_in: Upstream, tmp_path_factory: pytest.TempPath
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
-    """The Chromium that `make` has found, else the system's, else the one that Playwright installed."""
-    path = os.environ.get("HEARTH_TEST_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
     async with async_playwright() as playwright:
-        started = await playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        started = await playwright.chromium.launch(executable_path=chromium_path(), args=["--no-sandbox"])
         yield started
         await started.close()
+
+
+def chromium_path() -> str | None:
+    """Return the Chromium that `make` has found, else the system's; None for the one that Playwright installed."""
+    return os.environ.get("HEARTH_TEST_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 
 
 @pytest.fixture(scope="session")

@@ -139,7 +139,7 @@ class ChatDictation extends HTMLElement {
   #makeListener() {
     const hearing = {
       onLevel: (/** @type {number} */ level) => this.#part("level").style.setProperty("--level", level.toFixed(2)),
-      onWords: (/** @type {string} */ words) => (this.#part("words").textContent = words),
+      onWords: (/** @type {string} */ words) => (this.#part("understood").textContent = words),
       onSilence: () => this.#silent(),
       onError: (/** @type {unknown} */ error) => this.#failed(error),
     };
@@ -209,7 +209,7 @@ class ChatDictation extends HTMLElement {
     this.#part("saying").textContent = { idle: "", starting: this.dataset.starting, listening: this.dataset.listening, writing: this.dataset.writing }[state] ?? "";
     this.#part("finish").hidden = state !== "listening";
     if (state !== "idle") return;
-    this.#part("time").textContent = this.#part("words").textContent = "";
+    this.#part("time").textContent = this.#part("understood").textContent = "";
     this.#part("level").style.setProperty("--level", "0");
   }
 }

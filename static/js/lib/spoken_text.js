@@ -73,7 +73,7 @@ export function spokenUnits(body) {
 
 /** @param {string} text */
 function clean(text) {
-  return text.replace(ADDRESS, "").replace(CITATION, "").replace(MARKS, "").replace(/\(\s*\)|（\s*）/gu, "").replace(/\s+/gu, " ").trim();
+  return text.replace(ADDRESS, "").replace(CITATION, "").replace(MARKS, "").replace(/\(\s*\)|（\s*）/gu, "").replace(/\s+/gu, " ").replace(/ (?=[,.;:!?，。；：！？])/gu, "").trim();
 }
 
 /** @param {Element} body */
