@@ -32,13 +32,12 @@ class VoiceView:
 
 
 def voice_view(user: User) -> VoiceView:
-    has_listener = queries.offered(Endpoint.Task.TRANSCRIBE) is not None
     return VoiceView(
         has_speaker=queries.offered(Endpoint.Task.SPEAK) is not None,
         voice=user.voice,
         speed=user.voice_speed,
         reads_aloud=user.reads_aloud,
-        has_listener=has_listener,
-        may_use_browser=not has_listener and conf.allows_browser_dictation(),
+        has_listener=queries.offered(Endpoint.Task.TRANSCRIBE) is not None,
+        may_use_browser=queries.may_browser_write_down(),
         sends_dictation=user.sends_dictation,
     )
