@@ -1,4 +1,4 @@
-"""Which servers there are, and what browsers may do instead. They belong to the site, so there is no user to ask for."""
+"""Which servers there are, and what browsers may do instead. They belong to the site: there is no user to ask for."""
 
 from __future__ import annotations
 
