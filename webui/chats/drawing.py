@@ -38,7 +38,7 @@ async def draw_answer(answer: LiveAnswer, drawing: Drawing) -> None:
     drawn_s = loop.time() - (begun_at or asked_at)
     # A picture is unpacked and packed again: too long for the event loop.
     answer.pictures = [await asyncio.to_thread(_redrawn, content) for content in drawn.pictures]
-    answer.ledger |= {"picture": _told(drawing, drawn, drawn_s)}
+    answer.ledger |= {"picture": {"prompt": wish.prompt, **_told(drawing, drawn, drawn_s)}}
 
 
 def _redrawn(content: bytes) -> Redrawn:

@@ -20,6 +20,7 @@ export class PictureBar {
     this.#area = area;
     this.#placeholder = area.placeholder;
     bar.addEventListener("change", () => this.#fit());
+    this.#part("[data-more]").addEventListener("click", () => this.#showMore(this.#part("[data-fields]").hidden));
     bar.addEventListener("keydown", (event) => this.#pressed(event));
     this.#fit();
   }
@@ -77,6 +78,13 @@ export class PictureBar {
     this.#part("[data-negative]").hidden = !takesNegative;
     this.#part("[data-seed]").hidden = !takesSeed;
     this.#part("[data-more]").hidden = !takesNegative && !takesSeed;
+    if (!takesNegative && !takesSeed) this.#showMore(false);
+  }
+
+  /** @param {boolean} isShown */
+  #showMore(isShown) {
+    this.#part("[data-fields]").hidden = !isShown;
+    this.#part("[data-more]").setAttribute("aria-expanded", String(isShown));
   }
 
   /** @param {string} selector */

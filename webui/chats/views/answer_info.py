@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from django.utils import timezone
 from django.utils.formats import date_format, number_format
+from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from webui.chats.answerers import QUOTES, model_label
 from webui.chats.models import Generation, Message
 from webui.ui.moments import measured_duration
+
+PROMPT_SHOWN_CHARS: Final = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +69,14 @@ def _picture_facts(made: Mapping[str, Any]) -> Iterator[Fact]:
     """What a picture was made with; what its server takes no word of is not there."""
     seeds = made.get("seeds") or ()
     told: Sequence[tuple[str, Any]] = (
+        (_("Prompt"), Truncator(made.get("prompt", "")).chars(PROMPT_SHOWN_CHARS)),
         (_("Connection"), made.get("connection")),
         (_("Size"), made.get("size")),
         (_("Seed"), ", ".join(map(str, seeds))),
         (_("Steps"), made.get("steps")),
         (_("Sampler"), made.get("sampler")),
         (_("Left out"), made.get("negative_prompt")),
-        (_("Made of"), made.get("revised_prompt")),
+        (_("Made of"), Truncator(made.get("revised_prompt", "")).chars(PROMPT_SHOWN_CHARS)),
     )
     for name, value in told:
         if value:

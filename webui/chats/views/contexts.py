@@ -156,6 +156,11 @@ class MessageView:
         return bool(self.text.strip())
 
     @property
+    def has_content(self) -> bool:
+        """Whether there is something to go on from."""
+        return self.has_text or bool(self.images)
+
+    @property
     def copied_text(self) -> str:
         """The text as it is copied: below an answer stands what its numbers refer to."""
         return self._with_sources(self.text)
