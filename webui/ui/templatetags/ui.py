@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -21,6 +22,8 @@ from webui.ui.moments import moment_in_words
 
 register = template.Library()
 
+_DIRECTED = re.compile(r"(arrow|chevron).*(left|right)|paper-airplane")
+
 
 @register.simple_tag
 def dom_id(thing: object, part: str = "") -> str:
@@ -36,6 +39,9 @@ def dom_id(thing: object, part: str = "") -> str:
 @register.simple_tag
 def icon(name: str, *, size: int = 20, solid: bool = False, **attrs: object) -> str:
     """Draw one icon of the set, hidden from screen readers: the control beside it carries the words."""
+    if _DIRECTED.match(name):
+        # Points the way that lines run.
+        attrs["class"] = f"{attrs.get('class', '')} icon--directed".strip()
     return _drawn_icon(name, size, solid, tuple(attrs.items()))
 
 
