@@ -257,6 +257,30 @@ async def test_without_a_server_the_browser_reads(open_browser: OpenBrowser, sit
     await expect(bar(page)).to_be_hidden()
 
 
+async def test_without_a_server_the_browser_writes_down(
+    open_browser: OpenBrowser, site: Site, alice_state: Path
+) -> None:
+    context = await open_browser(storage_state=alice_state)
+    # What a browser with recognition would understand; this one has none that works without its maker.
+    await context.add_init_script("""
+        window.SpeechRecognition = class {
+          start() { setTimeout(() => this.onresult({ results: [[{ transcript: "What burns?" }]] }), 20); }
+          stop() { this.onend(); }
+          abort() {}
+        };
+    """)
+    page = await context.new_page()
+    await page.goto("/")
+
+    await page.get_by_role("button", name="Dictate").click()
+    await expect(page.get_by_text("Your browser writes this down, and may send the sound to its maker")).to_be_visible()
+    await expect(page.get_by_text("What burns?")).to_be_visible()
+    await page.get_by_role("button", name="Done").click()
+
+    await expect(composer(page)).to_have_value("What burns?")
+    await expect(questions(page)).to_have_count(0)
+
+
 async def test_three_seconds_of_silence_send_what_was_said(talker: BrowserContext, voices: VoiceServer) -> None:
     page = await talker.new_page()
     await prefer(page, sends_dictation=True)
