@@ -91,8 +91,8 @@ def test_a_chat_page_costs_the_same_however_long_the_chat_is(
         make_chat(owner=alice)
     alice_client.get("/")
 
-    # Session, person, chat, branch (five), sidebar (two), presets, and what the frame of the page reads.
-    with django_assert_max_num_queries(16):
+    # Session, person, chat, branch (five), sidebar (two), presets, who makes pictures, and what the page is framed by.
+    with django_assert_max_num_queries(17):
         alice_client.get(reverse("chats:chat", args=[chat.uuid]))
 
 

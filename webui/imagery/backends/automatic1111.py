@@ -27,7 +27,7 @@ class Automatic1111:
         async with aclosing(answer.progress(self._progress, self._interrupt)) as told:
             async for progress in told:
                 yield progress
-        pictures = [unpacked(item) for item in values.items(answer.body.get("images"))[:MAX_PICTURES]]
+        pictures = [await unpacked(item) for item in values.items(answer.body.get("images"))[:MAX_PICTURES]]
         if not pictures:
             raise NoPicture
         yield Drawn(pictures=pictures, seeds=_seeds(answer.body, wish, len(pictures)), facts=self._facts(wish))

@@ -57,10 +57,10 @@ class OpenAI:
 
     async def _picture(self, row: JsonObject) -> bytes:
         if row.get("b64_json"):
-            return unpacked(row["b64_json"])
+            return await unpacked(row["b64_json"])
         address = values.text(row.get("url"))
         if address.startswith("data:"):
-            return unpacked(address)
+            return await unpacked(address)
         if not address:
             raise NoPicture
         return await self._fetched(address)

@@ -50,8 +50,13 @@ async def stopping(told: Awaitable[None]) -> None:
             await told
 
 
-def unpacked(value: object) -> bytes:
+async def unpacked(value: object) -> bytes:
     """Return a picture from base64, with or without the head of a data address. Raises NoPicture."""
+    # Some ten megabytes are too long for the event loop.
+    return await asyncio.to_thread(_unpack, value)
+
+
+def _unpack(value: object) -> bytes:
     text = values.text(value)
     text = text.partition(",")[2] if text.startswith("data:") else text
     # Four characters are three bytes.
