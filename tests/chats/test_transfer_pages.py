@@ -7,6 +7,7 @@ import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -188,6 +189,26 @@ def test_markdown_holds_the_shown_branch_with_its_sources(told: Chat, alice_clie
         "- [1]", "- \\[1\\]"
     )
     assert "another" not in text
+
+
+@in_database
+def test_papers_hold_all_answers_side_by_side(told: Chat, alice_client: Client) -> None:
+    told.is_side_by_side = True
+    told.save()
+
+    for paper in ("export_markdown", "export_html"):
+        text = alice_client.get(reverse(f"chats:{paper}", args=[told.uuid])).content.decode()
+
+        assert text.index("another") < text.index("Hemp")
+
+
+@in_database
+def test_a_file_is_named_after_its_chat_in_any_script(alice: User, alice_client: Client) -> None:
+    chat = make_chat(owner=alice, title="如何保存旧照片?", messages=2)
+
+    response = alice_client.get(reverse("chats:export_markdown", args=[chat.uuid]))
+
+    assert unquote(response.headers["Content-Disposition"]) == "attachment; filename*=utf-8''如何保存旧照片.md"
 
 
 class Page(HTMLParser):

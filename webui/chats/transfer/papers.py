@@ -17,9 +17,9 @@ from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
 from webui.chats.models import Chat, Image
-from webui.chats.shown_branch import branch_messages
+from webui.chats.shown_branch import Branch, branch_messages
 from webui.chats.views.contexts import CitationView, MessageView
-from webui.chats.views.fragments import chat_title, message_views
+from webui.chats.views.fragments import chat_title, shown_messages
 
 STYLE_SHEETS = ("tokens.css", "paper.css")
 _LINE_START = re.compile(r"([\\#>*_\[\]<`~|=+-])")
@@ -27,20 +27,28 @@ _MAX_NAME = 60
 
 
 def file_name(chat: Chat, ending: str) -> str:
-    """Return what an export is called: plain letters, whatever the title holds."""
-    return f"{slugify(chat.title)[:_MAX_NAME].strip('-') or 'chat'}.{ending}"
+    """Return what an export is called: letters, digits and hyphens, whatever else the title holds."""
+    return f"{slugify(chat.title, allow_unicode=True)[:_MAX_NAME].strip('-') or 'chat'}.{ending}"
 
 
 def as_markdown(chat: Chat) -> str:
     lines = [f"# {_plain(chat_title(chat))}"]
-    for message in message_views(chat, branch_messages(chat)):
+    for message in _views(chat, branch_messages(chat)):
         lines += _markdown_of(message)
     return "\n\n".join(lines) + "\n"
 
 
+def _views(chat: Chat, branch: Branch) -> list[MessageView]:
+    """Return the messages; of answers side by side, all."""
+    shown = shown_messages(chat, branch)
+    return [*shown.messages, *shown.columns]
+
+
 def _markdown_of(message: MessageView) -> Iterator[str]:
     yield f"## {_plain(_who(message))}, {_moment(message)}"
-    attached = [*(document.name for document in message.documents), *(place.name for place in message.knowledge)]
+    attached = [one.name for one in (*message.documents, *message.knowledge)]
+    if not message.is_picture:
+        attached += [image.name for image in message.images]
     if attached:
         yield "\n".join(f"- {_plain(name)}" for name in attached)
     if text := message.text.strip():
@@ -79,7 +87,7 @@ def as_html(chat: Chat) -> str:
     pictures = _pictures(image.pk for attached in branch.attached.values() for image in attached.images)
     messages = [
         (view, [(image.name, pictures[image.uuid]) for image in view.images if image.uuid in pictures])
-        for view in message_views(chat, branch)
+        for view in _views(chat, branch)
     ]
     return render_to_string("chats/paper.html", {"title": chat_title(chat), "messages": messages, "styles": _styles()})
 
