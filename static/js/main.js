@@ -8,6 +8,7 @@ import "./elements/chat_frame.js";
 import "./elements/chat_gauge.js";
 import "./elements/chat_keeping.js";
 import "./elements/chat_menu.js";
+import "./elements/chat_merge.js";
 import "./elements/chat_message.js";
 import "./elements/chat_message_menu.js";
 import "./elements/chat_messages.js";

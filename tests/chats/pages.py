@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Self
 from uuid import uuid4
 
@@ -57,6 +57,9 @@ class Page:
 
     async def regenerate(self, chat: str, message: str, *, model: str = "tiny:latest", **fields: Any) -> str:
         return await self._ask("answer.requested", chat=chat, message=message, model=model, **fields)
+
+    async def merge(self, chat: str, answers: Sequence[str], *, model: str = "tiny:latest", **fields: Any) -> str:
+        return await self._ask("merge.requested", chat=chat, answers=[*answers], model=model, **fields)
 
     async def _ask(self, kind: str, *, ref: str | None = None, **fields: Any) -> str:
         ref = ref or uuid4().hex

@@ -145,3 +145,27 @@ async def test_a_message_to_one_model_goes_to_that_one_alone(page: Page, models:
     await expect(page.locator("chat-message.message--user")).not_to_contain_text("@large")
     assert models.last("/api/chat").body["model"] == "large:latest"
     await expect(page.get_by_role("button", name="Model", exact=True)).to_contain_text("tiny:latest, large:latest")
+
+
+async def test_answers_are_merged_into_one_that_continues(page: Page, behaviours: dict[str, Behaviour]) -> None:
+    behaviours["tiny:latest"] = Behaviour(answer="Oak burns long.")
+    behaviours["large:latest"] = Behaviour(answer="Ash burns hot.")
+    await pick_both(page)
+    await ask(page, "What burns well?")
+    await answer_is_finished(page)
+
+    await page.get_by_role("button", name="Merge into one answer").click()
+    panel = page.get_by_role("complementary", name="Merge the answers")
+    await panel.get_by_role("checkbox", name="tiny:latest").uncheck()
+    await panel.get_by_role("button", name="Merge").click()
+    await expect(panel.get_by_text("Choose two answers at least.")).to_be_visible()
+    await panel.get_by_role("checkbox", name="tiny:latest").check()
+    await panel.get_by_label("Written by").select_option("large:latest")
+    behaviours["large:latest"] = Behaviour(answer="Oak burns long, ash hot.")
+    await panel.get_by_role("button", name="Merge").click()
+
+    await expect(page.locator("[data-columns]")).to_have_count(0)
+    await expect(answers(page)).to_contain_text("Oak burns long, ash hot.")
+    await expect(answers(page)).to_contain_text("Merged from the answers of tiny:latest, large:latest")
+    await expect(answers(page)).to_contain_text("3/3")
+    await expect(panel).to_be_hidden()

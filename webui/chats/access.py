@@ -152,6 +152,15 @@ def message_read(chat: Chat, uuid: UUID | str) -> Message:
     return message
 
 
+def messages_read(chat: Chat, uuids: Iterable[UUID | str]) -> list[Message]:
+    """Return messages of a chat, oldest first, as `message_read` does; one that is none is enough for Http404."""
+    wanted = {str(uuid) for uuid in uuids}
+    found = list(chat.messages.filter(uuid__in=wanted).select_related("generation", "parent").order_by("id"))
+    if len(found) != len(wanted):
+        raise Http404
+    return found
+
+
 def removal_write(chat: Chat, uuid: UUID | str) -> MessageRemoval:
     """Return what was deleted from a chat that was itself got through `chat_write`, and can be brought back."""
     removal = MessageRemoval.objects.select_related("current_message").filter(chat=chat, uuid=uuid).first()

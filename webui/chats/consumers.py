@@ -40,6 +40,7 @@ from webui.chats.protocol import (
     ChatClosed,
     ChatOpened,
     ClientEvent,
+    MergeRequested,
     MessageEdited,
     MessageSent,
     RequestRefused,
@@ -227,6 +228,9 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels ha
     async def _answer_requested(self, event: AnswerRequested) -> None:
         await self._ask(event, intake.regenerate)
 
+    async def _merge_requested(self, event: MergeRequested) -> None:
+        await self._ask(event, intake.merge)
+
     async def _ask(self, event: Any, put: Callable[[User, Any], Question]) -> None:
         """Store a question, start its answers, and show all on every page with this chat.
 
@@ -296,5 +300,6 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels ha
         "message.sent": _message_sent,
         "message.edited": _message_edited,
         "answer.requested": _answer_requested,
+        "merge.requested": _merge_requested,
         "stop.requested": _stop_requested,
     }

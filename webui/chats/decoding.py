@@ -155,5 +155,6 @@ _EVENTS: Final[Mapping[str, Mapping[str, _Field]]] = {
     },
     "message.edited": {"ref": _REF, "chat": _ID, "message": _ID, "content": _CONTENT, **_ASKED},
     "answer.requested": {"ref": _REF, "chat": _ID, "message": _ID, **_ASKED},
+    "merge.requested": {"ref": _REF, "chat": _ID, "answers": _Field(_uuids), **_ASKED},
     "stop.requested": {"chat": _ID, "generation": _ID},
 }

@@ -6,10 +6,12 @@ ChatError                  a request that is refused; nothing was stored
 ├── MessageEmpty
 ├── MessageTooLong
 ├── WrongRole              edits are for people's messages, regenerations for answers
+├── NothingToMerge         fewer than two answers with words
 ├── AnswerRunning          the chat's answer is still being written
 ├── ModelUnknown           no connection offers that model now
 ├── ModelCannotChat        an embedder
 ├── ModelCannotSee         it was to look at pictures
+├── ModelCannotMerge       it only quotes documents
 ├── ModelUnreachable       its connection does not answer now
 ├── PicturesUnavailable    nothing makes pictures, or not for this person
 ├── PresetGone             deleted, or not shared with this person any more
@@ -95,6 +97,10 @@ class WrongRole(ChatError):
     code = "wrong_role"
 
 
+class NothingToMerge(ChatError):
+    code = "nothing_to_merge"
+
+
 class AnswerRunning(ChatError):
     code = "answer_running"
 
@@ -121,6 +127,10 @@ class ModelCannotSee(ModelUnknown):
 
 class PicturesUnavailable(ChatError):
     code = "pictures_unavailable"
+
+
+class ModelCannotMerge(ModelUnknown):
+    code = "model_cannot_merge"
 
 
 class PresetGone(ChatError):
@@ -221,11 +231,13 @@ REFUSALS: Final[Mapping[str, Promise]] = {
     "message_empty": _("The message is empty."),
     "message_too_long": _("The message has %(n_chars)s characters; at most %(limit)s can be sent."),
     "wrong_role": _("This cannot be done with that message."),
+    "nothing_to_merge": _("There are no two answers with words left to merge."),
     "answer_running": _("An answer is still being written in this chat. Stop it first, or wait."),
     "model_not_found": _("The model “%(model)s” is not available now. Choose another one."),
     "model_cannot_chat": _("The model “%(model)s” makes embeddings and cannot chat. Choose another one."),
     "model_cannot_see": _("“%(model)s” cannot see pictures. Choose another model, or have their text read instead."),
     "pictures_unavailable": _("No pictures can be made for you here. Ask your administrator."),
+    "model_cannot_merge": _("“%(model)s” only quotes documents and cannot merge answers. Choose another model."),
     "preset_gone": _(
         "This preset is not here any more: it was deleted, or is not shared with you now. Choose another model."
     ),
@@ -308,6 +320,15 @@ class RetrievalFailed(Exception):
     """The passages could not be looked up; the cause says why."""
 
 
+class DraftsTooLong(Exception):
+    """The answers that one is to be made of do not fit into the model's context window. Both in tokens."""
+
+    def __init__(self, n_tokens: int, window: int) -> None:
+        super().__init__(n_tokens, window)
+        self.n_tokens = n_tokens
+        self.window = window
+
+
 class AnswerEmpty(Exception):
     """The model ended without a word."""
 
@@ -347,11 +368,12 @@ _FAILURE_CODES: Final[tuple[tuple[type[BaseException], str], ...]] = (
     (DocumentsUnreadable, "document_unreadable"),
     (DocumentsLate, "document_late"),
     (RetrievalFailed, "retrieval_failed"),
+    (DraftsTooLong, "drafts_too_long"),
     (AnswerEmpty, "answer_empty"),
     (AnswerTooLong, "answer_too_long"),
 )
 
-_FACT_NAMES = ("model", "detail", "status", "name", "problem", "exit_code")
+_FACT_NAMES = ("model", "detail", "status", "name", "problem", "exit_code", "n_tokens", "window")
 _DETAIL_MAX_CHARS = 500
 
 
@@ -456,6 +478,11 @@ _EXPLANATIONS: Final[Mapping[str, _Words]] = {
     ),
     "document_late": _Words(_("“%(name)s” is still being read."), _("Ask again when the document is ready.")),
     "retrieval_failed": _Words(_("The documents could not be searched."), _ASK_ADMIN),
+    "drafts_too_long": _Words(
+        _("The answers together are too long for this model: about %(n_tokens)s tokens, where it sees %(window)s."),
+        _("Merge fewer of them, or choose a model with a larger context window."),
+        False,
+    ),
     "answer_empty": _Words(_("The model ended without an answer."), _("Ask again, or choose another model.")),
     "answer_too_long": _Words(
         _("The model did not come to an end and was stopped."),

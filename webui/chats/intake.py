@@ -21,6 +21,7 @@ from webui.chats.protocol import (
     ChatMovedUp,
     FolderChanged,
     GenerationEnded,
+    MergeRequested,
     MessageEdited,
     MessageSent,
     SidebarChanged,
@@ -143,6 +144,20 @@ def regenerate(user: User, event: AnswerRequested) -> Question:
             user,
             chat_uuid=event["chat"],
             message_uuid=event["message"],
+            model=event["model"],
+            beside=event.get("beside", ()),
+            to=event.get("to", ""),
+            ref=event["ref"],
+        )
+    )
+
+
+def merge(user: User, event: MergeRequested) -> Question:
+    return _started(
+        messages.merge_answers(
+            user,
+            chat_uuid=event["chat"],
+            answer_uuids=event["answers"],
             model=event["model"],
             beside=event.get("beside", ()),
             to=event.get("to", ""),

@@ -29,9 +29,11 @@ from webui.chats.errors import (
     AnswerTooLong,
     DocumentsLate,
     DocumentsUnreadable,
+    DraftsTooLong,
     RetrievalFailed,
 )
 from webui.chats.live import LiveAnswer
+from webui.chats.merging import drafts_entry, with_drafts
 from webui.chats.pictures import pictured
 from webui.chats.prompting import Prompt, briefed_entry, build_prompt, document_room, sent_options
 from webui.chats.registry import Registry
@@ -100,7 +102,7 @@ async def produce(registry: Registry, answer: LiveAnswer) -> None:
     sampling = task.sampling
     window = _window_of(info, sampling.options.get("num_ctx"))
     branch = await pictured(task, info)
-    turns = branch.turns
+    turns = with_drafts(branch.turns, task.drafts)
     room = replace(document_room(turns, window or conf.context_tokens()), is_wanted=conf.gives_whole_documents)
     found = await _find_passages(answer, room)
     if found and found.is_whole:
@@ -112,6 +114,9 @@ async def produce(registry: Registry, answer: LiveAnswer) -> None:
     answer.ledger |= (
         prompt.ledger | branch.ledger(prompt.messages) | {"server": info.connection, "cleared": task.n_cleared}
     )
+    answer.ledger |= drafts_entry(task.drafts)
+    if task.drafts and window is not None and prompt.ledger["estimated_tokens"] > window:
+        raise DraftsTooLong(prompt.ledger["estimated_tokens"], window)
     answer.expect_citations(prompt.passages)
     request = ChatRequest(
         model=task.model,

@@ -85,13 +85,25 @@ class AnswerRequested(TypedDict):
     to: NotRequired[str]
 
 
+class MergeRequested(TypedDict):
+    """Asks for one answer made of several to the same question: a sibling of the answers `answers`."""
+
+    type: Literal["merge.requested"]
+    ref: str
+    chat: str
+    answers: list[str]
+    model: str
+    beside: NotRequired[list[str]]
+    to: NotRequired[str]
+
+
 class StopRequested(TypedDict):
     type: Literal["stop.requested"]
     chat: str
     generation: str
 
 
-ClientEvent = ChatOpened | ChatClosed | MessageSent | MessageEdited | AnswerRequested | StopRequested
+ClientEvent = ChatOpened | ChatClosed | MessageSent | MessageEdited | AnswerRequested | MergeRequested | StopRequested
 
 # ---- to the page ---------------------------------------------------------------------------------
 

@@ -169,6 +169,19 @@ def branch_before(answer: Message) -> list[Message]:
     return list(Message.objects.raw(path, [question.pk]))
 
 
+def drafts_of(answer: Message) -> QuerySet[Message]:
+    """Return the answers that one was made of, those that are there."""
+    siblings = Message.objects.filter(chat=answer.chat_id, parent=answer.parent_id, role=Message.Role.ASSISTANT)
+    return siblings.filter(uuid__in=answer.merged_uuids).order_by("id")
+
+
+def mergeable_answers(answer: Message) -> list[Message]:
+    """Return the answers with words to a question, `answer` among them, oldest first; one query."""
+    siblings = Message.objects.filter(chat=answer.chat_id, parent=answer.parent_id, role=Message.Role.ASSISTANT)
+    spoken = siblings.exclude(content="").select_related("generation").order_by("id")
+    return [sibling for sibling in spoken if not sibling.is_unfinished]
+
+
 def ratings_of(user: User | None) -> QuerySet[Rating]:
     """Return the ratings that a person has given, or those of everybody for None; none of what is deleted or goes."""
     ratings = Rating.objects.filter(

@@ -62,7 +62,7 @@ class SharedImage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SharedMessage:
-    """One message. `model` and `preset_name` as in `Message`."""
+    """One message. `model` and `preset_name` as in `Message`; `merged_from`: who gave the answers it is made of."""
 
     role: Role
     text: str
@@ -72,6 +72,7 @@ class SharedMessage:
     citations: Sequence[SharedCitation]
     files: Sequence[SharedFile]
     images: Sequence[SharedImage]
+    merged_from: Sequence[str] = ()
 
     @property
     def model_name(self) -> str:
@@ -182,6 +183,7 @@ def _message(message: Message, owner_id: int, attached: Attached, citations: Seq
         model=message.model,
         preset_name=message.preset_name,
         is_unfinished=message.is_unfinished,
+        merged_from=[one["name"] for one in message.merged_from],
         citations=[_citation(citation) for citation in citations],
         files=[
             SharedFile(uuid=str(document.uuid), name=document.name)

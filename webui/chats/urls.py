@@ -12,6 +12,7 @@ from webui.chats.views import (
     golden,
     images,
     keeping,
+    merging,
     messages,
     pages,
     rating_exports,
@@ -76,6 +77,7 @@ urlpatterns = [
     path("chats/<uuid:uuid>/messages/<uuid:message_uuid>/text/", messages.message_text, name="message_text"),
     path("chats/<uuid:uuid>/messages/<uuid:message_uuid>/previews/<int:number>/", messages.preview, name="preview"),
     path("chats/<uuid:uuid>/messages/<uuid:message_uuid>/info/", messages.message_info, name="message_info"),
+    path("chats/<uuid:uuid>/messages/<uuid:message_uuid>/merge/", merging.merge, name="merge"),
     path("chats/<uuid:uuid>/messages/<uuid:message_uuid>/ledger/", messages.ledger, name="ledger"),
     path(
         "chats/<uuid:uuid>/messages/<uuid:message_uuid>/restore-context/",

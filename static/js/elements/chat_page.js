@@ -22,7 +22,7 @@ const PICTURES = "pictures";
  * @typedef {import("./chat_title.js").ChatTitle} ChatTitle
  *
  * @typedef {object} Pending what was asked for and is not answered yet
- * @property {"send" | "edit" | "regenerate"} kind
+ * @property {"send" | "edit" | "regenerate" | "merge"} kind
  * @property {string} [content]
  * @property {import("../lib/drafts.js").DraftDocument[]} [documents]
  * @property {import("../lib/picture_bar.js").Wish} [picture] what a picture is to be like, if one was asked for
@@ -46,6 +46,7 @@ class ChatPage extends HTMLElement {
     "message-composed": (detail) => this.#send(detail),
     "message-edited": (detail) => this.#edit(detail),
     "answer-wanted": (detail) => this.#regenerate(detail),
+    "merge-wanted": (detail) => this.#merge(detail),
     "sibling-wanted": (detail) => this.#showSibling(detail),
     "tree-action-wanted": (detail) => this.#actOnTree(detail),
     "stop-wanted": (detail) => this.#stop(detail?.generation),
@@ -192,6 +193,14 @@ class ChatPage extends HTMLElement {
     const isOneOfSeveral = isPicture || this.#picker.beside.length > 0 || Boolean(answer?.closest("[data-columns]"));
     const asked = this.#asked(isOneOfSeveral ? answer?.dataset.answerer : "");
     socket.send({ type: "answer.requested", ref, chat: this.#chat, message, ...asked });
+  }
+
+  /** One answer is to be made of several. @param {{answers: string[], to: string}} detail */
+  #merge({ answers, to }) {
+    const ref = newRef();
+    this.#pending.set(ref, { kind: "merge" });
+    this.#panel.close();
+    socket.send({ type: "merge.requested", ref, chat: this.#chat, answers, ...this.#asked(to) });
   }
 
   /** An empty chat greets as the model or preset that is picked; one in a folder shows that instead. @param {{model: string}} detail */

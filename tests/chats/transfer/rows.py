@@ -26,7 +26,7 @@ ROWS: dict[type[Model], set[str]] = {
     },
     Message: {
         "uuid", "chat", "parent", "role", "content", "thinking", "model", "preset_name", "answerer", "documents",
-        "knowledge", "picture_wish", "ends_context", "follow_ups", "created_at",
+        "knowledge", "picture_wish", "ends_context", "follow_ups", "merged_from", "created_at",
     },
     Image: {"uuid", "message", "name", "media_type", "width", "height", "digest", "content", "created_at"},
     Generation: {

@@ -133,6 +133,10 @@ def put_message(
         picture_wish=data.draw(st.none() | WISHES),
         ends_context=data.draw(st.booleans()),
         follow_ups=data.draw(st.lists(LINE.filter(bool), max_size=3, unique=True)),
+        merged_from=[
+            {"message": str(other) if other else "", "name": data.draw(LINE)}
+            for other in data.draw(st.lists(st.none() | st.uuids() | st.just(parent and parent.uuid), max_size=2))
+        ],
         created_at=data.draw(MOMENT),
     )
     if data.draw(st.booleans()):

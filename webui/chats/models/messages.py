@@ -44,6 +44,8 @@ class Message(models.Model):
     thinking = models.TextField(blank=True)
     # What the model thinks could be asked next, shown while the answer is the last one.
     follow_ups = models.JSONField(default=list, blank=True)
+    # The answers that this one was made of, which may be gone: [{"message": uuid, "name": who gave it}].
+    merged_from = models.JSONField(default=list, blank=True)
     # Catalog id of the model that answered, empty for people's messages.
     model = models.CharField(max_length=255, blank=True)
     # How the preset was called that answered with it; empty without one.
@@ -85,6 +87,16 @@ class Message(models.Model):
     def is_picture(self) -> bool:
         """Whether it is an answer that is pictures, or will be."""
         return self.is_answer and self.answerer == PICTURES
+
+    @property
+    def said_by(self) -> str:
+        """Who has given an answer: a preset by its name, else the catalog id of the model."""
+        return self.preset_name or self.model
+
+    @property
+    def merged_uuids(self) -> list[str]:
+        """Return the ids of the answers that it was made of, so far as they are known."""
+        return [one["message"] for one in self.merged_from if one["message"]]
 
     @property
     def its_generation(self) -> Generation | None:

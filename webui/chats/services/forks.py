@@ -39,7 +39,11 @@ def fork_chat(user: User, chat_uuid: UUID | str, message_uuid: UUID | str) -> Ch
     fork = _copy_of(chat, current_message=None, is_side_by_side=False, is_pinned=False, archived_at=None)
     fork.save()
     fork.tags.set(chat.tags.all())
-    copies = Message.objects.bulk_create(_copy_of(row, chat=fork, parent=None) for row in branch)
+    copies = Message.objects.bulk_create(
+        # The answers that one was made of stay where they are.
+        _copy_of(row, chat=fork, parent=None, merged_from=[one | {"message": ""} for one in row.merged_from])
+        for row in branch
+    )
     for above, below in zip(copies, copies[1:], strict=False):
         below.parent = above
     Message.objects.bulk_update(copies, ["parent"])
@@ -75,9 +79,11 @@ def _copy_what_hangs_on(branch: Sequence[Message], copies: Sequence[Message]) ->
 
 def _renamed(ledger: dict[str, Any], new_uuids: dict[str, str]) -> dict[str, Any]:
     """Return a ledger that names the copies of the messages that it names."""
-    parts = {
+    parts: dict[str, Any] = {
         part: [entry | {"message": new_uuids.get(entry.get("message"), entry.get("message"))} for entry in ledger[part]]
         for part in ("sent", "dropped")
         if part in ledger
     }
+    if "merged" in ledger:
+        parts["merged"] = [entry | {"message": None} for entry in ledger["merged"]]
     return ledger | parts

@@ -22,7 +22,7 @@ from webui.chats import attribution, conf
 from webui.chats.briefings import Briefed, Briefing, briefed_links, joined_system, mark_of
 from webui.chats.errors import Failure
 from webui.chats.models import Citation, Generation, Image, Message
-from webui.chats.queries import branch_before
+from webui.chats.queries import branch_before, drafts_of
 from webui.chats.search import index
 from webui.chats.services.images import Redrawn, store_pictures
 from webui.chats.shown_branch import Attached, Branch, seen
@@ -50,6 +50,15 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """One of several answers that one answer is to be made of. `name` is who gave it."""
+
+    uuid: str
+    name: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
     """All that one generation has to know.
 
@@ -64,6 +73,7 @@ class Task:
         briefed: What of all that goes with every question of the chat.
         sampling: What was set of the model's options; nothing else is sent.
         drawing: The pictures that are the answer; None of an answer in words.
+        drafts: The answers to the question that this one is to be made of.
         shown: The empty answer as it was stored, and its question if that was new, with their places in the tree.
     """
 
@@ -83,6 +93,7 @@ class Task:
     n_cleared: int = 0
     sampling: Sampling = field(default_factory=Sampling)
     drawing: Drawing | None = None
+    drafts: Sequence[Draft] = ()
     shown: Branch = field(default_factory=Branch)
 
     @property
@@ -100,7 +111,7 @@ def task_of(
 
     Reads its message, chat, owner and question, a query each if they are not there yet, the branch above, and the
     documents and knowledge attached to it or briefed; at most two queries, none for the first question of a chat
-    without briefings.
+    without briefings, and one more for the answers that it is made of.
 
     Args:
         shown: What was just stored, with what is attached to it.
@@ -129,6 +140,7 @@ def task_of(
         briefed=[_briefed(number, briefing, documents, knowledge) for number, briefing in enumerate(briefings)],
         n_cleared=len(whole) - len(branch),
         sampling=sampling,
+        drafts=_drafts_of(answer) if answer.merged_from else (),
         shown=shown,
     )
 
@@ -152,6 +164,10 @@ def picture_task(generation: Generation, shown: Branch, drawing: Drawing) -> Tas
         drawing=drawing,
         shown=shown,
     )
+
+
+def _drafts_of(answer: Message) -> list[Draft]:
+    return [Draft(uuid=str(one.uuid), name=one.said_by, content=one.content) for one in drafts_of(answer)]
 
 
 def _in_context(branch: list[Message]) -> list[Message]:
@@ -185,7 +201,7 @@ def _turns(branch: Sequence[Message], answer: Message, images: Sequence[Link]) -
 def _turn(message: Message, answer: Message, image_ids: Sequence[int]) -> Turn:
     content = message.content
     if _is_of_another(message, answer):
-        content = attribution.quoted_answer(content, message.preset_name or message.model)
+        content = attribution.quoted_answer(content, message.said_by)
     return Turn(
         uuid=str(message.uuid),
         role=message.role,  # type: ignore[arg-type]  # checked by the database

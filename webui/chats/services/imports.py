@@ -36,6 +36,7 @@ from webui.chats.transfer.shapes import (
     TakenImage,
     TakenMessage,
     TakenRating,
+    TakenSource,
 )
 from webui.presets.errors import PictureRefused
 
@@ -328,6 +329,7 @@ def _store_messages(chat: Chat, taken: Sequence[TakenMessage]) -> dict[str, Mess
             picture_wish=message.picture_wish,
             ends_context=message.ends_context,
             follow_ups=list(message.follow_ups),
+            merged_from=[_source(source, uuids) for source in message.merged_from],
             created_at=message.created_at,
         )
         for message in taken
@@ -340,6 +342,11 @@ def _store_messages(chat: Chat, taken: Sequence[TakenMessage]) -> dict[str, Mess
             # A parent's id is known only now.
             cursor.executemany(f"UPDATE {table} SET parent_id = %s WHERE id = %s", parents)  # noqa: S608  (our name)
     return stored
+
+
+def _source(source: TakenSource, uuids: Mapping[str, UUID]) -> dict[str, str]:
+    """One that is not in the file any more keeps the id that it had: nothing of this chat is found by that."""
+    return {"message": str(uuids.get(source.id, values.as_uuid(source.id) or "")), "name": source.name}
 
 
 def _attach(owner: User, taken: TakenChat, messages: Mapping[str, Message], documents: _Documents) -> None:

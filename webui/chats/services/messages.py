@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
@@ -21,10 +21,18 @@ from django.utils import timezone
 import rag.api as rag
 from webui.accounts.models import User
 from webui.chats import access, conf
-from webui.chats.answerers import Answerer, answerer_of, painter_of
-from webui.chats.errors import AnswerRunning, ChatError, MessageEmpty, MessageTooLong, WrongRole
+from webui.chats.answerers import QUOTES, Answerer, answerer_of, model_label, painter_of
+from webui.chats.errors import (
+    AnswerRunning,
+    ChatError,
+    MessageEmpty,
+    MessageTooLong,
+    ModelCannotMerge,
+    NothingToMerge,
+    WrongRole,
+)
 from webui.chats.models import PICTURES, Chat, Generation, Message
-from webui.chats.queries import active_generations
+from webui.chats.queries import active_generations, drafts_of
 from webui.chats.search import index
 from webui.chats.search.index import Text
 from webui.chats.services import chats, generations
@@ -32,6 +40,8 @@ from webui.chats.services.images import attach_images
 from webui.chats.services.titles import first_words
 from webui.chats.shown_branch import Attached, columns_beside
 from webui.chats.wishes import PictureWish, drawing_for
+
+MIN_MERGED: Final = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,7 +221,10 @@ def regenerate_answer(
     to: str = "",
     ref: str = "",
 ) -> Asked:
-    """Ask for another answer to the same question: a sibling of the answer, beside which it is shown if that is so."""
+    """Ask for another answer to the same question: a sibling of the answer, beside which it is shown if that is so.
+
+    One that was made of others is made of them again, if two of them at least are there.
+    """
     choice = Choice(model=model, beside=beside, to=to)
 
     def regenerate() -> Asked:
@@ -222,9 +235,56 @@ def regenerate_answer(
             raise WrongRole
         wish = _wish_of(old.parent) if to == PICTURES else None
         answerers = _answerers_of(user, choice, wish, old.parent.content, is_anew=True)
-        return _ask(chat, old.parent, choice, answerers, after=old.parent, ref=ref, has_siblings=True)
+        drafts = [draft for draft in drafts_of(old) if draft.content.strip()] if old.merged_from else []
+        if len(drafts) < MIN_MERGED:
+            drafts = []
+        _check_drafts(drafts, answerers)
+        return _ask(
+            chat, old.parent, choice, answerers, after=old.parent, ref=ref, has_siblings=True, merged_from=drafts
+        )
 
     return _once(user, ref, regenerate)
+
+
+def merge_answers(
+    user: User,
+    *,
+    chat_uuid: UUID | str,
+    answer_uuids: Sequence[UUID | str],
+    model: str,
+    beside: Sequence[str] = (),
+    to: str = "",
+    ref: str = "",
+) -> Asked:
+    """Ask for one answer made of several to the same question: a sibling of them, shown alone.
+
+    Raises:
+        NothingToMerge: There are not two of them.
+        WrongRole: They are not all answers to one question.
+        ModelCannotMerge: It has no words of its own.
+    """
+    choice = Choice(model=model, beside=beside, to=to)
+
+    def merge() -> Asked:
+        answerers = _answerers_of(user, choice, None, "")
+        chat = idle_chat(user, chat_uuid)
+        drafts = access.messages_read(chat, answer_uuids)
+        questions = {draft.parent for draft in drafts if draft.is_answer}
+        question = questions.pop() if len(questions) == 1 else None
+        if not all(draft.is_answer for draft in drafts) or question is None or question.role != Message.Role.USER:
+            raise WrongRole if drafts else NothingToMerge
+        spoken = [draft for draft in drafts if draft.content.strip()]
+        if len(spoken) < MIN_MERGED:
+            raise NothingToMerge
+        _check_drafts(spoken, answerers)
+        return _ask(chat, question, choice, answerers, after=question, ref=ref, has_siblings=True, merged_from=spoken)
+
+    return _once(user, ref, merge)
+
+
+def _check_drafts(drafts: Sequence[Message], answerers: Sequence[Answerer]) -> None:
+    if drafts and any(answerer.model == QUOTES or answerer.id == PICTURES for answerer in answerers):
+        raise ModelCannotMerge(model_label(QUOTES))
 
 
 def _answerers_of(
@@ -335,16 +395,19 @@ def _ask(
     ref: str,
     attached: Attached = Attached(),  # noqa: B008  (frozen)
     has_siblings: bool = False,
+    merged_from: Sequence[Message] = (),
 ) -> Asked:
     # A request has one ref, whatever the number of its answers: the first one bears it.
     first, *others = [
-        _begin(chat, question, answerer, ref="" if number else ref) for number, answerer in enumerate(answerers)
+        _begin(chat, question, answerer, ref="" if number else ref, merged_from=merged_from)
+        for number, answerer in enumerate(answerers)
     ]
     leaf = chat.current_message
     new = [] if question == after else [Text("message", question.pk, question.content)]
     stays_beside = chat.is_side_by_side and leaf is not None and leaf.parent_id == question.pk
     chat.current_message = first.answer
-    chat.is_side_by_side = bool(others) or stays_beside
+    # What is made of several is to take their place.
+    chat.is_side_by_side = bool(others) or (stays_beside and not merged_from)
     chat.updated_at = timezone.now()
     # Who goes on with an archived chat wants it at hand again.
     chat.archived_at = None
@@ -366,7 +429,9 @@ def _ask(
     )
 
 
-def _begin(chat: Chat, question: Message, answerer: Answerer, *, ref: str) -> Begun:
+def _begin(
+    chat: Chat, question: Message, answerer: Answerer, *, ref: str, merged_from: Sequence[Message] = ()
+) -> Begun:
     answer = Message.objects.create(
         chat=chat,
         parent=question,
@@ -374,6 +439,7 @@ def _begin(chat: Chat, question: Message, answerer: Answerer, *, ref: str) -> Be
         model=answerer.model,
         preset_name=answerer.preset_name,
         answerer=answerer.id,
+        merged_from=[{"message": str(draft.uuid), "name": draft.said_by} for draft in merged_from],
     )
     generation = Generation.objects.create(message=answer, asked_by=chat.owner, ref=ref)
     return Begun(generation=generation, answerer=answerer)

@@ -108,6 +108,8 @@ def _copy(
         model=message.model,
         preset_name=message.preset_name,
         answerer=PICTURES if message.role == "assistant" and message.images else "",
+        # The answers that it is made of are not shared.
+        merged_from=[{"message": "", "name": name} for name in message.merged_from],
     )
     for image in message.images:
         if image.uuid in images:

@@ -42,6 +42,7 @@ from webui.chats.transfer.limits import (
     MAX_FILES_OF_MESSAGE,
     MAX_FOLLOW_UPS,
     MAX_IMAGES_OF_MESSAGE,
+    MAX_MERGED,
     MAX_MESSAGES,
 )
 from webui.chats.transfer.shapes import (
@@ -55,6 +56,7 @@ from webui.chats.transfer.shapes import (
     TakenImage,
     TakenMessage,
     TakenRating,
+    TakenSource,
 )
 from webui.chats.transfer.trees import arrange
 from webui.chats.wishes import PictureWish
@@ -129,6 +131,7 @@ def _message(message: Message, owner: User, uuids: Mapping[int, str], *, is_alon
         "picture_wish": message.picture_wish,
         "ends_context": message.ends_context,
         "follow_ups": message.follow_ups,
+        "merged_from": [{"id": one["message"], "name": one["name"]} for one in message.merged_from],
         "images": [_image(image, owner, is_alone=is_alone) for image in message.images.all()],
         "documents": [_document(document, owner.pk) for document in message.documents.all()],
         "knowledge": [_knowledge(knowledge) for knowledge in message.knowledge.all()],
@@ -348,6 +351,7 @@ def _read_message(
         files=_read_documents(found.get("documents")),
         images=_read_images(found.get("images"), owner),
         follow_ups=values.texts(found.get("follow_ups"), FOLLOW_UP_MAX_CHARS, MAX_FOLLOW_UPS),
+        merged_from=_read_merged(found.get("merged_from")),
         knowledge=_read_knowledge(found.get("knowledge")),
         citations=_read_citations(found.get("citations"), notes),
         rating=_read_rating(values.mapping(found.get("rating")), otherwise, notes),
@@ -360,6 +364,14 @@ def _read_wish(found: object) -> dict[str, Any] | None:
         return PictureWish.read(found).as_json()
     except ValueError:
         return None
+
+
+def _read_merged(found: object) -> list[TakenSource]:
+    sources = [*values.mappings(found)][:MAX_MERGED]
+    return [
+        TakenSource(id=values.identity(source.get("id")), name=values.name(source.get("name"), 255))
+        for source in sources
+    ]
 
 
 def _read_images(found: object, owner: User) -> list[TakenImage]:

@@ -139,6 +139,14 @@ class TakenGeneration:
     ledger: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakenSource:
+    """An answer that another one was made of: its id in the file, and who gave it."""
+
+    id: str
+    name: str
+
+
 @dataclass(slots=True, kw_only=True)
 class TakenMessage:
     """A message. `parent` is the id of another one of its chat, which `trees` sees to."""
@@ -157,6 +165,7 @@ class TakenMessage:
     files: Sequence[TakenFile] = ()
     images: Sequence[TakenImage] = ()
     follow_ups: Sequence[str] = ()
+    merged_from: Sequence[TakenSource] = ()
     knowledge: Sequence[str] = ()
     citations: Sequence[TakenCitation] = ()
     rating: TakenRating | None = None

@@ -60,6 +60,8 @@ def _answer_facts(answer: Message, generation: Generation | None) -> Iterator[Fa
         yield Fact(_("Preset"), answer.preset_name)
     if answer.model:
         yield Fact(_("Answered by") if answer.model == QUOTES else _("Model"), model_label(answer.model))
+    if answer.merged_from:
+        yield Fact(_("Merged from"), ", ".join(model_label(one["name"]) for one in answer.merged_from))
     if generation is not None:
         yield Fact(_("State"), generation.get_state_display())
     yield Fact(_("Asked"), _exact(generation.created_at if generation else answer.created_at))

@@ -110,6 +110,7 @@ class MessageView:
         ledger_url: What was sent for it, for the side panel; empty when nothing was.
         trace_url: How the documents were searched, for the side panel; empty when none were.
         follow_ups: Questions to go on with; shown while the answer is the last message.
+        merged_words: That it was made of other answers, and of whose; empty when it was not.
         rating: What the reader thinks of a finished answer, "unrated" until they say it; empty when nobody is asked, as
             of an answer without words.
         is_picture: The answer is its pictures, or will be.
@@ -149,6 +150,7 @@ class MessageView:
     answerer: str = ""
     is_picture: bool = False
     asks_for_picture: bool = False
+    merged_words: str = ""
 
     @property
     def has_text(self) -> bool:
@@ -184,6 +186,7 @@ class MessageView:
             "ledger": bool(self.ledger_url),
             "text": self.has_text,
             "picture": self.has_text and not self.is_active,
+            "merge": self.role == "assistant" and self.sibling_count > 1,
         }
         return " ".join(name for name, is_offered in offered.items() if is_offered)
 

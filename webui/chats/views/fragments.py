@@ -123,10 +123,18 @@ def _message_view(chat: Chat, message: Message, branch: Branch, html: SafeString
         ledger_url=_ledger_url(chat, message) if generation and generation.has_ledger and not is_active else "",
         trace_url=_trace_url(chat, message) if generation and generation.has_retrieval and not is_active else "",
         follow_ups=message.follow_ups,
+        merged_words=merged_words([one["name"] for one in message.merged_from]),
         rating=_rating(message, branch) if message.is_answer and message.content.strip() and not is_active else "",
         is_picture=message.is_picture,
         asks_for_picture=message.picture_wish is not None,
     )
+
+
+def merged_words(names: Sequence[str]) -> str:
+    """Say of whose answers one was made; empty for none."""
+    if not names:
+        return ""
+    return _("Merged from the answers of %(names)s") % {"names": ", ".join(map(model_label, names))}
 
 
 def _rating(message: Message, branch: Branch) -> Literal["", "unrated", "good", "bad"]:

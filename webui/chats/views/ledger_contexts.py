@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +13,7 @@ from django.utils.translation import ngettext
 
 import rag.api as rag
 from webui.accounts.models import User
+from webui.chats.answerers import model_label
 from webui.chats.models import Generation, Message
 from webui.chats.views.windows import remarks_on
 from webui.presets.contexts import OptionRow, option_rows
@@ -38,6 +39,7 @@ class LedgerPanel:
         counts: Tokens by who has counted them, in words.
         briefings: What went into the system prompt, by who says it; `name` only.
         sent, dropped: Messages, in the order of the chat.
+        merged: The answers that went with the question, to be made one.
         cleared: A sentence about messages before the point where the context was cleared; empty without one.
         options: Those that were sent.
     """
@@ -46,6 +48,7 @@ class LedgerPanel:
     remarks: Sequence[str]
     briefings: Sequence[LedgerEntry]
     sent: Sequence[LedgerEntry]
+    merged: Sequence[LedgerEntry]
     dropped: Sequence[LedgerEntry]
     cleared: str
     passages: Sequence[LedgerEntry]
@@ -55,7 +58,8 @@ class LedgerPanel:
 def ledger_panel(user: User, generation: Generation) -> LedgerPanel:
     """Return what the panel shows, as far as the reader may read it now. Two queries: messages and documents."""
     ledger = generation.ledger
-    texts = _texts(generation, [*ledger["sent"], *ledger["dropped"]])
+    merged = ledger.get("merged", [])
+    texts = _texts(generation, [*ledger["sent"], *ledger["dropped"], *merged])
     return LedgerPanel(
         counts=list(_counts(generation)),
         remarks=list(remarks_on(generation)),
@@ -65,6 +69,7 @@ def ledger_panel(user: User, generation: Generation) -> LedgerPanel:
             if given["tokens"]
         ],
         sent=[_message_entry(entry, texts) for entry in ledger["sent"]],
+        merged=[replace(_message_entry(entry, texts), name=model_label(entry["name"])) for entry in merged],
         dropped=[_message_entry(entry, texts) for entry in ledger["dropped"]],
         cleared=_cleared(ledger.get("cleared", 0)),
         passages=_passages(user, ledger["passages"]),
@@ -80,10 +85,11 @@ def _texts(generation: Generation, entries: Sequence[Mapping[str, Any]]) -> dict
 
 def _message_entry(entry: Mapping[str, Any], texts: Mapping[str, str]) -> LedgerEntry:
     roles = dict(Message.Role.choices) | {"system": _("System prompt")}
+    role = str(roles[entry.get("role", Message.Role.ASSISTANT)])
     opening = Truncator(texts.get(entry["message"] or "", "")).chars(OPENING_CHARS)
     if entry["message"] and entry["message"] not in texts:
         opening = _("This message was deleted.")
-    return LedgerEntry(name=str(roles[entry["role"]]), opening=opening, tokens=_tokens(entry["tokens"]))
+    return LedgerEntry(name=role, opening=opening, tokens=_tokens(entry["tokens"]))
 
 
 def _given_by(given: Mapping[str, Any]) -> str:

@@ -15,7 +15,7 @@ from django.utils.translation import ngettext
 from webui.chats.models import ShareGrant, ShareLink
 from webui.chats.shared_chats import SharedCitation, SharedImage, SharedMessage
 from webui.chats.views.contexts import CitationView, ImageView
-from webui.chats.views.fragments import chat_title, chat_url, citation_view, picture_file_name
+from webui.chats.views.fragments import chat_title, chat_url, citation_view, merged_words, picture_file_name
 from webui.rendering import render_markdown, render_plain
 
 # ---- for the owner -------------------------------------------------------------------------------
@@ -141,6 +141,7 @@ class SharedMessageView:
     text: str
     html: SafeString
     model_name: str
+    merged_words: str
     is_unfinished: bool
     citations: Sequence[CitationView]
     files: Sequence[SharedFileView]
@@ -194,6 +195,7 @@ def _message_view(link: ShareLink, message: SharedMessage, readable: Collection[
         text=message.text,
         html=render_plain(message.text) if is_question else render_markdown(message.text, citations=numbers),
         model_name=message.model_name,
+        merged_words=merged_words(message.merged_from),
         is_unfinished=message.is_unfinished,
         citations=[_citation_view(citation, readable) for citation in message.citations],
         files=[
