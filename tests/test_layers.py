@@ -30,6 +30,8 @@ ALLOWED = {
     "webui.presets": {
         "webui.presets", "webui.accounts", "webui.ui",
         "rag.api", "rag.errors", "rag.types", "inference.client", "inference.errors", "inference.types",
+        # Modelfiles are read and written in one place.
+        "inference.library.modelfile",
     },
     "webui.speech": {
         "webui.speech", "webui.accounts", "webui.ui", "inference.client", "inference.errors", "inference.types",

@@ -115,6 +115,20 @@ async def test_the_window_that_was_set_is_what_the_prompt_has_to_fit(
     assert stored.generation.ledger["dropped"]
 
 
+async def test_its_examples_go_before_the_chat(site: Upstream, alice: User, alice_page: Page) -> None:
+    rest = [["MESSAGE", "user", "Who are you?"], ["MESSAGE", "assistant", "Me."], ["MESSAGE", "system", "Be brief."]]
+    preset = await database_sync_to_async(make_preset)(owner=alice, modelfile_rest=rest)
+
+    async with alice_page as page:
+        await ask(page, preset)
+
+    sent = [(message["role"], message["content"]) for message in site.last("/api/chat").body["messages"]]
+    assert sent[:3] == [
+        ("system", "You are Harbour master.\n\nBe brief."), ("user", "Who are you?"), ("assistant", "Me."),
+    ]  # fmt: skip
+    assert sent[3][0] == "user"
+
+
 async def test_the_chat_remembers_the_preset_and_the_answer_its_name(
     site: Upstream, preset: ModelPreset, alice_page: Page, alice_client: Client
 ) -> None:

@@ -11,6 +11,7 @@ from django.db.models import QuerySet, Value
 import rag.api as rag
 from webui.chats.models import Chat, Folder
 from webui.presets.levels import Level
+from webui.presets.modelfiles import examples_of
 from webui.presets.models import ModelPreset
 
 BriefingSource = Literal["model", "person", "preset", "folder", "chat"]
@@ -23,12 +24,14 @@ class Briefing:
 
     Attributes:
         source, name: Who gives it, for the ledger.
+        examples: (role, text) of messages that go before the branch.
         documents, knowledge: Without regard to who may read them: that is asked when they are looked up.
     """
 
     source: BriefingSource = "preset"
     name: str = ""
     system: str = ""
+    examples: Sequence[tuple[str, str]] = ()
     documents: QuerySet[rag.Document] | None = None
     knowledge: QuerySet[rag.Knowledge] | None = None
 
@@ -65,10 +68,12 @@ def briefings_of(chat: Chat, preset: ModelPreset | None = None, levels: Sequence
 
 
 def _briefing_of_preset(preset: ModelPreset) -> Briefing:
+    said = examples_of(preset.modelfile_rest)
     return Briefing(
         source="preset",
         name=preset.name,
-        system=preset.system_prompt,
+        system="\n\n".join(filter(None, [preset.system_prompt, *(text for role, text in said if role == "system")])),
+        examples=[(role, text) for role, text in said if role != "system"],
         documents=preset.documents.all(),
         knowledge=preset.knowledge.all(),
     )

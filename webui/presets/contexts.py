@@ -16,6 +16,7 @@ from webui.accounts.audiences import Audience
 from webui.presets import options
 from webui.presets.ids import preset_id
 from webui.presets.kinds import Kind
+from webui.presets.modelfile_forms import Editor
 from webui.presets.models import Grant, ModelPreset, PromptPreset, Version
 from webui.presets.wording import in_words
 
@@ -143,12 +144,13 @@ def option_rows(stored: dict[str, Any]) -> list[OptionRow]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PresetFormPage:
-    """The form of a new preset, or of one that is there. `picture_url` is empty without a picture."""
+    """The editor of a new preset, or of one that is there. `picture_url` is empty without a picture."""
 
     preset: ModelPreset | None
     picture_url: str
     sources: Sequence[Source]
     has_models: bool
+    editor: Editor
     sidebar: None = None
 
 

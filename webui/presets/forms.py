@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,9 +13,11 @@ from uuid import UUID
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from inference.library.modelfile import Instruction
 from webui.presets import options, pictures
 from webui.presets.errors import PictureRefused
 from webui.presets.levels import Level, effective_options
+from webui.presets.modelfiles import rest_of_json
 from webui.presets.models import (
     COMMAND_MAX_LENGTH,
     DESCRIPTION_MAX_LENGTH,
@@ -62,15 +65,36 @@ class LinesField(forms.CharField):
 
 
 class StopTextsField(LinesField):
-    """Texts in which a line break is written `\\n`."""
+    """Texts in which a line break is written `\n`, and a blank at an end `\\s`: one that nobody sees is lost."""
+
+    def __init__(self, *, max_line_length: int, **kwargs: Any) -> None:
+        super().__init__(max_line_length=max_line_length * _LONGEST_ESCAPE, **kwargs)
+        self.max_text_length = max_line_length
 
     def prepare_value(self, value: Any) -> Any:
-        if isinstance(value, list):
-            value = [text.replace("\\", "\\\\").replace("\n", "\\n") for text in value]
-        return super().prepare_value(value)
+        return super().prepare_value([_escaped(text) for text in value] if isinstance(value, list) else value)
 
     def clean(self, value: object) -> list[str]:
-        return ["\\".join(part.replace("\\n", "\n") for part in text.split("\\\\")) for text in super().clean(value)]
+        texts = [_ESCAPE.sub(_character, line) for line in super().clean(value)]
+        if any(len(text) > self.max_text_length for text in texts):
+            raise forms.ValidationError(_("Each has at most %(n)d characters.") % {"n": self.max_text_length})
+        return texts
+
+
+_ESCAPED = {"\\": "\\", "n": "\n", "r": "\r", "t": "\t", "s": " "}
+_ESCAPE = re.compile(r"\\(?:([\\nrts])|u([0-9a-f]{4}))")
+_LONGEST_ESCAPE = 6
+# What would end a line of the field, or be stripped from it.
+_ODD = re.compile(r"\\|[^\S ]|[\x1c-\x1f\x85]|^ | $")
+
+
+def _escaped(text: str) -> str:
+    names = {character: name for name, character in _ESCAPED.items()}
+    return _ODD.sub(lambda found: f"\\{names.get(found[0]) or f'u{ord(found[0]):04x}'}", text)
+
+
+def _character(escape: re.Match[str]) -> str:
+    return _ESCAPED[escape[1]] if escape[1] else chr(int(escape[2], 16))
 
 
 class UuidListField(forms.Field):
@@ -171,6 +195,24 @@ class AnswerForm(forms.Form):
         return {name: value for name, value in given.items() if value not in (None, "", [])}
 
 
+class RestField(forms.CharField):
+    """What of a Modelfile the form has no field for; it goes with the form out of sight."""
+
+    widget = forms.HiddenInput
+
+    def __init__(self) -> None:
+        super().__init__(required=False, strip=False)
+
+    def prepare_value(self, value: Any) -> Any:
+        return value if isinstance(value, str) else json.dumps(value or [])
+
+    def clean(self, value: object) -> list[Instruction]:
+        try:
+            return rest_of_json(json.loads(super().clean(value) or "[]"))
+        except (ValueError, RecursionError) as exc:
+            raise forms.ValidationError(_("The rest of the Modelfile is damaged. Load the page anew.")) from exc
+
+
 class PresetForm(AnswerForm):
     """All of a preset but whom it is shared with."""
 
@@ -193,6 +235,7 @@ class PresetForm(AnswerForm):
         label=_("Suggestions"), max_lines=MAX_SUGGESTIONS, max_line_length=SUGGESTION_MAX_LENGTH,
         help_text=_("Offered in an empty chat. One a line, at most six."),
     )  # fmt: skip
+    modelfile_rest = RestField()
     documents = UuidListField(max_items=MAX_DOCUMENTS, too_many=_("At most %(n)d documents."))
     knowledge = UuidListField(max_items=MAX_KNOWLEDGE, too_many=_("At most %(n)d pieces of knowledge."))
 

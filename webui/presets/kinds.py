@@ -43,6 +43,7 @@ MODELS: Final = Kind(
         "name": _("name"), "symbol": _("symbol"), "picture": _("picture"), "description": _("description"),
         "base_model": _("model"), "system_prompt": _("system prompt"), "options": _("options"),
         "suggestions": _("suggestions"), "documents": _("documents"), "knowledge": _("knowledge"),
+        "modelfile_rest": _("Modelfile"),
     },
     about_sharing=_(
         "Who it is shared with sees its instructions, can ask it and copy it. Its documents are not shared with it:"

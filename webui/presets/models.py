@@ -58,6 +58,8 @@ class ModelPreset(Preset):
     options = models.JSONField(default=dict, blank=True)
     # Short texts to begin a chat with.
     suggestions = models.JSONField(default=list, blank=True)
+    # What its Modelfile says beside the fields here, as `modelfiles` keeps it: [[keyword, name, value], ...].
+    modelfile_rest = models.JSONField(default=list, blank=True)
     documents = models.ManyToManyField("rag.Document", blank=True, related_name="+")
     knowledge = models.ManyToManyField("rag.Knowledge", blank=True, related_name="+")
 

@@ -59,7 +59,7 @@ OPTIONS: Final = (
     ),
     Option(
         name="stop", kind="texts", label=_("Stop texts"),
-        help=_("The answer ends where one of them comes. One a line; \\n is a line break."),
+        help=_("The answer ends where one of them comes. One a line; \\n is a line break, \\s a blank at an end."),
     ),
     Option(
         name="num_ctx", kind="integer", least=256, most=10_000_000, label=_("Context window"),

@@ -25,7 +25,10 @@ MAX_PRESETS = 200
 MAX_VERSIONS = 50
 
 AnyPreset = ModelPreset | PromptPreset
-_PLAIN_FIELDS = ("name", "description", "symbol", "picture", "base_model", "system_prompt", "options", "suggestions")
+_PLAIN_FIELDS = (
+    "name", "description", "symbol", "picture", "base_model", "system_prompt", "options", "suggestions",
+    "modelfile_rest",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +47,7 @@ class Content:
     system_prompt: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
     suggestions: Sequence[str] = ()
+    modelfile_rest: Sequence[Sequence[str]] = ()
     documents: Sequence[rag.Document] = ()
     knowledge: Sequence[rag.Knowledge] = ()
 
@@ -52,6 +56,7 @@ class Content:
         return plain | {
             "options": dict(self.options),
             "suggestions": list(self.suggestions),
+            "modelfile_rest": [list(item) for item in self.modelfile_rest],
             "documents": sorted(str(document.uuid) for document in self.documents),
             "knowledge": sorted(str(knowledge.uuid) for knowledge in self.knowledge),
         }
@@ -88,6 +93,7 @@ def _store(preset: ModelPreset, content: Content, editor: User, picture: bytes) 
     for name in _PLAIN_FIELDS:
         setattr(preset, name, getattr(content, name))
     preset.options, preset.suggestions = dict(content.options), list(content.suggestions)
+    preset.modelfile_rest = [list(item) for item in content.modelfile_rest]
     preset.updated_at = timezone.now()
     preset.save()
     preset.documents.set(content.documents)

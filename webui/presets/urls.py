@@ -15,6 +15,7 @@ urlpatterns = [
     path("<uuid:uuid>/", presets.preset, name="preset"),
     path("<uuid:uuid>/change/", presets.change, name="change"),
     path("<uuid:uuid>/picture/", presets.picture, name="picture"),
+    path("<uuid:uuid>/Modelfile", presets.modelfile, name="modelfile"),
     path("<uuid:uuid>/copy/", presets.copy, name="copy"),
     path("<uuid:uuid>/delete/", deleting.delete, KIND, name="delete"),
     path("<uuid:uuid>/undo-delete/", deleting.undo_delete, KIND, name="undo_delete"),

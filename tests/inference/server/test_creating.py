@@ -7,10 +7,12 @@ from typing import Any
 import httpx
 import pytest
 
+from inference.library.modelfile import Instruction, parse
 from inference.server.steps import stepped
 from tests.doubles.registry import Registry
 from tests.inference.library.stores import digest_of
 from tests.inference.server.conftest import Server
+from webui.presets.modelfiles import Said, modelfile_of, read_modelfile
 
 HI = [{"role": "user", "content": "Hi"}]
 MARIO = """\
@@ -55,6 +57,34 @@ async def test_the_baked_texts_reach_the_runner(server: Server) -> None:
         ("user", "Hi"),
     ]
     assert (request.options["temperature"], request.options["stop"]) == (1.0, ["end"])
+
+
+async def test_a_model_is_made_of_the_modelfile_of_a_preset(server: Server) -> None:
+    said = Said(
+        base_model="tiny",
+        system_prompt='You are "Mario".\nBe brief.',
+        options={"temperature": 0.5, "num_ctx": 512, "stop": ["User: ", "\n\n"]},
+        rest=[
+            Instruction("MESSAGE", "Who are you?", "user"),
+            Instruction("MESSAGE", "It's me!", "assistant"),
+            Instruction("LICENSE", "MIT"),
+            Instruction("REQUIRES", "0.14.0"),
+        ],
+    )
+
+    lines = await server.lines("/api/create", model="mario", modelfile=modelfile_of(said))
+    await server.lines("/api/chat", model="mario", messages=HI)
+
+    (request,) = server.starter.of("mario").requests
+    assert statuses(lines)[-1] == "success"
+    assert [message.content for message in request.messages or ()] == [
+        'You are "Mario".\nBe brief.', "Who are you?", "It's me!", "Hi",
+    ]  # fmt: skip
+    assert (request.options["temperature"], request.options["stop"]) == (0.5, ["User: ", "\n\n"])
+    shown = (await server.post("/api/show", model="mario")).json()
+    own_file = parse(shown["modelfile"]).values("FROM")[0]
+    made = read_modelfile(shown["modelfile"], [own_file])
+    assert (made.options, made.system_prompt) == (said.options, said.system_prompt)
 
 
 async def test_a_request_s_own_system_message_and_options_come_first(server: Server) -> None:

@@ -217,14 +217,21 @@ def _is_of_another(message: Message, answer: Message) -> bool:
 
 
 def _with_system(turns: list[Turn], briefings: Sequence[Briefing], rules: str = "") -> list[Turn]:
-    """Put the words of briefings before the branch, joined with the system message that it may begin with.
+    """Put the words of briefings before the branch, joined with the system message that it may begin with, and then
+    their examples.
 
     Args:
         rules: For what is in the branch; they come last.
     """
     own = turns.pop(0) if turns and turns[0].role == "system" else None
     content = "\n\n".join(filter(None, [joined_system(briefings, own.content if own else ""), rules]))
-    return [Turn(uuid=own.uuid if own else None, role="system", content=content), *turns] if content else turns
+    examples = [
+        Turn(uuid=None, role="assistant" if role == "assistant" else "user", content=text)
+        for briefing in briefings
+        for role, text in briefing.examples
+    ]
+    system = [Turn(uuid=own.uuid if own else None, role="system", content=content)] if content else []
+    return [*system, *examples, *turns]
 
 
 def _briefed(number: int, briefing: Briefing, documents: Sequence[Link], knowledge: Sequence[Link]) -> Briefed:

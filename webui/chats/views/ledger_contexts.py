@@ -87,7 +87,9 @@ def _message_entry(entry: Mapping[str, Any], texts: Mapping[str, str]) -> Ledger
     roles = dict(Message.Role.choices) | {"system": _("System prompt")}
     role = str(roles[entry.get("role", Message.Role.ASSISTANT)])
     opening = Truncator(texts.get(entry["message"] or "", "")).chars(OPENING_CHARS)
-    if entry["message"] and entry["message"] not in texts:
+    if not entry["message"] and entry.get("role") in ("user", "assistant"):
+        opening = _("An example of the preset")
+    elif entry["message"] and entry["message"] not in texts:
         opening = _("This message was deleted.")
     return LedgerEntry(name=role, opening=opening, tokens=_tokens(entry["tokens"]))
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import cast
 from uuid import UUID
 
 from asgiref.sync import async_to_sync
@@ -15,7 +17,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from inference import client
 from inference.errors import InferenceError
-from inference.types import ChatMessage, ChatRequest
+from inference.types import ChatMessage, ChatRequest, Role
 from rag import api as rag
 from webui.accounts.decorators import member_required
 from webui.accounts.http import MemberRequest
@@ -37,6 +39,8 @@ from webui.presets.errors import TooManyPresets
 from webui.presets.forms import PresetForm, option_values
 from webui.presets.kinds import MODELS
 from webui.presets.levels import levels_of, sampling_at, told
+from webui.presets.modelfile_forms import WANTED, Editor, said_by_preset, sent_editor
+from webui.presets.modelfiles import examples_of, modelfile_of, rest_as_json
 from webui.presets.models import ModelPreset, PresetGrant
 from webui.presets.services import Content
 from webui.presets.views.deleting import just_deleted
@@ -112,6 +116,19 @@ def picture(request: MemberRequest, uuid: UUID) -> HttpResponse:
     return response
 
 
+@require_GET
+@member_required
+def modelfile(request: MemberRequest, uuid: UUID) -> HttpResponse:
+    """A preset as a file that models are made of; its model has the name that its own server knows."""
+    shown = _answerable(request, uuid, chat_models())
+    said = said_by_preset(services.content_of(shown, request.user).as_json())
+    offered = async_to_sync(client.models_at_hand)().models
+    name = next((model.name for model in offered if model.id == said.base_model), said.base_model)
+    text = modelfile_of(replace(said, base_model=name))
+    headers = {"Content-Disposition": 'attachment; filename="Modelfile"'}
+    return HttpResponse(text, content_type="text/plain; charset=utf-8", headers=headers)
+
+
 def _answerable(request: MemberRequest, uuid: UUID, models: Sequence[str]) -> ModelPreset:
     """Return a preset of the person's own, or a shared one that can be asked now, or raise Http404."""
     shown = access.preset_read(request.user, uuid)
@@ -124,11 +141,13 @@ def _request_body(user: User, preset: ModelPreset) -> str:
     """Return what the model of a preset is sent with a question, as it goes over the wire; empty without the model."""
     levels = levels_of(user, preset.base_model, preset)
     sampling = sampling_at(levels)
-    words = "\n\n".join(told(levels))
+    examples = examples_of(preset.modelfile_rest)
+    words = "\n\n".join([*told(levels), *(text for role, text in examples if role == "system")])
     system = [ChatMessage(role="system", content=words)] if words else []
+    said = [ChatMessage(role=cast(Role, role), content=text) for role, text in examples if role != "system"]
     request = ChatRequest(
         model=preset.base_model,
-        messages=[*system, ChatMessage(role="user", content="…")],
+        messages=[*system, *said, ChatMessage(role="user", content="…")],
         options=sampling.options,
         think=sampling.think,
         keep_alive_s=sampling.keep_alive_s,
@@ -148,16 +167,18 @@ def _request_body(user: User, preset: ModelPreset) -> str:
 @member_required
 def create(request: MemberRequest) -> HttpResponse:
     models = chat_models()
-    is_sent = request.method == "POST"
-    form = PresetForm(request.POST, request.FILES, models=models) if is_sent else PresetForm(models=models)
-    if is_sent and form.is_valid() and (content := _content(request, form)):
-        try:
-            made = services.create_preset(request.user, content, form.cleaned_data["picture"])
-        except TooManyPresets as exc:
-            form.add_error(None, _too_many(exc))
-        else:
-            return redirect("presets:preset", made.uuid)
-    return _form(request, None, form, models)
+    editor = Editor(form=PresetForm(models=models))
+    if request.method == "POST":
+        editor = sent_editor(request.POST, request.FILES, models=models)
+        form = editor.form
+        if WANTED not in request.POST and editor.is_right and (content := _content(request, form)):
+            try:
+                made = services.create_preset(request.user, content, form.cleaned_data["picture"])
+            except TooManyPresets as exc:
+                form.add_error(None, _too_many(exc))
+            else:
+                return redirect("presets:preset", made.uuid)
+    return _form(request, None, editor, models)
 
 
 @require_http_methods(["GET", "POST"])
@@ -167,14 +188,15 @@ def change(request: MemberRequest, uuid: UUID) -> HttpResponse:
     models = chat_models()
     choices = list(dict.fromkeys([*models, shown.base_model]))
     if request.method == "POST":
-        form = PresetForm(request.POST, request.FILES, models=choices)
-        if form.is_valid() and (content := _content(request, form, shown.picture)):
+        editor = sent_editor(request.POST, request.FILES, models=choices, system_prompt=shown.system_prompt)
+        form = editor.form
+        if WANTED not in request.POST and editor.is_right and (content := _content(request, form, shown.picture)):
             services.change_preset(shown, content, request.user, form.cleaned_data["picture"])
             messages.success(request, _("Saved."))
             return redirect("presets:preset", shown.uuid)
     else:
-        form = PresetForm(initial=_initial(shown, request), models=choices)
-    return _form(request, shown, form, models)
+        editor = Editor(form=PresetForm(initial=_initial(shown, request), models=choices))
+    return _form(request, shown, editor, models)
 
 
 def _initial(shown: ModelPreset, request: MemberRequest) -> dict[str, object]:
@@ -204,19 +226,24 @@ def _content(request: MemberRequest, form: PresetForm, picture: str = "") -> Con
         system_prompt=data["system_prompt"],
         options=form.chosen_options(),
         suggestions=data["suggestions"],
+        modelfile_rest=rest_as_json(data["modelfile_rest"]),
         documents=documents,
         knowledge=knowledge,
     )
 
 
-def _form(request: MemberRequest, shown: ModelPreset | None, form: PresetForm, models: Sequence[str]) -> HttpResponse:
+def _form(request: MemberRequest, shown: ModelPreset | None, editor: Editor, models: Sequence[str]) -> HttpResponse:
+    """Show the editor. To turn to its other side is no mistake, whatever is still missing."""
+    form = editor.form
+    is_wrong = WANTED not in request.POST and bool(form.errors or editor.problems)
     context = PresetFormPage(
         preset=shown,
         picture_url=picture_url(shown) if shown else "",
         sources=_chosen(request, form),
         has_models=bool(models),
+        editor=editor,
     )
-    return render(request, "presets/form.html", {"page": context, "form": form}, status=422 if form.errors else 200)
+    return render(request, "presets/form.html", {"page": context, "form": form}, status=422 if is_wrong else 200)
 
 
 def _chosen(request: MemberRequest, form: PresetForm) -> list[Source]:
