@@ -43,6 +43,45 @@ def test_what_is_set_is_stored_and_shown_again(alice: User, alice_client: Client
     assert "In verse.\nAlways." in shown(alice_client, options_url(chat))
 
 
+def test_what_is_set_elsewhere_is_taken_back_and_taken_over_again(
+    alice: User, root: User, alice_client: Client
+) -> None:
+    set_model_defaults("tiny:latest", system_prompt="", options={"top_k": 7}, by=root)
+    chat = make_chat(owner=alice, model="tiny:latest")
+
+    alice_client.post(options_url(chat), {"unsent_top_k": "on", "option_top_k": "3", "option_seed": "1"})
+
+    chat.refresh_from_db()
+    assert chat.options == {"top_k": None, "seed": 1}
+    html = shown(alice_client, options_url(chat))
+    assert "In place of 7, set for everybody who asks tiny:latest" in html
+    assert html.count(" checked") == 1
+    alice_client.post(options_url(chat), {})
+    chat.refresh_from_db()
+    assert chat.options == {}
+
+
+def test_a_schema_is_chosen_and_its_mistakes_are_told(alice: User, alice_client: Client) -> None:
+    chat = make_chat(owner=alice)
+    schema = '{"type": "object",\r\n "properties": {"year": {"type": "integer"}}}'
+
+    syntax = alice_client.post(
+        options_url(chat), {"option_format": "schema", "option_format_schema": '{"type":\n x}'}
+    ).content.decode()
+    rule = alice_client.post(
+        options_url(chat), {"option_format": "schema", "option_format_schema": '{"properties": {"a": {"type": "int"}}}'}
+    ).content.decode()
+    alice_client.post(options_url(chat), {"option_format": "schema", "option_format_schema": schema})
+
+    assert "line 2, column 2" in syntax
+    assert "$.properties.a.type" in rule
+    chat.refresh_from_db()
+    assert chat.options == {"format": {"type": "object", "properties": {"year": {"type": "integer"}}}}
+    html = shown(alice_client, options_url(chat))
+    assert '<option value="schema" selected>' in html
+    assert "&quot;integer&quot;" in html
+
+
 def test_a_wrong_value_is_told_at_its_field_and_nothing_is_stored(alice: User, alice_client: Client) -> None:
     chat = make_chat(owner=alice, options={"seed": 1})
 

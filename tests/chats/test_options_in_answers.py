@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
+from html import unescape
 from typing import Any, Literal
 
 import pytest
@@ -15,7 +17,7 @@ from inference import catalog
 from inference import client as inference_client
 from tests.chats.pages import Page
 from tests.doubles.upstream import Upstream
-from tests.factories import make_chat, make_message, make_preset
+from tests.factories import make_answer, make_chat, make_message, make_preset
 from webui.accounts.models import User
 from webui.chats.models import Chat
 from webui.chats.registry import registry
@@ -127,6 +129,39 @@ async def test_the_most_special_level_has_the_last_word_and_all_words_are_told(
     assert body["messages"][0] == {
         "role": "system", "content": "For all.\n\nFor Alice.\n\nAs a preset.\n\nIn this chat.",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("level", ["person", "preset", "chat"])
+async def test_what_a_level_takes_back_is_not_sent(
+    connected: tuple[str, Upstream], level: Level, alice: User, root: User, alice_page: Page, settings: Settings
+) -> None:
+    kind, upstream = connected
+    settings.HEARTH_CONTEXT_TOKENS = 6000
+
+    def arrange() -> dict[str, Any]:
+        say("model", alice, root, **OPTIONS)
+        return say(level, alice, root, **dict.fromkeys(OPTIONS))
+
+    fields = await database_sync_to_async(arrange)()
+    async with alice_page as page:
+        await ask(page, **fields)
+
+    assert sent(kind, upstream) == ({"options": {"num_ctx": 6000}} if kind == "ollama" else {})
+
+
+@pytest.mark.parametrize(("options", "is_shown_so"), [({"format": "json"}, True), ({}, False)])
+def test_json_that_was_asked_for_is_shown_one_value_a_line_and_copied_as_it_came(
+    alice: User, alice_client: Client, options: dict[str, Any], is_shown_so: bool
+) -> None:
+    chat = make_chat(owner=alice, messages=1)
+    answer = make_answer(chat, content='{"name":"<b>Ida</b>","year":1902}', ledger={"options": options})
+
+    page = alice_client.get(f"/chats/{chat.uuid}/messages/{answer.uuid}/").content.decode()
+
+    shown, copied = page.split("<template data-text>")
+    code = '{\n  "name": "<b>Ida</b>",\n  "year": 1902\n}'
+    assert (code in unescape(re.sub("<[^>]+>", "", shown))) == is_shown_so
+    assert '{"name":"<b>Ida</b>","year":1902}' in unescape(copied)
 
 
 async def test_what_one_person_sets_is_no_other_persons(

@@ -23,6 +23,7 @@ from webui.presets.options import BY_NAME, fits
         ("/set parameter temperature 0", SetOption("temperature", 0.0)),
         ("/set parameter keep_alive -1", SetOption("keep_alive", -1)),
         ("/set parameter num_ctx default", SetOption("num_ctx", None)),
+        ("/set parameter num_ctx none", SetOption("num_ctx", None, is_unsent=True)),
         ('/set parameter stop "AI: " User:', SetOption("stop", ["AI: ", "User:"])),
         ("/set parameter stop it's", SetOption("stop", ["it's"])),
         ("/set parameter think high", SetOption("think", "high")),

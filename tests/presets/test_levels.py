@@ -40,6 +40,17 @@ def test_a_value_that_does_not_fit_hides_no_other() -> None:
     assert (effective["temperature"].value, effective["temperature"].level.source) == (0.5, "person")
 
 
+def test_what_is_taken_back_is_not_sent_unless_a_more_special_level_sets_it_again() -> None:
+    said = levels(model={"top_k": 1, "seed": 1, "think": True}, person={"top_k": None, "seed": None, "think": None},
+                  chat={"seed": 4, "mirostat": None})  # fmt: skip
+
+    effective = effective_options(said)
+    assert (effective["top_k"].value, effective["top_k"].level.source) == (None, "person")
+    assert "mirostat" not in effective
+    sampling = sampling_at(said)
+    assert (sampling.options, sampling.think) == ({"seed": 4}, None)
+
+
 def test_zero_and_off_are_values() -> None:
     sampling = sampling_at(levels(model={"think": True, "temperature": 1.0}, chat={"think": False, "temperature": 0}))
 

@@ -262,7 +262,9 @@ REFUSALS: Final[Mapping[str, Promise]] = {
     "repl_show": _("What can be shown: %(names)s."),
     "repl_terminal": _("“/set %(name)s” is for the chat in a terminal."),
     "repl_option": _("There is no option “%(name)s”, but %(names)s."),
-    "repl_value": _("“%(name)s” needs a value; “default” takes back what is set in this chat."),
+    "repl_value": _(
+        "“%(name)s” needs a value; “default” takes back what is set in this chat, “none” what is set elsewhere."
+    ),
     "repl_whole": _("“%(name)s” takes a whole number from %(least)s to %(most)s, not “%(value)s”."),
     "repl_number": _("“%(name)s” takes a number from %(least)s to %(most)s, not “%(value)s”."),
     "repl_texts": _("“%(name)s” takes a few short texts, in quotes where they hold blanks."),

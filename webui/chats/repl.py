@@ -28,8 +28,8 @@ Topic = Literal["", "set", "show"]
 SHOWN: Final[tuple[Shown, ...]] = ("info", "parameters", "system", "template", "license", "modelfile")
 SETTINGS: Final = ("parameter", "system", "format", "noformat", "think", "nothink")
 OF_TERMINALS: Final = frozenset({"verbose", "quiet", "history", "nohistory", "wordwrap", "nowordwrap"})
-UNSET: Final = "default"
-"""Takes back what a chat has set."""
+UNSET, UNSENT = "default", "none"
+"""Take back what a chat has set, and what is set for it elsewhere."""
 
 
 DRAW: Final = "/image"
@@ -80,10 +80,11 @@ class Help:
 
 @dataclass(frozen=True, slots=True)
 class SetOption:
-    """None takes back what the chat has set."""
+    """None takes back what the chat has set; with `is_unsent` what is set elsewhere too."""
 
     name: str
     value: Value | None
+    is_unsent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +181,8 @@ def _set_parameter(words: str) -> SetOption:
         raise WordRefused("repl_value", name=option.name)
     if values == [UNSET]:
         return SetOption(option.name, None)
+    if values == [UNSENT]:
+        return SetOption(option.name, None, is_unsent=True)
     return SetOption(option.name, _value(option, values, words))
 
 

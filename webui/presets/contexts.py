@@ -138,7 +138,7 @@ class OptionRow:
 def option_rows(stored: dict[str, Any]) -> list[OptionRow]:
     return [
         OptionRow(label=str(options.BY_NAME[name].label), value=in_words(value))
-        for name, value in options.checked_options(stored).items()
+        for name, value in options.stored_options(stored).items()
     ]
 
 

@@ -35,6 +35,7 @@ SUGGESTION_MAX_LENGTH = 200
 MAX_DOCUMENTS = 50
 MAX_KNOWLEDGE = 20
 OPTION_PREFIX = "option_"
+UNSENT_PREFIX = "unsent_"
 
 
 class LinesField(forms.CharField):
@@ -117,16 +118,31 @@ class UuidListField(forms.Field):
         return wanted
 
 
+class FormatWidget(forms.MultiWidget):
+    """What the answer is to be, and the schema where it is to follow one."""
+
+    def __init__(self) -> None:
+        kinds = [("", _("As the model likes")), ("json", _("Any JSON")), (_SCHEMA, _("JSON that follows a schema"))]
+        area = {"rows": 8, "autocomplete": "off", "spellcheck": "false", "aria-label": _("JSON schema"),
+                "placeholder": '{"type": "object"}'}  # fmt: skip
+        super().__init__({"": forms.Select(choices=kinds), _SCHEMA: forms.Textarea(attrs=area)})
+
+    def decompress(self, value: str | None) -> list[str]:
+        return [value or "", ""] if value in (None, "", "json") else [_SCHEMA, value]
+
+    def value_from_datadict(self, data: Any, files: Any, name: str) -> str:  # type: ignore[override]  # one value
+        chosen = data.get(name, "")
+        return str(data.get(f"{name}_{_SCHEMA}", "") or "{}") if chosen == _SCHEMA else chosen
+
+    def id_for_label(self, id_: str) -> str:
+        return id_
+
+
 class FormatField(forms.CharField):
     """The word `json`, or a JSON schema."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(
-            required=False,
-            max_length=options.MAX_SCHEMA_CHARACTERS,
-            widget=forms.Textarea(attrs={"rows": 2, "autocomplete": "off", "spellcheck": "false"}),
-            **kwargs,
-        )
+        super().__init__(required=False, max_length=options.MAX_SCHEMA_CHARACTERS, widget=FormatWidget(), **kwargs)
 
     def prepare_value(self, value: Any) -> Any:
         return json.dumps(value, indent=2, ensure_ascii=False) if isinstance(value, dict) else value
@@ -137,18 +153,29 @@ class FormatField(forms.CharField):
             return text.lower()
         try:
             schema = json.loads(text)
-        except (ValueError, RecursionError) as exc:
-            raise forms.ValidationError(_("This is neither the word json nor a JSON schema.")) from exc
+        except json.JSONDecodeError as exc:
+            place = {"line": exc.lineno, "column": exc.colno, "detail": exc.msg}
+            raise forms.ValidationError(
+                _("This is no JSON: line %(line)d, column %(column)d, %(detail)s.") % place
+            ) from exc
+        except RecursionError as exc:
+            raise forms.ValidationError(_("This schema is nested too deeply.")) from exc
         if not options.is_schema(schema):
             raise forms.ValidationError(_("A JSON schema is an object, such as {“type”: “object”}."))
+        if mistake := options.mistake_in_schema(schema):
+            raise forms.ValidationError(_("The schema is not right at %(place)s: %(detail)s") % mistake)
         return dict(schema)
+
+
+_SCHEMA = "schema"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OptionField:
-    """The field of one option. `note` says what holds while it is empty."""
+    """The field of one option. `note` says what holds while it is empty; `unsent` takes back what is set elsewhere."""
 
     field: forms.BoundField
+    unsent: forms.BoundField | None
     note: str
     is_set: bool
 
@@ -162,12 +189,21 @@ class AnswerForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 6}),
     )  # fmt: skip
 
-    def __init__(self, *args: Any, levels: Sequence[Level] | None = None, **kwargs: Any) -> None:
-        """`levels` are the more general ones, of which each field then says what it inherits."""
+    def __init__(
+        self, *args: Any, levels: Sequence[Level] | None = None, takes_back: bool = True, **kwargs: Any
+    ) -> None:
+        """Make the fields.
+
+        Args:
+            levels: The more general ones, of which each field then says what it inherits.
+            takes_back: There are more general ones, so that their options can be taken back.
+        """
         super().__init__(*args, **kwargs)
         self.inherited = None if levels is None else effective_options(levels)
         for option in options.OPTIONS:
             self.fields[OPTION_PREFIX + option.name] = _field_of(option)
+            if takes_back:
+                self.fields[UNSENT_PREFIX + option.name] = forms.BooleanField(required=False, label=_("Not sent"))
 
     @property
     def option_rows(self) -> list[OptionField]:
@@ -175,9 +211,10 @@ class AnswerForm(forms.Form):
 
     def _row(self, option: Option) -> OptionField:
         field = self[OPTION_PREFIX + option.name]
-        is_set = field.value() not in (None, "", [])
+        unsent = self[UNSENT_PREFIX + option.name] if UNSENT_PREFIX + option.name in self.fields else None
+        is_set = field.value() not in (None, "", []) or (unsent is not None and bool(unsent.value()))
         note = "" if self.inherited is None else note_on(self.inherited.get(option.name), is_set=is_set)
-        return OptionField(field=field, note=note, is_set=is_set)
+        return OptionField(field=field, unsent=unsent, note=note, is_set=is_set)
 
     @property
     def has_options(self) -> bool:
@@ -189,10 +226,15 @@ class AnswerForm(forms.Form):
         text: str = self.cleaned_data["system_prompt"]
         return text.replace("\r\n", "\n")
 
-    def chosen_options(self) -> dict[str, options.Value]:
-        """Return the options that were filled in."""
+    def chosen_options(self) -> dict[str, options.Value | None]:
+        """Return the options that were filled in, and None for those that are not to be sent."""
         given = {option.name: self.cleaned_data[OPTION_PREFIX + option.name] for option in options.OPTIONS}
-        return {name: value for name, value in given.items() if value not in (None, "", [])}
+        unsent = {name for name in given if self.cleaned_data.get(UNSENT_PREFIX + name)}
+        return {
+            name: None if name in unsent else value
+            for name, value in given.items()
+            if name in unsent or value not in (None, "", [])
+        }
 
 
 class RestField(forms.CharField):
@@ -268,7 +310,10 @@ class PresetForm(AnswerForm):
 
 def option_values(stored: Mapping[str, Any]) -> dict[str, Any]:
     """Return stored options as a form shows them."""
-    return {OPTION_PREFIX + name: _shown(name, value) for name, value in options.checked_options(stored).items()}
+    return {
+        UNSENT_PREFIX + name if value is None else OPTION_PREFIX + name: True if value is None else _shown(name, value)
+        for name, value in options.stored_options(stored).items()
+    }
 
 
 def _shown(name: str, value: options.Value) -> options.Value:

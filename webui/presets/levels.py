@@ -2,7 +2,7 @@
 
 From the most general to the most special: an administrator for a model, a person for all their questions, a preset,
 one chat. Of an option the most special value holds; system prompts are told one after the other. What nobody says is
-not sent, and the model's own value holds.
+not sent, and the model's own value holds; so it is with what the last of them to speak of it has taken back.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, Final, Literal
 
 from webui.accounts.models import User
 from webui.presets.models import ModelDefaults, ModelPreset
-from webui.presets.options import Sampling, Value, checked_options, sampling_of
+from webui.presets.options import Sampling, Value, sampling_of, stored_options
 
 Source = Literal["model", "person", "preset", "chat"]
 
@@ -34,9 +34,9 @@ class Level:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effective:
-    """The value of an option that holds, and whose it is."""
+    """The value of an option that holds, and whose it is. None: it is not sent."""
 
-    value: Value
+    value: Value | None
     level: Level
 
 
@@ -56,11 +56,11 @@ def levels_of(user: User, model: str, preset: ModelPreset | None = None) -> list
 
 
 def effective_options(levels: Iterable[Level]) -> dict[str, Effective]:
-    """Return the options that somebody has set, each as the most special of the levels has it."""
+    """Return the options that somebody has set or taken back, each as the most special of the levels has it."""
     return {
         name: Effective(value=value, level=level)
         for level in levels
-        for name, value in checked_options(level.options).items()
+        for name, value in stored_options(level.options).items()
     }
 
 

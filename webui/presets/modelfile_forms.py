@@ -11,7 +11,7 @@ from django.http import QueryDict
 from django.utils.datastructures import MultiValueDict
 
 from inference.library.modelfile import Instruction
-from webui.presets.forms import OPTION_PREFIX, PresetForm, option_values
+from webui.presets.forms import OPTION_PREFIX, UNSENT_PREFIX, PresetForm, option_values
 from webui.presets.modelfiles import (
     NOT_IN_MODELFILES,
     ModelfileRefused,
@@ -72,8 +72,10 @@ class Editor:
 
     @property
     def hidden_options(self) -> Sequence[str]:
-        """The fields of options that Modelfiles do not have, as they go with a Modelfile out of sight."""
-        return [self.form[OPTION_PREFIX + name].as_hidden() for name in BY_NAME if name in NOT_IN_MODELFILES]
+        """What of options Modelfiles do not say, as it goes with a Modelfile out of sight."""
+        unsaid = [OPTION_PREFIX + name for name in BY_NAME if name in NOT_IN_MODELFILES]
+        unsent = [UNSENT_PREFIX + name for name in BY_NAME if self.form[UNSENT_PREFIX + name].value()]
+        return [self.form[name].as_hidden() for name in [*unsaid, *unsent]]
 
 
 def sent_editor(
@@ -114,6 +116,8 @@ def _said_in(form: PresetForm) -> Said:
 def _filled_in(data: QueryDict, said: Said) -> QueryDict:
     """Return the fields as they are with what a Modelfile says."""
     filled = data.copy()
+    for name in said.options:
+        filled.pop(UNSENT_PREFIX + name, None)
     values = {
         "base_model": said.base_model,
         "system_prompt": said.system_prompt,

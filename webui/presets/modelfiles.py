@@ -40,7 +40,7 @@ class Said:
 
     base_model: str
     system_prompt: str = ""
-    options: Mapping[str, Value] = field(default_factory=dict)
+    options: Mapping[str, Value | None] = field(default_factory=dict)
     rest: Sequence[Instruction] = ()
 
 
@@ -72,10 +72,10 @@ def modelfile_of(said: Said) -> str:
     return printed(Modelfile((Instruction("FROM", said.base_model), *parameters, *system, *rest)))
 
 
-def _parameters(options: Mapping[str, Value]) -> Iterator[Instruction]:
+def _parameters(options: Mapping[str, Value | None]) -> Iterator[Instruction]:
     for name in BY_NAME:
-        if name in options and name not in NOT_IN_MODELFILES:
-            value = options[name]
+        value = options.get(name)
+        if value is not None and name not in NOT_IN_MODELFILES:
             for one in value if isinstance(value, list) else [value]:
                 yield Instruction("PARAMETER", str(one), name)
 
@@ -112,7 +112,7 @@ def read_modelfile(text: str, models: Collection[str], now: str = "") -> Said:
     return Said(
         base_model=_model_named(modelfile.values("FROM")[0], models) or "",
         system_prompt=now if now and system == _as_written(now) else system.strip(),
-        options=cast(Mapping[str, Value], options),
+        options=cast(Mapping[str, Value | None], options),
         rest=[item for item in modelfile.instructions if item.keyword not in _OWN and item.name not in options],
     )
 

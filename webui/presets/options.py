@@ -1,6 +1,7 @@
 """The options of models that people may set: one table for what they mean, what they may be, and how they are sent.
 
-What is not set is not sent: then the model's own value holds.
+What is not set is not sent: then the model's own value holds. None is a setting too: it takes back what is set
+elsewhere, so that the option is not sent.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any, Final, Literal, cast
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from jsonschema import Draft202012Validator, SchemaError
 
 from inference.types import Options, ResponseFormat, Think
 
@@ -22,6 +24,7 @@ MAX_INT: Final = 2**31 - 1
 MAX_STOPS: Final = 16
 MAX_STOP_CHARACTERS: Final = 100
 MAX_SCHEMA_CHARACTERS: Final = 20_000
+MAX_DETAIL_CHARACTERS: Final = 200
 THINK_CHOICES: Final[Mapping[str, Think]] = {
     "on": True, "off": False, "low": "low", "medium": "medium", "high": "high",
 }  # fmt: skip
@@ -91,7 +94,7 @@ OPTIONS: Final = (
     ),
     Option(
         name="format", kind="format", label=_("Form of the answer"),
-        help=_("The word json for any JSON, or a JSON schema that the answer has to follow."),
+        help=_("What the answer has to be. A JSON schema is followed where the model's server can."),
     ),
 )  # fmt: skip
 BY_NAME: Final[Mapping[str, Option]] = {option.name: option for option in OPTIONS}
@@ -109,11 +112,17 @@ class Sampling:
 
 
 def checked_options(values: Mapping[str, Any]) -> dict[str, Value]:
-    """Return those of the values that the table allows.
+    """Return those of the values that the table allows, and are not taken back.
 
     Rows may come from a backup or an older release, where bounds were others: what does not fit is not sent.
     """
     return {name: values[name] for name, option in BY_NAME.items() if name in values and fits(option, values[name])}
+
+
+def stored_options(values: Mapping[str, Any]) -> dict[str, Value | None]:
+    """Return what `checked_options` does, and None for those that are taken back."""
+    checked = checked_options(values)
+    return {name: checked.get(name) for name in BY_NAME if name in checked or values.get(name, 0) is None}
 
 
 def fits(option: Option, value: Any) -> bool:
@@ -135,8 +144,19 @@ def fits(option: Option, value: Any) -> bool:
 
 
 def is_schema(value: Any) -> bool:
-    """Whether something can be sent as a JSON schema. Whether it is a good one, the model's server says."""
+    """Whether something can be sent as a JSON schema. Whether it is a good one, `mistake_in_schema` says."""
     return isinstance(value, dict) and bool(value) and len(json.dumps(value)) <= MAX_SCHEMA_CHARACTERS
+
+
+def mistake_in_schema(schema: dict[str, Any]) -> dict[str, str] | None:
+    """Return what breaks the rules of JSON Schema: its `place`, such as `$.properties.year`, and the `detail`."""
+    try:
+        Draft202012Validator.check_schema(schema)
+    except SchemaError as exc:
+        return {"place": exc.json_path, "detail": exc.message[:MAX_DETAIL_CHARACTERS]}
+    except RecursionError:
+        return {"place": "$", "detail": "nested too deeply"}
+    return None
 
 
 def sampling_of(values: Mapping[str, Any]) -> Sampling:

@@ -8,7 +8,9 @@ from webui.presets.levels import Effective, Level
 from webui.presets.options import Value
 
 
-def in_words(value: Value) -> str:
+def in_words(value: Value | None) -> str:
+    if value is None:
+        return _("Not sent")
     if isinstance(value, dict):
         return _("JSON that follows a schema")
     if value == "json":

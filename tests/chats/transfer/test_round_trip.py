@@ -59,7 +59,12 @@ MOMENT = st.datetimes(datetime(1990, 1, 1), datetime(2100, 1, 1), timezones=st.j
 COUNT = st.none() | st.integers(0, 2**31 - 1)
 NUMBER = st.floats(0, 1e9)
 OPTIONS = st.fixed_dictionaries(
-    {}, optional={"temperature": st.floats(0, 2), "top_k": st.integers(1, 100), "num_ctx": st.integers(512, 8192)}
+    {},
+    optional={
+        "temperature": st.floats(0, 2),
+        "top_k": st.none() | st.integers(1, 100),
+        "num_ctx": st.integers(512, 8192),
+    },
 )
 WISHES = st.builds(PictureWish, count=st.integers(1, 4), seed=st.none() | st.integers(0, 99), negative_prompt=TEXT).map(
     PictureWish.as_json

@@ -24,14 +24,14 @@ def page(request: MemberRequest) -> HttpResponse:
     if len(model) > MODEL_MAX_LENGTH:
         raise Http404
     if request.method == "POST":
-        form = AnswerForm(request.POST)
+        form = AnswerForm(request.POST, takes_back=False)
         if form.is_valid():
             system_prompt = form.cleaned_data["system_prompt"]
             set_model_defaults(model, system_prompt=system_prompt, options=form.chosen_options(), by=request.user)
             messages.success(request, _("Saved. It holds from the next question on."))
             return redirect("administration:models")
     else:
-        form = AnswerForm(initial=_initial(model))
+        form = AnswerForm(initial=_initial(model), takes_back=False)
     context = {"name": model, "form": form}
     return render(request, "administration/model_defaults.html", context, status=422 if form.errors else 200)
 

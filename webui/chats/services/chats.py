@@ -62,11 +62,11 @@ def set_chat_options(
 
 
 @transaction.atomic
-def set_chat_option(user: User, uuid: UUID | str, name: str, value: Any) -> Chat:
-    """Set one option of a chat; None takes back what it has set."""
+def set_chat_option(user: User, uuid: UUID | str, name: str, value: Any, *, is_unsent: bool = False) -> Chat:
+    """Set one option of a chat; None takes back what it has set, or with `is_unsent` what is set elsewhere."""
     chat = access.chat_write(user, uuid)
     others = {other: kept for other, kept in chat.options.items() if other != name}
-    return set_chat_options(user, uuid, options=others if value is None else others | {name: value})
+    return set_chat_options(user, uuid, options=others if value is None and not is_unsent else others | {name: value})
 
 
 @transaction.atomic

@@ -60,7 +60,7 @@ from webui.chats.transfer.shapes import (
 )
 from webui.chats.transfer.trees import arrange
 from webui.chats.wishes import PictureWish
-from webui.presets.options import checked_options
+from webui.presets.options import stored_options
 
 MARK = "hearth_chat"
 """The key that tells such a chat from others; its value is the version of the form."""
@@ -304,7 +304,7 @@ def title(value: object, notes: Counter[Note]) -> str:
 def read_options(found: object) -> dict[str, Any]:
     """Return the options of models that are known here, with values that they may have."""
     try:
-        return dict(checked_options(values.mapping(found)))
+        return dict(stored_options(values.mapping(found)))
     except RecursionError:
         return {}
 

@@ -112,7 +112,7 @@ def _set(user: User, wanted: SetOption | SetSystem, place: Place) -> Outcome:
         announce_sidebar(user)
         outcome = Outcome(chat=str(chat.uuid), url=chat_url(chat))
     if isinstance(wanted, SetOption):
-        chats.set_chat_option(user, chat.uuid, wanted.name, wanted.value)
+        chats.set_chat_option(user, chat.uuid, wanted.name, wanted.value, is_unsent=wanted.is_unsent)
         note = notes.option_note(wanted)
     else:
         chats.set_chat_options(user, chat.uuid, system_prompt=wanted.text)

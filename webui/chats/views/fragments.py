@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -47,6 +48,9 @@ from webui.documents.links import passage_page_url, passage_url
 from webui.documents.wording import PROBLEMS, place_in_words
 from webui.rendering import render_markdown, render_plain
 from webui.ui.moments import duration_in_words
+
+JSON_MAX_CHARS = 100_000
+"""Longer ones are shown as they came."""
 
 
 def render_message(message: Message) -> str:
@@ -97,7 +101,7 @@ def _message_view(chat: Chat, message: Message, branch: Branch, html: SafeString
         chat_uuid=str(chat.uuid),
         role=message.role,  # type: ignore[arg-type]  # one of the four, checked by the database
         text=message.content,
-        html=SafeString("") if is_active else html or _html_of(message, citations),
+        html=SafeString("") if is_active else _as_json(message, generation) or html or _html_of(message, citations),
         thinking_html=render_markdown(message.thinking) if message.thinking and not is_active else SafeString(""),
         thinking_title=_thinking_title(generation),
         model_name=(message.preset_name or model_label(message.model)) if message.is_answer else "",
@@ -128,6 +132,19 @@ def _message_view(chat: Chat, message: Message, branch: Branch, html: SafeString
         is_picture=message.is_picture,
         asks_for_picture=message.picture_wish is not None,
     )
+
+
+def _as_json(message: Message, generation: Generation | None) -> SafeString | None:
+    """Return an answer that was to be JSON as code, one value a line; None for any other, and for one that is none."""
+    is_wanted = generation is not None and "format" in generation.ledger.get("options", {})
+    if not is_wanted or len(message.content) > JSON_MAX_CHARS:
+        return None
+    try:
+        value = json.loads(message.content)
+    except (ValueError, RecursionError):
+        return None
+    # No fence of its own can end in the text: JSON has no line of its own that is a fence.
+    return render_markdown(f"```json\n{json.dumps(value, indent=2, ensure_ascii=False)}\n```")
 
 
 def merged_words(names: Sequence[str]) -> str:

@@ -57,6 +57,8 @@ def nothing_to_clear() -> Note:
 
 
 def option_note(command: SetOption) -> Note:
+    if command.is_unsent:
+        return Note(title=_("From the next question on, “%(name)s” is not sent in this chat.") % {"name": command.name})
     if command.value is None:
         return Note(title=_("“%(name)s” is not set in this chat any more.") % {"name": command.name})
     facts = {"name": command.name, "value": in_words(command.value)}
