@@ -16,6 +16,7 @@ from tests.factories import make_answer, make_chat, make_document, make_folder, 
 from webui.accounts.models import User
 from webui.chats.models import Chat, Generation, Message
 from webui.presets.ids import preset_id
+from webui.presets.models import ModelPreset
 from webui.presets.services import set_model_defaults, set_own_defaults
 
 URL = "/chats/command/"
@@ -308,3 +309,75 @@ def test_charlie_restores_nothing(alice: User, alice_client: Client, charlie_cli
     assert charlie_client.post(restore_url(end)).status_code == 404
     assert alice_client.post(restore_url(other)).status_code == 404
     assert chat.messages.filter(ends_context=True).exists()
+
+
+# ---- /list, /load, /save ---------------------------------------------------------------------------
+
+
+def test_list_tells_who_can_answer(model_server: Upstream, alice: User, charlie: User, alice_client: Client) -> None:
+    make_preset(owner=alice, name="Clerk")
+    make_preset(owner=charlie, name="Secret")
+
+    note = give(alice_client, "/list")["note"]
+
+    assert "Clerk" in note
+    assert "tiny:latest" in note
+    assert "Secret" not in note
+
+
+@pytest.mark.parametrize("name", ["large:latest", "LARGE", "clerk"])
+def test_load_begins_a_chat_with_another(model_server: Upstream, alice: User, alice_client: Client, name: str) -> None:
+    preset = make_preset(owner=alice, name="Clerk")
+
+    outcome = give(alice_client, f"/load {name}")
+
+    wanted = preset_id(preset.uuid) if name == "clerk" else "large:latest"
+    shown = alice_client.get(outcome["go"])
+    assert shown.context["page"].selected_model == wanted
+
+
+def test_load_refuses_what_is_not_there_or_anothers(
+    model_server: Upstream, alice: User, charlie_client: Client
+) -> None:
+    preset = make_preset(owner=alice, name="Secret")
+
+    for name in ("Secret", preset_id(preset.uuid), "gone:latest", "embed:latest"):
+        assert "There is no model and no preset" in give(charlie_client, f"/load {name}")["refusal"]
+
+
+def test_save_makes_a_preset_of_what_is_set_and_was_said(
+    model_server: Upstream, alice: User, alice_client: Client
+) -> None:
+    preset = make_preset(owner=alice, name="Clerk", options={"seed": 1, "top_k": 2}, suggestions=["Who is in?"])
+    chat = make_chat(owner=alice, messages=4, system_prompt="In verse.", options={"seed": 5})
+    old = chat.messages.order_by("id")[1]
+    old.ends_context = True
+    old.save()
+
+    outcome = give(alice_client, "/save My clerk", chat, model=preset_id(preset.uuid))
+
+    assert "Saved as the preset “My clerk”." in outcome["note"]
+    saved = ModelPreset.objects.get(name="My clerk")
+    assert (saved.owner, saved.base_model) == (alice, "tiny:latest")
+    assert saved.system_prompt == "You are Clerk.\n\nIn verse."
+    assert saved.options == {"seed": 5, "top_k": 2}
+    assert saved.suggestions == ["Who is in?"]
+    assert saved.modelfile_rest == [["MESSAGE", "user", "question 2"], ["MESSAGE", "assistant", "answer 2"]]
+
+
+@pytest.mark.parametrize(
+    ("word", "model", "words"),
+    [("/save x", "quotes", "nothing to save"), ("/save " + "x" * 101, "tiny:latest", "at most 100 characters")],
+)
+def test_what_cannot_be_saved_is_told(
+    model_server: Upstream, alice_client: Client, word: str, model: str, words: str
+) -> None:
+    assert words in give(alice_client, word, model=model)["refusal"]
+    assert not ModelPreset.objects.exists()
+
+
+def test_a_chat_that_is_too_long_is_not_saved(model_server: Upstream, alice: User, alice_client: Client) -> None:
+    chat = make_chat(owner=alice, messages=2)
+    chat.messages.update(content="word " * 30_000)
+
+    assert "too long" in give(alice_client, "/save x", chat)["refusal"]

@@ -271,6 +271,12 @@ REFUSALS: Final[Mapping[str, Promise]] = {
     "repl_think": _("Thinking is one of %(names)s, not “%(value)s”."),
     "repl_format": _("The form of an answer is the word json or a JSON schema."),
     "repl_system": _("A system prompt has at most %(limit)s characters."),
+    "repl_name": _("“/%(name)s” needs a name after it."),
+    "repl_load": _("There is no model and no preset called “%(name)s” here. “/list” tells which there are."),
+    "repl_save_nobody": _("No model answers here, so there is nothing to save."),
+    "repl_save_name": _("A preset has a name of at most %(limit)s characters."),
+    "repl_save_long": _("This chat is too long to be saved as a preset."),
+    "repl_save_many": _("You have %(limit)s presets already; delete one that you do not need."),
     "internal": _("Something went wrong on the server. It has been logged; please try again."),
 }
 

@@ -56,10 +56,13 @@ WORDS: Final = (
     Word("/show parameters", _("Tell which options hold, and who has set them")),
     Word("/show system", _("Tell the system prompts")),
     Word(DRAW, _("Make a picture of what follows")),
+    Word("/list", _("Tell which models and presets can be asked")),
+    Word("/load", _("Begin a new chat with another model or preset")),
+    Word("/save", _("Save who answers, what is set and what was said as a preset")),
     Word("/bye", _("Leave for a new chat")),
     Word("/?", _("Tell these words")),
 )
-NAMES: Final = ("clear", "image", "bye", "exit", "set", "show", "?", "help")
+NAMES: Final = ("clear", "image", "bye", "exit", "set", "show", "list", "load", "save", "?", "help")
 """How a text begins that may be one of them."""
 
 
@@ -104,7 +107,24 @@ class Draw:
     prompt: str
 
 
-Command = ClearContext | Leave | Help | SetOption | SetSystem | Show | Draw
+@dataclass(frozen=True, slots=True)
+class ListModels:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """`name` is as it was typed: of a model, or of a preset."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Save:
+    name: str
+
+
+Command = ClearContext | Leave | Help | SetOption | SetSystem | Show | Draw | ListModels | Load | Save
 
 
 def parse(text: str) -> Command | None:
@@ -130,6 +150,12 @@ def parse(text: str) -> Command | None:
             return _set(rest)
         case "show":
             return _show(rest)
+        case "list":
+            return None if rest else ListModels()
+        case "load" | "save" if "\n" not in rest:
+            if not rest:
+                raise WordRefused("repl_name", name=word)
+            return Load(rest) if word == "load" else Save(rest)
     return None
 
 

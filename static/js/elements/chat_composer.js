@@ -10,6 +10,7 @@ import { QuestionHistory } from "../lib/question_history.js";
 import { promptSource } from "../lib/prompt_completion.js";
 import { newRef } from "../lib/refs.js";
 import { ReplWords } from "../lib/repl_words.js";
+import { isQuoteOpen, withoutQuotes } from "../lib/quoted_text.js";
 import { fitHeight, isPlainEnter } from "../lib/text_area.js";
 import { worded } from "../lib/wording.js";
 
@@ -387,6 +388,7 @@ class ChatComposer extends HTMLElement {
   /** @param {Event} event */
   #submitted = (event) => {
     event.preventDefault();
+    this.#area.value = withoutQuotes(this.#area.value);
     if (this.#words?.mayBe(this.#area.value)) this.#giveWord(this.#area.value);
     else this.#submit();
   };
@@ -494,7 +496,8 @@ class ChatComposer extends HTMLElement {
   /** @param {KeyboardEvent} event */
   #pressed = (event) => {
     if (this.#completion?.press(event) || this.#history?.press(event)) return;
-    if (!isPlainEnter(event)) return;
+    // Within three quotation marks, as in a terminal, Enter begins a line.
+    if (!isPlainEnter(event) || isQuoteOpen(this.#area.value)) return;
     event.preventDefault();
     this.querySelector("form")?.requestSubmit();
   };

@@ -5,23 +5,41 @@ from __future__ import annotations
 from typing import Literal, TypedDict
 from uuid import UUID
 
+from asgiref.sync import async_to_sync
 from django.db import transaction
 from django.http import HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
+from inference import client
 from webui.accounts.decorators import member_required
 from webui.accounts.http import MemberRequest
 from webui.accounts.models import User
 from webui.chats.errors import ChatError, PicturesUnavailable, WordRefused, refusal_text
-from webui.chats.repl import ClearContext, Command, Draw, Help, Leave, SetOption, SetSystem, Show, parse
-from webui.chats.services import chats, contexts, keeping
+from webui.chats.repl import (
+    ClearContext,
+    Command,
+    Draw,
+    Help,
+    Leave,
+    ListModels,
+    Load,
+    Save,
+    SetOption,
+    SetSystem,
+    Show,
+    parse,
+)
+from webui.chats.services import chats, contexts, keeping, saving
 from webui.chats.services.keeping import Deed, Step
 from webui.chats.views import notes
 from webui.chats.views.announcements import announce_branch, announce_chats, announce_sidebar
+from webui.chats.views.contexts import ModelChoice, PresetChoice
 from webui.chats.views.fragments import chat_url, render_message
+from webui.chats.views.model_choices import model_choices, preset_choices
 from webui.chats.views.notes import Note
 from webui.chats.views.places import Place, place_of
 from webui.imagery.queries import usable_connections
@@ -84,6 +102,13 @@ def _carry_out(user: User, wanted: Command, place: Place) -> Outcome:
             return Outcome(note=_html(notes.show_note(what, place.chat, place.answerer)))
         case SetOption() | SetSystem():
             return _set(user, wanted, place)
+        case ListModels():
+            return Outcome(note=_html(notes.list_note(user)))
+        case Load(name):
+            return _load(user, name)
+        case Save(name):
+            saved = saving.save_chat(user, place.chat.uuid if not place.is_new else None, place.answerer, name)
+            return Outcome(note=_html(notes.saved_note(saved)))
 
 
 def _clear(user: User, place: Place) -> Outcome:
@@ -92,6 +117,17 @@ def _clear(user: User, place: Place) -> Outcome:
         return Outcome(note=_html(notes.nothing_to_clear()))
     announce_branch(place.chat.uuid)
     return Outcome(message=str(end.uuid), html=render_message(end))
+
+
+def _load(user: User, name: str) -> Outcome:
+    """Go to a new chat with a model or preset, by its id or its name; of presets of one name the one changed last."""
+    models = async_to_sync(client.models_at_hand)()
+    wanted = name.casefold()
+    choices: list[ModelChoice | PresetChoice] = [*model_choices(models), *preset_choices(user, models, "")]
+    for choice in choices:
+        if wanted in (choice.id.casefold(), choice.name.casefold(), choice.id.casefold().removesuffix(":latest")):
+            return Outcome(go=f"{reverse('chats:new')}?{urlencode({'model': choice.id})}")
+    raise WordRefused("repl_load", name=name[:200])
 
 
 def _leave(user: User, place: Place) -> Outcome:

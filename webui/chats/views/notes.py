@@ -11,11 +11,15 @@ from django.utils.translation import gettext as _
 from inference import client
 from inference.errors import InferenceError, ModelNotFound
 from inference.types import ModelCard
+from webui.accounts.models import User
 from webui.chats.answerers import QUOTES, Answerer, model_label
 from webui.chats.chat_options import levels_in
 from webui.chats.models import Chat
 from webui.chats.repl import DRAW, SHOWN, WORDS, Help, SetOption, SetSystem, Shown
+from webui.chats.views.model_choices import model_choices, preset_choices
 from webui.presets.levels import effective_options
+from webui.presets.modelfiles import examples_of
+from webui.presets.models import ModelPreset
 from webui.presets.options import OPTIONS
 from webui.presets.wording import in_words, said_by
 from webui.ui.numbers import grouped
@@ -69,6 +73,24 @@ def system_note(command: SetSystem) -> Note:
     if not command.text:
         return Note(title=_("This chat has no system prompt of its own any more."))
     return Note(title=_("From the next question on, the model is told in this chat:"), text=command.text)
+
+
+def list_note(user: User) -> Note:
+    """Tell who can be asked now, presets first."""
+    models = async_to_sync(client.models_at_hand)()
+    presets = [NoteRow(preset.name, preset.base_model) for preset in preset_choices(user, models, "")]
+    rows = [*presets, *(NoteRow(model.name, model.detail) for model in model_choices(models))]
+    return Note(title=_("Who can answer"), rows=rows)
+
+
+def saved_note(preset: ModelPreset) -> Note:
+    return Note(
+        title=_("Saved as the preset “%(name)s”.") % {"name": preset.name},
+        rows=[
+            NoteRow(_("Model"), preset.base_model),
+            NoteRow(_("Examples"), grouped(len(examples_of(preset.modelfile_rest)))),
+        ],
+    )
 
 
 def show_note(what: Shown, chat: Chat, answerer: Answerer) -> Note:
