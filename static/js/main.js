@@ -24,6 +24,7 @@ import "./elements/chat_rows.js";
 import "./elements/chat_search.js";
 import "./elements/chat_shared.js";
 import "./elements/chat_selection.js";
+import "./elements/chat_shortcuts.js";
 import "./elements/chat_sidebar.js";
 import "./elements/chat_tagger.js";
 import "./elements/chat_theme.js";

@@ -48,8 +48,9 @@ from webui.presets.options import BY_NAME, fits
         ('/set format {"type":\n"object"}', SetOption("format", {"type": "object"})),
         ("/set think", SetOption("think", True)), ("/set think low", SetOption("think", "low")),
         ("/set nothink", SetOption("think", False)), ("/show info", Show("info")),
-        ("/show Parameters", Show("parameters")), ("/list", ListModels()), ("/load tiny:latest", Load("tiny:latest")),
-        ("/load Harbour master ", Load("Harbour master")), ("/save My clerk", Save("My clerk")), ("/show system", Show("system")), ("/show license", Show("license")),
+        ("/show Parameters", Show("parameters")), ("/show system", Show("system")), ("/show license", Show("license")),
+        ("/list", ListModels()), ("/load tiny:latest", Load("tiny:latest")),
+        ("/load Harbour master ", Load("Harbour master")), ("/save My clerk", Save("My clerk")),
     ],
 )  # fmt: skip
 def test_a_word_is_understood(text: str, command: Command) -> None:
@@ -61,7 +62,8 @@ def test_a_word_is_understood(text: str, command: Command) -> None:
     [
         "", "/", "/ clear", " /clear", "\n/clear", "clear", "//", "/etc/hosts what is it?", "/clear the table",
         "/bye now", "/clearly wrong", "/setting", "/showme", "/help me with my homework", "/? why", "/home/me/clear",
-        "/usr", "/list of ships", "/load it\nand go", "/* a comment */", "/clear/it", "What does /clear do?", "</clear>",
+        "/usr", "/* a comment */", "/clear/it", "What does /clear do?", "</clear>",
+        "/list of ships", "/load it\nand go", "/saved",
     ],
 )  # fmt: skip
 def test_a_text_that_merely_begins_with_a_slash_is_a_message(text: str) -> None:
@@ -81,7 +83,8 @@ def test_a_text_that_merely_begins_with_a_slash_is_a_message(text: str) -> None:
         ("/set parameter temperature hot", "a number from 0 to 2, not “hot”"),
         ("/set parameter temperature nan", "a number"), ("/set parameter temperature 3", "a number"),
         ("/set parameter seed 99999999999999999999", "a whole number"), ("/set parameter stop ''", "short texts"),
-        ("/set think hard", "not “hard”"), ("/set format", "the word json"), ("/set format yaml", "the word json"), ("/load", "“/load” needs a name"), ("/save", "“/save” needs a name"),
+        ("/load", "“/load” needs a name"), ("/save", "“/save” needs a name"),
+        ("/set think hard", "not “hard”"), ("/set format", "the word json"), ("/set format yaml", "the word json"),
         ("/set format " + "[" * 5000, "the word json"), ("/set system " + "x" * 20_001, "at most 20000 characters"),
     ],
 )  # fmt: skip

@@ -44,8 +44,11 @@ class LanguageForm(forms.Form):
 class ProfileForm(UserModelForm):
     class Meta:
         model = User
-        fields = ("name", "language", "archives_left_chats")
-        labels = {"archives_left_chats": _("Archive a chat when I leave it with /bye")}
+        fields = ("name", "language", "archives_left_chats", "uses_single_keys")
+        labels = {
+            "archives_left_chats": _("Archive a chat when I leave it with /bye"),
+            "uses_single_keys": _("Let single keys such as ? do something while I do not write"),
+        }
         widgets = {"name": forms.TextInput(attrs={"autocomplete": "name"})}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

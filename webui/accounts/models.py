@@ -60,6 +60,8 @@ class User(AbstractBaseUser):
     reads_aloud = models.BooleanField(_("read answers aloud"), default=False)
     # What was dictated is sent after a silence.
     sends_dictation = models.BooleanField(_("send what was dictated"), default=False)
+    # Whether one character alone, such as ?, does something where nothing is written.
+    uses_single_keys = models.BooleanField(_("shortcuts of a single key"), default=True)
     date_joined = models.DateTimeField(default=timezone.now)
 
     objects: ClassVar[UserManager] = UserManager()

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TypedDict
 
 from django.http import HttpRequest
 
+from webui.ui.shortcuts import SHORTCUTS, ShortcutGroup
 from webui.ui.themes import PAGE_COLORS, Theme, chosen_theme, is_sidebar_closed
 
 
 class InterfaceContext(TypedDict):
-    """`theme` is the one chosen, `themes` all of them; `page_colors` are those of light and dark pages."""
+    """`theme` is the one chosen, `themes` all of them; `page_colors` are those of light and dark pages, `shortcuts`
+    the keys that do something everywhere.
+    """
 
     page_colors: Mapping[str, str]
     theme: Theme
     themes: list[Theme]
     is_sidebar_closed: bool
+    shortcuts: Sequence[ShortcutGroup]
 
 
 def interface(request: HttpRequest) -> InterfaceContext:
@@ -26,4 +30,5 @@ def interface(request: HttpRequest) -> InterfaceContext:
         "theme": chosen_theme(request),
         "themes": list(Theme),
         "is_sidebar_closed": is_sidebar_closed(request),
+        "shortcuts": SHORTCUTS,
     }

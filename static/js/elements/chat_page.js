@@ -1,5 +1,7 @@
+import { copyText } from "../lib/clipboard.js";
 import { EarlierMessages } from "../lib/earlier_messages.js";
 import { addressee } from "../lib/model_completion.js";
+import { stepTo } from "../lib/message_steps.js";
 import { Recovery } from "../lib/recovery.js";
 import { newRef } from "../lib/refs.js";
 import { get, post, RequestFailed } from "../lib/requests.js";
@@ -56,6 +58,7 @@ class ChatPage extends HTMLElement {
     "word-given": (detail) => this.#giveWord(detail),
     "chat-begun": (detail) => this.#begunEmpty(detail),
     "picture-wanted": (detail) => this.#composer.suggestPicture(detail.text),
+    "shortcut-pressed": (detail) => this.#pressed(detail),
   };
 
   connectedCallback() {
@@ -222,6 +225,23 @@ class ChatPage extends HTMLElement {
   #modelPicked(detail) {
     this.#composer.modelChanged();
     this.#welcome(detail);
+  }
+
+  /** @param {{act: string}} detail what of a chat a shortcut is for */
+  #pressed({ act }) {
+    if (act === "compose") this.#composer.focusText();
+    else if (act === "stop") this.#stop();
+    else if (act === "copy") this.#copyLast();
+    else {
+      this.#follower?.letGo();
+      stepTo(this.#messages.all, this.#find("[data-scroll]"), act === "previous" ? -1 : 1);
+    }
+  }
+
+  async #copyLast() {
+    const answers = /** @type {ChatMessage[]} */ (this.#messages.all.filter(({ dataset }) => dataset.role === "assistant"));
+    const text = answers.at(-1)?.text;
+    if (text && (await copyText(text))) toast(document.querySelector("chat-message-menu")?.getAttribute("data-copied") ?? "");
   }
 
   /** @param {string} [generation] all that run, without it */

@@ -13,14 +13,14 @@ class ChatPalette extends HTMLElement {
 
   connectedCallback() {
     this.#options ??= new PickerList(this.#find(".picker__list"), this.#field, (option) => this.#pick(option));
-    document.addEventListener("keydown", this.#pressedAnywhere);
+    document.addEventListener("palette-wanted", this.#wanted);
     this.#field.addEventListener("keydown", this.#pressed);
     this.#field.addEventListener("input", this.#typed);
   }
 
   disconnectedCallback() {
     clearTimeout(this.#timer);
-    document.removeEventListener("keydown", this.#pressedAnywhere);
+    document.removeEventListener("palette-wanted", this.#wanted);
     this.#field.removeEventListener("keydown", this.#pressed);
     this.#field.removeEventListener("input", this.#typed);
   }
@@ -38,14 +38,9 @@ class ChatPalette extends HTMLElement {
     return /** @type {HTMLInputElement} */ (this.#find('[role="combobox"]'));
   }
 
-  /** @param {KeyboardEvent} event */
-  #pressedAnywhere = (event) => {
-    const isOurs = event.key.toLowerCase() === "k" && (event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey;
-    if (!isOurs || event.isComposing) return;
-    event.preventDefault();
+  #wanted = () => {
     if (this.#dialog.open) this.#dialog.close();
-    // What another dialog asks is answered first.
-    else if (!document.querySelector("dialog[open]")) this.#open();
+    else this.#open();
   };
 
   #open() {
