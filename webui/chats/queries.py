@@ -14,7 +14,7 @@ from django.db.models import Count, Q, QuerySet
 from webui.accounts.models import Group, User
 from webui.chats import conf
 from webui.chats.branches import Parents
-from webui.chats.models import Chat, Folder, Generation, Message, Rating, ShareGrant, ShareLink, Tag
+from webui.chats.models import PICTURES, Chat, Folder, Generation, Message, Rating, ShareGrant, ShareLink, Tag
 from webui.ui.keyset import KeysetPage, newest_first
 
 PAGE_SIZE = 40
@@ -178,7 +178,7 @@ def drafts_of(answer: Message) -> QuerySet[Message]:
 def mergeable_answers(answer: Message) -> list[Message]:
     """Return the answers with words to a question, `answer` among them, oldest first; one query."""
     siblings = Message.objects.filter(chat=answer.chat_id, parent=answer.parent_id, role=Message.Role.ASSISTANT)
-    spoken = siblings.exclude(content="").select_related("generation").order_by("id")
+    spoken = siblings.exclude(content="").exclude(answerer=PICTURES).select_related("generation").order_by("id")
     return [sibling for sibling in spoken if not sibling.is_unfinished]
 
 

@@ -273,7 +273,7 @@ def merge_answers(
         question = questions.pop() if len(questions) == 1 else None
         if not all(draft.is_answer for draft in drafts) or question is None or question.role != Message.Role.USER:
             raise WrongRole if drafts else NothingToMerge
-        spoken = [draft for draft in drafts if draft.content.strip()]
+        spoken = [draft for draft in drafts if draft.content.strip() and not draft.is_picture]
         if len(spoken) < MIN_MERGED:
             raise NothingToMerge
         _check_drafts(spoken, answerers)
