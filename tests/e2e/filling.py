@@ -16,7 +16,7 @@ import json  # noqa: E402
 import sys  # noqa: E402
 
 from tests.factories import make_answer, make_message  # noqa: E402
-from tests.permissions.world import make_world  # noqa: E402
+from tests.permissions.world import PLAIN, make_world  # noqa: E402
 from webui.accounts.models import User  # noqa: E402
 from webui.chats.models import Chat  # noqa: E402
 
@@ -45,7 +45,7 @@ $$\\int_0^1 x^2\\,dx = \\frac13$$
 
 def main() -> None:
     owner = User.objects.get(email=sys.argv[1])
-    world = make_world(owner, mark=False)
+    world = make_world(owner, words=PLAIN)
     make_message(world.chat, content="Show me all that you can.")
     make_answer(world.chat, content=ANSWER)
     make_message(world.chat, content="And once more?")

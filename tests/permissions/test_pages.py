@@ -7,17 +7,20 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 from django.http import HttpResponse
 from django.test import Client, override_settings
+from django.urls import reverse
 
 from rag.services import knowledge as service
 from tests.doubles.upstream import Upstream
 from tests.factories import make_user
 from tests.permissions.routes import NOBODYS, Route, field_names, routes, with_ids
 from tests.permissions.world import NOBODYS as NOBODYS_KINDS
-from tests.permissions.world import OWNERS, PRIVATE, SHARED, World, kinds, make_world, snapshot
+from tests.permissions.world import OWNERS, PLAIN, PRIVATE, SHARED, World, kinds, make_world, snapshot
 from webui.accounts.models import Role, User
+from webui.chats.models import Tag
+from webui.chats.services.keeping import Deed
 from webui.presets import services as presets
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own")]
@@ -82,7 +85,7 @@ def world(lists_of_an_empty_site: dict[str, str], alice: User, bob: User) -> Wor
 @pytest.fixture(scope="module")
 def own(world: World) -> World:
     """The same of somebody else, without the words that can be recognised."""
-    return make_world(make_user(email="dora@example.org", name="Dora"), mark=False)
+    return make_world(make_user(email="dora@example.org", name="Dora"), words=PLAIN)
 
 
 @pytest.fixture(scope="module")
@@ -180,6 +183,38 @@ def test_foreign_ids_beside_own_ones_and_in_bodies_lead_nowhere(
                 told = said(send(client, method, route.url(ids), body, watched), [*ids, value, place])
                 assert_silent(told, [PRIVATE, SHARED, *world.ids()], f"{method} {route.name}")
     assert_untouched(watched, route.name)
+
+
+def test_what_is_done_to_several_things_at_once_is_done_to_none_when_one_is_anothers(
+    world: World, own: World, watched: Watched, sign_in: Callable[[User], Client]
+) -> None:
+    client = sign_in(own.owner)
+    mine, others = str(own.chat.uuid), str(world.chat.uuid)
+    folder, tag = str(own.folder.uuid), str(Tag.objects.get(owner=own.owner).uuid)
+    foreign = {"folder": str(world.folder.uuid), "tag": str(Tag.objects.get(owner=world.owner).uuid)}
+    before = snapshot(own.owner)
+    bodies = [
+        {"deed": deed, "chats": chats, "folder": folder, "tag": tag}
+        for deed in Deed
+        for chats in ([others], [mine, others], [others, mine])
+    ]
+    bodies += [{"deed": Deed.MOVE, "chats": [mine], "folder": foreign["folder"]}]
+    bodies += [{"deed": deed, "chats": [mine], "tag": foreign["tag"]} for deed in (Deed.TAG, Deed.UNTAG)]
+
+    for body in bodies:
+        with transaction.atomic():
+            response = client.post(reverse("chats:do"), body)
+            assert response.status_code == 404, body
+            # What has failed in the middle is undone as a whole.
+            assert connection.needs_rollback or snapshot(own.owner) == before, body
+            transaction.set_rollback(True)
+    for name in ("chats:tagging", "chats:move_chosen"):
+        assert client.get(reverse(name), {"chats": [mine, others]}).status_code == 404
+    with transaction.atomic():
+        client.post(reverse("chats:purge"), {"chats": [mine, others]})
+        assert_untouched(watched, "purging")
+        transaction.set_rollback(True)
+    assert_untouched(watched, "a deed")
 
 
 @pytest.mark.parametrize("route", IDLESS, ids=lambda route: route.name)

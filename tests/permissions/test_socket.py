@@ -16,18 +16,23 @@ from tests.chats.conftest import site as site
 from tests.chats.pages import Page
 from tests.doubles.upstream import Upstream
 from tests.permissions.routes import NOBODYS
-from tests.permissions.world import PRIVATE, SHARED, World, make_world, snapshot
+from tests.permissions.world import PLAIN, PRIVATE, SHARED, World, make_world, snapshot
 from webui.accounts.models import User
 from webui.chats import decoding
 
 # What a valid field of each kind of check looks like; `wanted` is the id that is tried.
 SAMPLES: dict[str, Callable[[str, int], Any]] = {
     "_uuid": lambda wanted, number: wanted,
+    "_uuid_or_none": lambda wanted, number: wanted,
     "_uuids": lambda wanted, number: [wanted],
     "_seen": lambda wanted, number: {wanted: 0},
+    "_models": lambda wanted, number: [f"preset://{wanted}"],
     "_ref": lambda wanted, number: f"ref-{number}",
     "check": lambda wanted, number: "quotes",
 }
+ID_CHECKS = SAMPLES.keys() - {"_ref", "check"}
+# Texts that may name a preset, which has an id of its own kind.
+MODELS = ("model", "to")
 
 
 @pytest.fixture
@@ -38,15 +43,16 @@ def world(transactional_db: None, alice: User, bob: User, data_folder: Path) -> 
 def events(wanted: list[str], own: dict[str, str]) -> Iterator[dict[str, Any]]:
     """Yield every event of the protocol, with each id in each of its fields, the other fields being one's own."""
     for kind, fields in decoding._EVENTS.items():
-        ids = [name for name, field in fields.items() if field.check.__name__ in ("_uuid", "_uuids", "_seen")]
-        # A model may be a preset, which is an id of its own kind.
-        ids += ["model"] if "model" in fields else []
+        assert {field.check.__name__ for field in fields.values()} <= SAMPLES.keys(), f"say what {kind} may be sent"
+        ids = [name for name, field in fields.items() if field.check.__name__ in ID_CHECKS or name in MODELS]
         assert ids, f"{kind} names nothing"
         for tried in ids:
-            for number, value in enumerate(wanted):
+            # Of presets, and of some things that are none.
+            may_be = wanted if tried not in (*MODELS, "beside") else [*wanted[:3], *wanted[-2:]]
+            for number, value in enumerate(may_be):
                 event = {
                     name: f"preset://{value}"
-                    if name == tried == "model"
+                    if name == tried and name in MODELS
                     else SAMPLES[field.check.__name__](value if name == tried else own.get(name, NOBODYS), number)
                     for name, field in fields.items()
                     if name == tried or field.is_required
@@ -66,12 +72,13 @@ async def answer_to(page: Page, event: dict[str, Any]) -> list[dict[str, Any]]:
 async def test_no_event_leads_to_what_is_anothers(
     site: Upstream, world: World, charlie: User, charlie_page: Page
 ) -> None:
-    own = await database_sync_to_async(make_world)(charlie, mark=False)
+    own = await database_sync_to_async(make_world)(charlie, words=PLAIN)
     fields = {"chat": str(own.chat.uuid), "message": str(own.message.uuid)}
     before = await database_sync_to_async(snapshot)(world.owner)
 
     async with charlie_page as page:
-        for event in events(world.ids(), fields):
+        presets = [str(row.uuid) for row in (world.private_preset, world.shared_preset)]
+        for event in events([*world.ids(), *presets], fields):
             told = json.dumps(await answer_to(page, event))
             sent = set(json.dumps(event).split('"'))
             for secret in {PRIVATE, SHARED, *world.ids()} - sent:
@@ -86,7 +93,8 @@ async def test_an_unknown_id_and_a_foreign_one_are_refused_in_the_same_words(
     async with charlie_page as page:
         for kind, fields in decoding._EVENTS.items():
             for event in events([*world.private_ids()[:5], str(world.private_preset.uuid)], {}):
-                if event["type"] != kind:
+                # One that is asked beside another is refused in place of its answer, in a chat of one's own.
+                if event["type"] != kind or "beside" in event:
                     continue
                 unknown = {name: _replaced(value, world.ids()) for name, value in event.items()}
                 told, expected = [await answer_to(page, asked) for asked in (event, unknown)]

@@ -77,6 +77,8 @@ from webui.presets.models import (
 PRIVATE = "qzprivate"
 SHARED = "qzshared"
 """Words that stand in everything Alice owns, and in nothing else."""
+PLAIN = ("mine", "ours")
+"""Words for what others own."""
 
 
 @dataclass
@@ -135,12 +137,13 @@ def _ids(rows: Iterable[Model]) -> list[str]:
     return [str(row.uuid) for row in rows if hasattr(row, "uuid")]
 
 
-def make_world(owner: User, reader: User | None = None, *, mark: bool = True) -> World:
+def make_world(owner: User, reader: User | None = None, *, words: tuple[str, str] = (PRIVATE, SHARED)) -> World:
     """Create one private and one shared knowledge with all that hangs on them, and a chat that has asked both.
 
-    The chat is in a folder, which asks them too, and so do two presets.
+    The chat is in a folder, which asks them too, and so do two presets. `words` stand in every name and text: the first
+    in what is private, the second in what is shared.
     """
-    private_word, shared_word = (PRIVATE, SHARED) if mark else ("mine", "ours")
+    private_word, shared_word = words
     private_document = _document(owner, private_word)
     shared_document = _document(owner, shared_word)
     private = _knowledge(owner, private_document, private_word)
