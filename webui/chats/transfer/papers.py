@@ -48,7 +48,7 @@ def _markdown_of(message: MessageView) -> Iterator[str]:
     yield f"## {_plain(_who(message))}, {_moment(message)}"
     if message.merged_words:
         yield f"*{_plain(message.merged_words)}*"
-    attached = [one.name for one in (*message.documents, *message.knowledge)]
+    attached = [*(document.name for document in message.documents), *(place.name for place in message.knowledge)]
     if not message.is_picture:
         attached += [image.name for image in message.images]
     if attached:
