@@ -21,7 +21,7 @@ LATIN = re.compile(
     r"|hf\.co/\S+|\{+\w*\}+|--?[a-z-]+|\b[A-Z]{2,}\w*|\b[fq]\d\w*"
     r"|\b(?:Hearth|Ollama|OpenAI|Open WebUI|ChatGPT|Hugging Face|LM Studio|vLLM|ComfyUI|Python|Chroma|Esc"
     r"|Markdown|JavaScript|Debian|Linux|Word|PowerPoint|Excel|Modelfile|Top [kp]|Min p|Export|Reports|drafts"
-    r"|question|document|quote|schema|json|default|English|WebP|SQLite|kB)\b"
+    r"|question|document|quote|schema|json|default|type|object|English|WebP|SQLite|kB)\b"
 )
 WORDS = """() => {
   const said = [];
