@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-START_TIMEOUT_S = 60
+START_TIMEOUT_S = 120
 STOP_TIMEOUT_S = 15
 
 
@@ -67,6 +67,13 @@ def running_site(data: Path, *, model_url: str = "", built_in_url: str = "", **e
         yield site
     finally:
         stop(site)
+
+
+def environment_of(site: Site) -> dict[str, str]:
+    """Return what a program needs that is to work beside the processes of a site."""
+    variables = Path(f"/proc/{site.process.pid}/environ").read_text().split("\0")
+    named = (variable.split("=", 1) for variable in variables if "=" in variable)
+    return {name: value for name, value in named if name.startswith(("HEARTH_", "OLLAMA_", "PATH", "PYTHON"))}
 
 
 def stop(site: Site) -> None:

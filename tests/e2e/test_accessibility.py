@@ -15,7 +15,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page
 
 from tests.e2e.conftest import DESKTOP, PHONE, sign_up, signed_in_state
-from tests.e2e.site import ROOT, Site
+from tests.e2e.site import ROOT, Site, environment_of
 from tests.permissions.routes import Route, all_routes, with_ids
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="session")]
@@ -32,21 +32,11 @@ NOT_ASKED = {"account_logout"}
 @pytest.fixture(scope="module")
 def ids(site: Site, alice_state: Path) -> list[str]:
     """Of one of everything that Alice has now."""
-    environment = {
-        name: value
-        for name, value in _environment_of(site.process.pid).items()
-        if name.startswith(("HEARTH_", "OLLAMA_", "PATH", "PYTHON"))
-    }
     filled = subprocess.run(
         [sys.executable, "-m", "tests.e2e.filling", "alice@example.org"],
-        cwd=ROOT, env=environment, stdout=subprocess.PIPE, check=True,
+        cwd=ROOT, env=environment_of(site), stdout=subprocess.PIPE, check=True,
     )  # fmt: skip
     return list(json.loads(filled.stdout))
-
-
-def _environment_of(pid: int) -> dict[str, str]:
-    variables = Path(f"/proc/{pid}/environ").read_text().split("\0")
-    return dict(variable.split("=", 1) for variable in variables if "=" in variable)
 
 
 Open = Callable[..., Awaitable[BrowserContext]]
