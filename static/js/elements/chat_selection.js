@@ -17,7 +17,8 @@ class ChatSelection extends HTMLElement {
     this.addEventListener("click", this.#clicked, { capture: true });
     this.addEventListener("keydown", this.#pressed);
     document.addEventListener("chats-done", this.#done);
-    this.#watch.observe(this, { childList: true, subtree: true });
+    // Rows that leave the list are hidden first: what was done to them can be taken back.
+    this.#watch.observe(this, { childList: true, subtree: true, attributes: true, attributeFilter: ["hidden"] });
     this.#equip();
   }
 
@@ -70,8 +71,10 @@ class ChatSelection extends HTMLElement {
       const box = row.querySelector(":scope > .selection-box");
       if (box instanceof HTMLInputElement) box.checked = this.#chosen.has(row.dataset.chat ?? "");
     }
+    const empty = this.#find("[data-empty]");
+    if (empty) setHidden(empty, this.#rows.length > 0);
     const bar = this.#find("[data-selection-bar]");
-    bar.hidden = this.#isAlways ? !this.#chosen.size : !this.#isOn;
+    setHidden(bar, this.#isAlways ? !this.#chosen.size : !this.#isOn);
     const count = this.#find("[data-count]");
     const words = worded(count.dataset.words, { n: this.#chosen.size });
     if (count.textContent !== words) count.textContent = words;
@@ -170,6 +173,16 @@ class ChatSelection extends HTMLElement {
     if (this.#chosen.size) this.#show();
     else this.#stop();
   };
+}
+
+/**
+ * Hide or show an element without a word to who watches it when nothing changes.
+ *
+ * @param {HTMLElement} element
+ * @param {boolean} isHidden
+ */
+function setHidden(element, isHidden) {
+  if (element.hidden !== isHidden) element.hidden = isHidden;
 }
 
 customElements.define("chat-selection", ChatSelection);
