@@ -133,8 +133,9 @@ def test_a_page_costs_the_same_however_much_is_in_the_folder(
     folder.knowledge.add(*(make_knowledge(owner=bob, readers=[alice]) for _ in range(5)))
     alice_client.get("/")
 
-    # Session, person, folder, chats, documents, knowledge, the model used last, sidebar (two), and the frame.
-    with django_assert_max_num_queries(11):
+    # Session, person, folder, chats, documents, knowledge, the model used last, who makes pictures and whether they may
+    # be made, sidebar (two), and the frame.
+    with django_assert_max_num_queries(13):
         alice_client.get(url_of(folder))
 
 
