@@ -12,17 +12,24 @@ from typing import TypedDict
 
 from inference.runner.devices import Device, FoundDevices, has_cards, parse
 from inference.runner.environment import child_environment
+from inference.translatable import gettext_noop as _
 
 logger = logging.getLogger(__name__)
 
 PROBE_TIMEOUT_S = 30.0
-MASKS = ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "GGML_VK_VISIBLE_DEVICES")
+# Variables that can hide all graphics cards, and how that is said.
+MASKS = {
+    "CUDA_VISIBLE_DEVICES": _("CUDA_VISIBLE_DEVICES hides all graphics cards"),
+    "HIP_VISIBLE_DEVICES": _("HIP_VISIBLE_DEVICES hides all graphics cards"),
+    "ROCR_VISIBLE_DEVICES": _("ROCR_VISIBLE_DEVICES hides all graphics cards"),
+    "GGML_VK_VISIBLE_DEVICES": _("GGML_VK_VISIBLE_DEVICES hides all graphics cards"),
+}
 # Where the kernel modules of NVIDIA and AMD show themselves.
 DRIVERS = (Path("/proc/driver/nvidia/version"), Path("/dev/kfd"))
 
 
 class DevicesBody(TypedDict):
-    """`no_gpu_reason` is empty when a graphics card is used."""
+    """`no_gpu_reason` is empty when a graphics card is used, and else in English: pages translate it."""
 
     devices: list[Device]
     no_gpu_reason: str
@@ -49,7 +56,7 @@ class DeviceProbe:
 
     def _told(self, found: FoundDevices | None) -> DevicesBody:
         if found is None:
-            return {"devices": [], "no_gpu_reason": "llama.cpp could not be asked for its devices"}
+            return {"devices": [], "no_gpu_reason": _("llama.cpp could not be asked for its devices")}
         has_gpu = has_cards(found["devices"])
         return {
             "devices": found["devices"],
@@ -59,13 +66,13 @@ class DeviceProbe:
 
 def no_gpu_reason(environ: Mapping[str, str], *, can_offload: bool, drivers: tuple[Path, ...] = DRIVERS) -> str:
     if not can_offload:
-        return "the installed llama.cpp was built without support for graphics cards"
-    for name in MASKS:
+        return _("the installed llama.cpp was built without support for graphics cards")
+    for name, reason in MASKS.items():
         if name in environ and environ[name].strip() in ("", "-1"):
-            return f"{name} hides all graphics cards"
+            return reason
     if sys.platform == "linux" and not any(path.exists() for path in drivers):
-        return "no driver of a graphics card is loaded"
-    return "llama.cpp finds no graphics card that it can use"
+        return _("no driver of a graphics card is loaded")
+    return _("llama.cpp finds no graphics card that it can use")
 
 
 def _probe() -> FoundDevices | None:

@@ -6,13 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypedDict
 
+from inference.translatable import gettext_noop as _
+
 Support = Literal["honoured", "built in", "not supported"]
 """`built in`: what the variable asks for is so anyway, or follows from something else."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Variable:
-    """One variable. `default` is as the docs write it; `meaning` is what it does, or why it does nothing."""
+    """One variable. `default` is as the docs write it; `meaning` is what it does, or why it does nothing.
+
+    Both are in English here and where the server tells of them; pages translate them.
+    """
 
     name: str
     default: str
@@ -22,7 +27,7 @@ class Variable:
 
 
 class VariableBody(TypedDict):
-    """`value` is what was given; empty where the default holds."""
+    """`value` is what was given; empty where the default holds. `meaning` has names of variables in backticks."""
 
     name: str
     value: str
@@ -35,214 +40,231 @@ VARIABLES = (
     Variable(
         name="OLLAMA_HOST",
         default="`127.0.0.1:11434`",
-        meaning="Address it listens on. `hearth up` takes the next free port when that one is taken.",
+        meaning=_("Address it listens on. `hearth up` takes the next free port when that one is taken."),
     ),
     Variable(
         name="HEARTH_API_KEY",
         default="",
-        meaning="What clients must bring as `Authorization: Bearer KEY` or `x-api-key: KEY`; several keys, one for "
-        "each client, are separated by commas. Needed when `OLLAMA_HOST` is not this machine alone. The site brings "
-        "the first one.",
+        meaning=_(
+            "What clients must bring as `Authorization: Bearer KEY` or `x-api-key: KEY`; several keys, one for "
+            "each client, are separated by commas. Needed when `OLLAMA_HOST` is not this machine alone. The site "
+            "brings the first one."
+        ),
         is_secret=True,
     ),
     Variable(
         name="HEARTH_API_OPEN",
         default="`no`",
-        meaning="Lets the server listen for other machines without a key: only behind a firewall or in a private "
-        "network.",
+        meaning=_(
+            "Lets the server listen for other machines without a key: only behind a firewall or in a private network."
+        ),
     ),
     Variable(
         name="OLLAMA_PORT",
         default="",
-        meaning="Not one of Ollama's variables, but guides name it: the port when `OLLAMA_HOST` has none.",
+        meaning=_("Not one of Ollama's variables, but guides name it: the port when `OLLAMA_HOST` has none."),
     ),
     Variable(
         name="OLLAMA_ORIGINS",
         default="",
-        meaning="Web pages that may call it, separated by commas, beside those of this machine; `*` stands for "
-        "anything. It keeps foreign pages out, not foreign programs: that takes a key.",
+        meaning=_(
+            "Web pages that may call it, separated by commas, beside those of this machine; `*` stands for "
+            "anything. It keeps foreign pages out, not foreign programs: that takes a key."
+        ),
     ),
-    Variable(name="OLLAMA_MODELS", default="", meaning="The store of an Ollama, to use its models. It is only read."),
+    Variable(
+        name="OLLAMA_MODELS", default="", meaning=_("The store of an Ollama, to use its models. It is only read.")
+    ),
     Variable(
         name="OLLAMA_KEEP_ALIVE",
         default="`5m`",
-        meaning="How long a model stays loaded after its last use; `-1` for ever, `0` not at all.",
+        meaning=_("How long a model stays loaded after its last use; `-1` for ever, `0` not at all."),
     ),
     Variable(
         name="HEARTH_PREFIX_CACHE_MB",
         default="`1000`",
-        meaning="Megabytes under `HEARTH_DATA/cache/prefixes` for what models have read already, so that a chat goes "
-        "on at once after its model was unloaded. Kept for a day, for the server's own user only; `0` keeps nothing.",
+        meaning=_(
+            "Megabytes under `HEARTH_DATA/cache/prefixes` for what models have read already, so that a chat goes "
+            "on at once after its model was unloaded. Kept for a day, for the server's own user only; `0` keeps "
+            "nothing."
+        ),
     ),
     Variable(
         name="OLLAMA_NUM_PARALLEL",
-        default="by memory",
-        meaning="Requests that one model answers at the same time.",
+        default=_("by memory"),
+        meaning=_("Requests that one model answers at the same time."),
     ),
-    Variable(name="OLLAMA_MAX_LOADED_MODELS", default="`3`", meaning="Models that are loaded at the same time."),
+    Variable(name="OLLAMA_MAX_LOADED_MODELS", default="`3`", meaning=_("Models that are loaded at the same time.")),
     Variable(
         name="OLLAMA_MAX_QUEUE",
         default="`512`",
-        meaning="Requests that may wait; further ones are answered with 503.",
+        meaning=_("Requests that may wait; further ones are answered with 503."),
     ),
     Variable(
         name="OLLAMA_CONTEXT_LENGTH",
-        default="by memory",
-        meaning="Tokens of a model's context window when a request names none.",
+        default=_("by memory"),
+        meaning=_("Tokens of a model's context window when a request names none."),
     ),
     Variable(
         name="OLLAMA_LOAD_TIMEOUT",
         default="`5m`",
-        meaning="After this, loading a model is given up; `0` waits for ever.",
+        meaning=_("After this, loading a model is given up; `0` waits for ever."),
     ),
     Variable(
         name="OLLAMA_NOPRUNE",
         default="`no`",
-        meaning="Keep what only the former version of a pulled model used, and sent blobs that no model uses after "
-        "a day.",
+        meaning=_(
+            "Keep what only the former version of a pulled model used, and sent blobs that no model uses after a day."
+        ),
     ),
     Variable(
         name="OLLAMA_MAX_TRANSFER_STREAMS",
-        default="by size",
-        meaning="Connections that one download uses at most; up to 16 for large files.",
+        default=_("by size"),
+        meaning=_("Connections that one download uses at most; up to 16 for large files."),
     ),
     Variable(
         name="HF_ENDPOINT",
         default="`https://huggingface.co`",
-        meaning="Where models of Hugging Face come from: a mirror.",
+        meaning=_("Where models of Hugging Face come from: a mirror."),
     ),
     Variable(
         name="HF_TOKEN",
         default="",
-        meaning="Who we are at Hugging Face, for gated and private models.",
+        meaning=_("Who we are at Hugging Face, for gated and private models."),
         is_secret=True,
     ),
     Variable(
         name="HF_TOKEN_HOST",
         default="`huggingface.co`",
-        meaning="The only host that is told `HF_TOKEN`; name a mirror that may know it.",
+        meaning=_("The only host that is told `HF_TOKEN`; name a mirror that may know it."),
     ),
     Variable(
         name="OLLAMA_KV_CACHE_TYPE",
         default="`f16`",
-        meaning="What one value of the context is stored as: `f16`, `q8_0` (half the memory) or `q4_0` (a quarter).",
+        meaning=_("What one value of the context is stored as: `f16`, `q8_0` (half the memory) or `q4_0` (a quarter)."),
     ),
     Variable(
         name="OLLAMA_FLASH_ATTENTION",
-        default="what is fastest",
-        meaning="`1` or `0` switches flash attention on or off for all models. Left alone, it is on where a model runs "
-        "on a graphics card or keeps its context in less than `f16`.",
+        default=_("what is fastest"),
+        meaning=_(
+            "`1` or `0` switches flash attention on or off for all models. Left alone, it is on where a model runs "
+            "on a graphics card or keeps its context in less than `f16`."
+        ),
     ),
     Variable(
         name="CUDA_VISIBLE_DEVICES",
-        default="all",
-        meaning="Graphics cards that models may use, by their numbers; `-1` for none. So do `HIP_VISIBLE_DEVICES`, "
-        "`ROCR_VISIBLE_DEVICES` and `GGML_VK_VISIBLE_DEVICES`, each for its kind.",
+        default=_("all"),
+        meaning=_(
+            "Graphics cards that models may use, by their numbers; `-1` for none. So do `HIP_VISIBLE_DEVICES`, "
+            "`ROCR_VISIBLE_DEVICES` and `GGML_VK_VISIBLE_DEVICES`, each for its kind."
+        ),
     ),
-    Variable(name="OLLAMA_DEBUG", default="`no`", meaning="Tells more in the log, such as the options that hold."),
+    Variable(name="OLLAMA_DEBUG", default="`no`", meaning=_("Tells more in the log, such as the options that hold.")),
     Variable(
         name="OLLAMA_DEBUG_LOG_REQUESTS",
         default="`no`",
-        meaning="With `OLLAMA_DEBUG`, writes what people ask into the log. Only for finding faults.",
+        meaning=_("With `OLLAMA_DEBUG`, writes what people ask into the log. Only for finding faults."),
     ),
     Variable(
         name="OLLAMA_MULTIUSER_CACHE",
         default="",
-        meaning="People whose prompts begin alike always share that beginning.",
+        meaning=_("People whose prompts begin alike always share that beginning."),
         support="built in",
     ),
     Variable(
         name="OLLAMA_SCHED_SPREAD",
         default="",
-        meaning="llama.cpp spreads a model over all graphics cards that it sees; `CUDA_VISIBLE_DEVICES` chooses them.",
+        meaning=_(
+            "llama.cpp spreads a model over all graphics cards that it sees; `CUDA_VISIBLE_DEVICES` chooses them."
+        ),
         support="built in",
     ),
     Variable(
         name="OLLAMA_NO_CLOUD",
         default="",
-        meaning="Nothing is ever sent to a cloud: models without weights of their own are not offered.",
+        meaning=_("Nothing is ever sent to a cloud: models without weights of their own are not offered."),
         support="built in",
     ),
     Variable(
         name="OLLAMA_GPU_OVERHEAD",
         default="",
-        meaning="llama.cpp decides how much of a graphics card it leaves free.",
+        meaning=_("llama.cpp decides how much of a graphics card it leaves free."),
         support="not supported",
     ),
     Variable(
         name="OLLAMA_LLM_LIBRARY",
         default="",
-        meaning="There is one llama.cpp, the installed one; it chooses the code for this processor by itself.",
+        meaning=_("There is one llama.cpp, the installed one; it chooses the code for this processor by itself."),
         support="not supported",
     ),
     Variable(
         name="OLLAMA_VULKAN",
         default="",
-        meaning="Whether Vulkan is used is decided when llama.cpp is built.",
+        meaning=_("Whether Vulkan is used is decided when llama.cpp is built."),
         support="not supported",
     ),
     Variable(
         name="OLLAMA_IGPU_ENABLE",
         default="",
-        meaning="llama.cpp decides whether it uses a graphics unit that shares the machine's memory.",
+        meaning=_("llama.cpp decides whether it uses a graphics unit that shares the machine's memory."),
         support="not supported",
     ),
     Variable(
         name="OLLAMA_REMOTES",
         default="",
-        meaning="Models on other machines are reached through connections, see `OLLAMA_BASE_URLS`.",
+        meaning=_("Models on other machines are reached through connections, see `OLLAMA_BASE_URLS`."),
         support="not supported",
     ),
     Variable(
         name="OLLAMA_GO_TEMPLATE",
         default="",
-        meaning="A Go template is used where a model brings one, and else the Jinja template in its file.",
+        meaning=_("A Go template is used where a model brings one, and else the Jinja template in its file."),
         support="built in",
     ),
     Variable(
         name="OLLAMA_NEW_ENGINE",
         default="",
-        meaning="There is one engine, llama.cpp.",
+        meaning=_("There is one engine, llama.cpp."),
         support="not supported",
     ),
     Variable(
         name="OLLAMA_NOHISTORY",
         default="`no`",
-        meaning="Does not keep the questions of `hearth run` for the arrow keys.",
+        meaning=_("Does not keep the questions of `hearth run` for the arrow keys."),
     ),
     Variable(
         name="OLLAMA_EDITOR",
         default="",
-        meaning="`hearth run` opens no editor; its own prompt takes several lines.",
+        meaning=_("`hearth run` opens no editor; its own prompt takes several lines."),
         support="not supported",
     ),
     Variable(
         name="OLLAMA_MAX_VRAM",
         default="",
-        meaning="Of older versions: what fits is measured, and `num_gpu` says how much goes to a graphics card.",
+        meaning=_("Of older versions: what fits is measured, and `num_gpu` says how much goes to a graphics card."),
         support="not supported",
     ),
     Variable(
         name="OLLAMA_INTEL_GPU",
         default="",
-        meaning="Of older versions: which cards are used is decided when llama.cpp is built.",
+        meaning=_("Of older versions: which cards are used is decided when llama.cpp is built."),
         support="not supported",
     ),
     Variable(
         name="OLLAMA_RUNNERS_DIR",
         default="",
-        meaning="Of older versions: the runner is a part of Hearth.",
+        meaning=_("Of older versions: the runner is a part of Hearth."),
         support="not supported",
     ),
     Variable(
         name="OLLAMA_TMPDIR",
         default="",
-        meaning="Of older versions: nothing is unpacked at the start.",
+        meaning=_("Of older versions: nothing is unpacked at the start."),
         support="not supported",
     ),
 )
 
-UNKNOWN = "This server knows no such variable."
+UNKNOWN = _("This server knows no such variable.")
 _OF_OTHERS = ("OLLAMA_API_KEY", "OLLAMA_BASE_URL")
 """How the names begin that the commands and the site read."""
 
@@ -255,7 +277,7 @@ def in_effect(environ: Mapping[str, str]) -> list[VariableBody]:
             "value": _shown(variable, environ),
             "default": variable.default.strip("`"),
             "support": variable.support,
-            "meaning": variable.meaning.replace("`", ""),
+            "meaning": variable.meaning,
         }
         for variable in (*VARIABLES, *_unknown(environ))
     ]

@@ -95,7 +95,7 @@ def variables(settings: Iterable[ServerSetting]) -> str:
     """Return what a server was told by variables, and what each of them does."""
     return table(
         ("NAME", "GIVEN", "DEFAULT", "SUPPORT", "MEANING"),
-        ((entry.name, entry.value, entry.default, entry.support, entry.meaning) for entry in settings),
+        ((entry.name, entry.value, entry.default, entry.support, entry.meaning.replace("`", "")) for entry in settings),
     )
 
 

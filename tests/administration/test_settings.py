@@ -109,6 +109,19 @@ def test_the_page_tells_how_the_model_server_runs(root_client: Client, upstream:
     assert "No graphics card is used: none is there." in page
 
 
+def test_what_the_model_server_says_of_its_variables_is_translated(
+    root_client: Client, root: User, upstream: Upstream, settings: Settings
+) -> None:
+    settings.HEARTH_INFERENCE_URL = upstream.url
+    upstream.no_gpu_reason = "no driver of a graphics card is loaded"
+    User.objects.filter(pk=root.pk).update(language="zh-hans")
+
+    page = root_client.get(reverse("administration:settings")).content.decode()
+
+    assert "模型最后一次使用后保持加载的时间；-1 表示一直保持" in page
+    assert "没有加载显卡驱动" in page
+
+
 def test_the_page_is_there_without_the_model_server(root_client: Client, settings: Settings) -> None:
     settings.HEARTH_INFERENCE_URL = "http://127.0.0.1:1"
 

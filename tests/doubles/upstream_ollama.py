@@ -202,7 +202,8 @@ class OllamaRoutes:
         return web.json_response({"stores": self.upstream.stores})
 
     async def settings(self, request: web.Request) -> web.Response:
-        setting = {"default": "5m", "support": "honoured", "meaning": "How long a model stays loaded."}
+        meaning = "How long a model stays loaded after its last use; `-1` for ever, `0` not at all."
+        setting = {"default": "5m", "support": "honoured", "meaning": meaning}
         unused = {"default": "", "support": "not supported", "meaning": "llama.cpp decides."}
         settings = [
             setting | {"name": "OLLAMA_KEEP_ALIVE", "value": "24h"},
