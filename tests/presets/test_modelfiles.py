@@ -125,8 +125,10 @@ def test_the_fields_come_back_from_the_modelfile_of_the_editor(
 
 
 def fields_of(form: PresetForm) -> dict[str, str]:
-    return {field.name: str(field.value() or "") if field.value() != 0 else "0" for field in form
-            if field.name not in ("picture", "documents", "knowledge", "removes_picture")}  # fmt: skip
+    """Return what a browser sends, without files and lists: a box that is not ticked is not sent at all."""
+    left_out = ("picture", "documents", "knowledge")
+    values = {field.name: field.value() for field in form if field.name not in left_out}
+    return {name: "" if value is None else str(value) for name, value in values.items() if value is not False}
 
 
 def sent(fields: dict[str, str], system_prompt: str = "") -> Editor:
