@@ -25,11 +25,13 @@ async def test_settings_made_on_an_empty_page_hold_in_the_chat_that_begins_there
     await page.get_by_role("button", name="Chat settings").click()
     panel = page.get_by_role("complementary", name="Chat settings")
     await panel.get_by_label("System prompt").fill("In verse.")
-    await panel.get_by_label("Form of the answer").fill("yaml")
+    form_of_answer = panel.get_by_label("Form of the answer", exact=True)
+    await form_of_answer.select_option("JSON that follows a schema")
+    await panel.get_by_label("JSON schema", exact=True).fill('{"type": 7}')
     await panel.get_by_role("button", name="Save").click()
-    await expect(panel.get_by_text("neither the word json nor a JSON schema")).to_be_visible()
-    await panel.get_by_label("Form of the answer").fill("")
-    await panel.get_by_label("Temperature").fill("0.5")
+    await expect(panel.get_by_text("The schema is not right at")).to_be_visible()
+    await form_of_answer.select_option("As the model likes")
+    await panel.get_by_label("Temperature", exact=True).fill("0.5")
     await panel.get_by_role("button", name="Save").click()
     await expect(panel.get_by_text("Saved. It holds from the next question on.")).to_be_visible()
 
@@ -45,7 +47,7 @@ async def test_settings_made_on_an_empty_page_hold_in_the_chat_that_begins_there
     assert models.last("/api/chat").body["options"] == {"temperature": 0.5, "num_ctx": 8192}
     await page.reload()
     await page.get_by_role("button", name="Chat settings").click()
-    await expect(panel.get_by_label("Temperature")).to_have_value("0.5")
+    await expect(panel.get_by_label("Temperature", exact=True)).to_have_value("0.5")
 
 
 async def test_the_gauge_and_the_menu_lead_to_what_was_sent(page: Page) -> None:
@@ -146,5 +148,7 @@ async def test_settings_fit_the_screen(
         await page.get_by_role("button", name="More about this chat").click()
     await page.get_by_role("button", name="Chat settings").click()
 
-    await expect(page.get_by_role("complementary", name="Chat settings").get_by_label("Seed")).to_be_visible()
+    await expect(
+        page.get_by_role("complementary", name="Chat settings").get_by_label("Seed", exact=True)
+    ).to_be_visible()
     assert await overflow(page) == 0

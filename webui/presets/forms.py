@@ -135,7 +135,7 @@ class FormatWidget(forms.MultiWidget):
         return str(data.get(f"{name}_{_SCHEMA}", "") or "{}") if chosen == _SCHEMA else chosen
 
     def id_for_label(self, id_: str) -> str:
-        return id_
+        return f"{id_}_0"
 
 
 class FormatField(forms.CharField):
