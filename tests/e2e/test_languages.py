@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 import pytest
 from playwright.async_api import BrowserContext, Page, expect
 
+from tests.doubles.upstream import Upstream
 from tests.e2e.chatting import answer_is_finished, overflow
-from tests.e2e.conftest import PHONE, OpenBrowser, sign_up
+from tests.e2e.conftest import PASSWORD, PHONE, OpenBrowser, sign_up
+from tests.e2e.site import Site, running_site
 from tests.e2e.test_accessibility import addresses_of, pages_among
 from tests.permissions.routes import all_routes
 
@@ -42,6 +45,19 @@ WORDS = """() => {
   read(document);
   return said;
 }"""
+
+
+@pytest.fixture(scope="module")
+def site(models: Upstream, built_in: Upstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A site of its own: what people of other tests share with everybody has names in any language."""
+    with running_site(
+        tmp_path_factory.mktemp("languages") / "data",
+        model_url=models.url,
+        built_in_url=built_in.url,
+        HEARTH_ADMIN_EMAIL="root@example.org",
+        HEARTH_ADMIN_PASSWORD=PASSWORD,
+    ) as running:
+        yield running
 
 
 async def choose_language(page: Page, name: str) -> None:

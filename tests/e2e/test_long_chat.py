@@ -64,8 +64,8 @@ async def test_a_long_chat_opens_at_its_end_and_is_read_upwards_without_a_jump(p
 
     earlier = page.get_by_role("button", name="Earlier messages")
     while await earlier.count():
-        await box.evaluate("box => { box.scrollTop = 0; }")
         n_before = await messages.count()
+        await box.evaluate("box => { box.scrollTop = 0; }")
         await page.wait_for_function("n => document.querySelectorAll('chat-message').length > n", arg=n_before)
     await expect(messages).to_have_count(N_MESSAGES)
 
