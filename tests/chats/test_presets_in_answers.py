@@ -380,6 +380,6 @@ def test_presets_cost_a_page_one_query(
         make_preset(owner=alice, name=f"Preset {number}")
     alice_client.get("/")
 
-    # Session, person, the chat before, presets, sidebar, connections.
-    with django_assert_max_num_queries(7):
+    # Session, person, the chat before, presets, sidebar, connections, and who makes pictures (two).
+    with django_assert_max_num_queries(9):
         alice_client.get("/")

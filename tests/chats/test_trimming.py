@@ -53,7 +53,9 @@ def test_whole_turns_go_the_oldest_first_until_the_rest_fits(branch: list[Turn],
         last_turn = max(at for at in map(int, dropped) if branch[at].role == "user")
         more = [t for t in branch[last_turn:] if t.uuid in dropped]
         n_more = sum(estimate_tokens(turn.content) + TOKENS_PER_MESSAGE for turn in more)
-        slack = 2 + len(texts)
+        # Questions that follow each other are counted one by one, and go as one message.
+        n_joined = len(ledger["sent"]) - len(prompt.messages)
+        slack = 2 + len(texts) + n_joined * TOKENS_PER_MESSAGE
         assert n_tokens([*prompt.messages]) + n_more + slack > window - window // MAX_ANSWER_SHARE
 
 

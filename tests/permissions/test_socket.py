@@ -27,10 +27,12 @@ SAMPLES: dict[str, Callable[[str, int], Any]] = {
     "_uuids": lambda wanted, number: [wanted],
     "_seen": lambda wanted, number: {wanted: 0},
     "_models": lambda wanted, number: [f"preset://{wanted}"],
+    # Names a server of the site, which is nobody's: one that may not be used is passed over.
+    "_wish": lambda wanted, number: {"connection": wanted},
     "_ref": lambda wanted, number: f"ref-{number}",
     "check": lambda wanted, number: "quotes",
 }
-ID_CHECKS = SAMPLES.keys() - {"_ref", "check"}
+ID_CHECKS = SAMPLES.keys() - {"_wish", "_ref", "check"}
 # Texts that may name a preset, which has an id of its own kind.
 MODELS = ("model", "to")
 

@@ -11,7 +11,7 @@ from webui.management.preparing import prepare
 
 
 class Command(BaseCommand):
-    help = "Bring the database to this version (a snapshot is taken first) and create the first administrator."
+    help = "Bring the database to this version, after a snapshot, and create the first administrator."
     requires_system_checks = []
 
     def handle(self, **options: Any) -> None:
