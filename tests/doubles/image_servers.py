@@ -11,11 +11,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any, Literal
 from urllib.parse import parse_qs, urlsplit
 
 from tests.doubles.pictures import png
+from tests.doubles.serving import handled_by
 
 Kind = Literal["openai", "automatic1111", "comfyui"]
 
@@ -213,14 +214,8 @@ def image_server(kind: Kind, *, key: str = "") -> Iterator[ImageServer]:
         def log_message(self, format: str, *args: object) -> None:
             pass
 
-    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.port = http.server_port
-    thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.go.set()
-        http.shutdown()
-        http.server_close()
-        thread.join()
+    with handled_by(Handler) as server.port:
+        try:
+            yield server
+        finally:
+            server.go.set()

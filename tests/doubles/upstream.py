@@ -1,6 +1,5 @@
 """An upstream that speaks Ollama and OpenAI on a real loopback port, and misbehaves when told to.
 
-It runs in its own thread, so that synchronous tests, asynchronous tests and child processes can all use it.
 What it does comes from `Upstream.behaviour`, or from words in a prompt that a product merely forwards:
 
     @fake tokens=200 rate=50 delay=100 mode=echo
@@ -12,15 +11,14 @@ What it does comes from `Upstream.behaviour`, or from words in a prompt that a p
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from aiohttp import web
 
+from tests.doubles.serving import MAX_BODY_BYTES, AiohttpDouble
 from tests.doubles.upstream_anthropic import AnthropicRoutes
 from tests.doubles.upstream_ollama import OllamaRoutes
 from tests.doubles.upstream_openai import OpenAIRoutes
@@ -82,7 +80,7 @@ def default_models() -> list[FakeModel]:
 
 
 @dataclass
-class Upstream:
+class Upstream(AiohttpDouble):
     """One running double. Use as a context manager; every attribute may be changed while it runs."""
 
     behaviour: Behaviour = field(default_factory=Behaviour)
@@ -114,11 +112,6 @@ class Upstream:
     n_started: int = 0
     n_finished: int = 0
     n_aborted: int = 0
-    port: int = 0
-    _ready: threading.Event = field(default_factory=threading.Event)
-    _loop: asyncio.AbstractEventLoop | None = None
-    _stopping: asyncio.Event | None = None
-    _thread: threading.Thread | None = None
 
     @property
     def url(self) -> str:
@@ -134,53 +127,8 @@ class Upstream:
     def last(self, path: str) -> RecordedRequest:
         return [request for request in self.requests if request.path == path][-1]
 
-    def wait_until(self, condition: Callable[[Self], bool], timeout_s: float = 5) -> None:
-        """Block until a condition on this double holds; fail after `timeout_s`."""
-        deadline = time.monotonic() + timeout_s
-        while not condition(self):
-            assert time.monotonic() < deadline, f"not within {timeout_s} s: {self}"
-            time.sleep(0.005)
-
-    async def wait_until_async(self, condition: Callable[[Self], bool], timeout_s: float = 5) -> None:
-        await asyncio.to_thread(self.wait_until, condition, timeout_s)
-
-    def __enter__(self) -> Self:
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), name="upstream", daemon=True)
-        self._thread.start()
-        assert self._ready.wait(10), "the upstream double did not start"
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        assert self._loop and self._stopping and self._thread
-        self._loop.call_soon_threadsafe(self._stopping.set)
-        self._thread.join(10)
-
-    async def _serve(self) -> None:
-        self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
-        runner = web.AppRunner(self._application(), access_log=None, shutdown_timeout=0.1, handler_cancellation=True)
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", self.port, backlog=1024)
-        await site.start()
-        self.port = runner.addresses[0][1]
-        self._ready.set()
-        try:
-            await self._stopping.wait()
-        finally:
-            # A connection accepted in this moment is known to the runner some rounds of the loop later, and a
-            # closed one lets go of its socket some rounds later.
-            await site.stop()
-            await self._settle()
-            await runner.cleanup()
-            await self._settle()
-
-    async def _settle(self) -> None:
-        for _ in range(20):
-            await asyncio.sleep(0)
-
     def _application(self) -> web.Application:
-        application = web.Application(client_max_size=64 * 1024 * 1024, middlewares=[self._guard])
+        application = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[self._guard])
         for kind in (OllamaRoutes, OpenAIRoutes, ResponsesRoutes, AnthropicRoutes):
             application.add_routes(kind(self).routes())
         return application

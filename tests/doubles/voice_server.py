@@ -6,15 +6,13 @@ Source: OpenAI's API reference, "Create speech" and "Create transcription".
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Literal, Self
+from typing import Literal
 
 from aiohttp import web
 
+from tests.doubles.serving import MAX_BODY_BYTES, AiohttpDouble
 from tests.doubles.sounds import wav
 
 Fault = Literal["", "status", "hang", "huge", "html", "json", "redirect"]
@@ -46,7 +44,7 @@ class Heard:
 
 
 @dataclass
-class VoiceServer:
+class VoiceServer(AiohttpDouble):
     """One running double. Use as a context manager; every attribute may be changed while it runs."""
 
     api_key: str = ""
@@ -58,11 +56,6 @@ class VoiceServer:
     status: int = 500
     spoken: list[Spoken] = field(default_factory=list)
     heard: list[Heard] = field(default_factory=list)
-    port: int = 0
-    _ready: threading.Event = field(default_factory=threading.Event)
-    _loop: asyncio.AbstractEventLoop | None = None
-    _stopping: asyncio.Event | None = None
-    _thread: threading.Thread | None = None
 
     @property
     def url(self) -> str:
@@ -72,45 +65,12 @@ class VoiceServer:
     def texts(self) -> list[str]:
         return [spoken.text for spoken in self.spoken]
 
-    def wait_until(self, condition: Callable[[Self], bool], timeout_s: float = 10) -> None:
-        deadline = time.monotonic() + timeout_s
-        while not condition(self):
-            assert time.monotonic() < deadline, f"not within {timeout_s} s: {self.texts}"
-            time.sleep(0.005)
-
-    async def wait_until_async(self, condition: Callable[[Self], bool], timeout_s: float = 10) -> None:
-        await asyncio.to_thread(self.wait_until, condition, timeout_s)
-
-    def __enter__(self) -> Self:
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), name="voices", daemon=True)
-        self._thread.start()
-        assert self._ready.wait(10), "the voice server did not start"
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        assert self._loop and self._stopping and self._thread
-        self._loop.call_soon_threadsafe(self._stopping.set)
-        self._thread.join(10)
-
-    async def _serve(self) -> None:
-        self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
-        application = web.Application(client_max_size=64 * 1024 * 1024)
+    def _application(self) -> web.Application:
+        application = web.Application(client_max_size=MAX_BODY_BYTES)
         application.add_routes(
             [web.post("/v1/audio/speech", self._speak), web.post("/v1/audio/transcriptions", self._transcribe)]
         )
-        runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1, handler_cancellation=True)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", self.port).start()
-        self.port = runner.addresses[0][1]
-        self._ready.set()
-        try:
-            await self._stopping.wait()
-        finally:
-            await runner.cleanup()
-            for _ in range(20):
-                await asyncio.sleep(0)
+        return application
 
     async def _speak(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()

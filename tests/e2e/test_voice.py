@@ -174,7 +174,7 @@ async def test_reading_begins_before_the_answer_is_finished(page: Page, model: U
     await expect(answers(page).last).to_contain_text("Good morning")
 
     await read(page).click()
-    await voices.wait_until_async(lambda server: len(server.spoken) > 1)
+    await voices.wait_until_async(lambda server: len(server.spoken) > 1, timeout_s=10)
 
     assert model.n_active == 1
     assert voices.texts[0] == "Good morning, Dr. Who."
@@ -200,7 +200,7 @@ async def test_the_next_piece_is_fetched_while_one_is_heard_and_stop_stops(page:
     await ask_and_wait(page, "What is it like outside?")
 
     await read(page).click()
-    await voices.wait_until_async(lambda server: len(server.spoken) == 2)
+    await voices.wait_until_async(lambda server: len(server.spoken) == 2, timeout_s=10)
 
     await expect(read(page)).to_have_attribute("aria-pressed", "true")
     assert await page.evaluate("[...CSS.highlights.get('spoken')].map(String)") == ["Good morning, Dr. Who."]
