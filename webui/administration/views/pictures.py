@@ -36,6 +36,11 @@ class PictureTest:
     offer: Offer = Offer()
     problem: Problem | None = None
 
+    @property
+    def n_models(self) -> int | None:
+        """None where the server lists none."""
+        return len(self.offer.models) or None
+
 
 @admin_required
 @require_GET
