@@ -11,6 +11,8 @@ import rag.management
 import webui.management
 
 RUN_IT = ("up", "serve", "web", "prepare")
+# Of a checkout alone: it has no use where Hearth is installed, and takes the place of a command of Django's.
+FOR_DEVELOPERS = ("makemessages",)
 HEADINGS = ("Run it", "Models", "Accounts and data")
 
 
@@ -38,12 +40,13 @@ def names() -> frozenset[str]:
 
 
 def _commands(package: object) -> dict[str, str]:
-    """Return the commands of a package.
+    """Return the commands of a package that are for those who run Hearth.
 
     Their sources are read and not run: to load those of the site takes its settings, which make the data folder.
     """
     folder = Path(str(getattr(package, "__file__", ""))).parent / "commands"
-    return {path.stem: _first_sentence(path) for path in sorted(folder.glob("[a-z]*.py"))}
+    paths = [path for path in sorted(folder.glob("[a-z]*.py")) if path.stem not in FOR_DEVELOPERS]
+    return {path.stem: _first_sentence(path) for path in paths}
 
 
 def _first_sentence(path: Path) -> str:
