@@ -114,6 +114,20 @@ async def test_progress_is_told_where_the_picture_will_be(
     assert told["text"] == "Making the picture, 40 %, 0 s"
 
 
+async def test_progress_is_told_in_the_language_of_the_browser_of_who_has_chosen_none(
+    site: Upstream, painter: ImageServer, alice_client: Client
+) -> None:
+    painter.go.clear()
+    painter.percent = 40
+    async with Page(alice_client, language="zh-CN") as page:
+        await page.send("a cat", to=PICTURES)
+        told = await page.until("generation.progressed", lambda event: "40" in event["text"])
+        painter.go.set()
+        await page.until("generation.ended")
+
+    assert told["text"].startswith("正在生成图片")
+
+
 async def test_stop_ends_it_at_the_server_too(site: Upstream, painter: ImageServer, alice_page: Page) -> None:
     painter.go.clear()
     async with alice_page as page:

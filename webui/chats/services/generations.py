@@ -18,6 +18,7 @@ from django.utils.translation import get_language, gettext
 import rag.api as rag
 from inference.types import Usage
 from rag.types import Passage
+from webui.accounts.models import User
 from webui.chats import attribution, conf
 from webui.chats.briefings import Briefed, Briefing, briefed_links, joined_system, mark_of
 from webui.chats.errors import Failure
@@ -131,7 +132,7 @@ def task_of(
         message_uuid=str(answer.uuid),
         chat_uuid=str(answer.chat.uuid),
         user_id=answer.chat.owner_id,
-        language=answer.chat.owner.language or get_language() or "",
+        language=_language_of(answer.chat.owner),
         model=answer.model,
         turns=_with_system(turns, briefings, attribution.RULES if is_shared else ""),
         document_ids=sorted({document for _, document in documents}),
@@ -145,6 +146,11 @@ def task_of(
     )
 
 
+def _language_of(owner: User) -> str:
+    """Return what somebody has chosen, else what their browser asks for at this moment."""
+    return owner.language or get_language() or ""
+
+
 def picture_task(generation: Generation, shown: Branch, drawing: Drawing) -> Task:
     """Return what a generation has to do whose answer is pictures: it knows its question and nothing else."""
     answer = generation.message
@@ -156,7 +162,7 @@ def picture_task(generation: Generation, shown: Branch, drawing: Drawing) -> Tas
         message_uuid=str(answer.uuid),
         chat_uuid=str(answer.chat.uuid),
         user_id=answer.chat.owner_id,
-        language=answer.chat.owner.language,
+        language=_language_of(answer.chat.owner),
         model=answer.model,
         turns=[Turn(uuid=str(question.uuid), role="user", content=question.content)],
         document_ids=(),
