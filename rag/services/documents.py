@@ -30,12 +30,20 @@ logger = logging.getLogger(__name__)
 NAME_MAX_LENGTH = 255
 
 
+Beside = Callable[[Document], None]
+"""Stores what belongs to a document, in the transaction that stores it."""
+
+
+def nothing(_document: Document) -> None:
+    pass
+
+
 def create_document(
     owner: AbstractBaseUser,
     upload: File[bytes],
     synced_folder: SyncedFolder | None = None,
     *,
-    together_with: Callable[[Document], None] = lambda _document: None,
+    together_with: Beside = nothing,
 ) -> Document:
     """Store a file and queue its ingestion.
 
@@ -43,7 +51,7 @@ def create_document(
     tried again if it had failed.
 
     Args:
-        together_with: Stores what belongs to a new document, in the transaction that stores it.
+        together_with: Is called for one that is there already, too. Nothing is stored if it raises.
 
     Raises:
         UploadTooLarge, UploadEmpty, UploadBroken, UploadUnsupported, UploadNotStored: Nothing is stored.
@@ -64,7 +72,12 @@ def create_document(
 
 
 def create_page_document(
-    owner: AbstractBaseUser, content: File[bytes], page: FetchedPage, *, asked_url: str
+    owner: AbstractBaseUser,
+    content: File[bytes],
+    page: FetchedPage,
+    *,
+    asked_url: str,
+    together_with: Beside = nothing,
 ) -> Document:
     """Store what was fetched from an address and queue its ingestion; an unchanged page is not stored again.
 
@@ -82,35 +95,38 @@ def create_page_document(
     if existing:
         Document.objects.filter(pk=existing.pk).update(fetched_at=timezone.now())
         existing.refresh_from_db()
+        together_with(existing)
         return retry_document(existing) if existing.has_failed else existing
     document = Document(
         owner_id=owner.pk, name=name, media_type=media_type, size_bytes=content.size, sha256=sha256,
         source_url=asked_url, fetched_at=timezone.now(),
     )  # fmt: skip
-    return _store(document, content)
+    return _store(document, content, together_with)
 
 
-def _store(
-    document: Document, upload: File[bytes], together_with: Callable[[Document], None] = lambda _document: None
-) -> Document:
+def _store(document: Document, upload: File[bytes], together_with: Beside) -> Document:
     upload.seek(0)
     try:
         document.file.save(document.name, upload, save=False)
     except OSError as exc:
         logger.error("An upload could not be stored: %s", exc.strerror)
         raise UploadNotStored from exc
+    is_stored = False
     try:
         with transaction.atomic():
             document.save(force_insert=True)
             together_with(document)
+        is_stored = True
     except IntegrityError:
         # The same file came twice at the same moment; the other one won.
-        document.file.delete(save=False)
         other = Document.objects.get(
             owner_id=document.owner_id, sha256=document.sha256, synced_folder=document.synced_folder
         )
         together_with(other)
         return other
+    finally:
+        if not is_stored:
+            document.file.delete(save=False)
     transaction.on_commit(waking.documents)
     return document
 

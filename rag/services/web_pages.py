@@ -17,7 +17,7 @@ from rag.errors import PageNotFetched, UploadTooLarge
 from rag.extraction import detect
 from rag.fetching import FetchedPage
 from rag.models import Document
-from rag.services.documents import create_page_document
+from rag.services.documents import Beside, create_page_document, nothing
 from rag.types import HTML, FetchProblem
 
 if TYPE_CHECKING:
@@ -36,10 +36,15 @@ def page_address(address: str) -> str:
     return str(fetching.checked_url(address, conf.nearby_hosts()))
 
 
-def fetch_page(owner: AbstractBaseUser, address: str, *, again: bool = False) -> Document:
+def fetch_page(
+    owner: AbstractBaseUser, address: str, *, again: bool = False, together_with: Beside = nothing
+) -> Document:
     """Fetch an address and queue what it leads to; what was fetched a moment ago comes back as it is.
 
-    Takes up to half a minute and holds no transaction.
+    Takes up to half a minute and holds no transaction meanwhile.
+
+    Args:
+        together_with: As of `create_document`.
 
     Raises:
         PageNotFetched, UploadRefused: Nothing is stored.
@@ -50,10 +55,12 @@ def fetch_page(owner: AbstractBaseUser, address: str, *, again: bool = False) ->
         state=Document.State.FAILED
     )
     if not again and (document := recent.order_by("-fetched_at").first()):
+        together_with(document)
         return document
     with _one_of_few():
         page = _fetch(url)
-    return create_page_document(owner, ContentFile(page.content, name=_name(page)), page, asked_url=url)
+    content = ContentFile(page.content, name=_name(page))
+    return create_page_document(owner, content, page, asked_url=url, together_with=together_with)
 
 
 def keep_page(owner: AbstractBaseUser, content: File[bytes], url: str) -> Document:

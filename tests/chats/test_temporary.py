@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,17 +16,21 @@ from django.http import Http404
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from pytest_django.fixtures import Settings
 
 from rag.models import Document
+from rag.services import documents, web_pages
 from tests.chats.pages import Page
 from tests.chats.services.test_purging import n_searchable, n_vectors, stored_files
+from tests.doubles.pictures import png
 from tests.doubles.upstream import Upstream
+from tests.doubles.web_server import web_server
 from tests.factories import make_answer, make_chat, make_message
 from tests.rag.fixtures import ingest_all
 from webui.accounts.models import User
 from webui.chats import access, background, leaving, queries
-from webui.chats.models import Chat, Generation, Message
-from webui.chats.services import temporary
+from webui.chats.models import Chat, Generation, Image, Message, Upload
+from webui.chats.services import images, temporary
 
 WAIT_S = 30.0
 
@@ -130,6 +133,11 @@ async def test_no_list_of_any_page_hears_of_it(site: Upstream, alice_page: Page,
     assert not kinds & {"sidebar.changed", "chat.moved_up", "folder.changed", "chats.changed"}
 
 
+def upload_picture(client: Client, chat: str) -> Any:
+    file = SimpleUploadedFile("a.png", png(6, 4))
+    return client.post(f"{reverse('chats:upload_image')}?chat={chat}", {"file": file})
+
+
 async def test_what_was_uploaded_in_it_goes_with_file_and_vectors_asked_or_not(
     site: Upstream, alice_page: Page, alice_client: Client, data_folder: Path, embedder: Any, shared_database: None
 ) -> None:
@@ -143,14 +151,15 @@ async def test_what_was_uploaded_in_it_goes_with_file_and_vectors_asked_or_not(
         return str(response.json()["uuid"])
 
     @database_sync_to_async
-    def state() -> tuple[int, int, int]:
-        return Document.objects.count(), n_vectors(*ids), len(stored_files(data_folder))
+    def state() -> tuple[int, int, int, int]:
+        return Document.objects.count(), n_vectors(*ids), len(stored_files(data_folder)), Image.objects.count()
 
     @database_sync_to_async
     def all_ids() -> list[int]:
         return list(Document.objects.values_list("pk", flat=True))
 
     sent, _unsent = await upload("sent.txt"), await upload("unsent.txt")
+    await database_sync_to_async(upload_picture)(alice_client, chat)
     await sync_to_async(ingest_all)()
     ids = await all_ids()
     before = await state()
@@ -161,8 +170,8 @@ async def test_what_was_uploaded_in_it_goes_with_file_and_vectors_asked_or_not(
         await page.say({"type": "chat.closed", "chat": chat})
         await until_gone()
 
-    assert before == (2, 2, 2)
-    assert await state() == (0, 0, 0)
+    assert before == (2, 2, 2, 1)
+    assert await state() == (0, 0, 0, 0)
 
 
 # ---- after a crash ---------------------------------------------------------------------------------
@@ -192,6 +201,64 @@ def test_after_a_crash_it_is_gone_at_the_start_answering_or_not(alice: User, mon
     assert not Chat.objects.exists()
 
 
+@pytest.mark.django_db
+def test_what_waited_in_the_composer_at_a_crash_is_gone_at_the_start(
+    alice: User, alice_client: Client, data_folder: Path
+) -> None:
+    left, kept = temporary.begin_temporary(alice), temporary.begin_temporary(alice)
+    for chat in (left, kept):
+        upload_picture(alice_client, str(chat.uuid))
+        file = SimpleUploadedFile("a.txt", f"Notes of {chat.uuid}.".encode())
+        alice_client.post(f"{reverse('chats:upload')}?chat={chat.uuid}", {"file": file})
+    Chat.objects.filter(pk=left.pk).update(temporary_until=timezone.now() - timedelta(seconds=1))
+    before = len(stored_files(data_folder))
+
+    background.recover()
+
+    assert [image.temporary_chat for image in Image.objects.all()] == [kept]
+    assert [upload.temporary_chat for upload in Upload.objects.all()] == [kept]
+    assert (before, len(stored_files(data_folder)), Document.objects.count()) == (2, 1, 1)
+
+
+@pytest.mark.django_db
+def test_a_picture_that_is_sent_elsewhere_stays(alice: User, alice_client: Client) -> None:
+    chat = temporary.begin_temporary(alice)
+    image = Image.objects.get(uuid=upload_picture(alice_client, str(chat.uuid)).json()["uuid"])
+
+    images.attach_images(make_message(make_chat(owner=alice)), [image])
+    chat.delete()
+
+    assert Image.objects.filter(pk=image.pk).exists()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("name", "module", "slow"),
+    [("upload", documents, "_digest"), ("upload_image", images, "redraw"), ("fetch_page", web_pages, "_fetch")],
+)
+def test_what_arrives_after_it_has_gone_is_not_stored(
+    alice: User, alice_client: Client, data_folder: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch,
+    name: str, module: Any, slow: str,
+) -> None:  # fmt: skip
+    chat = temporary.begin_temporary(alice)
+    work = getattr(module, slow)
+
+    def work_while_the_page_is_left(*given: Any) -> Any:
+        chat.delete()
+        return work(*given)
+
+    monkeypatch.setattr(module, slow, work_while_the_page_is_left)
+    settings.HEARTH_WEB_PAGE_HOSTS = ["127.0.0.1"]
+
+    with web_server() as web:
+        body = {"address": web.page("/light", "<p>A note.</p>"), "chat": str(chat.uuid)}
+        file = SimpleUploadedFile("a.png", png(6, 4))
+        response = alice_client.post(f"{reverse(f'chats:{name}')}?chat={chat.uuid}", body | {"file": file})
+
+    assert response.status_code == 404
+    assert (Document.objects.count(), Image.objects.count(), stored_files(data_folder)) == (0, 0, [])
+
+
 # ---- whose it is -----------------------------------------------------------------------------------
 
 
@@ -218,17 +285,18 @@ def test_its_page_is_marked_and_begins_with_what_it_is(
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize("name", ["upload", "upload_image"])
 def test_charlie_neither_reads_it_nor_puts_a_file_into_it(
-    alice: User, charlie: User, charlie_client: Client, find: Callable[..., object] = access.temporary_chat_read
+    alice: User, charlie: User, charlie_client: Client, name: str
 ) -> None:
     chat = temporary.begin_temporary(alice)
-    url = f"{reverse('chats:upload')}?chat={chat.uuid}"
+    url = f"{reverse(f'chats:{name}')}?chat={chat.uuid}"
 
     with pytest.raises(Http404):
-        find(charlie, chat.uuid)
-    response = charlie_client.post(url, {"file": SimpleUploadedFile("a.txt", b"a")})
+        access.temporary_chat_read(charlie, chat.uuid)
+    response = charlie_client.post(url, {"file": SimpleUploadedFile("a.png", png(6, 4))})
     assert response.status_code == 404
-    assert not Document.objects.exists()
+    assert not Document.objects.exists() and not Image.objects.exists()
 
 
 @pytest.mark.django_db

@@ -68,12 +68,6 @@ class FilterForm(forms.Form):
     tag = forms.UUIDField(required=False)
 
 
-class UploadPlaceForm(forms.Form):
-    """The temporary chat that a file is brought into; none for any other chat."""
-
-    chat = forms.UUIDField(required=False)
-
-
 class TagNameForm(forms.Form):
     name = forms.CharField(required=False)
 

@@ -24,7 +24,7 @@ from webui.chats.views import (
     traces,
     transfer,
     tree,
-    web_pages,
+    uploads,
 )
 
 app_name = "chats"
@@ -38,12 +38,12 @@ urlpatterns = [
     path("chats/move/", keeping.move_chosen, name="move_chosen"),
     path("chats/tagging/", tags.tagging, name="tagging"),
     path("chats/temporary/", pages.begin_temporary, name="temporary"),
-    path("chats/upload/", keeping.upload, name="upload"),
+    path("chats/upload/", uploads.upload, name="upload"),
     path("chats/welcome/", pages.welcome, name="welcome"),
-    path("chats/images/", images.upload, name="upload_image"),
+    path("chats/images/", uploads.upload_image, name="upload_image"),
     path("chats/images/<uuid:uuid>/", images.image, name="image"),
     path("chats/images/<uuid:uuid>/preview/", images.preview, name="image_preview"),
-    path("chats/pages/", web_pages.fetch_page, name="fetch_page"),
+    path("chats/pages/", uploads.fetch_page, name="fetch_page"),
     path("chats/command/", commands.command, name="command"),
     path("chats/options/", chat_options.new_chat_options, name="new_options"),
     path("chats/<uuid:uuid>/", pages.chat, name="chat"),

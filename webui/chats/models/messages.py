@@ -160,6 +160,8 @@ class Image(models.Model):
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     # None while it waits in a composer.
     message = models.ForeignKey(Message, on_delete=models.CASCADE, null=True, blank=True, related_name="images")
+    # The temporary chat that it waits in: it goes with that, sent or not.
+    temporary_chat = models.ForeignKey(Chat, on_delete=models.CASCADE, null=True, blank=True, related_name="+")
     # As the file was called, or the words that it was made of; for people's eyes only.
     name = models.CharField(max_length=255)
     # image/png or image/jpeg

@@ -9,11 +9,13 @@ from datetime import datetime, timedelta
 from typing import IO, Final
 
 from django.core.files.base import File
+from django.db import transaction
 from django.utils.text import Truncator
 from PIL import Image as Drawing
 
 from webui.accounts.models import User
-from webui.chats.models import Image, Message
+from webui.chats.models import Chat, Image, Message
+from webui.chats.services.temporary import hold
 from webui.presets.errors import PictureRefused
 from webui.presets.pictures import digest_of, encoded, upright
 
@@ -62,12 +64,19 @@ def _smaller_file(picture: Drawing.Image) -> tuple[str, bytes]:
     return "image/jpeg", encoded(picture, "JPEG", quality=JPEG_QUALITY, optimize=True)
 
 
-def create_image(owner: User, name: str, file: IO[bytes]) -> Image:
-    """Take in a picture that waits to be sent. Raises PictureRefused.
+def create_image(owner: User, name: str, file: IO[bytes], *, temporary_chat: Chat | None = None) -> Image:
+    """Take in a picture that waits to be sent.
 
     Of too many that wait, those that have waited longest go.
+
+    Raises:
+        PictureRefused
+        NotFound: The temporary chat has gone meanwhile.
     """
-    image = _stored(owner, name, redraw(file))
+    drawn = redraw(file)
+    with transaction.atomic():
+        hold(temporary_chat)
+        image = _stored(owner, name, drawn, temporary_chat)
     waiting = Image.objects.filter(owner=owner, message=None).order_by("-created_at", "-pk")
     Image.objects.filter(pk__in=list(waiting.values_list("pk", flat=True)[MAX_UNSENT:])).delete()
     return image
@@ -92,9 +101,10 @@ def keep_image(owner: User, name: str, file: File[bytes], *, drawn_here: str = "
     return _stored(owner, name, drawn)
 
 
-def _stored(owner: User, name: str, drawn: Redrawn) -> Image:
+def _stored(owner: User, name: str, drawn: Redrawn, temporary_chat: Chat | None = None) -> Image:
     return Image.objects.create(
         owner=owner,
+        temporary_chat=temporary_chat,
         name=name[-NAME_MAX_LENGTH:],
         media_type=drawn.media_type,
         width=drawn.width,
@@ -128,8 +138,9 @@ def attach_images(question: Message, images: Sequence[Image]) -> list[Image]:
     """Let a question have pictures: those that wait become its own, of those of other messages it gets copies."""
     attached = []
     for image in images:
-        if image.message_id is None and Image.objects.filter(pk=image.pk, message=None).update(message=question):
-            image.message = question
+        waiting = Image.objects.filter(pk=image.pk, message=None)
+        if image.message_id is None and waiting.update(message=question, temporary_chat=None):
+            image.message, image.temporary_chat = question, None
             attached.append(image)
         else:
             attached.append(copy_image(image, question))

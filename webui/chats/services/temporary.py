@@ -10,6 +10,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from webui.accounts.models import User
+from webui.chats.errors import NotFound
 from webui.chats.models import Chat, Generation
 from webui.chats.services.purging import purge_chat
 
@@ -20,6 +21,16 @@ LEASE: Final = timedelta(minutes=3)
 def begin_temporary(owner: User) -> Chat:
     """Make an empty temporary chat, for a page that is about to show it."""
     return Chat.objects.create(owner=owner, temporary_until=timezone.now() + LEASE, has_automatic_title=False)
+
+
+def hold(chat: Chat | None) -> None:
+    """Keep a temporary chat there until the transaction is over, for what comes into it; None is any other chat.
+
+    Raises:
+        NotFound: It has gone meanwhile.
+    """
+    if chat and not Chat.objects.select_for_update().filter(pk=chat.pk).exists():
+        raise NotFound
 
 
 def renew(shown: Collection[str], now: datetime) -> None:

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from django.db import transaction
+
 import rag.api as rag
 from webui.chats.models import Chat, Upload
+from webui.chats.services.temporary import hold
 
 
+@transaction.atomic
 def note_upload(document: rag.Document, *, since: datetime, temporary_chat: Chat | None = None) -> None:
     """Let a document that is new since that moment go with the last chat that asks it.
 
     One that was among the documents already, under the same bytes, stays there.
+
+    Raises:
+        NotFound: The temporary chat has gone meanwhile.
     """
+    hold(temporary_chat)
     if document.created_at >= since:
         Upload.objects.get_or_create(document=document, defaults={"temporary_chat": temporary_chat})
 

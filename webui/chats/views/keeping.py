@@ -1,4 +1,4 @@
-"""Chats that are kept or given up: what is done to many at once, the archive, what was deleted, and uploads."""
+"""Chats that are kept or given up: what is done to many at once, the archive, and what was deleted."""
 
 from __future__ import annotations
 
@@ -9,28 +9,24 @@ from django.contrib import messages
 from django.http import Http404, HttpResponse, HttpResponseBadRequest, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-import rag.api as rag
 from webui.accounts.decorators import member_required
 from webui.accounts.http import MemberRequest
 from webui.accounts.models import User
 from webui.chats import access, queries
 from webui.chats.conf import UNDO_WINDOW
 from webui.chats.errors import ChatError, refusal_text
-from webui.chats.forms import ChatsForm, StepForm, UploadPlaceForm
+from webui.chats.forms import ChatsForm, StepForm
 from webui.chats.models import Chat
 from webui.chats.services import keeping, purging
 from webui.chats.services.keeping import Deed, Outcome, Step
-from webui.chats.services.uploads import note_upload
 from webui.chats.views.announcements import announce_chats, announce_sidebar, stop_generations
 from webui.chats.views.folders import move_panel
 from webui.chats.views.fragments import chat_title, chat_url, folder_head, keeping_view
 from webui.chats.views.keeping_contexts import KeptChat, KeptPage
-from webui.documents.uploads import take_upload
 from webui.ui.keyset import BadCursor, KeysetPage
 
 # ---- pages ---------------------------------------------------------------------------------------
@@ -107,26 +103,6 @@ def chosen_chats(request: MemberRequest) -> list[Chat]:
     if not form.is_valid():
         raise Http404
     return access.chats_read(request.user, form.cleaned_data["chats"])
-
-
-# ---- uploads -------------------------------------------------------------------------------------
-
-
-@require_POST
-@member_required
-def upload(request: MemberRequest) -> HttpResponse:
-    """Take one file that is to be asked in a chat; see `take_upload`. It goes with the chat, in the end."""
-    form = UploadPlaceForm(request.GET)
-    if not form.is_valid():
-        raise Http404
-    wanted = form.cleaned_data["chat"]
-    chat = access.temporary_chat_read(request.user, wanted) if wanted else None
-    began = timezone.now()
-
-    def place(document: rag.Document) -> None:
-        note_upload(document, since=began, temporary_chat=chat)
-
-    return take_upload(request, back=reverse("chats:new"), place=place)
 
 
 # ---- deeds ---------------------------------------------------------------------------------------
