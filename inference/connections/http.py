@@ -32,6 +32,10 @@ MAX_BODY_BYTES = 64 * 1024 * 1024
 """Of one answer that is read whole; 64 embeddings of 4096 dimensions are 6 MB."""
 MAX_STREAM_BYTES = 256 * 1024 * 1024
 """Of one stream; Ollama spends about 130 bytes on a token."""
+MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+"""Of one message of a websocket."""
+CLOSE_TIMEOUT_S = 1.0
+"""How long the end of a websocket waits for the other side's word."""
 MAX_ERROR_BYTES = 64 * 1024
 PIECE_BYTES = 256 * 1024
 
@@ -150,6 +154,27 @@ class UpstreamHttp:
                 if n_bytes > MAX_STREAM_BYTES:
                     raise WrongService(self.spec.url, f"a stream of more than {MAX_STREAM_BYTES} bytes")
                 yield piece
+
+    @asynccontextmanager
+    async def listen(self, path: str, *, timeout_s: float) -> AsyncIterator[AsyncIterator[JsonObject]]:
+        """Open a websocket; iterating it yields the JSON that arrives until the server closes it, and nothing else."""
+        with self._errors():
+            async with asyncio.timeout(timeout_s):
+                socket = await self._session.ws_connect(
+                    self.spec.url + path,
+                    headers=self._headers(),
+                    max_msg_size=MAX_MESSAGE_BYTES,
+                    timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_TIMEOUT_S),
+                )
+        async with socket:
+            yield self._messages(socket)
+
+    async def _messages(self, socket: aiohttp.ClientWebSocketResponse) -> AsyncIterator[JsonObject]:
+        with self._errors(has_begun=True):
+            async for message in socket:
+                if message.type is aiohttp.WSMsgType.TEXT:
+                    with self.understanding():
+                        yield parse_object(message.data.encode())
 
     async def _exchange(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
+from types import SimpleNamespace
 from weakref import WeakKeyDictionary
 
 import aiohttp
@@ -47,7 +48,9 @@ async def _keep_session() -> _Keeper:
 
 
 def _make_session() -> aiohttp.ClientSession:
-    """Return a session that keeps no cookie and reads no proxy from the environment."""
+    """Return a session that keeps no cookie, follows no redirect and reads no proxy from the environment."""
+    tracing = aiohttp.TraceConfig()
+    tracing.on_request_redirect.append(_refuse_redirect)
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=MAX_CONNECTIONS, keepalive_timeout=KEEP_ALIVE_S),
         cookie_jar=aiohttp.DummyCookieJar(),
@@ -55,4 +58,13 @@ def _make_session() -> aiohttp.ClientSession:
         headers={"Accept-Encoding": "identity", "User-Agent": "Hearth"},
         auto_decompress=False,
         trust_env=False,
+        trace_configs=[tracing],
     )
+
+
+async def _refuse_redirect(
+    _session: aiohttp.ClientSession, _context: SimpleNamespace, params: aiohttp.TraceRequestRedirectParams
+) -> None:
+    """Of a websocket, where nothing else can say that redirects are not followed."""
+    params.response.close()
+    raise aiohttp.TooManyRedirects(params.response.request_info, (params.response,))

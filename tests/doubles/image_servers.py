@@ -6,10 +6,12 @@ Sources: platform.openai.com/docs/api-reference/images; modules/api/api.py of AU
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
+import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from typing import Any, Literal
@@ -58,7 +60,8 @@ class ImageServer:
 
     Attributes:
         go: Pictures are made while it is set.
-        percent: What AUTOMATIC1111 tells of a picture that is being made.
+        percent: What AUTOMATIC1111 and ComfyUI tell of a picture that is being made.
+        has_socket: Whether ComfyUI's websocket can be reached.
         status, said: Answers everything with an error, or as a web page with 200.
         with_urls: OpenAI's answers name this address instead of holding a picture.
         workflow_error: What ComfyUI's history says went wrong.
@@ -70,6 +73,7 @@ class ImageServer:
     picture: bytes = field(default_factory=lambda: png(64, 48))
     go: threading.Event = field(default_factory=threading.Event)
     percent: int = 0
+    has_socket: bool = True
     status: int = 200
     said: bytes = b""
     content_type: str = "application/json"
@@ -78,6 +82,7 @@ class ImageServer:
     asked: list[Asked] = field(default_factory=list)
     stopped: list[str] = field(default_factory=list)
     runs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    clients: set[str] = field(default_factory=set)
 
     @property
     def url(self) -> str:
@@ -146,6 +151,7 @@ class ImageServer:
             case "/prompt":
                 run = f"run-{len(self.runs)}"
                 self.runs[run] = body["prompt"]
+                self.clients.add(body["client_id"])
                 return {"prompt_id": run, "number": len(self.runs), "node_errors": {}}
             case "/queue" if method == "POST":
                 self.stopped += [f"delete {run}" for run in body["delete"]]
@@ -173,6 +179,36 @@ class ImageServer:
         ]
         return {run: {"outputs": {"9": {"images": made}}, "status": {"status_str": "success", "completed": True}}}
 
+    def tell(self, connection: socket.socket, client: str) -> None:
+        """Send what ComfyUI tells one client of its run, and a preview of it, until the other side goes."""
+        status = {"status": {"exec_info": {"queue_remaining": 1}}, "sid": client}
+        connection.sendall(_frame(TEXT, json.dumps({"type": "status", "data": status}).encode()))
+        connection.settimeout(0.01)
+        while True:
+            if self.percent and client in self.clients:
+                step = {"value": self.percent / 5, "max": 20, "prompt_id": "run-0", "node": "3"}
+                connection.sendall(_frame(TEXT, json.dumps({"type": "progress", "data": step}).encode()))
+                connection.sendall(_frame(BINARY, b"\0\0\0\1\0\0\0\2" + self.picture))
+            with suppress(TimeoutError):
+                if not (received := connection.recv(1024)) or received[0] == FINAL | CLOSE:
+                    connection.sendall(_frame(CLOSE, b"\x03\xe8"))
+                    return
+
+
+FINAL, TEXT, BINARY, CLOSE = 0x80, 0x1, 0x2, 0x8
+
+
+def _frame(kind: int, content: bytes) -> bytes:
+    """Return a frame of a websocket, of less than 64 KiB. Source: RFC 6455, 5.2."""
+    size = bytes([len(content)]) if len(content) < 126 else b"\x7e" + len(content).to_bytes(2)  # noqa: PLR2004
+    return bytes([FINAL | kind]) + size + content
+
+
+def _accepted(key: str) -> str:
+    """Return what answers the key of a handshake. Source: RFC 6455, 4.2.2."""
+    digest = hashlib.sha1(f"{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11".encode(), usedforsecurity=False).digest()
+    return base64.b64encode(digest).decode()
+
 
 @contextmanager
 def image_server(kind: Kind, *, key: str = "") -> Iterator[ImageServer]:
@@ -194,12 +230,25 @@ def image_server(kind: Kind, *, key: str = "") -> Iterator[ImageServer]:
                 self._send(401, b'{"detail": "Unauthorized"}', "application/json")
             elif server.status != 200 or server.said:  # noqa: PLR2004
                 self._send(server.status, server.said, server.content_type)
+            elif parts.path == "/ws" and server.kind == "comfyui" and server.has_socket:
+                self._upgrade(parse_qs(parts.query)["clientId"][0])
             else:
                 found = server.answer(self.command, parts.path, parse_qs(parts.query), body)
                 is_raw = isinstance(found, bytes)
                 content = found if isinstance(found, bytes) else json.dumps(found).encode()
                 kind = "image/png" if is_raw else "application/json"
                 self._send(404 if found is None else 200, content, kind)
+
+        def _upgrade(self, client: str) -> None:
+            self.close_connection = True
+            with suppress(BrokenPipeError, ConnectionResetError):
+                self.send_response(101)
+                self.send_header("Upgrade", "websocket")
+                self.send_header("Connection", "Upgrade")
+                self.send_header("Sec-WebSocket-Accept", _accepted(self.headers["Sec-WebSocket-Key"]))
+                self.end_headers()
+                self.wfile.flush()
+                server.tell(self.connection, client)
 
         def _send(self, status: int, content: bytes, kind: str) -> None:
             try:

@@ -8,8 +8,10 @@ from tests.doubles.image_servers import image_server
 from tests.doubles.pictures import png
 from tests.imagery.conftest import spec_of
 from tests.imagery.test_contract import CAT, drawn
+from webui.imagery.backends.comfyui import percent_of
+from webui.imagery.drawing import draw
 from webui.imagery.errors import DrawingFailed, PictureElsewhere
-from webui.imagery.types import Wish
+from webui.imagery.types import Drawn, Progress, Wish
 
 
 async def test_an_address_on_the_same_server_is_fetched_there() -> None:
@@ -106,3 +108,29 @@ async def test_a_workflow_that_fails_is_told_in_the_words_of_its_node() -> None:
             await drawn(spec_of(server))
 
     assert "shapes" in caught.value.detail
+
+
+async def test_without_its_websocket_comfyui_makes_pictures_and_tells_no_percent() -> None:
+    with image_server("comfyui") as server:
+        server.has_socket, server.percent = False, 40
+        server.go.clear()
+        told: list[Progress | Drawn] = []
+        async for event in draw(spec_of(server), CAT):
+            told.append(event)
+            if len(told) == 4:
+                server.go.set()
+
+    assert isinstance(told[-1], Drawn)
+    assert "/ws" in [asked.path for asked in server.asked]
+    assert {event.percent for event in told if isinstance(event, Progress)} == {None}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [None, [], {}, {"value": 3}, {"value": 3, "max": 0}, {"value": -1, "max": 5}, {"value": 6, "max": 5},
+     {"value": "3", "max": 5}, {"value": float("nan"), "max": 5}],
+)  # fmt: skip
+def test_a_step_of_comfyui_that_makes_no_sense_is_passed_over(data: object) -> None:
+    assert percent_of({"type": "progress", "data": data}, before=20) == 20
+    assert percent_of({"type": "executing", "data": {"value": 1, "max": 2}}, before=20) == 20
+    assert percent_of({"type": "progress", "data": {"value": 1, "max": 3}}, before=20) == 33

@@ -1,6 +1,7 @@
 """ComfyUI: a workflow is put into its queue, and its history says when it is done and what it has made.
 
-Source: server.py and execution.py of comfyanonymous/ComfyUI.
+How far it is, only its websocket tells; a server that is reached without one tells nothing of that.
+Source: server.py, main.py and execution.py of comfyanonymous/ComfyUI.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import AsyncGenerator, Iterator, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import replace
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -92,11 +93,31 @@ class _Run:
     def __init__(self, http: UpstreamHttp, workflow: dict[str, Any]) -> None:
         self._http = http
         self._workflow = workflow
+        self._client = uuid.uuid4().hex
         self._is_running = False
+        self._percent: int | None = None
         self._outputs: dict[str, Any] = {}
 
     async def progress(self) -> AsyncGenerator[Progress]:
-        body = {"prompt": self._workflow, "client_id": uuid.uuid4().hex}
+        listening = asyncio.create_task(self._listen())
+        try:
+            async with aclosing(self._wait()) as told:
+                async for progress in told:
+                    yield progress
+        finally:
+            listening.cancel()
+            await asyncio.wait({listening})
+
+    async def _listen(self) -> None:
+        """Note how far the node is that works, as long as the server tells."""
+        with suppress(InferenceError):
+            async with self._http.listen(f"/ws?clientId={self._client}", timeout_s=LIST_TIMEOUT_S) as messages:
+                async for message in messages:
+                    self._percent = percent_of(message, before=self._percent)
+        self._percent = None
+
+    async def _wait(self) -> AsyncGenerator[Progress]:
+        body = {"prompt": self._workflow, "client_id": self._client}
         taken = await self._http.post("/prompt", body, timeout_s=LIST_TIMEOUT_S)
         run = values.text(taken.get("prompt_id"))
         if not run:
@@ -130,12 +151,12 @@ class _Run:
         try:
             queue = await self._http.get("/queue", timeout_s=LIST_TIMEOUT_S)
         except InferenceError:
-            return Progress(state="drawing")
+            return Progress(state="drawing", percent=self._percent)
         pending = sorted((row for row in values.items(queue.get("queue_pending")) if _is_entry(row)), key=_number)
         before = [row[1] for row in pending]
         self._is_running = run not in before
         if self._is_running:
-            return Progress(state="drawing")
+            return Progress(state="drawing", percent=self._percent)
         return Progress(state="queued", position=before.index(run) + 1)
 
     async def _stop(self, run: str) -> None:
@@ -153,6 +174,17 @@ class _Run:
         ]
         kept = [file for file in found if file["type"] == "output"]
         yield from (kept or found)[:MAX_PICTURES]
+
+
+def percent_of(message: Mapping[str, Any], *, before: int | None) -> int | None:
+    """Return how far a run is after a message of its websocket; most messages tell of something else."""
+    if message.get("type") != "progress":
+        return before
+    data = values.mapping(message.get("data"))
+    value, most = data.get("value"), data.get("max")
+    if not isinstance(value, int | float) or not isinstance(most, int | float) or not 0 < value <= most:
+        return before
+    return round(100 * value / most)
 
 
 def _is_entry(row: object) -> bool:
