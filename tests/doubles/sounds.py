@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 import random
+import struct
 import wave
 from collections.abc import Sequence
 
@@ -44,6 +45,28 @@ def webm(clusters: Sequence[tuple[int, Sequence[int]]]) -> bytes:
         for relative in blocks:
             file += b"\xa3" + _size(10) + b"\x81" + relative.to_bytes(2, "big", signed=True) + b"\x80opus.."
     return file
+
+
+def mp4(length: int = 0, fragments: Sequence[tuple[int, Sequence[int]]] = (), per_s: int = 48_000) -> bytes:
+    """Return a recording of one track: of this length, or in fragments as browsers write them while they record.
+
+    Args:
+        fragments: (when it begins, the lengths of its samples).
+    """
+    sized = struct.pack(">IIIII", 0, 0, 0, per_s, length) + bytes(80)
+    track = _box(b"tkhd", struct.pack(">IIII", 0, 0, 0, 1) + bytes(68)) + _box(b"mdia", _box(b"mdhd", sized))
+    default = _box(b"mvex", _box(b"trex", struct.pack(">IIIIII", 0, 1, 1, 960, 0, 0)))
+    file = _box(b"ftyp", b"M4A \0\0\0\0isom") + _box(b"moov", _box(b"mvhd", sized) + _box(b"trak", track) + default)
+    for begin, samples in fragments:
+        each = b"".join(struct.pack(">II", one, 40) for one in samples)
+        run = _box(b"trun", struct.pack(">III", 0x301, len(samples), 0) + each)
+        times = _box(b"tfhd", struct.pack(">II", 0x20000, 1)) + _box(b"tfdt", struct.pack(">IQ", 1 << 24, begin))
+        file += _box(b"moof", _box(b"traf", times + run)) + _box(b"mdat", bytes(40 * len(samples)))
+    return file
+
+
+def _box(name: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", 8 + len(content)) + name + content
 
 
 def _size(n: int) -> bytes:

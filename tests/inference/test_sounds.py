@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inference.sounds import AAC, FLAC, MP3, MP4, OGG, WAV, WEBM, SoundKind, duration_s, quiet_wav, sound_kind
-from tests.doubles.sounds import wav, webm
+from tests.doubles.sounds import mp4, wav, webm
 
 OPUS = b"OggS\0\2" + bytes(8) + bytes(14) + b"OpusHead" + bytes(80)
 
@@ -41,11 +41,16 @@ def test_how_long_a_sound_lasts() -> None:
     assert duration_s(wav([(2.0, 0.5)]), WAV) == pytest.approx(2.0, abs=0.01)
     assert duration_s(webm([(0, [0, 20]), (61_000, [-5, 500])]), WEBM) == 61.5
     assert duration_s(OPUS + ten_minutes, OGG) == 600
+    assert duration_s(mp4(length=90 * 48_000), MP4) == 90
+    assert duration_s(mp4(fragments=[(0, [960] * 50), (59 * 48_000, [24_000, 48_000])]), MP4) == 60.5
     assert duration_s(bytes(4) + b"ftypM4A ", MP4) is None
+    assert duration_s(mp4(), MP4) is None
 
 
-@given(st.binary(max_size=200), st.integers(0, 120))
+@given(st.binary(max_size=200), st.integers(0, 400))
 def test_a_broken_recording_ends_where_it_breaks(tail: bytes, at: int) -> None:
-    for whole, kind in ((webm([(0, [0, 20]), (1000, [5])]), WEBM), (quiet_wav(0.01), WAV), (OPUS, OGG)):
+    fragments = mp4(fragments=[(0, [960] * 3)])
+    wholes = ((webm([(0, [0, 20]), (1000, [5])]), WEBM), (quiet_wav(0.01), WAV), (OPUS, OGG), (fragments, MP4))
+    for whole, kind in wholes:
         length = duration_s(whole[:at] + tail, kind)
         assert length is None or length >= 0

@@ -9,7 +9,7 @@ from django.http import HttpResponse
 from django.test import Client
 
 from inference.connections import audio
-from tests.doubles.sounds import wav, webm
+from tests.doubles.sounds import mp4, wav, webm
 from tests.doubles.voice_server import VoiceServer
 from webui.accounts.models import User
 from webui.speech import conf, services
@@ -67,10 +67,11 @@ def test_a_recording_goes_on_as_what_it_is_and_comes_back_as_text(
         (b"", 400, "Nothing was recorded."),
         (b"<script>alert(1)</script>", 415, "no sound"),
         (webm([(0, [0]), (301_500, [0])]), 413, "too long"),
+        (mp4(fragments=[(301 * 48_000, [24_000])]), 413, "too long"),
         (wav([(0.1, 0.4)]) + bytes(310 * 32_000)[: 5 * 1024 * 1024 - 4000], 200, ""),
         (wav([(0.1, 0.4)], rate=8_000) + bytes(302 * 16_000), 413, "too long"),
     ],
-    ids=["empty", "no sound", "long webm", "large enough", "long wav"],
+    ids=["empty", "no sound", "long webm", "long mp4", "large enough", "long wav"],
 )
 def test_what_is_no_recording_of_a_few_minutes_goes_nowhere(
     alice_client: Client, listener: Endpoint, voices: VoiceServer, sound: bytes, status: int, words: str
