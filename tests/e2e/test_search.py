@@ -49,6 +49,12 @@ async def test_filters_are_put_in_and_taken_out(page: Page) -> None:
     await expect(page.get_by_role("searchbox", name="Search your chats")).to_have_value("has:file ")
     await expect(page.locator(".search__applied")).to_contain_text("has:file")
 
+    await page.keyboard.type("in:")
+    await page.get_by_role("link", name="archive", exact=True).click()
+
+    await expect(page.get_by_role("searchbox", name="Search your chats")).to_have_value("has:file in:archive")
+    await expect(page.locator(".search__applied")).to_contain_text("in:archive")
+
 
 async def test_the_palette_needs_no_mouse(page: Page) -> None:
     await ask_and_wait(page, "Quuxmoor tides")

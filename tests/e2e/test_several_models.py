@@ -29,6 +29,7 @@ async def pick_both(page: Page) -> None:
     await picker.click()
     await page.get_by_role("button", name="Add another model").click()
     await page.get_by_role("option", name="large:latest").click()
+    await page.get_by_role("combobox", name="Find a model").fill("tiny")
     await page.keyboard.press("Escape")
     await expect(picker).to_contain_text("tiny:latest, large:latest")
 

@@ -15,6 +15,7 @@ from webui.accounts.models import Group, User
 from webui.chats import conf
 from webui.chats.branches import Parents
 from webui.chats.models import PICTURES, Chat, Folder, Generation, Message, Rating, ShareGrant, ShareLink, Tag
+from webui.presets.ids import is_preset_id
 from webui.ui.keyset import KeysetPage, newest_first
 
 PAGE_SIZE = 40
@@ -140,6 +141,12 @@ def numbers_of_tags(chats: Collection[Chat]) -> Mapping[int, int]:
     """Return for each tag that these chats have how many of them have it."""
     tagged = Chat.tags.through.objects.filter(chat__in=[chat.pk for chat in chats])
     return dict(tagged.values_list("tag_id").annotate(n=Count("pk")))
+
+
+def asked_models(user: User) -> list[str]:
+    """Return the catalog ids of the models that a person's chats have asked last, without presets."""
+    asked = visible_chats(user).exclude(model__in=["", PICTURES]).order_by("model")
+    return [model for model in asked.values_list("model", flat=True).distinct() if not is_preset_id(model)]
 
 
 def parents_of(chat: Chat) -> Parents:

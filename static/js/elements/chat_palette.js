@@ -116,14 +116,7 @@ class ChatPalette extends HTMLElement {
     return option;
   }
 
-  /** @param {KeyboardEvent} event */
-  #pressed = (event) => {
-    this.#options?.press(event);
-    // A field for searches would only be emptied.
-    if (event.key !== "Escape" || event.isComposing) return;
-    event.preventDefault();
-    this.#dialog.close();
-  };
+  #pressed = (/** @type {KeyboardEvent} */ event) => this.#options?.press(event);
 
   /** @param {HTMLElement} option */
   #pick(option) {

@@ -15,10 +15,11 @@ from django.utils import timezone
 
 from tests.chats.search.test_finding import make_indexed
 from tests.doubles.upstream import Upstream
-from tests.factories import make_message
+from tests.factories import make_folder, make_message
 from webui.accounts.models import User
 from webui.chats.models import Message
 from webui.chats.search.finding import MESSAGES_PER_PAGE
+from webui.chats.services import tags
 from webui.chats.views.search import N_FIRST_CHATS
 from webui.chats.views.search_contexts import SearchPage
 
@@ -75,6 +76,31 @@ def test_filters_are_shown_and_each_can_be_taken_out(alice: User, alice_client: 
 
     assert [f.text for f in page.filters] == ["tag:sea", 'folder:"My things"']
     assert parse_qs(urlsplit(page.filters[0].url_without).query)["q"] == ['keeper folder:"My things"']
+
+
+def offered(response: Any) -> list[str]:
+    offer = page_in(response).offer
+    return [value.name for value in offer.values] if offer else []
+
+
+def test_a_filter_without_its_value_offers_those_there_are(
+    alice: User, charlie: User, alice_client: Client, charlie_client: Client
+) -> None:
+    chat = make_indexed(alice, "harbour", title="Boats", model="tiny:latest")
+    for name in ("Sea", "Old sea", 'a "b"'):
+        tags.tag_chat(alice, chat.uuid, name)
+    make_folder(owner=alice, name="Trips")
+    make_indexed(charlie, "harbour")
+
+    assert offered(search(alice_client, "tag:")) == ["Old sea", "Sea"]
+    assert offered(search(alice_client, "harbour tag:se")) == ["Old sea", "Sea"]
+    assert offered(search(alice_client, "tag:sea")) == []
+    assert offered(search(alice_client, "folder:")) == ["Trips"]
+    assert offered(search(alice_client, "model:")) == ["tiny:latest"]
+    assert offered(search(alice_client, "in:")) == ["archive"]
+    assert offered(search(charlie_client, "tag:")) == offered(search(charlie_client, "folder:")) == []
+    said = unescape(texts(search(alice_client, "harbour tag:")))
+    assert 'data-query="harbour tag:"Old sea""' in said and "Nothing found" not in said
 
 
 def test_filters_alone_list_chats(alice: User, alice_client: Client) -> None:

@@ -24,7 +24,7 @@ def moment(year: int, month: int, day: int) -> datetime:
         ("note:this", ("note:this",)),
         ("has:hope in:vain", ("has:hope", "in:vain")),
         ("https://example.org/a?b", ("https://example.org/a?b",)),
-        ("tag:", ("tag:",)),
+        ("tag: sea", ("tag:", "sea")),
         ('""', ()),
         ('C++ 5" x', ("c++", "5", "x")),
     ],
@@ -76,6 +76,31 @@ def test_a_filter_can_be_taken_out_of_what_was_typed() -> None:
     assert [f.as_typed for f in query.filters] == ["tag:sea", 'folder:"My things"']
     assert query.without(query.filters[0]) == 'the keeper folder:"My things" of'
     assert query.without(query.filters[1]) == "the tag:sea keeper of"
+
+
+@pytest.mark.parametrize(
+    ("typed", "name", "value", "completed"),
+    [
+        ("tag:", "tag", "", 'tag:"my sea"'),
+        ("keeper TAG： ", "tag", "", 'keeper tag:"my sea"'),
+        ('keeper tag:"', "tag", "", 'keeper tag:"my sea"'),
+        ("keeper tag:se", "tag", "se", 'keeper tag:"my sea"'),
+        ("before:", "before", "", 'before:"my sea"'),
+    ],
+)
+def test_the_filter_at_the_end_is_known_and_no_text_before_it_has_its_value(
+    typed: str, name: str, value: str, completed: str
+) -> None:
+    query = read_query(typed)
+
+    assert query.typing is not None
+    assert (query.typing.name, query.typing.value, query.completed(query.typing, "my sea")) == (name, value, completed)
+    assert query.terms == (("keeper",) if "keeper" in typed else ())
+
+
+@pytest.mark.parametrize("typed", ["", "keeper", "tag:sea keeper", "note:", "https:"])
+def test_at_the_end_of_anything_else_no_filter_is_typed(typed: str) -> None:
+    assert read_query(typed).typing is None
 
 
 def test_a_query_is_bounded() -> None:

@@ -1,6 +1,7 @@
 """What people type into the field of the search: words, "phrases" and filters. No I/O.
 
 Whatever is no filter is text, also what looks like one: `note:this` and `has:hope` are looked for as they stand.
+A filter that still lacks its value, at the end, is neither.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ FILTERS: Final = ("tag", "folder", "model", "before", "after", "has", "in")
 
 # A colon of an East Asian keyboard is one too.
 _PART = re.compile(r'(?:(?P<name>[A-Za-z]+)[:：])?(?:"(?P<quoted>[^"]*)"?|(?P<plain>[^\s"]+))|\S+')
+_BEGUN = re.compile(r'(?P<name>[A-Za-z]+)[:：]"?')
 _DATE = re.compile(r"(\d{4})(?:[-/.](\d{1,2})(?:[-/.](\d{1,2}))?)?")
 
 
@@ -48,6 +50,7 @@ class SearchQuery:
         terms: Words and phrases, folded, with one space between the words of a phrase. All must be found.
         before, after: A chat or message is older than `before`, and not older than `after`.
         filters: For all that is not a term.
+        typing: The filter at the end, whose value is missing or may not be whole.
         problems: Sentences for the person; with any there is nothing to look for.
     """
 
@@ -61,6 +64,7 @@ class SearchQuery:
     has_file: bool = False
     in_archive: bool = False
     filters: tuple[Filter, ...] = ()
+    typing: Filter | None = None
     problems: tuple[str, ...] = ()
 
     @property
@@ -77,6 +81,10 @@ class SearchQuery:
         """What finds the terms in a folded text."""
         return [_pattern(term) for term in self.terms]
 
+    def completed(self, typing: Filter, value: str) -> str:
+        """Return what is typed, with a value for the filter at its end."""
+        return self.typed[: typing.start] + replace(typing, value=value).as_typed
+
     def without(self, taken_out: Filter) -> str:
         """Return what is typed but for one filter."""
         return " ".join(f"{self.typed[: taken_out.start]} {self.typed[taken_out.end :]}".split())
@@ -92,13 +100,17 @@ def _pattern(term: str) -> re.Pattern[str]:
 def read_query(typed: str) -> SearchQuery:
     """Understand what was typed; what is too long is cut."""
     typed = typed[:QUERY_MAX_CHARS]
-    query = SearchQuery(typed=typed)
+    query, n_typed = SearchQuery(typed=typed), len(typed.rstrip())
     terms: list[str] = []
     for part in _PART.finditer(typed):
         name, quoted, plain = part["name"], part["quoted"], part["plain"]
         value = (plain if quoted is None else quoted) or ""
+        query = replace(query, typing=None)
         if name and (taken := _take(query, name.lower(), value.strip())):
-            query = replace(taken, filters=(*taken.filters, Filter(name.lower(), value.strip(), *part.span())))
+            found = Filter(name.lower(), value.strip(), *part.span())
+            query = replace(taken, filters=(*taken.filters, found), typing=found)
+        elif (begun := _BEGUN.fullmatch(part[0])) and begun["name"].lower() in _TAKERS and part.end() == n_typed:
+            query = replace(query, typing=Filter(begun["name"].lower(), "", *part.span()))
         else:
             terms.append(quoted if quoted is not None and not name else part[0].strip('"'))
     folded = [" ".join(words_of(fold(term))) for term in terms]

@@ -21,11 +21,13 @@ from webui.presets.queries import offered_presets
 
 
 def model_choices(models: ModelList) -> list[ModelChoice]:
-    """Return who can answer: the models that chat, then Quotes."""
+    """Return who can answer: the models that chat, then Quotes. Where each comes from, if not all from one."""
     quotes = ModelChoice(
         id=QUOTES, name=model_label(QUOTES), detail=_("Quotes your documents, needs no model"), is_quotes=True
     )
-    return [*(_choice(model) for model in models.models if model.can_chat), quotes]
+    chatting = [model for model in models.models if model.can_chat]
+    has_several = len({model.connection for model in chatting}) > 1
+    return [*(_choice(model, names_connection=has_several) for model in chatting), quotes]
 
 
 def preset_choices(user: User, models: ModelList, wanted: str) -> list[PresetChoice]:
@@ -48,9 +50,9 @@ def _preset_choice(preset: ModelPreset, seeing: Collection[str]) -> PresetChoice
     )
 
 
-def _choice(model: ModelInfo) -> ModelChoice:
+def _choice(model: ModelInfo, *, names_connection: bool) -> ModelChoice:
     size = filesizeformat(model.size_bytes) if model.size_bytes else ""
-    facts = (model.parameter_size, size, model.connection)
+    facts = (model.parameter_size, size, model.connection if names_connection else "")
     return ModelChoice(
         id=model.id,
         name=model.id,

@@ -18,10 +18,10 @@ from webui.accounts.http import MemberRequest
 from webui.accounts.models import User
 from webui.chats.answerers import model_label
 from webui.chats.models import Chat, Message
-from webui.chats.queries import visible_chats
+from webui.chats.queries import asked_models, visible_chats, visible_folders, visible_tags
 from webui.chats.search.finding import find_chats, find_messages
 from webui.chats.search.snippets import marked, snippet
-from webui.chats.search.typed import QUERY_MAX_CHARS, SearchQuery, read_query
+from webui.chats.search.typed import QUERY_MAX_CHARS, Filter, SearchQuery, read_query
 from webui.chats.views.fragments import chat_title, chat_url
 from webui.chats.views.search_contexts import (
     AppliedFilter,
@@ -31,6 +31,8 @@ from webui.chats.views.search_contexts import (
     FoundInChat,
     FoundMessage,
     MessageResults,
+    Offer,
+    OfferedValue,
     SearchPage,
 )
 from webui.ui.keyset import BadCursor, KeysetPage
@@ -39,6 +41,7 @@ from webui.ui.moments import moment_in_words
 N_FIRST_CHATS = 5
 """So many titles stand before the messages; the others come when they are asked for."""
 N_JUMPS = 7
+N_OFFERED = 30
 
 
 class JumpDict(TypedDict):
@@ -111,7 +114,8 @@ def _search_page(user: User, typed: str) -> SearchPage:
         is_empty=query.is_empty,
         has_terms=bool(query.terms),
         known_filters=list(_known_filters()),
-        filters=[AppliedFilter(text=f.as_typed, url_without=search_url(query.without(f))) for f in query.filters],
+        filters=[_applied(query, one) for one in query.filters],
+        offer=_offer(user, query),
         problems=query.problems,
         chats=_chat_results(query, find_chats(user, query, limit=limit)) if is_asked else ChatResults(),
         messages=_message_results(query, find_messages(user, query)) if is_asked else MessageResults(),
@@ -132,6 +136,48 @@ def _known_filters() -> Iterable[FilterHelp]:
         FilterHelp(text="has:file", words=_("Chats with a file in them")),
         FilterHelp(text="in:archive", words=_("Archived chats")),
     )
+
+
+def _applied(query: SearchQuery, applied: Filter) -> AppliedFilter:
+    without = query.without(applied)
+    return AppliedFilter(text=applied.as_typed, without=without, url_without=search_url(without))
+
+
+def _offer(user: User, query: SearchQuery) -> Offer | None:
+    """Return what the filter at the end can be completed with; None when there is none, or when it is whole."""
+    typing = query.typing
+    if typing is None:
+        return None
+    names = _values_of(user, typing.name)
+    wanted = typing.value.casefold()
+    if wanted and any(name.casefold() == wanted for name in names):
+        return None
+    # What has a quotation mark in it cannot be typed.
+    offered = [name for name in names if wanted in name.casefold() and '"' not in name][:N_OFFERED]
+    if wanted and not offered:
+        return None
+    words = next(known.words for known in _known_filters() if known.text.startswith(f"{typing.name}:"))
+    return Offer(words=words, values=[_offered(query, typing, name) for name in offered])
+
+
+def _offered(query: SearchQuery, typing: Filter, name: str) -> OfferedValue:
+    completed = query.completed(typing, name)
+    return OfferedValue(name=name, query=completed, url=search_url(completed))
+
+
+def _values_of(user: User, filter_name: str) -> list[str]:
+    match filter_name:
+        case "tag":
+            return [tag.name for tag in visible_tags(user)]
+        case "folder":
+            return sorted((folder.name for folder in visible_folders(user)), key=str.casefold)
+        case "model":
+            return asked_models(user)
+        case "has":
+            return ["file"]
+        case "in":
+            return ["archive"]
+    return []
 
 
 def _chat_results(query: SearchQuery, found: KeysetPage[Chat]) -> ChatResults:

@@ -62,9 +62,10 @@ class MessageResults:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppliedFilter:
-    """A filter of the query, and the address of the search without it."""
+    """A filter of the query, and the search without it."""
 
     text: str
+    without: str
     url_without: str
 
 
@@ -77,6 +78,23 @@ class FilterHelp:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OfferedValue:
+    """A value for the filter that is being typed, and the search with it."""
+
+    name: str
+    query: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """What the filter that is being typed can be completed with. `words` say what it does."""
+
+    words: str
+    values: Sequence[OfferedValue] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SearchPage:
     """All that `chats/search.html` shows."""
 
@@ -86,6 +104,7 @@ class SearchPage:
     has_terms: bool
     known_filters: Sequence[FilterHelp]
     filters: Sequence[AppliedFilter] = ()
+    offer: Offer | None = None
     problems: Sequence[str] = ()
     chats: ChatResults = field(default_factory=ChatResults)
     messages: MessageResults = field(default_factory=MessageResults)
