@@ -12,7 +12,7 @@ from inference import client as inference_client
 from tests.chats.pages import Page
 from tests.doubles.upstream import Upstream
 from webui.accounts.models import User
-from webui.chats.registry import registry
+from webui.chats.answering.registry import registry
 
 
 @pytest.fixture

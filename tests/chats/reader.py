@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from webui.chats.protocol import ServerEvent
+from webui.chats.relay.protocol import ServerEvent
 
 
 class Reader:

@@ -7,8 +7,8 @@ from rag.models import Document, Knowledge
 from tests.factories import make_chat, make_document, make_knowledge, make_message
 from webui.accounts.models import User
 from webui.chats.briefings import Briefing, joined_system
-from webui.chats.services.generations import Task, task_of
 from webui.chats.services.messages import send_message
+from webui.chats.services.tasks import Task, task_of
 from webui.chats.shown_branch import new_messages
 
 

@@ -10,14 +10,14 @@ import pytest
 from django.test import Client
 
 from tests.chats.pages import Page
-from tests.chats.test_events import frame
+from tests.chats.relay.test_events import frame
 from tests.doubles.upstream import Upstream
 from webui.accounts.models import User
 from webui.chats import intake
+from webui.chats.answering.registry import registry
 from webui.chats.consumers import CLOSE_TOO_SLOW, ChatConsumer
-from webui.chats.events import Outbox
 from webui.chats.intake import Question
-from webui.chats.registry import registry
+from webui.chats.relay.events import Outbox
 
 
 class Wire:

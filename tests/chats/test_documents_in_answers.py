@@ -22,7 +22,7 @@ from tests.doubles.upstream import Behaviour, Upstream
 from tests.factories import make_document
 from webui.accounts.models import User
 from webui.chats.models import Citation, Message
-from webui.chats.prompting import NOTHING_RULES
+from webui.chats.prompting.building import NOTHING_RULES
 
 Ingest = Callable[..., Document]
 MINUTES_MD = """# Summary of the town council, spring 2021

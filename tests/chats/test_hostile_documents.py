@@ -19,7 +19,7 @@ from tests.doubles.embedder import FakeEmbedder
 from tests.doubles.upstream import Behaviour, Upstream
 from webui.accounts.models import User
 from webui.chats.models import Citation
-from webui.chats.prompting import PASSAGE_RULES, WHOLE_RULES
+from webui.chats.prompting.building import PASSAGE_RULES, WHOLE_RULES
 
 GROUPS = {
     "tags": hostile.TAGS,

@@ -12,7 +12,7 @@ from tests.factories import make_chat
 from webui.accounts.models import User
 from webui.chats import intake
 from webui.chats.intake import Question
-from webui.chats.protocol import MessageSent
+from webui.chats.relay.protocol import MessageSent
 from webui.chats.services.generations import Ending, end_generation
 from webui.chats.views.fragments import render_answer
 from webui.presets.levels import model_level

@@ -17,8 +17,8 @@ from tests.doubles.upstream import Upstream
 from tests.factories import make_knowledge, make_message
 from webui.accounts.models import User
 from webui.chats.models import Citation, Message
-from webui.chats.services.generations import task_of
 from webui.chats.services.messages import edit_message
+from webui.chats.services.tasks import task_of
 from webui.chats.shown_branch import new_messages
 
 Ingest = Callable[..., Document]

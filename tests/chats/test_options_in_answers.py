@@ -19,8 +19,8 @@ from tests.chats.pages import Page
 from tests.doubles.upstream import Upstream
 from tests.factories import make_answer, make_chat, make_message, make_preset
 from webui.accounts.models import User
+from webui.chats.answering.registry import registry
 from webui.chats.models import Chat
-from webui.chats.registry import registry
 from webui.presets.ids import preset_id
 from webui.presets.services import set_model_defaults, set_own_defaults
 

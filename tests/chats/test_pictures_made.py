@@ -27,7 +27,7 @@ from webui.administration.models import SiteSetting
 from webui.chats.models import PICTURES, Generation, Image, Message
 from webui.chats.services import images, sharing
 from webui.chats.services.forks import fork_chat
-from webui.chats.services.generations import PICTURE_MADE
+from webui.chats.services.tasks import PICTURE_MADE
 from webui.chats.shown_branch import columns_beside
 from webui.chats.transfer import papers
 from webui.imagery import services

@@ -25,7 +25,7 @@ from tests.factories import make_chat, make_knowledge, make_message, make_preset
 from webui.accounts.models import User
 from webui.chats import intake
 from webui.chats.models import Chat, Message
-from webui.chats.protocol import MessageSent
+from webui.chats.relay.protocol import MessageSent
 from webui.presets import services
 from webui.presets.ids import preset_id
 from webui.presets.levels import model_level

@@ -10,8 +10,8 @@ from tests.chats.reader import Reader
 from tests.doubles.upstream import Behaviour, Upstream
 from tests.factories import make_preset
 from webui.accounts.models import User
-from webui.chats.attribution import RULES, quoted_answer
 from webui.chats.models import Chat, Message
+from webui.chats.prompting.attribution import RULES, quoted_answer
 from webui.presets.ids import preset_id
 
 SLOW = Behaviour(tokens=400, rate=100)

@@ -5,7 +5,8 @@ from typing import Any
 
 from tests.factories import make_answer, make_chat, make_document, make_message
 from webui.accounts.models import User
-from webui.chats.services.messages import Asked, edit_message, regenerate_answer, send_message
+from webui.chats.services.asking import Asked
+from webui.chats.services.messages import edit_message, regenerate_answer, send_message
 from webui.chats.shown_branch import (
     WINDOW,
     Branch,

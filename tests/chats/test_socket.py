@@ -20,9 +20,9 @@ from tests.chats.reader import Reader
 from tests.doubles.upstream import Behaviour, Upstream
 from tests.factories import make_chat, make_document, make_user
 from webui.accounts.models import Role, User
-from webui.chats import orchestration
+from webui.chats.answering import orchestration
+from webui.chats.answering.registry import registry
 from webui.chats.models import Chat, Generation, Message
-from webui.chats.registry import registry
 
 SLOW = Behaviour(tokens=400, rate=100)
 """An answer that is still running whatever the test does."""

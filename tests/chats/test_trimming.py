@@ -6,9 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inference.types import ChatMessage
-from tests.chats.test_prompting import passage
-from webui.chats.prompting import MAX_ANSWER_SHARE, TOKENS_PER_MESSAGE, build_prompt, estimate_tokens, least_tokens
-from webui.chats.services.generations import Turn
+from tests.chats.prompting.test_building import passage
+from webui.chats.prompting.building import (
+    MAX_ANSWER_SHARE,
+    TOKENS_PER_MESSAGE,
+    build_prompt,
+    estimate_tokens,
+    least_tokens,
+)
+from webui.chats.prompting.turns import Turn
 
 words = st.text("abc dé文\n", max_size=400)
 # A turn: a question, and what answers it: calls of tools with their results, and words.

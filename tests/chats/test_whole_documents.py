@@ -22,8 +22,8 @@ from tests.doubles.embedder import FakeEmbedder
 from tests.doubles.model_server import ModelServer
 from tests.factories import make_knowledge
 from webui.accounts.models import User
+from webui.chats.answering.registry import registry
 from webui.chats.models import Generation
-from webui.chats.registry import registry
 
 Ingest = Callable[..., Document]
 

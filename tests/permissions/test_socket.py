@@ -18,7 +18,7 @@ from tests.doubles.upstream import Upstream
 from tests.permissions.routes import NOBODYS
 from tests.permissions.world import PLAIN, PRIVATE, SHARED, World, make_world, snapshot
 from webui.accounts.models import User
-from webui.chats import decoding
+from webui.chats.relay import decoding
 
 # What a valid field of each kind of check looks like; `wanted` is the id that is tried.
 SAMPLES: dict[str, Callable[[str, int], Any]] = {

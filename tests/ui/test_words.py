@@ -22,7 +22,7 @@ TAGS = re.compile(
 # Packages whose words are for people at a terminal, for models, or names of languages.
 NOT_READ_ON_PAGES = (
     "webui/management", "webui/config/cli.py", "webui/config/env.py", "webui/config/settings.py",
-    "webui/chats/prompting.py", "webui/chats/attribution.py", "webui/chats/merging.py", "webui/rendering/code.py",
+    "webui/chats/prompting", "webui/rendering/code.py",
 )  # fmt: skip
 TRANSLATED = {"_", "gettext", "gettext_lazy", "ngettext", "ngettext_lazy"}
 NOT_FOR_PEOPLE = {"exception", "error", "warning", "info", "debug", "RuntimeError", "ValueError", "TypeError"}

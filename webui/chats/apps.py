@@ -14,10 +14,10 @@ class ChatsConfig(AppConfig):
     def ready(self) -> None:
         from rag import api as rag
         from webui.chats.models import Chat
-        from webui.chats.services import folders, messages, uploads
+        from webui.chats.services import folders, uploads
         from webui.documents.uploads import on_kept
 
-        rag.on_exchange(messages.exchange_document)
+        rag.on_exchange(uploads.exchange_document)
         rag.on_exchange(folders.exchange_document)
         on_kept(uploads.keep_upload)
         # Also of chats that go with the person who had them.

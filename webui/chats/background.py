@@ -12,9 +12,9 @@ from django.db import DatabaseError
 from django.utils import timezone
 
 from webui.chats import conf, intake
-from webui.chats.database import close_database_thread, in_database
-from webui.chats.protocol import GenerationEnded
-from webui.chats.registry import registry
+from webui.chats.answering.registry import registry
+from webui.chats.relay.database import close_database_thread, in_database
+from webui.chats.relay.protocol import GenerationEnded
 from webui.chats.services import generations, images, purging, removals, temporary
 from webui.presets import services as presets
 

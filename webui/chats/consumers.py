@@ -15,8 +15,9 @@ from django.utils import translation
 from webui.accounts.models import User
 from webui.chats import access, conf, intake
 from webui.chats.answerers import Answerer, answerer_of, check_answerer
-from webui.chats.database import first_in_database, in_database
-from webui.chats.decoding import decode_event, ref_of
+from webui.chats.answering.live import LiveAnswer
+from webui.chats.answering.orchestration import begin_answer
+from webui.chats.answering.registry import Registry, registry
 from webui.chats.errors import (
     REFUSALS,
     ChatError,
@@ -28,13 +29,13 @@ from webui.chats.errors import (
     PresetWithoutModel,
     refusal_text,
 )
-from webui.chats.events import Frame, Outbox, OutboxFull
 from webui.chats.intake import Question
 from webui.chats.leaving import end_temporary
-from webui.chats.live import LiveAnswer
 from webui.chats.models import PICTURES
-from webui.chats.orchestration import begin_answer
-from webui.chats.protocol import (
+from webui.chats.relay.database import first_in_database, in_database
+from webui.chats.relay.decoding import decode_event, ref_of
+from webui.chats.relay.events import Frame, Outbox, OutboxFull
+from webui.chats.relay.protocol import (
     AnswerRequested,
     BranchOutdated,
     ChatClosed,
@@ -46,9 +47,8 @@ from webui.chats.protocol import (
     RequestRefused,
     StopRequested,
 )
-from webui.chats.registry import Registry, registry
-from webui.chats.services.messages import Choice
-from webui.chats.sockets import CLOSE_SIGNED_OUT, CloseCode, Ticket
+from webui.chats.relay.sockets import CLOSE_SIGNED_OUT, CloseCode, Ticket
+from webui.chats.services.asking import Choice
 from webui.presets.ids import is_preset_id
 from webui.ui.languages import language_of_scope
 

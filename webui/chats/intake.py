@@ -15,7 +15,7 @@ from webui.chats import access, queries
 from webui.chats.briefings import briefings_of
 from webui.chats.chat_options import levels_in
 from webui.chats.models import Chat, Generation, Message
-from webui.chats.protocol import (
+from webui.chats.relay.protocol import (
     AnswerRequested,
     BranchChanged,
     ChatMovedUp,
@@ -26,9 +26,9 @@ from webui.chats.protocol import (
     MessageSent,
     SidebarChanged,
 )
-from webui.chats.services import generations, messages
-from webui.chats.services.generations import Task
-from webui.chats.services.messages import Asked, Begun
+from webui.chats.services import asking, generations, merging, messages
+from webui.chats.services.asking import Asked, Begun
+from webui.chats.services.tasks import Task, picture_task, task_of
 from webui.chats.shown_branch import (
     Branch,
     joined,
@@ -154,7 +154,7 @@ def regenerate(user: User, event: AnswerRequested) -> Question:
 
 def merge(user: User, event: MergeRequested) -> Question:
     return _started(
-        messages.merge_answers(
+        merging.merge_answers(
             user,
             chat_uuid=event["chat"],
             answer_uuids=event["answers"],
@@ -182,11 +182,11 @@ def _started(asked: Asked) -> Question:
 
 def _task_of(begun: Begun, shown: Branch) -> Task:
     if drawing := begun.answerer.drawing:
-        return generations.picture_task(begun.generation, shown, drawing)
+        return picture_task(begun.generation, shown, drawing)
     preset = begun.answerer.preset
     levels = levels_in(begun.answer.chat, begun.answer.model, preset)
     briefings = briefings_of(begun.answer.chat, preset, levels)
-    return generations.task_of(begun.generation, shown, briefings, sampling_at(levels))
+    return task_of(begun.generation, shown, briefings, sampling_at(levels))
 
 
 def change_of(question: Question) -> Change:
@@ -221,7 +221,7 @@ def _moved_up(chat: Chat) -> ChatMovedUp | FolderChanged:
 
 def was_asked(user: User, ref: str) -> bool:
     """Whether a request was carried out before."""
-    return messages.asked_before(user, ref) is not None
+    return asking.asked_before(user, ref) is not None
 
 
 def sidebar_changed(user: User) -> SidebarChanged:

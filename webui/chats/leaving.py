@@ -7,8 +7,8 @@ from typing import Final
 
 from django.utils import timezone
 
-from webui.chats.database import in_database
-from webui.chats.registry import Registry
+from webui.chats.answering.registry import Registry
+from webui.chats.relay.database import in_database
 from webui.chats.services import temporary
 
 GRACE_S: Final = 10.0

@@ -21,8 +21,8 @@ from rag.store import vector_store
 from rag.threads import in_thread
 from rag.types import Passage
 from webui.chats import conf
-from webui.chats.prompting import build_prompt
-from webui.chats.services.generations import Turn
+from webui.chats.prompting.building import build_prompt
+from webui.chats.prompting.turns import Turn
 from webui.rendering import cited_numbers, render_markdown
 
 HIT_AT = LIMIT

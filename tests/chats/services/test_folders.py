@@ -16,9 +16,9 @@ from webui.chats.models import Chat, Folder
 from webui.chats.queries import chat_page, visible_folders
 from webui.chats.services import folders
 from webui.chats.services.chats import delete_chat, undo_delete_chat
-from webui.chats.services.generations import Task, task_of
 from webui.chats.services.messages import send_message
 from webui.chats.services.purging import purge_deleted
+from webui.chats.services.tasks import Task, task_of
 from webui.chats.shown_branch import new_messages
 
 

@@ -13,16 +13,10 @@ from tests.factories import make_answer, make_chat, make_document, make_message
 from webui.accounts.models import User
 from webui.chats.errors import Failure
 from webui.chats.models import Citation, Generation
-from webui.chats.services.generations import (
-    Ending,
-    JournalEntry,
-    Task,
-    end_generation,
-    interrupt_abandoned,
-    task_of,
-    write_journal,
-)
-from webui.chats.services.messages import Asked, regenerate_answer, send_message
+from webui.chats.services.asking import Asked
+from webui.chats.services.generations import Ending, JournalEntry, end_generation, interrupt_abandoned, write_journal
+from webui.chats.services.messages import regenerate_answer, send_message
+from webui.chats.services.tasks import Task, task_of
 from webui.chats.shown_branch import new_messages
 
 

@@ -14,8 +14,9 @@ from tests.factories import make_answer, make_chat, make_document, make_message
 from webui.accounts.models import Role, User
 from webui.chats.errors import AnswerRunning, MessageEmpty, MessageTooLong, WrongRole
 from webui.chats.models import Chat, Generation, Message
+from webui.chats.services.asking import Asked
 from webui.chats.services.chats import delete_chat
-from webui.chats.services.messages import Asked, edit_message, regenerate_answer, send_message
+from webui.chats.services.messages import edit_message, regenerate_answer, send_message
 from webui.chats.shown_branch import branch_messages
 
 

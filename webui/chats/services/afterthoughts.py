@@ -12,8 +12,8 @@ from webui.accounts.models import User
 from webui.chats.errors import ChatError
 from webui.chats.models import Chat, Message, Tag
 from webui.chats.search import index
-from webui.chats.services.generations import Task
 from webui.chats.services.tags import add_tags, tags_named
+from webui.chats.services.tasks import Task
 from webui.chats.services.titles import first_words
 
 N_TITLE_QUESTIONS: Final = 3

@@ -10,7 +10,7 @@ from django.http import Http404
 from webui.accounts.models import User
 from webui.chats import access
 from webui.chats.models import Message
-from webui.chats.services.messages import idle_chat
+from webui.chats.services.asking import idle_chat
 
 
 @transaction.atomic

@@ -15,7 +15,7 @@ from webui.chats.errors import MessageAboveDeleted
 from webui.chats.models import Chat, Message, MessageRemoval
 from webui.chats.queries import parents_of
 from webui.chats.search import index
-from webui.chats.services.messages import idle_chat
+from webui.chats.services.asking import idle_chat
 from webui.chats.services.purging import purge_files
 
 

@@ -8,10 +8,10 @@ from uuid import UUID
 from django.db import transaction
 
 from webui.accounts.models import User
+from webui.chats.answering.registry import Registry, tell_from_thread
 from webui.chats.intake import sidebar_changed
 from webui.chats.models import Chat
-from webui.chats.protocol import BranchOutdated, ChatMoved, ChatRenamed, ChatsChanged
-from webui.chats.registry import Registry, tell_from_thread
+from webui.chats.relay.protocol import BranchOutdated, ChatMoved, ChatRenamed, ChatsChanged
 from webui.chats.views.fragments import render_folder_link
 
 

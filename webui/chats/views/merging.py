@@ -21,7 +21,7 @@ from webui.chats import access
 from webui.chats.answerers import model_label
 from webui.chats.models import Message
 from webui.chats.queries import mergeable_answers
-from webui.chats.services.messages import MIN_MERGED
+from webui.chats.services.merging import MIN_MERGED
 from webui.chats.views.contexts import ModelChoice, PresetChoice
 from webui.chats.views.model_choices import model_choices, preset_choices
 from webui.rendering import plain_text

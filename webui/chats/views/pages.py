@@ -18,9 +18,9 @@ from webui.accounts.http import MemberRequest
 from webui.accounts.models import User
 from webui.chats import access, conf, queries
 from webui.chats.answerers import choose_model
-from webui.chats.decoding import MAX_DOCUMENTS
 from webui.chats.forms import FilterForm
 from webui.chats.models import Chat, Folder, Tag
+from webui.chats.relay.decoding import MAX_DOCUMENTS
 from webui.chats.services import temporary
 from webui.chats.shown_branch import is_on_shown_branch, newest_messages
 from webui.chats.views.contexts import ChatHead, ChatPage, Goal, ShownMessages

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from webui.chats.models import Generation, Message
-from webui.chats.prompting import estimate_tokens
+from webui.chats.prompting.building import estimate_tokens
 from webui.ui.numbers import grouped
 
 

@@ -1,0 +1,1 @@
+"""Running answers: each from its question to its end, told to the pages that watch."""

@@ -1,0 +1,1 @@
+"""What goes between pages and the server: the events, read, numbered and sent on, and who may hear them."""
