@@ -15,7 +15,7 @@ from pathlib import Path
 
 import aiohttp
 
-from bench import breaks, documents, drop, ingestion, keeping, loading, stopping
+from bench import breaks, documents, drop, imports, ingestion, keeping, loading, stopping
 from bench.chats import Answer, ask, ask_upstream, socket
 from bench.processes import (
     cpu_s,
@@ -32,7 +32,7 @@ from bench.rows import Row, percentile, show
 
 MEASUREMENTS = [
     "start", "memory", "first-token", "streams", "stop", "loads", "retrieval", "quotes", "search", "ingestion",
-    "drop", "drops", "chats", "all",
+    "drop", "drops", "chats", "imports", "all",
 ]  # fmt: skip
 KEPT = Path.home() / ".cache" / "hearth-bench"
 DELAY_MS = 100
@@ -77,6 +77,7 @@ def main() -> None:
     parser.add_argument("--kept", type=Path, default=KEPT, help="folder for what is fetched and embedded once")
     parser.add_argument("--chats", type=int, nargs="+", default=keeping.SIZES, help="how many chats there are")
     parser.add_argument("--files", type=int, default=1000, help="files that are dropped at once")
+    parser.add_argument("--mb", type=int, default=500, help="megabytes of the export that chats are imported from")
     parser.add_argument("--drops", type=int, default=200, help="connections that are broken during answers")
     parser.add_argument("--restarts", type=int, default=5, help="times that the web process dies during answers")
     parser.add_argument("--seed", type=int, default=None, help="of what is broken when, as a failure has named it")
@@ -116,6 +117,8 @@ def main() -> None:
         if wanted.what == "chats":
             for n_chats in wanted.chats:
                 rows += keeping.measure(wanted.kept, n_chats)
+        if wanted.what == "imports":
+            rows += imports.measure(Path(folder), wanted.mb)
         if wanted.what == "retrieval":
             documents.measure_retrieval(Path(folder), wanted.kept, wanted.reranker)
         if wanted.what == "quotes":

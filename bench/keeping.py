@@ -27,6 +27,7 @@ _ROOT = Path(__file__).resolve().parent.parent
 # What a database that was built with other ones cannot be used with.
 _BUILT_BY = (
     "bench/histories.py",
+    "bench/language.py",
     "webui/chats/search/grams.py",
     "webui/chats/search/index.py",
     "webui/chats/migrations/0001_initial.py",

@@ -26,6 +26,9 @@ def open_zip(file: IO[bytes], *, max_entries: int, max_unpacked_bytes: int) -> z
     except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError, struct.error) as exc:
         raise ImportRefused(Problem.BROKEN) from exc
     infos = archive.infolist()
+    if not all(info.filename for info in infos):
+        # Python reads a name up to its first NUL, and then trips over one that is empty.
+        raise ImportRefused(Problem.BROKEN)
     if len(infos) > max_entries or is_bomb(infos) or sum(info.file_size for info in infos) > max_unpacked_bytes:
         raise ImportRefused(Problem.TOO_LARGE)
     return archive

@@ -63,7 +63,13 @@ def fetch_page(
     return create_page_document(owner, content, page, asked_url=url, together_with=together_with)
 
 
-def keep_page(owner: AbstractBaseUser, content: File[bytes], url: str) -> Document:
+def keep_page(
+    owner: AbstractBaseUser,
+    content: File[bytes],
+    url: str,
+    *,
+    together_with: Beside = nothing,
+) -> Document:
     """Keep a page as it was fetched before, from an export that holds it; asks nobody for it.
 
     Raises:
@@ -75,7 +81,7 @@ def keep_page(owner: AbstractBaseUser, content: File[bytes], url: str) -> Docume
     is_html = detect.media_type(found[: detect.SAMPLE_BYTES], content.name or "") == HTML
     page = FetchedPage(url=url, content=found, is_html=is_html, title="")
     content.seek(0)
-    return create_page_document(owner, content, page, asked_url=page_address(url))
+    return create_page_document(owner, content, page, asked_url=page_address(url), together_with=together_with)
 
 
 @async_to_sync

@@ -268,6 +268,7 @@ def lying_directory(size: int) -> io.BytesIO:
         (lambda: io.BytesIO(b""), Problem.BROKEN),
         (lambda: io.BytesIO(b"No archive at all." * 100), Problem.BROKEN),
         (lambda: io.BytesIO(zipped(("a.txt", b"One.")).getvalue()[:-30]), Problem.BROKEN),
+        (lambda: io.BytesIO(zipped(("a.txt", b"One.")).getvalue().replace(b"a.txt", b"\0.txt")), Problem.BROKEN),
         (lambda: lying_directory(10**9), Problem.TOO_LARGE),
         (lambda: lying_directory(0xFFFFFFFF), Problem.BROKEN),
         (lambda: zipped(("bomb.txt", bytes(40_000_000))), Problem.TOO_LARGE),

@@ -47,6 +47,8 @@ from django.utils.translation import gettext_lazy as _
 from inference import errors as inference_errors
 from webui.imagery import errors as imagery_errors
 
+FAILED_ELSEWHERE: Final = "failed_elsewhere"
+"""What an imported answer failed with, of which nothing more is known here."""
 Facts = Mapping[str, str | int | float]
 
 
@@ -499,6 +501,7 @@ _EXPLANATIONS: Final[Mapping[str, _Words]] = {
     "interrupted": _Words(
         _("This answer was interrupted."), _("The server stopped while it was written. The text so far is kept.")
     ),
+    FAILED_ELSEWHERE: _Words(_("This answer had failed before it was imported."), _("Ask again to get one here.")),
     "internal": _Words(_("Something went wrong on the server."), _("It has been logged. Please try again.")),
 }
 

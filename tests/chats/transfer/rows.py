@@ -8,13 +8,28 @@ from typing import Any
 from django.db.models import Model
 
 from webui.accounts.models import User
-from webui.chats.models import Chat, Citation, Folder, Generation, Image, Message, Rating
+from webui.chats.models import (
+    Chat,
+    ChatImport,
+    Citation,
+    Folder,
+    Generation,
+    Image,
+    ImportedChat,
+    Message,
+    MessageRemoval,
+    Rating,
+    ShareGrant,
+    ShareLink,
+    Tag,
+    Upload,
+)
 
 LEFT_OUT = {
     # What they are here alone: keys of this database, and what a page once called its request.
     "id", "owner", "rated_by", "asked_by", "ref", "source",
     # Nothing that is deleted goes out, nor what is gone by itself.
-    "deleted_at", "left_folder", "temporary_until", "removal",
+    "deleted_at", "left_folder", "temporary_until", "temporary_chat", "removal",
     # Made of the picture.
     "preview",
 }  # fmt: skip
@@ -40,13 +55,22 @@ ROWS: dict[type[Model], set[str]] = {
     Rating: {"message", "is_good", "reasons", "comment", "rated_at"},
 }  # fmt: skip
 """What of each row goes out."""
+ONLY_HERE: set[type[Model]] = {
+    # With tags go their names, with uploads that they are some.
+    Tag, Upload,
+    # Who else reads a chat, and what was brought in before, is of this server.
+    ShareLink, ShareGrant, ChatImport, ImportedChat,
+    # Of what is deleted.
+    MessageRemoval,
+}  # fmt: skip
 
 
 def dump(owner: User) -> list[dict[str, Any]]:
     """Return a person's folders and chats with everything below them, by ids that stay the same elsewhere."""
     folders = [_row(folder) for folder in Folder.objects.filter(owner=owner, deleted_at=None).order_by("uuid")]
     chats = [_chat(chat) for chat in Chat.objects.filter(owner=owner, deleted_at=None).order_by("uuid")]
-    return [*folders, *chats]
+    uploads = Upload.objects.filter(document__owner=owner).values_list("document__sha256", flat=True)
+    return [*folders, *chats, *({"upload": sha256} for sha256 in sorted(uploads))]
 
 
 def _chat(chat: Chat) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from tests.chats.transfer.files import as_zip, notes_of, taken
 from tests.chats.transfer.test_open_webui import tree
 from tests.doubles.pictures import png
 from webui.accounts.models import User
-from webui.chats.models import Chat, Message
+from webui.chats.models import Chat, Message, Rating
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("data_folder")]
 
@@ -170,6 +170,160 @@ def test_without_the_archive_a_missing_picture_is_told(alice: User) -> None:
 
     assert Message.objects.get().content == "What is this?"
     assert notes_of(done) == [{"missing_files": 1}]
+
+
+def drawn(id: str, parent: str, pointer: str) -> dict[str, Any]:
+    picture = {
+        "content_type": "image_asset_pointer", "asset_pointer": f"sediment://{pointer}",
+        "metadata": {"dalle": {"prompt": "A coil of rope"}},
+    }  # fmt: skip
+    return node(id, parent, "tool", picture, kind="multimodal_text")
+
+
+def test_pictures_that_were_drawn_are_the_answer(alice: User) -> None:
+    found = [
+        chat(
+            node("q", "root", "user", "Draw a rope."),
+            node("c", "q", "assistant", {"text": '{"prompt": "A coil"}'}, kind="code", recipient="dalle.text2im"),
+            drawn("d", "c", "file_00000000abcd"),
+            node("a", "d", "assistant", "Here it is.", metadata={"model_slug": "gpt-4o"}),
+            current="a",
+        )
+    ]
+
+    done = taken(alice, as_zip({"conversations.json": json.dumps(found), "x/file_00000000abcd-1.png": png(8, 8)}))
+
+    answer = Message.objects.get(role="assistant")
+    assert tree(Chat.objects.get()) == [("Draw a rope.", None), ("Here it is.", "Draw a rope.")]
+    assert (answer.model, answer.is_picture, "A coil" in answer.thinking) == ("gpt-4o", True, True)
+    assert [image.name for image in answer.images.all()] == ["A coil of rope"]
+    assert not answer.documents.exists()
+    assert notes_of(done) == [{}]
+
+
+def test_what_stood_in_the_canvas_is_in_the_answer(alice: User) -> None:
+    new = {"text": json.dumps({"name": "Knots", "type": "code/python", "content": "print(1)"})}
+    taken(
+        alice,
+        [
+            chat(
+                node("q", "root", "user", "Write it."),
+                node("c", "q", "assistant", new, kind="code", recipient="canmore.create_textdoc"),
+                node("t", "c", "tool", "Successfully created."),
+                node("a", "t", "assistant", "There it is."),
+                current="a",
+            )
+        ],
+    )
+
+    answer = Message.objects.get(role="assistant")
+    assert answer.content == "**Knots**\n\n```python\nprint(1)\n```\n\nThere it is."
+    assert answer.thinking == "```\nSuccessfully created.\n```"
+
+
+def test_pages_that_an_answer_names_are_its_citations(alice: User) -> None:
+    one, two = ({"title": title, "url": f"https://example.org/{title}", "snippet": f"Of {title}."} for title in "AB")
+    references = [
+        {"matched_text": "\ue200cite\ue202turn0search0\ue201", "items": [one, two]},
+        {"matched_text": "\ue200cite\ue202turn0search1\ue201", "items": [two]},
+        {"matched_text": " ", "type": "sources_footnote"},
+    ]
+    said = (
+        "Wet. \ue200cite\ue202turn0search1\ue201 Dry. \ue200cite\ue202turn0search0\ue201\ue200nav\ue201 \ue2107\ue211"
+    )
+    old = {"start_ix": 6, "end_ix": 16, "metadata": {"title": "C", "url": "https://example.org/C"}}
+    taken(
+        alice,
+        [
+            chat(
+                node("q", "root", "user", "?"),
+                node("a", "q", "assistant", said, metadata={"content_references": references}),
+                node("b", "a", "assistant", "Tarred【3†source】.", metadata={"citations": [old]}),
+            )
+        ],
+    )
+
+    answer = Message.objects.get(role="assistant")
+    assert answer.content == "Wet. [1] Dry. [2][1] 7\n\nTarred[3]."
+    assert [(c.number, c.document_name, c.text) for c in answer.citations.all()] == [
+        (1, "B", "Of B.\nhttps://example.org/B"), (2, "A", "Of A.\nhttps://example.org/A"),
+        (3, "C", "https://example.org/C"),
+    ]  # fmt: skip
+
+
+def test_thoughts_that_came_to_no_answer_are_one(alice: User) -> None:
+    done = taken(
+        alice,
+        [
+            chat(
+                node("q", "root", "user", "How many?"),
+                node("t", "q", "assistant", {"thoughts": [{"content": "I count."}]}, kind="thoughts"),
+                node("c", "t", "assistant", {"text": "print(7)"}, kind="code", recipient="python"),
+                current="c",
+            ),
+            chat(
+                node("q", "root", "user", "How many?"),
+                node("a", "q", "assistant", "Seven."),
+                node("t", "a", "tool", "stored"),
+                node("q2", "t", "user", "Sure?"),
+                node("h", "q2", "system", "Be kind."),
+                node("q3", "h", "user", "Yes?"),
+                conversation_id="2",
+            ),
+        ],
+    )
+
+    first, second = Chat.objects.order_by("pk")
+    assert tree(first) == [("How many?", None), ("", "How many?")]
+    assert first.current_message and first.current_message.thinking == "I count.\n\n```\nprint(7)\n```"
+    assert second.messages.get(content="Seven.").thinking == "```\nstored\n```"
+    assert notes_of(done) == [{}, {"hidden": 1}]
+
+
+def test_what_the_person_had_said_of_themselves_are_the_instructions_of_the_chat(alice: User) -> None:
+    said = {"user_profile": "I sail.", "user_instructions": "Be brief."}
+
+    taken(alice, [chat(node("e", "root", "user", said, kind="user_editable_context"), node("q", "e", "user", "?"))])
+
+    assert Chat.objects.get().system_prompt == "I sail.\n\nBe brief."
+
+
+def test_siblings_stand_as_their_parent_lists_them(alice: User) -> None:
+    found = chat(
+        node("q", "root", "user", "?"),
+        node("h2", "q", "tool", "looked up"),
+        node("a2", "h2", "assistant", "two"),
+        node("a1", "q", "assistant", "one"),
+        node("a3", "q", "assistant", "three"),
+        current="a2",
+    )
+    found["mapping"]["q"]["children"] = ["a1", "h2", "gone"]
+
+    taken(alice, [found])
+
+    answers = Message.objects.filter(role="assistant").order_by("pk")
+    assert [answer.content for answer in answers] == ["one", "two", "three"]
+    assert Chat.objects.get().current_message == answers[1]
+
+
+def test_thumbs_of_the_archive_are_ratings(alice: User) -> None:
+    found = [chat(node("q", "root", "user", "?"), node("a", "q", "assistant", "!"), current="a")]
+    thumbs = [{"message_id": "a", "rating": "thumbsDown", "content": json.dumps({"text": "No rope."})}, 7]
+
+    taken(alice, as_zip({"conversations.json": json.dumps(found), "message_feedback.json": json.dumps(thumbs)}))
+
+    rating = Rating.objects.get()
+    assert (rating.rated_by, rating.is_good, rating.comment) == (alice, False, "No rope.")
+
+
+def test_a_text_is_in_a_chat_once_however_many_answers_stand_below_it(alice: User) -> None:
+    """A small file must not become a large one."""
+    long = node("t", "q", "tool", "x" * 5_000)
+    answers = (node(f"a{n}", "t", "assistant", "!") for n in range(50))
+
+    taken(alice, [chat(node("q", "root", "user", "?"), long, *answers)])
+
+    assert sum(map(len, Message.objects.values_list("thinking", flat=True))) < 6_000
 
 
 def test_large_accounts_have_several_files(alice: User) -> None:

@@ -30,6 +30,8 @@ def test_an_import_that_is_killed_again_and_again_becomes_whole(tmp_path: Path) 
                 assert cut_off["n_whole"] == cut_off["n_noted"] == cut_off["n_counted"] == n_taken[-1]
                 assert cut_off["n_below_another"] == n_taken[-1] * (N_MESSAGES - 1)
                 assert (cut_off["state"], cut_off["n_files"]) == ("running", 1)
+                assert cut_off["n_asked"] == n_taken[-1]
+                assert cut_off["n_left"] == cut_off["n_unsent"] == cut_off["n_temporary"] == 0
                 pid = lives.begin()
             # That the file is forgotten is the last that an import does.
             wait_for(lambda: rows.execute("SELECT file FROM chats_chatimport").fetchone() == ("",))
@@ -38,7 +40,8 @@ def test_an_import_that_is_killed_again_and_again_becomes_whole(tmp_path: Path) 
     assert sorted(set(n_taken)) == n_taken
     assert whole == {
         "state": "done", "n_chats": N_CHATS, "n_whole": N_CHATS, "n_below_another": N_CHATS * (N_MESSAGES - 1),
-        "n_noted": N_CHATS, "n_counted": N_CHATS, "n_files": 0,
+        "n_noted": N_CHATS, "n_counted": N_CHATS, "n_files": 0, "n_asked": N_CHATS, "n_left": 0, "n_unsent": 0,
+        "n_pictures": N_CHATS // 10, "n_temporary": 0,
     }  # fmt: skip
 
 

@@ -12,7 +12,9 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from tests.chats.transfer.files import as_json, notes_of, taken
 from tests.doubles.pictures import png
 from webui.accounts.models import User
-from webui.chats.models import Chat, Citation, Folder, Message, Rating
+from webui.chats.conf import MAX_TAGS_OF_CHAT
+from webui.chats.errors import FAILED_ELSEWHERE
+from webui.chats.models import Chat, Citation, Folder, Generation, Message, Rating, Upload
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("data_folder")]
 
@@ -163,6 +165,138 @@ def test_parts_of_a_content_become_text_pictures_and_documents(alice: User) -> N
     assert [document.name for document in stored.documents.all()] == ["ropes.pdf.txt"]
     assert [image.name for image in stored.images.all()] == ["picture.png"]
     assert notes_of(done) == [{"missing_files": 2, "parts": 1}]
+
+
+FOLDED = """<details type="reasoning" done="true" duration="3">
+<summary>Thought for 3 seconds</summary>
+&gt; It swells &amp; dries.
+> So hemp.
+</details>
+<details type="tool_calls" id="c" name="look" arguments="&quot;{\\&quot;q\\&quot;: 1}&quot;" result="&quot;found&quot;">
+<summary>Tool Executed</summary>
+</details>
+Hemp. <details type="other">kept</details>"""
+
+
+def test_steps_that_stand_in_the_words_are_thoughts(alice: User) -> None:
+    taken(
+        alice,
+        [
+            chat(
+                message("q", None, "user", FOLDED),
+                message("a", "q", "assistant", FOLDED),
+                message("b", "q", "assistant", 'Open <details type="reasoning">'),
+            )
+        ],
+    )
+
+    question, answer, still_open = Message.objects.order_by("pk")
+    assert question.content == FOLDED
+    assert answer.content == 'Hemp. <details type="other">kept</details>'
+    assert answer.thinking == 'It swells & dries.\nSo hemp.\n\n```\nlook({"q": 1})\n```\n\n```\nfound\n```'
+    assert still_open.content == 'Open <details type="reasoning">'
+
+
+def test_the_items_of_an_answer_are_its_words_and_its_thoughts(alice: User) -> None:
+    output = [
+        {"type": "reasoning", "summary": [{"text": "I look it up."}]},
+        {"type": "function_call", "name": "look", "arguments": "{}"},
+        {"type": "function_call_output", "output": [{"type": "input_text", "text": "found"}]},
+        {"type": "message", "content": [{"type": "output_text", "text": "Hemp."}]},
+    ]
+
+    taken(alice, [chat(message("q", None, "user", "?"), message("a", "q", "assistant", "", output=output))])
+
+    answer = Message.objects.get(role="assistant")
+    assert answer.content == "Hemp."
+    assert answer.thinking == "I look it up.\n\n```\nlook({})\n```\n\n```\nfound\n```"
+
+
+def test_how_answers_came_about_comes_along(alice: User) -> None:
+    taken(
+        alice,
+        [
+            chat(
+                message("q", None, "user", "?"),
+                message(
+                    "a", "q", "assistant", "1", usage={"prompt_tokens": 7, "completion_tokens": 2}, followUps=["Why?"]
+                ),
+                message("b", "q", "assistant", "", error={"content": "No model."}),
+                message("c", "q", "assistant", "3", done=False, info={"eval_count": 5}),
+            )
+        ],
+    )
+
+    used, failed, broken = Generation.objects.order_by("message__pk")
+    assert (used.state, used.prompt_tokens, used.answer_tokens, used.message.follow_ups) == ("finished", 7, 2, ["Why?"])
+    assert (failed.state, failed.error_code, failed.error_facts) == (
+        "failed",
+        FAILED_ELSEWHERE,
+        {"detail": "No model."},
+    )
+    assert (broken.state, broken.answer_tokens) == ("interrupted", 5)
+
+
+def test_a_merged_answer_is_one_more_beside_those_it_is_of(alice: User) -> None:
+    merged = {"status": True, "content": "Hemp or nylon."}
+    found = chat(
+        message("q", None, "user", "?", models=["a", "b"]),
+        message("a1", "q", "assistant", "Hemp.", model="a", merged=merged),
+        message("a2", "q", "assistant", "Nylon.", model="b"),
+        current="a1",
+    )
+
+    taken(alice, [found])
+
+    stored = Chat.objects.get()
+    assert stored.is_side_by_side
+    assert tree(stored) == [("?", None), ("Hemp.", "?"), ("Nylon.", "?"), ("Hemp or nylon.", "?")]
+    hemp, nylon, both = stored.messages.filter(role="assistant").order_by("pk")
+    assert both.merged_from == [{"message": str(hemp.uuid), "name": "a"}, {"message": str(nylon.uuid), "name": "b"}]
+
+
+def test_citations_are_numbered_by_the_places_they_name(alice: User) -> None:
+    sources = [
+        {"source": {"id": "k", "name": "Ropes"}, "document": ["1", "2", "3"], "distances": [0.1, 0.9],
+         "metadata": [{"source": "a.pdf"}, {"source": "b.pdf"}, {"source": "a.pdf"}]},
+        {"source": {"id": "c", "name": "Tar"}, "document": ["4"], "metadata": []},
+    ]  # fmt: skip
+
+    taken(alice, [chat(message("q", None, "user", "?"), message("a", "q", "assistant", "[1][2][3]", sources=sources))])
+
+    assert [(c.number, c.document_name, c.text, c.score) for c in Citation.objects.order_by("number")] == [
+        (1, "Ropes", "1\n\n3", 0.1), (2, "Ropes", "2", 0.9), (3, "Tar", "4", None),
+    ]  # fmt: skip
+
+
+def test_settings_by_other_names_come_along_and_unknown_ones_are_told(alice: User) -> None:
+    found = chat(message("q", None, "user", "?"))
+    params = {
+        "system": "For this chat.",
+        "max_tokens": 9,
+        "stop": "END, STOP",
+        "reasoning_effort": "low",
+        "mirostat": 1,
+    }
+    found["chat"] |= {"system": "For all.", "params": params | {"top_p": None}, "files": [{"type": "collection"}]}
+
+    done = taken(alice, [found])
+
+    stored = Chat.objects.get()
+    assert stored.system_prompt == "For this chat."
+    assert stored.options == {"num_predict": 9, "stop": ["END", "STOP"], "think": "low"}
+    assert notes_of(done) == [{"options": 1, "missing_files": 1}]
+
+
+def test_what_a_chat_can_have_only_so_much_of_is_told(alice: User) -> None:
+    files = [{"name": f"{n}", "file": {"data": {"content": f"{n}"}}} for n in range(22)]
+    found = chat(message("q", None, "user", "?", files=files), meta={"tags": [f"t{n}" for n in range(99)]})
+
+    done = taken(alice, [found])
+
+    assert Message.objects.get().documents.count() == 20
+    assert notes_of(done) == [{"too_many": 2 + 99 - MAX_TAGS_OF_CHAT}]
+    assert Upload.objects.count() == 20
 
 
 def test_what_is_wrong_with_a_tree_is_told_and_the_rest_is_there(alice: User) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db.models import Model
@@ -22,7 +23,7 @@ from PIL import Image as Drawing
 
 import rag.api as rag
 from tests.chats.transfer.files import exported, notes_of, taken
-from tests.chats.transfer.rows import LEFT_OUT, ROWS, dump
+from tests.chats.transfer.rows import LEFT_OUT, ONLY_HERE, ROWS, dump
 from tests.factories import (
     make_answer,
     make_chat,
@@ -45,6 +46,7 @@ from webui.chats.models import (
     MessageRemoval,
     Rating,
     Tag,
+    Upload,
 )
 from webui.chats.services.tags import add_tags, tags_named
 from webui.chats.transfer.bundle import export_chat
@@ -95,6 +97,7 @@ def fill(data: st.DataObject, owner: User) -> None:
         for _ in range(data.draw(st.integers(0, 2)))
     ]  # fmt: skip
     documents = [upload(owner, f"text {number} of {uuid.uuid4()}") for number in range(data.draw(st.integers(0, 2)))]
+    came_into_a_chat = [document for document in documents if data.draw(st.booleans())]
     knowledge = make_knowledge(owner=owner)
     for folder in folders:
         folder.documents.add(*documents[:1])
@@ -121,6 +124,10 @@ def fill(data: st.DataObject, owner: User) -> None:
             messages.append(put_message(data, chat, None if parent is None else messages[parent], documents, knowledge))
         chat.current_message = data.draw(st.sampled_from([None, *messages]))
         chat.save()
+    # What is used nowhere does not go out.
+    for document in came_into_a_chat:
+        if Message.objects.filter(documents=document).exists():
+            Upload.objects.create(document=document)
 
 
 def put_message(
@@ -235,6 +242,10 @@ def test_export_wipe_import_gives_the_same(alice: User, data: st.DataObject) -> 
 
     assert dump(alice) == before
     assert all(notes == {} for notes in notes_of(done))
+
+
+def test_every_kind_of_row_goes_out_or_is_known_to_stay() -> None:
+    assert {*apps.get_app_config("chats").get_models()} == {*ROWS} | ONLY_HERE
 
 
 @pytest.mark.parametrize("model", ROWS, ids=lambda model: model.__name__)

@@ -45,6 +45,8 @@ class ChatImport(models.Model):
     n_taken = models.PositiveIntegerField(default=0)
     n_known = models.PositiveIntegerField(default=0)
     n_refused = models.PositiveIntegerField(default=0)
+    # Stored for the chat that is next, and left without a use if that is not stored.
+    documents = models.ManyToManyField("rag.Document", blank=True, related_name="+")
     # How many pieces of work have begun with the chat that is next.
     n_attempts = models.PositiveIntegerField(default=0)
     created_at = models.DateTimeField(default=timezone.now)

@@ -6,9 +6,8 @@ import io
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import IO, Final
+from typing import IO, Any, Final
 
-from django.core.files.base import File
 from django.db import transaction
 from django.utils.text import Truncator
 from PIL import Image as Drawing
@@ -76,17 +75,17 @@ def create_image(owner: User, name: str, file: IO[bytes], *, temporary_chat: Cha
     drawn = redraw(file)
     with transaction.atomic():
         hold(temporary_chat)
-        image = _stored(owner, name, drawn, temporary_chat)
+        image = _stored(owner, name, drawn, temporary_chat=temporary_chat)
     waiting = Image.objects.filter(owner=owner, message=None).order_by("-created_at", "-pk")
     Image.objects.filter(pk__in=list(waiting.values_list("pk", flat=True)[MAX_UNSENT:])).delete()
     return image
 
 
-def keep_image(owner: User, name: str, file: File[bytes], *, drawn_here: str = "") -> Image:
-    """Take in a picture that a message is about to get, which it is to be given soon.
+def redraw_unless(file: IO[bytes], drawn_here: str) -> Redrawn:
+    """Return a picture of a file as `redraw` does.
 
     Args:
-        drawn_here: The digest of a file that was made by `redraw`: it stays as it is.
+        drawn_here: The digest of a file that was made so already, which then stays as it is.
 
     Raises:
         PictureRefused
@@ -98,13 +97,17 @@ def keep_image(owner: User, name: str, file: File[bytes], *, drawn_here: str = "
     if drawn_here and digest_of(content) == drawn_here:
         media_type = "image/png" if content.startswith(PNG_MAGIC) else "image/jpeg"
         drawn = replace(drawn, content=content, media_type=media_type)
-    return _stored(owner, name, drawn)
+    return drawn
 
 
-def _stored(owner: User, name: str, drawn: Redrawn, temporary_chat: Chat | None = None) -> Image:
+def keep_image(message: Message, name: str, drawn: Redrawn, **fields: Any) -> Image:
+    """Let a message of the person's own have a picture that was drawn already."""
+    return _stored(message.chat.owner, name, drawn, message=message, **fields)
+
+
+def _stored(owner: User, name: str, drawn: Redrawn, **fields: Any) -> Image:
     return Image.objects.create(
         owner=owner,
-        temporary_chat=temporary_chat,
         name=name[-NAME_MAX_LENGTH:],
         media_type=drawn.media_type,
         width=drawn.width,
@@ -112,6 +115,7 @@ def _stored(owner: User, name: str, drawn: Redrawn, temporary_chat: Chat | None 
         digest=digest_of(drawn.content),
         content=drawn.content,
         preview=drawn.preview,
+        **fields,
     )
 
 

@@ -5,15 +5,17 @@ An id of the file is kept where it is free or the person's own already; else the
 
 from __future__ import annotations
 
+import tempfile
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 from uuid import UUID
 
 from django.core.files.base import File
 from django.db import connection, transaction
 from django.db.models import F
+from django.utils import timezone
 
 import rag.api as rag
 from rag.errors import PageNotFetched, UploadRefused
@@ -23,8 +25,9 @@ from webui.chats.errors import ChatError
 from webui.chats.models import Chat, Citation, Folder, Generation, Image, Message, Rating
 from webui.chats.queries import kept_chats, visible_folders
 from webui.chats.search import index
-from webui.chats.services.images import keep_image
+from webui.chats.services.images import Redrawn, keep_image, redraw_unless
 from webui.chats.services.tags import add_tags, tags_named
+from webui.chats.services.uploads import note_upload
 from webui.chats.transfer import values
 from webui.chats.transfer.shapes import (
     Note,
@@ -44,6 +47,12 @@ N_CANDIDATES = 8
 """So often an id can be taken by a chat that is not the person's, or that they have deleted."""
 _IDS_AT_ONCE = 500
 
+NoteDocument = Callable[[rag.Document], None]
+
+
+def _leave_unnoted(_document: rag.Document) -> None:
+    """For whoever finds a document anyway that is left without its chat."""
+
 
 class Files(Protocol):
     """Where the files of a chat come from."""
@@ -61,22 +70,29 @@ class Imported:
 
 
 def import_chat(
-    owner: User, taken: TakenChat, files: Files, *, together_with: Callable[[Imported], None] = lambda _imported: None
+    owner: User,
+    taken: TakenChat,
+    files: Files,
+    *,
+    note_document: NoteDocument = _leave_unnoted,
+    together_with: Callable[[Imported], None] = lambda _imported: None,
 ) -> Imported:
     """Store a chat with all that belongs to it, unless its owner has it.
 
-    Its files are stored before it, and go again if it cannot be stored.
+    Its documents are stored before it, and go again if it cannot be stored.
 
     Args:
-        together_with: Stores what belongs to it, in the transaction that stores it.
+        note_document: Notes a new document, in the transaction that stores it: after the death of this process it is
+            there without its chat.
+        together_with: Stores what belongs to the chat, in the transaction that stores it.
     """
     if known := _known_chat(owner, taken):
         imported = Imported(chat=known, is_known=True)
         together_with(imported)
         return imported
-    with _Documents(owner, files, taken) as documents, _Pictures(owner, files, taken) as pictures:
+    with _Documents(owner, files, taken.notes, note_document) as documents, _Pictures(files, taken) as pictures:
         documents.take(_files_of(taken))
-        pictures.take()
+        pictures.draw()
         with transaction.atomic():
             chat = _store(owner, taken, documents, pictures)
             imported = Imported(chat=chat)
@@ -84,14 +100,20 @@ def import_chat(
     return imported
 
 
-def import_folder(owner: User, taken: TakenFolder, files: Files) -> Folder | None:
+def import_folder(
+    owner: User, taken: TakenFolder, files: Files, *, note_document: NoteDocument = _leave_unnoted
+) -> Folder | None:
     """Store a folder, or return the person's own with that id; None when they have as many as there may be."""
-    documents = _Documents(owner, files, None)
-    with documents, transaction.atomic():
-        folder, is_new = _folder(owner, taken)
-        if folder is None or not is_new:
-            return folder
+    if found := _known_folder(owner, taken):
+        return found
+    with _Documents(owner, files, {}, note_document) as documents:
         documents.take(taken.files)
+        with transaction.atomic():
+            return _store_folder(owner, taken, documents)
+
+
+def _store_folder(owner: User, taken: TakenFolder, documents: _Documents) -> Folder | None:
+    if folder := _folder(owner, taken):
         folder.documents.add(*[found for file in taken.files if (found := documents.of(file))][:MAX_FOLDER_SOURCES])
         folder.knowledge.add(*rag.readable_knowledge(owner).filter(uuid__in=_uuids(taken.knowledge)))
     return folder
@@ -149,10 +171,11 @@ def _files_of(taken: TakenChat) -> Iterable[TakenFile]:
 class _Documents:
     """The documents that the files of a chat have become. Left on an error, the new ones are deleted."""
 
-    def __init__(self, owner: User, files: Files, taken: TakenChat | None) -> None:
+    def __init__(self, owner: User, files: Files, notes: dict[Note, int], note_new: NoteDocument) -> None:
         self._owner = owner
         self._files = files
-        self._notes = taken.notes if taken else {}
+        self._notes = notes
+        self._note_new = note_new
         self._found: dict[TakenFile, rag.Document | None] = {}
         self._new: list[rag.Document] = []
 
@@ -186,17 +209,26 @@ class _Documents:
         if opened is None:
             self._note(Note.MISSING_FILES)
             return None
-        before = rag.Document.objects.filter(owner=self._owner).order_by("-pk").values_list("pk", flat=True).first()
+        began, is_new = timezone.now(), False
+
+        def note_new(document: rag.Document) -> None:
+            nonlocal is_new
+            is_new = document.created_at >= began
+            if is_new:
+                self._note_new(document)
+                if file.is_upload:
+                    note_upload(document, since=began)
+
         with opened:
             try:
                 if file.source_url:
-                    document = rag.keep_page(self._owner, opened, file.source_url)
+                    document = rag.keep_page(self._owner, opened, file.source_url, together_with=note_new)
                 else:
-                    document = rag.create_document(self._owner, opened)
+                    document = rag.create_document(self._owner, opened, together_with=note_new)
             except (UploadRefused, PageNotFetched):
                 self._note(Note.REFUSED_FILES)
                 return None
-        if document.pk > (before or 0):
+        if is_new:
             self._new.append(document)
         return document
 
@@ -204,55 +236,81 @@ class _Documents:
         self._notes[note] = self._notes.get(note, 0) + 1
 
 
-class _Pictures:
-    """The pictures of a chat's questions. Left on an error, they are deleted; after a crash, as unsent ones are."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Drawn:
+    """A picture whose bytes lie in a file, its preview behind it."""
 
-    def __init__(self, owner: User, files: Files, taken: TakenChat) -> None:
-        self._owner = owner
+    message: TakenMessage
+    wanted: TakenImage
+    picture: Redrawn
+    n_bytes: int
+    n_preview_bytes: int
+
+
+class _Pictures:
+    """The pictures of a chat: drawn before anything is stored, and kept in a nameless file until then."""
+
+    def __init__(self, files: Files, taken: TakenChat) -> None:
         self._files = files
         self._taken = taken
-        self._stored: list[tuple[TakenMessage, TakenImage, Image]] = []
+        self._drawn: list[_Drawn] = []
+        self._file = tempfile.TemporaryFile(dir=rag.temporary_folder())  # noqa: SIM115  (closed with the block)
 
     def __enter__(self) -> _Pictures:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, *_rest: object) -> None:
-        if kind:
-            Image.objects.filter(pk__in=[image.pk for _, _, image in self._stored]).delete()
+    def __exit__(self, *_error: object) -> None:
+        self._file.close()
 
-    def take(self) -> None:
+    def draw(self) -> None:
         for message in self._taken.messages:
             for wanted in message.images:
-                if image := self._drawn(wanted):
-                    self._stored.append((message, wanted, image))
+                if picture := self._redrawn(wanted):
+                    self._put_aside(message, wanted, picture)
 
-    def _drawn(self, wanted: TakenImage) -> Image | None:
+    def _redrawn(self, wanted: TakenImage) -> Redrawn | None:
         opened = self._files.open(wanted.file)
         if opened is None:
             self._taken.notes[Note.MISSING_FILES] += 1
             return None
-        drawn_here = wanted.file.sha256 if wanted.is_drawn_here else ""
         with opened:
             try:
-                return keep_image(self._owner, wanted.file.name, opened, drawn_here=drawn_here)
+                return redraw_unless(opened, wanted.file.sha256 if wanted.is_drawn_here else "")
             except PictureRefused:
                 self._taken.notes[Note.REFUSED_FILES] += 1
                 return None
 
-    def attach(self, chat: Chat, messages: Mapping[str, Message]) -> None:
-        ids = _free_ids(chat.uuid, (wanted.id for _, wanted, _ in self._stored if wanted.id), Image)
-        for message, wanted, image in self._stored:
-            image.message = messages[message.id]
-            image.uuid = ids.get(wanted.id, image.uuid)
-            image.created_at = wanted.created_at or image.created_at
-            image.save(update_fields=["message", "uuid", "created_at"])
+    def _put_aside(self, message: TakenMessage, wanted: TakenImage, picture: Redrawn) -> None:
+        self._file.write(picture.content)
+        self._file.write(picture.preview)
+        drawn = _Drawn(
+            message=message,
+            wanted=wanted,
+            picture=replace(picture, content=b"", preview=b""),
+            n_bytes=len(picture.content),
+            n_preview_bytes=len(picture.preview),
+        )
+        self._drawn.append(drawn)
+
+    def store(self, chat: Chat, messages: Mapping[str, Message]) -> None:
+        ids = _free_ids(chat.uuid, (drawn.wanted.id for drawn in self._drawn if drawn.wanted.id), Image)
+        self._file.seek(0)
+        for drawn in self._drawn:
+            content, preview = self._file.read(drawn.n_bytes), self._file.read(drawn.n_preview_bytes)
+            fields: dict[str, Any] = {"uuid": ids.get(drawn.wanted.id), "created_at": drawn.wanted.created_at}
+            keep_image(
+                messages[drawn.message.id],
+                drawn.wanted.file.name,
+                replace(drawn.picture, content=content, preview=preview),
+                **{name: value for name, value in fields.items() if value},
+            )
 
 
 # ---- rows ----------------------------------------------------------------------------------------
 
 
 def _store(owner: User, taken: TakenChat, documents: _Documents, pictures: _Pictures) -> Chat:
-    folder = _folder(owner, taken.folder)[0] if taken.folder else None
+    folder = _folder(owner, taken.folder) if taken.folder else None
     if taken.folder and folder is None:
         taken.notes[Note.FOLDER] += 1
     chat = Chat.objects.create(
@@ -274,7 +332,7 @@ def _store(owner: User, taken: TakenChat, documents: _Documents, pictures: _Pict
     _tag(chat, taken)
     messages = _store_messages(chat, taken.messages)
     _attach(owner, taken, messages, documents)
-    pictures.attach(chat, messages)
+    pictures.store(chat, messages)
     Citation.objects.bulk_create(
         _citation(citation, messages[message.id], documents)
         for message in taken.messages
@@ -424,16 +482,18 @@ def _generation(taken: TakenGeneration, message: Message, owner: User, free: UUI
     )
 
 
-def _folder(owner: User, taken: TakenFolder) -> tuple[Folder | None, bool]:
-    """Return the folder of that id, and whether it is new; None when there may be no more."""
-    candidates = _candidates(owner, taken.id)
-    own = visible_folders(owner)
-    if found := own.filter(uuid__in=candidates).first():
-        return found, False
-    if own.count() >= MAX_FOLDERS:
-        return None, False
+def _known_folder(owner: User, taken: TakenFolder) -> Folder | None:
+    return visible_folders(owner).filter(uuid__in=_candidates(owner, taken.id)).first()
+
+
+def _folder(owner: User, taken: TakenFolder) -> Folder | None:
+    """Return the person's folder of that id, which may be a new one; None when there may be no more."""
+    if found := _known_folder(owner, taken):
+        return found
+    if visible_folders(owner).count() >= MAX_FOLDERS:
+        return None
     made = Folder(
-        uuid=_free(candidates, Folder),
+        uuid=_free(_candidates(owner, taken.id), Folder),
         owner=owner,
         name=taken.name,
         system_prompt=taken.system_prompt[:SYSTEM_PROMPT_MAX_CHARS],
@@ -442,4 +502,4 @@ def _folder(owner: User, taken: TakenFolder) -> tuple[Folder | None, bool]:
     if taken.created_at:
         made.created_at = taken.created_at
     made.save(force_insert=True)
-    return made, True
+    return made

@@ -20,7 +20,7 @@ from django.db.models import Count, Exists, OuterRef, Prefetch, QuerySet
 
 import rag.api as rag
 from webui.accounts.models import User
-from webui.chats.models import Chat, Citation, Image, Message, Rating
+from webui.chats.models import Chat, Citation, Image, Message, Rating, Upload
 from webui.chats.queries import kept_chats, visible_folders
 from webui.chats.transfer.own import VERSION, file_entry, image_entry, written, written_folder
 
@@ -52,7 +52,7 @@ def export_chats(user: User) -> Iterator[bytes]:
             visible_folders(user)
             .order_by("pk")
             .prefetch_related(
-                Prefetch("documents", rag.documents_readable_by(user.pk).order_by("pk")),
+                Prefetch("documents", _documents(user)),
                 Prefetch("knowledge", rag.knowledge_readable_by(user.pk).order_by("pk")),
             )
         )
@@ -124,7 +124,9 @@ def with_everything(user: User, ids: Sequence[int]) -> QuerySet[Chat]:
     Of what others share there is what the person may read at this moment.
     """
     readable = Exists(rag.documents_readable_by(user.pk).filter(pk=OuterRef("document")).order_by())
-    citations = Citation.objects.select_related("document").annotate(is_readable=readable)
+    citations = Citation.objects.select_related("document").annotate(
+        is_readable=readable, is_upload=Exists(Upload.objects.filter(document=OuterRef("document")))
+    )
     return (
         Chat.objects.filter(pk__in=ids, owner=user)
         .order_by("pk")
@@ -132,13 +134,18 @@ def with_everything(user: User, ids: Sequence[int]) -> QuerySet[Chat]:
         .prefetch_related(
             "tags",
             Prefetch("messages", Message.objects.select_related("generation").order_by("pk")),
-            Prefetch("messages__documents", rag.documents_readable_by(user.pk).order_by("pk")),
+            Prefetch("messages__documents", _documents(user)),
             Prefetch("messages__knowledge", rag.knowledge_readable_by(user.pk).order_by("pk")),
             Prefetch("messages__images", Image.objects.filter(owner=user)),
             Prefetch("messages__citations", citations),
             Prefetch("messages__ratings", Rating.objects.filter(rated_by=user)),
         )
     )
+
+
+def _documents(user: User) -> QuerySet[rag.Document]:
+    is_upload = Exists(Upload.objects.filter(document=OuterRef("pk")))
+    return rag.documents_readable_by(user.pk).annotate(is_upload=is_upload).order_by("pk")
 
 
 def _note_files(files: dict[str, int], documents: Iterable[Any], user: User) -> None:

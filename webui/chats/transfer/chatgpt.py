@@ -5,66 +5,61 @@ What was not shown there, such as searches and the code that ran, goes with the 
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Mapping
-from datetime import datetime
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.utils import timezone
 
+from webui.chats.conf import SYSTEM_PROMPT_MAX_CHARS
+from webui.chats.models import PICTURES
 from webui.chats.transfer import own, values
+from webui.chats.transfer.chatgpt_messages import Archive, Reader, instructions, is_shown, told
 from webui.chats.transfer.limits import MAX_FILES_OF_MESSAGE, MAX_IMAGES_OF_MESSAGE, MAX_MESSAGES
-from webui.chats.transfer.shapes import Note, NotTaken, TakenChat, TakenFile, TakenFolder, TakenImage, TakenMessage
-from webui.chats.transfer.trees import arrange, leaf_below
-
-_TEXTS = ("text", "multimodal_text")
-_THOUGHTS = ("thoughts", "reasoning_recap")
-_NOT_SHOWN = ("user_editable_context", "model_editable_context")
-_POINTERS = ("file-service://", "sediment://")
-# What it puts around the marks of its citations.
-_PRIVATE = dict.fromkeys(range(0xE200, 0xE210))
+from webui.chats.transfer.shapes import Note, NotTaken, TakenChat, TakenFolder, TakenMessage
+from webui.chats.transfer.trees import arrange, leaf_below, listed_order, nearest
 
 
 def is_chatgpts(found: Mapping[str, Any]) -> bool:
     return isinstance(found.get("mapping"), dict)
 
 
-def read(found: Mapping[str, Any], entry_named: Callable[[str], str]) -> TakenChat:
-    """Return a chat. Raises NotTaken.
-
-    Args:
-        entry_named: Returns where in the archive a file is that ChatGPT calls so; empty where it is not.
-    """
+def read(found: Mapping[str, Any], archive: Archive) -> TakenChat:
+    """Return a chat. Raises NotTaken."""
     notes: Counter[Note] = Counter()
     created_at = values.when(found.get("create_time"), notes, timezone.now())
     mapping = values.mapping(found.get("mapping"))
     if len(mapping) > MAX_MESSAGES:
         raise NotTaken(Note.TOO_MANY_MESSAGES)
+    nodes = {values.identity(key): values.mapping(node) for key, node in mapping.items()}
+    parents = {identity: values.identity(node.get("parent")) or None for identity, node in nodes.items()}
+    reader = Reader(archive, created_at, notes)
     messages: list[TakenMessage] = []
     left_out: dict[str, str | None] = {}
-    hidden: dict[str, str] = {}
-    for key, value in mapping.items():
-        node = values.mapping(value)
+    steps: dict[str, str] = {}
+    system_prompt = ""
+    for identity, node in nodes.items():
         message = values.mapping(node.get("message"))
-        identity, parent = values.identity(key), values.identity(node.get("parent")) or None
-        if _is_shown(message):
-            messages.append(_message(identity, parent, message, created_at, entry_named, notes))
+        if is_shown(message):
+            messages.append(reader.message(identity, parents[identity], message))
+            continue
+        left_out[identity] = parents[identity]
+        if step := told(message):
+            steps[identity] = step
+        elif said := instructions(message):
+            system_prompt = system_prompt or said
         else:
-            left_out[identity] = parent
-            if told := _told(message):
-                hidden[identity] = told
+            notes[Note.HIDDEN] += _says_something(message)
+    messages += _give_steps(messages, left_out, steps, reader)
     if not messages:
         raise NotTaken(Note.NO_MESSAGES)
-    _hand_down(messages, left_out, hidden, notes)
-    arranged, joined = _joined(arrange(messages, notes, left_out))
-    shown: str | None = values.identity(found.get("current_node")) or None
-    for _step in left_out:
-        if shown is None or shown not in left_out:
-            break
-        shown = left_out[shown]
-    newest = max(message.created_at for message in arranged)
-    project = values.identity(found.get("gizmo_id"))
-    is_project = project.startswith("g-p-")
+    listed = {identity: _identities(node.get("children")) for identity, node in nodes.items()}
+    arranged, joined = _joined(arrange(messages, notes, left_out, listed_order(parents, listed)), notes)
+    for one in arranged:
+        reader.number_citations(one)
+    shown = values.identity(found.get("current_node"))
+    shown = nearest(left_out, {*joined}).get(shown, shown) or ""
+    newest = max(one.created_at for one in arranged)
     return TakenChat(
         id=values.identity(found.get("conversation_id")) or values.identity(found.get("id")),
         title=own.title(found.get("title"), notes),
@@ -73,129 +68,89 @@ def read(found: Mapping[str, Any], entry_named: Callable[[str], str]) -> TakenCh
         updated_at=values.when(found.get("update_time"), notes, newest),
         archived_at=newest if values.flag(found.get("is_archived")) else None,
         is_pinned=values.flag(found.get("is_starred")),
-        folder=TakenFolder(id=f"chatgpt:{project}", name=f"ChatGPT {project[4:12]}") if is_project else None,
+        folder=_project(values.identity(found.get("gizmo_id"))),
+        system_prompt=values.text(system_prompt, notes, SYSTEM_PROMPT_MAX_CHARS),
         messages=arranged,
-        shown=leaf_below(arranged, joined.get(shown or ""), notes),
+        shown=leaf_below(arranged, joined.get(shown), notes),
         notes=notes,
     )
 
 
-def _is_shown(message: Mapping[str, Any]) -> bool:
-    author, content = values.mapping(message.get("author")), values.mapping(message.get("content"))
-    about = values.mapping(message.get("metadata"))
-    if values.flag(about.get("is_visually_hidden_from_user_message")) or author.get("role") not in (
-        "user",
-        "assistant",
-    ):
-        return False
-    if message.get("recipient") not in (None, "all") or content.get("content_type") not in _TEXTS:
-        return False
-    return any(not isinstance(part, str) or part.strip() for part in values.items(content.get("parts")))
+def _identities(found: object) -> list[str]:
+    return [values.identity(child) for child in values.items(found)]
 
 
-def _message(
-    identity: str,
-    parent: str | None,
-    message: Mapping[str, Any],
-    otherwise: datetime,
-    entry_named: Callable[[str], str],
-    notes: Counter[Note],
-) -> TakenMessage:
-    is_answer = values.mapping(message.get("author")).get("role") == "assistant"
-    about = values.mapping(message.get("metadata"))
-    words: list[str] = []
-    files: dict[str, TakenFile] = {}
-    pictures: set[str] = set()
-    for part in values.items(values.mapping(message.get("content")).get("parts")):
-        if isinstance(part, str):
-            words.append(part)
-        elif pointer := _pointer(part):
-            files.setdefault(pointer, _file(pointer, "", entry_named))
-            # What a model has drawn goes with its answer as a document does.
-            if not is_answer:
-                pictures.add(pointer)
-        elif isinstance(part, dict) and isinstance(part.get("text"), str):
-            # What was said aloud.
-            words.append(part["text"])
-        else:
-            notes[Note.PARTS] += 1
-    for attachment in values.mappings(about.get("attachments")):
-        if pointer := values.identity(attachment.get("id")):
-            files[pointer] = _file(pointer, values.plain(attachment.get("name"))[:300], entry_named)
-    return TakenMessage(
-        id=identity,
-        parent=parent,
-        role="assistant" if is_answer else "user",
-        content=values.text("\n\n".join(filter(None, words)).translate(_PRIVATE), notes),
-        created_at=values.when(message.get("create_time"), notes, otherwise),
-        model=values.name(about.get("model_slug"), 255) if is_answer else "",
-        answerer=values.name(about.get("model_slug"), 255) if is_answer else "",
-        files=[file for pointer, file in files.items() if pointer not in pictures][:MAX_FILES_OF_MESSAGE],
-        images=[TakenImage(file=files[pointer]) for pointer in files if pointer in pictures][:MAX_IMAGES_OF_MESSAGE],
-    )
+def _project(identity: str) -> TakenFolder | None:
+    """Return a folder for the chats of a project, whose name is not in the file; a custom GPT is none."""
+    if not identity.startswith("g-p-"):
+        return None
+    return TakenFolder(id=f"chatgpt:{identity}", name=f"ChatGPT {identity[4:12]}")
 
 
-def _pointer(part: object) -> str:
-    """Return what a picture is called that a part points to; empty for another part."""
-    address = values.plain(part.get("asset_pointer")) if isinstance(part, dict) else ""
-    for scheme in _POINTERS:
-        if address.startswith(scheme):
-            return address.removeprefix(scheme)[:200]
-    return ""
-
-
-def _file(pointer: str, name: str, entry_named: Callable[[str], str]) -> TakenFile:
-    entry = entry_named(pointer)
-    return TakenFile(name=name or entry.rpartition("/")[2] or pointer, entry=entry)
+def _says_something(message: Mapping[str, Any]) -> bool:
+    parts = values.items(values.mapping(message.get("content")).get("parts"))
+    return any(part.strip() if isinstance(part, str) else part for part in parts)
 
 
 # ---- what was not shown --------------------------------------------------------------------------
 
 
-def _told(message: Mapping[str, Any]) -> str:
-    """Return what a step on the way to an answer says; empty for what says nothing of it."""
-    author, content = values.mapping(message.get("author")), values.mapping(message.get("content"))
-    kind = content.get("content_type")
-    if author.get("role") not in ("assistant", "tool") or kind in _NOT_SHOWN:
-        return ""
-    if kind in _THOUGHTS:
-        thoughts = [values.plain(thought.get("content")) for thought in values.mappings(content.get("thoughts"))]
-        return "\n\n".join(filter(None, thoughts))
-    texts = [content.get("text"), content.get("result"), *values.items(content.get("parts"))]
-    said = "\n".join(values.plain(text) for text in texts if isinstance(text, str)).strip()
-    return _fenced(said) if said else ""
+def _give_steps(
+    messages: Sequence[TakenMessage], left_out: dict[str, str | None], steps: dict[str, str], reader: Reader
+) -> list[TakenMessage]:
+    """Put the steps on the way to answers into the thoughts of those; return answers that came to nothing else.
 
-
-def _fenced(said: str) -> str:
-    """Return a text as code, with a fence longer than any in it."""
-    fence = "```"
-    while fence in said:
-        fence += "`"
-    return f"{fence}\n{said}\n{fence}"
-
-
-def _hand_down(
-    messages: list[TakenMessage], left_out: Mapping[str, str | None], hidden: Mapping[str, str], notes: Counter[Note]
-) -> None:
-    """Put what was not shown into the thoughts of the answers that come right below it."""
+    Each step goes to one answer, the first below it: whatever a file says, no text is in the chat twice.
+    """
+    passed: set[str] = set()
     for message in messages:
-        steps: list[str] = []
-        at, seen = message.parent, {message.id}
-        while at is not None and at in left_out and at not in seen:
-            seen.add(at)
-            steps.append(hidden.get(at, ""))
-            at = left_out[at]
         if message.role == "assistant":
-            message.thinking = values.text("\n\n".join(filter(None, reversed(steps))), notes)
+            way = _way_up(message.parent, left_out, passed)
+            message.thinking = reader.text("\n\n".join(steps.pop(at) for at in reversed(way) if at in steps))
+    for message in messages:
+        if message.role == "user":
+            _way_up(message.parent, left_out, passed)
+    there = {message.id: message for message in messages}
+    above = nearest(left_out, there)
+    later: dict[str | None, list[str]] = defaultdict(list)
+    for identity in steps:
+        near = there.get(above[identity] or "")
+        if identity in passed and (near is None or near.role == "user"):
+            # Between two messages of the person no answer has come of it.
+            reader.notes[Note.HIDDEN] += 1
+        else:
+            later[near.id if near else None].append(identity)
+    ends = []
+    for place, last_steps in later.items():
+        near, said = there.get(place or ""), "\n\n".join(steps[step] for step in last_steps)
+        if near and near.role == "assistant":
+            near.thinking = reader.text("\n\n".join(filter(None, (near.thinking, said))))
+        else:
+            end = last_steps[-1]
+            left_out.pop(end)
+            ends.append(reader.unfinished(end, near, said))
+    return ends
 
 
-def _joined(messages: list[TakenMessage]) -> tuple[list[TakenMessage], dict[str, str]]:
+def _way_up(parent: str | None, left_out: Mapping[str, str | None], passed: set[str]) -> list[str]:
+    """Return what was left out right above a message, the nearest first, up to where another has passed."""
+    way = []
+    at = parent
+    while at is not None and at in left_out and at not in passed:
+        passed.add(at)
+        way.append(at)
+        at = left_out[at]
+    return way
+
+
+def _joined(messages: Sequence[TakenMessage], notes: Counter[Note]) -> tuple[list[TakenMessage], dict[str, str]]:
     """Make one answer of those that follow each other without a fork: between them something was looked up.
 
     Return what is left, and by the id of each message that of the one it is in now.
     """
     n_children = Counter(message.parent for message in messages)
     into: dict[str, TakenMessage] = {}
+    parts: dict[str, list[TakenMessage]] = {}
     kept: list[TakenMessage] = []
     for message in messages:
         above = into.get(message.parent or "")
@@ -203,11 +158,26 @@ def _joined(messages: list[TakenMessage]) -> tuple[list[TakenMessage], dict[str,
             message.parent = above.id if above else None
             kept.append(message)
             into[message.id] = message
+            parts[message.id] = [message]
             continue
-        above.content = "\n\n".join(filter(None, (above.content, message.content)))[: values.TEXT_MAX_CHARS]
-        above.thinking = "\n\n".join(filter(None, (above.thinking, message.thinking)))[: values.TEXT_MAX_CHARS]
-        above.files = [*dict.fromkeys([*above.files, *message.files])][:MAX_FILES_OF_MESSAGE]
+        parts[above.id].append(message)
         # What is below hangs on the joined one now, which forks where its last part was forked.
         n_children[above.id] = n_children[message.id]
         into[message.id] = above
+    for message in kept:
+        if len(parts[message.id]) > 1:
+            _join(message, parts[message.id], notes)
+        if message.role == "assistant" and message.images:
+            message.answerer = PICTURES
     return kept, {identity: message.id for identity, message in into.items()}
+
+
+def _join(first: TakenMessage, parts: Sequence[TakenMessage], notes: Counter[Note]) -> None:
+    first.content = values.text("\n\n".join(filter(None, (part.content for part in parts))), notes)
+    first.thinking = values.text("\n\n".join(filter(None, (part.thinking for part in parts))), notes)
+    first.files = values.first_of(
+        dict.fromkeys(file for part in parts for file in part.files), MAX_FILES_OF_MESSAGE, notes
+    )
+    first.images = values.first_of((image for part in parts for image in part.images), MAX_IMAGES_OF_MESSAGE, notes)
+    first.model = first.answerer = next((part.model for part in parts if part.model), "")
+    first.rating = next((part.rating for part in parts if part.rating), None)

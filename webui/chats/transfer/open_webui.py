@@ -5,41 +5,30 @@ Parents are what counts of its trees: lists of children contradict them in the w
 
 from __future__ import annotations
 
-import base64
-import binascii
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from django.utils import timezone
 
 from webui.chats.conf import MAX_TAGS_OF_CHAT, SYSTEM_PROMPT_MAX_CHARS
-from webui.chats.models import COMMENT_MAX_LENGTH, FOLDER_NAME_MAX_LENGTH, TAG_NAME_MAX_LENGTH
+from webui.chats.models import FOLDER_NAME_MAX_LENGTH, TAG_NAME_MAX_LENGTH
 from webui.chats.transfer import own, values
-from webui.chats.transfer.limits import (
-    CITED_MAX_CHARS,
-    MAX_BESIDE,
-    MAX_CITATIONS,
-    MAX_FILES_OF_MESSAGE,
-    MAX_IMAGES_OF_MESSAGE,
-    MAX_MESSAGES,
-)
+from webui.chats.transfer.limits import MAX_BESIDE, MAX_FILES_OF_MESSAGE, MAX_MERGED, MAX_MESSAGES
+from webui.chats.transfer.open_webui_messages import parent_of, read_files, read_message
 from webui.chats.transfer.shapes import (
     Note,
     NotTaken,
-    Role,
     TakenChat,
-    TakenCitation,
     TakenFile,
     TakenFolder,
-    TakenImage,
     TakenMessage,
-    TakenRating,
+    TakenSource,
 )
-from webui.chats.transfer.trees import arrange, leaf_below
+from webui.chats.transfer.trees import arrange, leaf_below, listed_order
 
-_ROLES: Mapping[object, Role] = {"user": "user", "assistant": "assistant", "system": "system", "tool": "tool"}
-_PICTURES = {"image/png": "png", "image/jpeg": "jpg", "image/jpg": "jpg", "image/webp": "webp", "image/gif": "gif"}
+# Settings that other programs call by other names.
+_OPTIONS = {"max_tokens": "num_predict", "reasoning_effort": "think"}
 
 
 def is_open_webuis(found: Mapping[str, Any]) -> bool:
@@ -58,60 +47,146 @@ def read(found: Mapping[str, Any]) -> TakenChat:
         raise NotTaken(Note.TOO_MANY_MESSAGES)
     messages: list[TakenMessage] = []
     left_out: dict[str, str | None] = {}
+    merged: list[tuple[str, str]] = []
     for row in rows:
-        if message := _message(row, created_at, notes):
+        if message := read_message(row, created_at, notes):
             messages.append(message)
+            if words := _merged(row):
+                merged.append((message.id, words))
         else:
             notes[Note.NO_MESSAGE] += 1
-            left_out[values.identity(row.get("id"))] = _parent(row)
+            left_out[values.identity(row.get("id"))] = parent_of(row)
     if not messages:
         raise NotTaken(Note.NO_MESSAGES)
-    arranged = arrange(messages, notes, left_out)
-    models = values.texts(inner.get("models"), 255, MAX_BESIDE + 1)
+    messages += _merged_answers(merged, messages, notes)
+    parents = {values.identity(row.get("id")): parent_of(row) for row in rows}
+    listed = {values.identity(row.get("id")): _identities(row.get("childrenIds")) for row in rows}
+    arranged = arrange(messages, notes, left_out, listed_order(parents, listed))
+    _give_files(arranged, rows, inner.get("files"), notes)
+    models = values.texts(inner.get("models"), 255, MAX_BESIDE + 1, notes)
     newest = max(message.created_at for message in arranged)
-    history = values.mapping(inner.get("history"))
-    # The oldest exports have one branch only, which needs no mark.
-    shown = arranged[-1].id if not history else values.identity(history.get("currentId")) or None
+    shown = leaf_below(arranged, _shown(found, inner, arranged), notes)
+    params = values.mapping(inner.get("params"))
+    # What is said for this chat, and else what its owner had said for all.
+    system = params.get("system") or inner.get("system")
     return TakenChat(
         id=values.identity(found.get("id")) or values.identity(inner.get("id")),
         title=own.title(found.get("title") or inner.get("title"), notes),
         model="".join(models[:1]),
         beside=models[1:],
+        is_side_by_side=_are_side_by_side(arranged, shown),
         created_at=created_at,
         updated_at=values.when(found.get("updated_at"), notes, newest),
         is_pinned=values.flag(found.get("pinned")),
         archived_at=values.when(found.get("updated_at"), notes, newest) if values.flag(found.get("archived")) else None,
-        tags=_tags(found, inner),
-        system_prompt=values.text(inner.get("system"), notes, SYSTEM_PROMPT_MAX_CHARS),
-        options=own.read_options(inner.get("params")),
+        tags=_tags(found, inner, notes),
+        system_prompt=values.text(system, notes, SYSTEM_PROMPT_MAX_CHARS),
+        options=own.read_options(_options(params), notes),
         folder=_folder(found),
         messages=arranged,
-        shown=leaf_below(arranged, shown, notes),
+        shown=shown,
         notes=notes,
     )
 
 
 def _rows(inner: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the messages, each with its id and its parent."""
-    history = values.mapping(values.mapping(inner.get("history")).get("messages"))
-    if history:
+    rows = values.mapping(inner.get("history")).get("messages")
+    if history := values.mapping(rows):
         return [{**values.mapping(row), "id": key} for key, row in history.items()]
+    if listed := [*values.mappings(rows)]:
+        return [dict(row) for row in listed]
     line = []
     for number, row in enumerate(values.mappings(inner.get("messages"))):
         line.append({**row, "id": str(number), "parentId": str(number - 1) if number else None})
     return line
 
 
-def _parent(row: Mapping[str, Any]) -> str | None:
-    return values.identity(row.get("parentId")) or None
+def _identities(found: object) -> list[str]:
+    return [values.identity(child) for child in values.items(found)]
 
 
-def _tags(found: Mapping[str, Any], inner: Mapping[str, Any]) -> list[str]:
+def _shown(found: Mapping[str, Any], inner: Mapping[str, Any], arranged: Sequence[TakenMessage]) -> str | None:
+    history = values.mapping(inner.get("history"))
+    if not values.items(history.get("messages")) and not values.mapping(history.get("messages")):
+        # The oldest exports have one branch only, which needs no mark.
+        return arranged[-1].id
+    return values.identity(history.get("currentId")) or values.identity(found.get("current_message_id")) or None
+
+
+def _are_side_by_side(arranged: Sequence[TakenMessage], shown: str | None) -> bool:
+    """Whether the answers of several models stand beside each other at the end of what was shown."""
+    leaf = next((message for message in arranged if message.id == shown), None)
+    if leaf is None or leaf.role != "assistant" or leaf.parent is None:
+        return False
+    return len({one.model for one in arranged if one.parent == leaf.parent and one.role == "assistant"}) > 1
+
+
+def _options(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of a chat by the names that they have here; unset ones are left out."""
+    options = {
+        _OPTIONS.get(name, name): value
+        for name, value in params.items()
+        if name != "system" and value not in (None, "", [], {})
+    }
+    stop = options.get("stop")
+    if isinstance(stop, str):
+        options["stop"] = [*filter(None, (text.strip() for text in stop.split(",")))]
+    return options
+
+
+def _merged(row: Mapping[str, Any]) -> str:
+    """Return what a model made of the answers beside this one, which stands in one of them."""
+    return values.plain(values.mapping(row.get("merged")).get("content")).strip()
+
+
+def _merged_answers(
+    merged: Sequence[tuple[str, str]], messages: Sequence[TakenMessage], notes: Counter[Note]
+) -> Iterator[TakenMessage]:
+    """Yield the merged answers as what they are: further answers to the same questions."""
+    by_id = {message.id: message for message in messages}
+    answers: dict[str | None, list[TakenMessage]] = defaultdict(list)
+    for message in messages if merged else ():
+        if message.role == "assistant" and len(answers[message.parent]) < MAX_MERGED:
+            answers[message.parent].append(message)
+    for identity, words in merged:
+        beside = by_id[identity]
+        yield TakenMessage(
+            id=f"{identity}:merged",
+            parent=beside.parent,
+            role="assistant",
+            content=values.text(words, notes),
+            created_at=beside.created_at,
+            merged_from=[TakenSource(id=one.id, name=one.model) for one in answers[beside.parent]],
+        )
+
+
+def _give_files(
+    arranged: Sequence[TakenMessage], rows: Sequence[Mapping[str, Any]], found: object, notes: Counter[Note]
+) -> None:
+    """Let the first question have the files of the chat that no message has, and questions those of answers."""
+    by_id = {message.id: message for message in arranged}
+    first = next((message for message in arranged if message.role == "user"), None)
+    had = {values.plain(item.get("name")) for row in rows for item in values.mappings(row.get("files"))}
+    named = [item for item in values.mappings(found) if values.plain(item.get("name")) not in had]
+    if first is None:
+        notes[Note.MISSING_FILES] += len(named)
+        return
+    given = [file for file in read_files(named, notes) if isinstance(file, TakenFile)]
+    first.files = values.first_of([*first.files, *given], MAX_FILES_OF_MESSAGE, notes)
+    for message in arranged:
+        above = by_id.get(message.parent or "", first)
+        if message.role != "user" and message.files and above.role == "user":
+            above.files = values.first_of(dict.fromkeys([*above.files, *message.files]), MAX_FILES_OF_MESSAGE, notes)
+            message.files = ()
+
+
+def _tags(found: Mapping[str, Any], inner: Mapping[str, Any], notes: Counter[Note]) -> list[str]:
     """Return the names of its tags; it keeps them as "machine_learning", and long ago as {"name"}."""
     given = [*values.items(values.mapping(found.get("meta")).get("tags")), *values.items(inner.get("tags"))]
     names = [tag.get("name") if isinstance(tag, dict) else tag for tag in given]
     written = [name.replace("_", " ") for name in names if isinstance(name, str)]
-    return values.texts(written, TAG_NAME_MAX_LENGTH, MAX_TAGS_OF_CHAT)
+    return values.texts(written, TAG_NAME_MAX_LENGTH, MAX_TAGS_OF_CHAT, notes)
 
 
 def _folder(found: Mapping[str, Any]) -> TakenFolder | None:
@@ -122,130 +197,3 @@ def _folder(found: Mapping[str, Any]) -> TakenFolder | None:
         return None
     name = values.name(folder.get("name") or found.get("folder_name"), FOLDER_NAME_MAX_LENGTH)
     return TakenFolder(id=f"open-webui-folder:{identity}", name=name or f"Open WebUI {identity[:8]}")
-
-
-# ---- messages ------------------------------------------------------------------------------------
-
-
-def _message(row: Mapping[str, Any], otherwise: Any, notes: Counter[Note]) -> TakenMessage | None:
-    role = _ROLES.get(row.get("role")) if isinstance(row.get("role"), str) else None
-    if role is None:
-        return None
-    words, found = _content(row.get("content"), notes)
-    found += _files(row.get("files"), notes)
-    is_answer = role == "assistant"
-    # What a model has drawn goes with its answer as a document does.
-    images = [] if is_answer else [one for one in found if isinstance(one, TakenImage)]
-    files = [one.file if isinstance(one, TakenImage) else one for one in found if one not in images]
-    return TakenMessage(
-        id=values.identity(row.get("id")),
-        parent=_parent(row),
-        role=role,
-        content=values.text(words, notes),
-        created_at=values.when(row.get("timestamp"), notes, otherwise),
-        thinking=_thinking(row, notes) if is_answer else "",
-        model=values.name(row.get("model"), 255) if is_answer else "",
-        answerer=values.name(row.get("model"), 255) if is_answer else "",
-        files=files[:MAX_FILES_OF_MESSAGE],
-        images=images[:MAX_IMAGES_OF_MESSAGE],
-        citations=list(_citations(row.get("sources") or row.get("citations"), notes)) if is_answer else (),
-        rating=_rating(values.mapping(row.get("annotation")), row, otherwise, notes) if is_answer else None,
-    )
-
-
-def _content(content: object, notes: Counter[Note]) -> tuple[str, list[TakenFile | TakenImage]]:
-    """Return the words and the pictures of a content, which is a text or a list of parts."""
-    if not isinstance(content, list):
-        if content is not None and not isinstance(content, str):
-            notes[Note.PARTS] += 1
-        return values.plain(content), []
-    words: list[str] = []
-    files: list[TakenFile | TakenImage] = []
-    for part in content:
-        if isinstance(part, str):
-            words.append(part)
-        elif isinstance(part, dict) and isinstance(part.get("text"), str):
-            words.append(part["text"])
-        elif isinstance(part, dict) and part.get("type") == "image_url":
-            image = part.get("image_url")
-            files += _picture(image.get("url") if isinstance(image, dict) else image, "", notes)
-        else:
-            notes[Note.PARTS] += 1
-    return "\n\n".join(words), files
-
-
-def _files(files: object, notes: Counter[Note]) -> Iterator[TakenFile | TakenImage]:
-    """Yield pictures, which stand in the chat, and the texts that were read from files."""
-    for item in [*values.mappings(files)][:MAX_FILES_OF_MESSAGE]:
-        inner = values.mapping(item.get("file"))
-        name = values.plain(item.get("name") or inner.get("filename"))[:300]
-        text = values.mapping(inner.get("data")).get("content") or item.get("content")
-        if item.get("type") == "image" or str(item.get("url", ""))[:11] == "data:image/":
-            yield from _picture(item.get("url"), name, notes)
-        elif isinstance(text, str) and text.strip():
-            yield TakenFile(name=f"{name or 'document'}.txt", content=values.text(text, notes).encode())
-        else:
-            notes[Note.MISSING_FILES] += 1
-
-
-def _picture(url: object, name: str, notes: Counter[Note]) -> Iterator[TakenImage]:
-    """Yield the picture of a data address; what lies on another server is not asked for."""
-    head, _, data = url.partition(",") if isinstance(url, str) else ("", "", "")
-    kind = _PICTURES.get(head.removeprefix("data:").removesuffix(";base64"))
-    if kind is None or not head.startswith("data:"):
-        notes[Note.MISSING_FILES] += 1
-        return
-    try:
-        content = base64.b64decode(data)
-    except (binascii.Error, ValueError):
-        notes[Note.MISSING_FILES] += 1
-        return
-    yield TakenImage(file=TakenFile(name=name or f"picture.{kind}", content=content))
-
-
-def _thinking(row: Mapping[str, Any], notes: Counter[Note]) -> str:
-    direct = row.get("reasoning_content") or row.get("thinking")
-    if isinstance(direct, str):
-        return values.text(direct, notes)
-    thoughts = []
-    for item in values.mappings(row.get("output")):
-        if item.get("type") == "reasoning":
-            parts = [*values.mappings(item.get("summary")), *values.mappings(item.get("content"))]
-            thoughts += [values.plain(part.get("text")) for part in parts]
-    return values.text("\n\n".join(filter(None, thoughts)), notes)
-
-
-def _citations(sources: object, notes: Counter[Note]) -> Iterator[TakenCitation]:
-    """Yield what an answer cites as [1], [2] ...: in the order of its sources."""
-    for number, item in enumerate([*values.mappings(sources)][:MAX_CITATIONS], 1):
-        texts = [values.plain(text) for text in values.items(item.get("document"))]
-        about = next(values.mappings(item.get("metadata")), {})
-        named = values.mapping(item.get("source"))
-        words = values.text("\n\n".join(filter(None, texts)), notes, CITED_MAX_CHARS)
-        name = named.get("name") or about.get("name") or about.get("source") or named.get("url")
-        page = values.count(about.get("page"))
-        scores = [score for value in values.items(item.get("distances")) if (score := values.figure(value)) is not None]
-        yield TakenCitation(
-            number=number,
-            document_name=values.name(name, 255),
-            text=words,
-            end=len(words),
-            # It counts them from zero.
-            page=page + 1 if page is not None and page < 1_000_000 else None,
-            score=max(scores, default=None),
-        )
-
-
-def _rating(
-    found: Mapping[str, Any], row: Mapping[str, Any], otherwise: Any, notes: Counter[Note]
-) -> TakenRating | None:
-    value = values.figure(found.get("rating"))
-    if value not in (1, -1):
-        return None
-    said = [values.plain(found.get(key)).strip() for key in ("reason", "comment")]
-    return TakenRating(
-        is_good=value == 1,
-        # Its reasons are words of its own.
-        comment=": ".join(filter(None, said))[:COMMENT_MAX_LENGTH],
-        rated_at=values.when(row.get("timestamp"), notes, otherwise),
-    )

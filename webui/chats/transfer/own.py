@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
 from webui.accounts.models import User
-from webui.chats.conf import MAX_TAGS_OF_CHAT, SYSTEM_PROMPT_MAX_CHARS
+from webui.chats.conf import MAX_FOLDER_SOURCES, MAX_TAGS_OF_CHAT, SYSTEM_PROMPT_MAX_CHARS
 from webui.chats.errors import explain
 from webui.chats.models import (
     COMMENT_MAX_LENGTH,
@@ -110,7 +110,10 @@ def written_folder(folder: Folder) -> dict[str, Any]:
         "created_at": _iso(folder.created_at),
         "system_prompt": folder.system_prompt,
         "is_open": folder.is_open,
-        "documents": [_document(document, folder.owner_id) for document in folder.documents.all()],
+        "documents": [
+            _document(document, folder.owner_id, is_upload=document.is_upload)  # type: ignore[attr-defined]
+            for document in folder.documents.all()
+        ],
         "knowledge": [_knowledge(knowledge) for knowledge in folder.knowledge.all()],
     }
 
@@ -133,10 +136,17 @@ def _message(message: Message, owner: User, uuids: Mapping[int, str], *, is_alon
         "follow_ups": message.follow_ups,
         "merged_from": [{"id": one["message"], "name": one["name"]} for one in message.merged_from],
         "images": [_image(image, owner, is_alone=is_alone) for image in message.images.all()],
-        "documents": [_document(document, owner.pk) for document in message.documents.all()],
+        "documents": [
+            _document(document, owner.pk, is_upload=document.is_upload)  # type: ignore[attr-defined]
+            for document in message.documents.all()
+        ],
         "knowledge": [_knowledge(knowledge) for knowledge in message.knowledge.all()],
         "citations": [
-            _citation(seen(citation, is_readable=citation.is_readable), owner.pk)  # type: ignore[attr-defined]
+            _citation(
+                seen(citation, is_readable=citation.is_readable),  # type: ignore[attr-defined]
+                owner.pk,
+                is_upload=citation.is_upload,  # type: ignore[attr-defined]
+            )
             for citation in message.citations.all()
         ],
         "rating": _rating(rating) if rating else None,
@@ -169,11 +179,16 @@ def image_entry(image: Image) -> str:
     return f"{PICTURES}/{image.digest}"
 
 
-def _document(document: Any, owner_id: int) -> dict[str, Any]:
+def _document(document: Any, owner_id: int, *, is_upload: bool) -> dict[str, Any]:
     """Return what tells a document of one's own anywhere, and one that somebody shares on this server alone."""
     if document.owner_id != owner_id:
         return {"name": document.name, "id": str(document.uuid)}
-    said = {"name": document.name, "sha256": document.sha256, "source_url": document.source_url}
+    said = {
+        "name": document.name,
+        "sha256": document.sha256,
+        "source_url": document.source_url,
+        "is_upload": is_upload,
+    }
     return {key: value for key, value in said.items() if value} | {"file": file_entry(document)}
 
 
@@ -186,10 +201,11 @@ def _knowledge(knowledge: Any) -> dict[str, str]:
     return {"id": str(knowledge.uuid), "name": knowledge.name}
 
 
-def _citation(citation: Citation, owner_id: int) -> dict[str, Any]:
+def _citation(citation: Citation, owner_id: int, *, is_upload: bool) -> dict[str, Any]:
+    document = citation.document
     return {
         "number": citation.number,
-        "document": _document(citation.document, owner_id) if citation.document else None,
+        "document": _document(document, owner_id, is_upload=is_upload) if document else None,
         "document_name": citation.document_name,
         "is_of_own_document": citation.is_of_own_document,
         "page": citation.page,
@@ -279,16 +295,16 @@ def read(found: Mapping[str, Any], owner: User) -> TakenChat:
         title=title(found.get("title"), notes),
         has_automatic_title=values.flag(found.get("has_automatic_title")),
         model=values.name(found.get("model"), 255),
-        beside=values.texts(found.get("beside"), 255, MAX_BESIDE),
+        beside=values.texts(found.get("beside"), 255, MAX_BESIDE, notes),
         is_side_by_side=values.flag(found.get("is_side_by_side")),
         created_at=created_at,
         updated_at=values.when(found.get("updated_at"), notes, created_at),
         is_pinned=values.flag(found.get("is_pinned")),
         archived_at=values.moment(found.get("archived_at")),
-        tags=values.texts(found.get("tags"), TAG_NAME_MAX_LENGTH, MAX_TAGS_OF_CHAT),
+        tags=values.texts(found.get("tags"), TAG_NAME_MAX_LENGTH, MAX_TAGS_OF_CHAT, notes),
         system_prompt=values.text(found.get("system_prompt"), notes, SYSTEM_PROMPT_MAX_CHARS),
-        options=read_options(found.get("options")),
-        folder=read_folder(values.mapping(found.get("folder"))),
+        options=read_options(found.get("options"), notes),
+        folder=read_folder(values.mapping(found.get("folder")), notes),
         messages=arranged,
         shown=shown,
         notes=notes,
@@ -301,15 +317,18 @@ def title(value: object, notes: Counter[Note]) -> str:
     return values.name(value, TITLE_MAX_LENGTH)
 
 
-def read_options(found: object) -> dict[str, Any]:
+def read_options(found: object, notes: Counter[Note]) -> dict[str, Any]:
     """Return the options of models that are known here, with values that they may have."""
+    given = values.mapping(found)
     try:
-        return dict(stored_options(values.mapping(found)))
+        options = dict(stored_options(given))
     except RecursionError:
-        return {}
+        options = {}
+    notes[Note.OPTIONS] += sum(value is not None and name not in options for name, value in given.items())
+    return options
 
 
-def read_folder(found: Mapping[str, Any]) -> TakenFolder | None:
+def read_folder(found: Mapping[str, Any], notes: Counter[Note]) -> TakenFolder | None:
     name, identity = values.name(found.get("name"), FOLDER_NAME_MAX_LENGTH), values.identity(found.get("id"))
     if not name or not identity:
         return None
@@ -317,10 +336,10 @@ def read_folder(found: Mapping[str, Any]) -> TakenFolder | None:
         id=identity,
         name=name,
         created_at=values.moment(found.get("created_at")),
-        system_prompt=values.plain(found.get("system_prompt")),
+        system_prompt=values.text(found.get("system_prompt"), notes, SYSTEM_PROMPT_MAX_CHARS),
         is_open=found.get("is_open") is not False,
-        files=_read_documents(found.get("documents")),
-        knowledge=_read_knowledge(found.get("knowledge")),
+        files=_read_documents(found.get("documents"), MAX_FOLDER_SOURCES, notes),
+        knowledge=_read_knowledge(found.get("knowledge"), MAX_FOLDER_SOURCES, notes),
     )
 
 
@@ -348,11 +367,11 @@ def _read_message(
         answerer=values.name(found.get("answerer"), 255),
         picture_wish=_read_wish(found.get("picture_wish")),
         ends_context=values.flag(found.get("ends_context")),
-        files=_read_documents(found.get("documents")),
-        images=_read_images(found.get("images"), owner),
-        follow_ups=values.texts(found.get("follow_ups"), FOLLOW_UP_MAX_CHARS, MAX_FOLLOW_UPS),
-        merged_from=_read_merged(found.get("merged_from")),
-        knowledge=_read_knowledge(found.get("knowledge")),
+        files=_read_documents(found.get("documents"), MAX_FILES_OF_MESSAGE, notes),
+        images=_read_images(found.get("images"), owner, notes),
+        follow_ups=values.texts(found.get("follow_ups"), FOLLOW_UP_MAX_CHARS, MAX_FOLLOW_UPS, notes),
+        merged_from=_read_merged(found.get("merged_from"), notes),
+        knowledge=_read_knowledge(found.get("knowledge"), MAX_FILES_OF_MESSAGE, notes),
         citations=_read_citations(found.get("citations"), notes),
         rating=_read_rating(values.mapping(found.get("rating")), otherwise, notes),
         generation=_read_generation(values.mapping(generation), identity, owner, notes) if generation else None,
@@ -366,16 +385,16 @@ def _read_wish(found: object) -> dict[str, Any] | None:
         return None
 
 
-def _read_merged(found: object) -> list[TakenSource]:
-    sources = [*values.mappings(found)][:MAX_MERGED]
+def _read_merged(found: object, notes: Counter[Note]) -> list[TakenSource]:
     return [
         TakenSource(id=values.identity(source.get("id")), name=values.name(source.get("name"), 255))
-        for source in sources
+        for source in values.first_of(values.mappings(found), MAX_MERGED, notes)
     ]
 
 
-def _read_images(found: object, owner: User) -> list[TakenImage]:
-    return [_read_image(item, owner) for item in [*values.mappings(found)][:MAX_IMAGES_OF_MESSAGE]]
+def _read_images(found: object, owner: User, notes: Counter[Note]) -> list[TakenImage]:
+    given = values.first_of(values.mappings(found), MAX_IMAGES_OF_MESSAGE, notes)
+    return [_read_image(item, owner) for item in given]
 
 
 def _read_image(found: Mapping[str, Any], owner: User) -> TakenImage:
@@ -399,8 +418,8 @@ def _read_image(found: Mapping[str, Any], owner: User) -> TakenImage:
     )
 
 
-def _read_documents(found: object) -> list[TakenFile]:
-    return [_read_document(item) for item in [*values.mappings(found)][:MAX_FILES_OF_MESSAGE]]
+def _read_documents(found: object, most: int, notes: Counter[Note]) -> list[TakenFile]:
+    return [_read_document(item) for item in values.first_of(values.mappings(found), most, notes)]
 
 
 def _read_document(found: Mapping[str, Any]) -> TakenFile:
@@ -410,17 +429,18 @@ def _read_document(found: Mapping[str, Any]) -> TakenFile:
         sha256=values.plain(found.get("sha256"))[:64],
         source_url=values.plain(found.get("source_url"))[:2000],
         id=values.identity(found.get("id")),
+        is_upload=values.flag(found.get("is_upload")),
     )
 
 
-def _read_knowledge(found: object) -> list[str]:
-    given = (values.identity(item.get("id")) for item in [*values.mappings(found)][:MAX_FILES_OF_MESSAGE])
-    return [*filter(None, given)]
+def _read_knowledge(found: object, most: int, notes: Counter[Note]) -> list[str]:
+    given = (values.identity(item.get("id")) for item in values.mappings(found))
+    return values.first_of(filter(None, given), most, notes)
 
 
 def _read_citations(found: object, notes: Counter[Note]) -> list[TakenCitation]:
     by_number: dict[int, TakenCitation] = {}
-    for item in [*values.mappings(found)][:MAX_CITATIONS]:
+    for item in values.first_of(values.mappings(found), MAX_CITATIONS, notes):
         number, start, end, page = (values.count(item.get(key)) for key in ("number", "start", "end", "page"))
         if number is None or start is None or end is None or number in by_number:
             notes[Note.RECORDS] += 1
@@ -449,8 +469,8 @@ def _read_rating(found: Mapping[str, Any], otherwise: datetime, notes: Counter[N
     known = GoodReason.values if is_good else BadReason.values
     return TakenRating(
         is_good=is_good,
-        reasons=[reason for reason in values.texts(found.get("reasons"), 40, 20) if reason in known],
-        comment=values.plain(found.get("comment"))[:COMMENT_MAX_LENGTH],
+        reasons=[reason for reason in values.texts(found.get("reasons"), 40, len(known), notes) if reason in known],
+        comment=values.text(found.get("comment"), notes, COMMENT_MAX_LENGTH),
         rated_at=values.when(found.get("rated_at"), notes, otherwise),
     )
 

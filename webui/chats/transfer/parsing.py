@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from typing import Any
 
 import orjson
@@ -43,7 +44,7 @@ def read(raw: bytes, owner: User, source: Source) -> TakenChat:
     if own.is_own(found):
         taken = own.read(found, owner)
     elif chatgpt.is_chatgpts(found):
-        taken = chatgpt.read(found, source.named)
+        taken = chatgpt.read(found, source)
     elif open_webui.is_open_webuis(found):
         taken = open_webui.read(found)
     else:
@@ -62,5 +63,6 @@ def read_folders(raw: bytes) -> list[TakenFolder]:
         rows = parsed(raw)
     except NotTaken:
         return []
-    folders = (own.read_folder(row) for row in values.mappings(rows))
+    # What is wrong with one is told nowhere: a report is of chats.
+    folders = (own.read_folder(row, Counter()) for row in values.mappings(rows))
     return [folder for folder in folders if folder][:MAX_FOLDERS]

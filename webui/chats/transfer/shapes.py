@@ -44,6 +44,12 @@ class Note(StrEnum):
     """Figures of an answer that cannot be right."""
     PARTS = "parts"
     """Parts of messages that are neither text nor a file, such as sound."""
+    TOO_MANY = "too_many"
+    """Files, pictures, sources and the like, of which a message or a chat can have only so many."""
+    HIDDEN = "hidden"
+    """Messages that nobody saw, and that go with no answer."""
+    OPTIONS = "options"
+    """Settings of models that are not known here, or have values that they cannot have."""
 
 
 REFUSALS = frozenset(
@@ -72,6 +78,7 @@ class TakenFile:
         content: What it holds, when that stands in the chat itself.
         sha256: What its owner's document of it is known by.
         id: Of a document that somebody else shares.
+        is_upload: It came into a chat, and goes with the last one that asks it.
     """
 
     name: str
@@ -80,11 +87,12 @@ class TakenFile:
     sha256: str = ""
     source_url: str = ""
     id: str = ""
+    is_upload: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TakenImage:
-    """A picture that goes with a question.
+    """A picture that goes with a question, or is an answer.
 
     Attributes:
         id: Empty when the file gives it none.

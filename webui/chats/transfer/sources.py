@@ -6,24 +6,29 @@ import re
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import IO
+from functools import cached_property
+from typing import IO, Any
 
+import orjson
 from django.core.files.base import ContentFile, File
 
 import rag.api as rag
 from rag.errors import ImportRefused
 from rag.types import Problem
+from webui.chats.transfer import values
 from webui.chats.transfer.limits import MAX_CHAT_BYTES, MAX_CHAT_TOKENS, MAX_LIST_BYTES
 from webui.chats.transfer.shapes import Note, TakenFile
 from webui.chats.transfer.splitting import Piece, Splitter
 
 FOLDERS = "folders.json"
+FEEDBACK = "message_feedback.json"
 
 _BLOCK_BYTES = 256 * 1024
 _MAX_ENTRIES = 100_000
+_MAX_FEEDBACK_BYTES = 4 * 1024 * 1024
 # Bundles hold pictures, which do not pack; JSON packs to a tenth.
 _MAX_UNPACKED = 8
 _ENCRYPTED = 0x1
@@ -61,6 +66,7 @@ class Source:
         self._zip: zipfile.ZipFile | None = None
         self._entries: dict[str, zipfile.ZipInfo] = {}
         self._by_file_id: dict[str, str] = {}
+        self._feedback = ""
         if begin.startswith(b"PK"):
             self._open_zip(file)
         elif begin.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"[", b"{"):
@@ -76,6 +82,8 @@ class Source:
         for name in self._entries:
             if found := _FILE_ID.match(name.rpartition("/")[2]):
                 self._by_file_id.setdefault(found[0], name)
+            if name.rpartition("/")[2] == FEEDBACK:
+                self._feedback = name
         self._lists = sorted(filter(_CHATS.fullmatch, self._entries)) or sorted(
             name for name in self._entries if _OTHER_LISTS.fullmatch(name) and not _NO_CHATS.fullmatch(name)
         )
@@ -125,6 +133,18 @@ class Source:
         """Return the entry of a file by what ChatGPT calls it; empty when it is not there."""
         found = _FILE_ID.match(file_id)
         return self._by_file_id.get(found[0], "") if found else ""
+
+    def opinion(self, message_id: str) -> Mapping[str, Any]:
+        """Return what the person thought of an answer, as an archive of ChatGPT has it; empty where it has not."""
+        return self._opinions.get(message_id, {})
+
+    @cached_property
+    def _opinions(self) -> Mapping[str, Mapping[str, Any]]:
+        try:
+            rows = orjson.loads(self._read(self._feedback, _MAX_FEEDBACK_BYTES))
+        except orjson.JSONDecodeError:
+            return {}
+        return {values.identity(row.get("message_id") or row.get("id")): row for row in values.mappings(rows)}
 
     def open(self, wanted: TakenFile) -> File[bytes] | None:
         """Return a file of a chat, copied to a nameless one; None when it is not there, damaged or too large."""

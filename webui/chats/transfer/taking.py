@@ -109,15 +109,13 @@ class Worker:
         running.n_attempts += 1
         if not still_running.update(n_attempts=running.n_attempts, worked_at=timezone.now()):
             return
-        if not running.n_chats:
-            for folder in read_folders(opened.source.folders()):
-                import_folder(running.owner, folder, opened.source)
+        _forget_documents(running)
         deadline = time.monotonic() + STEP_S
         while time.monotonic() < deadline:
             found = next(opened.pieces, None)
             if found is None:
+                is_empty = not running.n_chats and not _take_folders(running, opened)
                 self.close()
-                is_empty = not running.n_chats
                 _end(running, State.FAILED if is_empty else State.DONE, Problem.EMPTY if is_empty else None)
                 return
             if not _Turn(running, opened, *found).take():
@@ -149,6 +147,7 @@ class _Turn:
 
     def __init__(self, running: ChatImport, opened: _Open, cursor: Cursor, piece: Piece) -> None:
         self._running = running
+        self._opened = opened
         self._source = opened.source
         self._cursor = cursor
         self._piece = piece
@@ -176,14 +175,23 @@ class _Turn:
         if self._running.n_attempts > MAX_ATTEMPTS:
             raise NotTaken(Note.NOT_STORED)
         taken = read(self._piece.raw, self._running.owner, self._source)
+        if self._running.n_refused == self._running.n_chats:
+            # Nothing of a file is stored before one of its chats can be read.
+            _take_folders(self._running, self._opened)
         import_chat(
-            self._running.owner, taken, self._source, together_with=lambda imported: self._note(imported, taken)
+            self._running.owner,
+            taken,
+            self._source,
+            note_document=self._running.documents.add,
+            together_with=lambda imported: self._note(imported, taken),
         )
 
     def _note(self, imported: Imported, taken: TakenChat) -> None:
         self._noted.title, self._noted.chat = taken.title, imported.chat
         self._noted.outcome = Outcome.KNOWN if imported.is_known else Outcome.TAKEN
         self._noted.notes = {} if imported.is_known else _told(taken.notes)
+        # They have their chat now.
+        self._running.documents.clear()
         self._store("n_known" if imported.is_known else "n_taken")
 
     def _refuse(self, note: Note) -> bool:
@@ -217,6 +225,21 @@ class _Turn:
         setattr(self._running, counter, getattr(self._running, counter) + 1)
 
 
+def _take_folders(running: ChatImport, opened: _Open) -> bool:
+    """Store the folders of a bundle that the person has not; return whether there are any."""
+    folders = read_folders(opened.source.folders())
+    for folder in folders:
+        import_folder(running.owner, folder, opened.source, note_document=running.documents.add)
+        running.documents.clear()
+    return bool(folders)
+
+
+def _forget_documents(running: ChatImport) -> None:
+    """Remove what was stored for a chat that was not, as the process has died in between."""
+    for document in running.documents.all():
+        rag.delete_document(document)
+
+
 class _Gone(Exception):
     """The import is not to be gone on with here."""
 
@@ -235,11 +258,13 @@ def _end(running: ChatImport, state: str, problem: Problem | None = None) -> Non
 
 
 def remove_left_over() -> None:
-    """Remove stored files that no running import knows of; one of this moment belongs to one that is being begun."""
-    ended = ChatImport.objects.exclude(state=State.RUNNING).exclude(file="")
-    for row in ended:
+    """Remove what no running import needs; a file of this moment belongs to one that is being begun."""
+    ended = ChatImport.objects.exclude(state=State.RUNNING)
+    for row in ended.exclude(documents=None).distinct():
+        _forget_documents(row)
+    for row in ended.exclude(file=""):
         default_storage.delete(str(row.file.name))
-    ended.update(file="")
+    ended.exclude(file="").update(file="")
     if not default_storage.exists(CHAT_IMPORTS_FOLDER):
         return
     known = set(ChatImport.objects.values_list("file", flat=True))

@@ -107,10 +107,16 @@ def mappings(value: object) -> Iterator[Mapping[str, Any]]:
     return (item for item in items(value) if isinstance(item, dict))
 
 
-def texts(value: object, limit: int, most: int) -> list[str]:
+def texts(value: object, limit: int, most: int, notes: Counter[Note]) -> list[str]:
     """Return the texts of a list, each on one line and none twice."""
-    found = (name(item, limit) for item in items(value)[: most * 4])
-    return [*dict.fromkeys(filter(None, found))][:most]
+    return first_of({found: None for item in items(value) if (found := name(item, limit))}, most, notes)
+
+
+def first_of(found: Iterable[T], most: int, notes: Counter[Note]) -> list[T]:
+    """Return as many as there can be."""
+    everything = [*found]
+    notes[Note.TOO_MANY] += max(0, len(everything) - most)
+    return everything[:most]
 
 
 def identity(value: object) -> str:

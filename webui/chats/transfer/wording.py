@@ -82,6 +82,17 @@ _SENTENCES: Final[Mapping[Note, _StrPromise]] = {
         "%(n)s parts of messages are neither text nor pictures and were left out.",
         "n",
     ),
+    Note.TOO_MANY: ngettext_lazy(
+        "%(n)s file, source or the like is more than there can be, and was left out.",
+        "%(n)s files, sources or the like are more than there can be, and were left out.",
+        "n",
+    ),
+    Note.HIDDEN: ngettext_lazy(
+        "%(n)s message that was never shown was left out.", "%(n)s messages that were never shown were left out.", "n"
+    ),
+    Note.OPTIONS: ngettext_lazy(
+        "%(n)s setting means nothing here and was left out.", "%(n)s settings mean nothing here and were left out.", "n"
+    ),
 }
 
 
