@@ -20,6 +20,7 @@ import "./elements/chat_picker.js";
 import "./elements/chat_prompt_form.js";
 import "./elements/chat_rating.js";
 import "./elements/chat_reader.js";
+import "./elements/chat_row_menu.js";
 import "./elements/chat_rows.js";
 import "./elements/chat_search.js";
 import "./elements/chat_shared.js";

@@ -41,13 +41,10 @@ from webui.chats.shown_branch import (
 from webui.chats.views.fragments import (
     chat_title,
     chat_url,
-    group_label,
     render_message,
     render_messages,
-    render_sidebar,
-    render_sidebar_chat,
-    render_sidebar_folder,
 )
+from webui.chats.views.sidebar import group_label, render_row, render_sidebar, render_sidebar_folder
 from webui.chats.wishes import PictureWish
 from webui.presets.levels import sampling_at
 
@@ -215,7 +212,7 @@ def _moved_up(chat: Chat) -> ChatMovedUp | FolderChanged:
         chat=str(chat.uuid),
         label=group_label(chat.updated_at),
         pinned=chat.is_pinned,
-        html=render_sidebar_chat(chat),
+        html=render_row(chat),
     )
 
 

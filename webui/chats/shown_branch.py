@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Prefetch, Q, prefetch_related_objects
@@ -229,15 +230,17 @@ def _placed(
 def _attached_to(messages: Sequence[Message], reader_id: int) -> dict[int, Attached]:
     questions = [message for message in messages if message.role == Message.Role.USER]
     pictures = [message for message in messages if message.is_picture and not message.is_unfinished]
+    # Into lists: a queryset for each message and relation would take longer than the three queries.
+    rows: Any = [*questions, *pictures]
     prefetch_related_objects(
-        questions,
-        Prefetch("documents", rag.documents_readable_by(reader_id)),
-        Prefetch("knowledge", rag.knowledge_readable_by(reader_id)),
+        rows[: len(questions)],
+        Prefetch("documents", rag.documents_readable_by(reader_id), to_attr="own_documents"),
+        Prefetch("knowledge", rag.knowledge_readable_by(reader_id), to_attr="own_knowledge"),
     )
-    prefetch_related_objects([*questions, *pictures], Prefetch("images", Image.objects.filter(owner=reader_id)))
-    made = {answer.pk: Attached(images=list(answer.images.all())) for answer in pictures}
-    return made | {
-        q.pk: Attached(list(q.documents.all()), list(q.knowledge.all()), list(q.images.all())) for q in questions
+    prefetch_related_objects(rows, Prefetch("images", Image.objects.filter(owner=reader_id), to_attr="own_images"))
+    return {
+        row.pk: Attached(getattr(row, "own_documents", ()), getattr(row, "own_knowledge", ()), row.own_images)
+        for row in rows
     }
 
 

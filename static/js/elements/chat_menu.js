@@ -14,8 +14,9 @@ class ChatMenu extends HTMLElement {
     this.removeEventListener("click", this.#clicked);
   }
 
+  /** Some menus are made when they are first opened. */
   get panel() {
-    return /** @type {HTMLElement} */ (this.querySelector("[popover]"));
+    return /** @type {HTMLElement | null} */ (this.querySelector("[popover]"));
   }
 
   get button() {
@@ -23,23 +24,24 @@ class ChatMenu extends HTMLElement {
   }
 
   get #items() {
-    const controls = this.panel.querySelectorAll("a, button, input:checked");
+    const controls = this.panel?.querySelectorAll("a, button, input:checked") ?? [];
     return /** @type {HTMLElement[]} */ ([...controls].filter((item) => !item.matches(":disabled") && item.checkVisibility()));
   }
 
   /** @param {Event} event */
   #toggled = (event) => {
-    if (event.target !== this.panel) return;
-    const isOpen = this.panel.matches(":popover-open");
+    const panel = this.panel;
+    if (!panel || event.target !== panel) return;
+    const isOpen = panel.matches(":popover-open");
     this.button.setAttribute("aria-expanded", String(isOpen));
     if (!isOpen) return;
-    placeBeside(this.panel, this.button, { atEnd: this.hasAttribute("data-end") });
+    placeBeside(panel, this.button, { atEnd: this.hasAttribute("data-end") });
     this.#items[0]?.focus({ preventScroll: true });
   };
 
   /** @param {KeyboardEvent} event */
   #pressed = (event) => {
-    if (!this.panel.matches(":popover-open")) return;
+    if (!this.panel?.matches(":popover-open")) return;
     if (event.target instanceof HTMLInputElement) return;
     const items = this.#items;
     const at = items.indexOf(/** @type {HTMLElement} */ (document.activeElement));
@@ -51,7 +53,7 @@ class ChatMenu extends HTMLElement {
 
   /** @param {Event} event */
   #clicked = (event) => {
-    if (event.target instanceof Element && event.target.closest(".menu__item")) this.panel.hidePopover();
+    if (event.target instanceof Element && event.target.closest(".menu__item")) this.panel?.hidePopover();
   };
 }
 

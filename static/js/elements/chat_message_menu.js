@@ -36,9 +36,9 @@ class ChatMessageMenu extends ChatMenu {
 
   /** A button of some message is about to open or close the menu. @param {Event} event */
   #pressedSomewhere = (event) => {
-    const opener = event.target instanceof Element ? event.target.closest(`[popovertarget="${this.panel.id}"]`) : null;
+    const opener = event.target instanceof Element ? event.target.closest(`[popovertarget="${this.panel?.id}"]`) : null;
     if (!(opener instanceof HTMLElement)) return;
-    if (opener !== this.#opener && this.panel.matches(":popover-open")) {
+    if (opener !== this.#opener && this.panel?.matches(":popover-open")) {
       // A button that opens it does not close it by being pressed, not even another message's: it is to open there.
       this.panel.hidePopover();
       this.#opener?.setAttribute("aria-expanded", "false");
@@ -52,7 +52,7 @@ class ChatMessageMenu extends ChatMenu {
     const message = this.#message;
     if (!message) return;
     const offers = (message.dataset.offers ?? "").split(" ");
-    for (const item of this.panel.querySelectorAll("[data-for]")) {
+    for (const item of this.panel?.querySelectorAll("[data-for]") ?? []) {
       if (!(item instanceof HTMLElement)) continue;
       const { needs = "", address } = item.dataset;
       const roles = (item.dataset.for ?? "").split(" ");

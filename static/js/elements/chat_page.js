@@ -1,3 +1,4 @@
+import { offer, withChat } from "../lib/chat_addresses.js";
 import { copyText } from "../lib/clipboard.js";
 import { EarlierMessages } from "../lib/earlier_messages.js";
 import { addressee } from "../lib/model_completion.js";
@@ -694,31 +695,6 @@ class ChatPage extends HTMLElement {
   #template(selector) {
     return /** @type {HTMLTemplateElement} */ (this.querySelector(`template${selector}`));
   }
-}
-
-/**
- * Put a chat into an address that was made for none.
- *
- * @param {string} url
- * @param {string} chat
- */
-function withChat(url, chat) {
-  return url.replace(/[0-9a-f]{8}-[0-9a-f-]{27}/u, chat);
-}
-
-/**
- * Show what can be done with a chat, which has begun now; until then its address names nothing.
- *
- * @param {Element} node
- * @param {string} chat
- */
-function offer(node, chat) {
-  for (const name of ["hx-get", "href"]) {
-    const address = node.getAttribute(name);
-    if (address) node.setAttribute(name, withChat(address, chat));
-  }
-  if (node instanceof HTMLElement) node.hidden = false;
-  globalThis.htmx.process(node);
 }
 
 /**

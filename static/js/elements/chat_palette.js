@@ -66,7 +66,9 @@ class ChatPalette extends HTMLElement {
     const { press, pressInRow } = option.dataset;
     if (press) return document.querySelector(press);
     const row = document.querySelector('chat-sidebar li:has(> a.sidebar-chat__link[aria-current="page"])');
-    return pressInRow && row ? row.querySelector(pressInRow) : null;
+    if (!pressInRow || !row) return null;
+    /** @type {import("./chat_row_menu.js").ChatRowMenu | null} */ (row.querySelector("chat-row-menu"))?.fill();
+    return row.querySelector(pressInRow);
   }
 
   #typed = () => {

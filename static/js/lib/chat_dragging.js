@@ -1,5 +1,6 @@
 import { toast } from "../elements/chat_toasts.js";
 import { post, sentenceOf } from "./requests.js";
+import { rowAddress } from "./row_actions.js";
 
 const KIND = "application/x-hearth-chat";
 
@@ -25,7 +26,7 @@ export class ChatDragging {
   #started = (event) => {
     const row = event.target instanceof Element ? event.target.closest("li[data-chat]") : null;
     if (!(row instanceof HTMLElement) || !event.dataTransfer) return;
-    event.dataTransfer.setData(KIND, row.dataset.moveUrl ?? "");
+    event.dataTransfer.setData(KIND, rowAddress(row, "move"));
     event.dataTransfer.effectAllowed = "copyMove";
   };
 

@@ -1,4 +1,5 @@
 import { toast } from "../elements/chat_toasts.js";
+import { withChat } from "./chat_addresses.js";
 import { post, sentenceOf } from "./requests.js";
 
 /**
@@ -83,7 +84,7 @@ export class RowActions {
   async #rename(row, link, before, wanted) {
     link.textContent = wanted;
     try {
-      await post(row.dataset.renameUrl ?? "", { [row.dataset.nameField ?? "title"]: wanted });
+      await post(rowAddress(row, "rename"), { [row.dataset.nameField ?? "title"]: wanted });
     } catch (error) {
       link.textContent = before;
       toast(sentenceOf(error, this.#words.renameFailed ?? ""), { danger: true });
@@ -105,7 +106,7 @@ export class RowActions {
     const next = shown.nextElementSibling;
     shown.hidden = true;
     try {
-      await post(row.dataset.deleteUrl ?? "", withChats ? { with_chats: "1" } : {});
+      await post(rowAddress(row, "delete"), withChats ? { with_chats: "1" } : {});
     } catch {
       shown.hidden = false;
       toast((isFolder ? words.folderDeleteFailed : words.deleteFailed) ?? "", { danger: true });
@@ -139,7 +140,7 @@ export class RowActions {
    */
   async #undoDelete(shown, row, page, isFolder) {
     try {
-      await post(row.dataset.undoUrl ?? "");
+      await post(rowAddress(row, "undo"));
       await this.#onBroughtBack();
       shown.hidden = false;
     } catch (error) {
@@ -149,4 +150,15 @@ export class RowActions {
     }
     if (page) location.assign(page);
   }
+}
+
+/**
+ * Where something is done to a row: a folder's has the addresses itself, those of chats are made of one for all.
+ *
+ * @param {HTMLElement} row
+ * @param {"rename" | "delete" | "undo" | "move"} what
+ */
+export function rowAddress(row, what) {
+  const name = `${what}Url`;
+  return row.dataset[name] ?? withChat(document.getElementById("chat-row-menu")?.dataset[name] ?? "", row.dataset.chat ?? "");
 }

@@ -16,6 +16,7 @@ from django.utils.safestring import SafeString
 from rag.api import READABLE_NAMES
 from webui.chats.errors import Explanation
 from webui.chats.repl import DRAW, NAMES, WORDS, Word
+from webui.chats.views.sidebar_contexts import SidebarPage, TagView
 from webui.chats.views.windows import WindowView
 from webui.imagery.conf import MAX_PICTURES, MAX_SEED
 from webui.rendering import plain_text
@@ -216,12 +217,6 @@ class ShownMessages:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TagView:
-    uuid: str
-    name: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class KeepingView:
     """How the chat being shown is kept."""
 
@@ -229,61 +224,6 @@ class KeepingView:
     is_archived: bool
     is_deleted: bool
     tags: Sequence[TagView]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SidebarChat:
-    uuid: str
-    title: str
-    url: str
-    is_pinned: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SidebarGroup:
-    """Chats of one stretch of time. `label` is "Today", "Yesterday" ... in the reader's language."""
-
-    label: str
-    chats: Sequence[SidebarChat]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SidebarFolder:
-    """A folder of chats, with the newest of them while it is open."""
-
-    uuid: str
-    name: str
-    url: str
-    n_chats: int
-    is_open: bool
-    chats: Sequence[SidebarChat]
-
-    @property
-    def has_more(self) -> bool:
-        return self.is_open and self.n_chats > len(self.chats)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SidebarPage:
-    """One keyset page of the sidebar.
-
-    Attributes:
-        folders: None on later pages, and where only the chats of a tag are shown.
-        pinned: Only on the first page.
-        tag: The one whose chats alone are shown; None for all chats.
-        groups: May be empty. A later page can begin with the group the page before ended with.
-        next_cursor: For `chats:list` `?before=`; None on the last page.
-        current_uuid: The chat or folder being shown; None on other pages and in pages sent by the socket.
-        after_label: Label of the last group of the page before; that heading is not repeated.
-    """
-
-    groups: Sequence[SidebarGroup]
-    next_cursor: str | None
-    current_uuid: str | None
-    after_label: str = ""
-    folders: Sequence[SidebarFolder] | None = None
-    pinned: Sequence[SidebarChat] = ()
-    tag: TagView | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,19 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 import rag.api as rag
+from webui.chats.views.sidebar_contexts import ChatRow
 from webui.documents.contexts import DocumentRow
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FolderChat:
-    uuid: str
-    title: str
-    url: str
-    updated_at: datetime
-    is_pinned: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +15,7 @@ class FolderChats:
     """One keyset page of a folder's chats. `next_cursor` is None on the last one."""
 
     uuid: str
-    chats: Sequence[FolderChat]
+    chats: Sequence[ChatRow]
     next_cursor: str | None
     is_first: bool
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from uuid import UUID
 
 from django.contrib import messages
@@ -25,7 +26,6 @@ from webui.chats.services import folders
 from webui.chats.views.actions import done
 from webui.chats.views.announcements import announce_move, announce_sidebar, stop_generations
 from webui.chats.views.folder_contexts import (
-    FolderChat,
     FolderChats,
     FolderKnowledge,
     FolderPage,
@@ -33,8 +33,9 @@ from webui.chats.views.folder_contexts import (
     MovePanel,
     MoveTarget,
 )
-from webui.chats.views.fragments import chat_title, chat_url, folder_url, render_sidebar_folder
+from webui.chats.views.fragments import chat_title, chat_url, folder_url
 from webui.chats.views.pages import chat_page, filter_tag
+from webui.chats.views.sidebar import render_sidebar_folder, row_of
 from webui.documents.contexts import document_row
 from webui.documents.uploads import take_upload
 from webui.ui.keyset import BadCursor
@@ -78,16 +79,7 @@ def _chats(user: User, shown: Folder, before: str | None = None) -> FolderChats:
     found = queries.chat_page(user, before, folder=shown)
     return FolderChats(
         uuid=str(shown.uuid),
-        chats=[
-            FolderChat(
-                uuid=str(chat.uuid),
-                title=chat_title(chat),
-                url=chat_url(chat),
-                updated_at=chat.updated_at,
-                is_pinned=chat.is_pinned,
-            )
-            for chat in found.rows
-        ],
+        chats=[replace(row_of(chat), updated_at=chat.updated_at) for chat in found.rows],
         next_cursor=found.next_cursor,
         is_first=not before,
     )

@@ -6,14 +6,11 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
 from typing import Final, Literal, Protocol
 from uuid import UUID
 
 from django.template.loader import render_to_string
 from django.urls import reverse
-from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.safestring import SafeString
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
@@ -21,12 +18,9 @@ from django.utils.translation import ngettext
 
 from rag.api import Document, Knowledge
 from rag.types import innermost
-from webui.accounts.models import User
-from webui.chats import queries
 from webui.chats.answerers import QUOTES, model_label
 from webui.chats.errors import Explanation, explain
 from webui.chats.models import Chat, Citation, Folder, Generation, Image, Message, Tag
-from webui.chats.queries import ListedFolder
 from webui.chats.shown_branch import Attached, Branch, one_message
 from webui.chats.views.contexts import (
     CitationView,
@@ -37,12 +31,8 @@ from webui.chats.views.contexts import (
     KnowledgeView,
     MessageView,
     ShownMessages,
-    SidebarChat,
-    SidebarFolder,
-    SidebarGroup,
-    SidebarPage,
-    TagView,
 )
+from webui.chats.views.sidebar_contexts import TagView
 from webui.chats.views.windows import remarks_on, window_after
 from webui.documents.links import passage_page_url, passage_url
 from webui.documents.wording import PROBLEMS, place_in_words
@@ -327,71 +317,7 @@ def _facts(message: Message, generation: Generation) -> Iterator[str]:
         yield _("%(rate).0f tokens a second") % {"rate": n_tokens / answer_s}
 
 
-# ---- sidebar -------------------------------------------------------------------------------------
-
-
-def sidebar_page(
-    user: User,
-    *,
-    before: str | None = None,
-    current: UUID | str | None = None,
-    after_label: str = "",
-    tag: Tag | None = None,
-) -> SidebarPage:
-    """Return one page of the chats outside folders in groups of time, the first one with pinned chats and folders.
-
-    With a tag, the chats that have it, wherever they stand, and nothing else.
-
-    Raises BadCursor for a made-up `before`.
-    """
-    page = queries.tagged_page(user, tag, before) if tag else queries.chat_page(user, before)
-    is_whole = not before and not tag
-    return SidebarPage(
-        groups=_grouped(page.rows),
-        next_cursor=page.next_cursor,
-        current_uuid=str(current) if current else None,
-        after_label=after_label,
-        pinned=[_sidebar_chat(chat) for chat in queries.pinned_chats(user)] if is_whole else (),
-        folders=[_sidebar_folder(listed) for listed in queries.listed_folders(user)] if is_whole else None,
-        tag=tag_view(tag) if tag else None,
-    )
-
-
-def render_sidebar(user: User, *, current: UUID | str | None = None) -> str:
-    return render_to_string("chats/_sidebar_chats.html", {"sidebar": sidebar_page(user, current=current)})
-
-
-def render_sidebar_chat(chat: Chat) -> str:
-    return render_to_string("chats/_sidebar_chat.html", {"chat": _sidebar_chat(chat)})
-
-
-def render_sidebar_folder(user: User, uuid: UUID | str) -> str:
-    """Return a folder's row with the chats under it; empty when there is no such folder."""
-    rows = (_sidebar_folder(listed) for listed in queries.listed_folders(user, uuid))
-    return "".join(render_to_string("chats/_sidebar_folder.html", {"folder": row}) for row in rows)
-
-
-def _sidebar_folder(listed: ListedFolder) -> SidebarFolder:
-    folder = listed.folder
-    return SidebarFolder(
-        uuid=str(folder.uuid),
-        name=folder.name,
-        url=folder_url(folder),
-        n_chats=listed.n_chats,
-        is_open=folder.is_open,
-        chats=[_sidebar_chat(chat) for chat in listed.newest],
-    )
-
-
-def _grouped(chats: Iterable[Chat]) -> list[SidebarGroup]:
-    groups: dict[str, list[SidebarChat]] = {}
-    for chat in chats:
-        groups.setdefault(group_label(chat.updated_at), []).append(_sidebar_chat(chat))
-    return [SidebarGroup(label=label, chats=entries) for label, entries in groups.items()]
-
-
-def _sidebar_chat(chat: Chat) -> SidebarChat:
-    return SidebarChat(uuid=str(chat.uuid), title=chat_title(chat), url=chat_url(chat), is_pinned=chat.is_pinned)
+# ---- chats and folders ----------------------------------------------------------------------------
 
 
 def tag_view(tag: Tag) -> TagView:
@@ -406,21 +332,6 @@ def keeping_view(chat: Chat) -> KeepingView:
         is_deleted=chat.deleted_at is not None,
         tags=[tag_view(tag) for tag in chat.tags.order_by("key")],
     )
-
-
-def group_label(moment: datetime) -> str:
-    """Return the heading that chats of that time stand under."""
-    today = timezone.localdate()
-    day = timezone.localdate(moment)
-    if day >= today:
-        return _("Today")
-    if day == today - timedelta(days=1):
-        return _("Yesterday")
-    if day > today - timedelta(days=7):
-        return _("Previous 7 days")
-    if day > today - timedelta(days=30):
-        return _("Previous 30 days")
-    return date_format(day, "YEAR_MONTH_FORMAT")
 
 
 def chat_title(chat: Chat) -> str:

@@ -30,9 +30,9 @@ from webui.chats.views.fragments import (
     folder_head,
     keeping_view,
     shown_messages,
-    sidebar_page,
 )
 from webui.chats.views.model_choices import model_choices, picture_choices, preset_choices, troubles
+from webui.chats.views.sidebar import sidebar_page
 from webui.presets.ids import is_preset_id
 from webui.speech.contexts import voice_view
 from webui.ui.keyset import BadCursor
