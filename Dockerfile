@@ -20,7 +20,7 @@ RUN /opt/venv/bin/pip install --no-deps --require-hashes -r /build/requirements.
 FROM python:3.12-slim
 
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends libgomp1 tesseract-ocr tesseract-ocr-chi-sim \
+    && apt-get install -y --no-install-recommends libgomp1 tesseract-ocr tesseract-ocr-chi-sim tini \
     && rm -rf /var/lib/apt/lists/* \
     && groupadd --gid 10001 hearth \
     && useradd --uid 10001 --gid hearth --no-create-home --home-dir /data --shell /usr/sbin/nologin hearth \
@@ -35,16 +35,22 @@ RUN /opt/venv/bin/python -m compileall -q webui rag inference
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
+    HOME=/data \
     HEARTH_DATA=/data \
     HEARTH_HOST=0.0.0.0 \
-    HEARTH_PORT=3000
+    HEARTH_PORT=8080
 
 USER hearth
 VOLUME /data
-EXPOSE 3000
+EXPOSE 8080
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --retries=4 \
-    CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:3000/health', timeout=4)"]
+# Not by urllib, which would ask a proxy that the container is told of.
+HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --retries=4 CMD ["python", "-c", "\
+import http.client, os; \
+site = http.client.HTTPConnection('127.0.0.1', os.environ['HEARTH_PORT'], timeout=4); \
+site.request('GET', '/health'); \
+exit(site.getresponse().status != 200)"]
 
-ENTRYPOINT ["python", "manage.py"]
+# The first process of a container: it hands signals on from the first moment, and buries what others leave behind.
+ENTRYPOINT ["tini", "--", "python", "manage.py"]
 CMD ["up"]

@@ -82,6 +82,38 @@ async def test_where_redis_is_used_a_silent_one_makes_it_unready(
 
 
 @pytest.mark.django_db(transaction=True)
+async def test_pages_are_ready_without_a_model_server(async_client: AsyncClient, settings: Settings) -> None:
+    settings.HEARTH_INFERENCE_URL = CLOSED_PORT_URL
+
+    response = await async_client.get("/ready/pages")
+
+    assert response.status_code == 200
+    assert response.json() == {"status": "ready", "database": {"state": "ok", "detail": ""}}
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_pages_are_not_ready_without_a_redis_that_is_used(async_client: AsyncClient, settings: Settings) -> None:
+    settings.REDIS_URL = "redis://:hush@127.0.0.1:1/0"
+
+    response = await async_client.get("/ready/pages")
+
+    assert response.status_code == 503
+    assert {name: response.json()[name]["state"] for name in ("database", "redis")} == {
+        "database": "ok",
+        "redis": "failed",
+    }
+
+
+@pytest.mark.django_db(transaction=True)
+def test_pages_are_not_ready_without_the_database(client: Client) -> None:
+    with broken_database():
+        response = client.get("/ready/pages")
+
+    assert response.status_code == 503
+    assert response.json()["database"]["state"] == "failed"
+
+
+@pytest.mark.django_db(transaction=True)
 def test_a_broken_database_makes_it_unready_and_tells_nothing_secret(client: Client, built_in: Upstream) -> None:
     with broken_database():
         response = client.get("/ready")

@@ -66,7 +66,8 @@ def _kind(converter: object) -> str:
 
 
 # To say whether it is ready, the site closes its connection to the database, which the tests of this module share.
-ADDRESSES = [address for address in addresses(get_resolver().url_patterns) if address.name != "ready"]
+READINESS = {"ready", "pages_ready"}
+ADDRESSES = [address for address in addresses(get_resolver().url_patterns) if address.name not in READINESS]
 
 
 def every_address(but: Collection[str] = ()) -> pytest.MarkDecorator:

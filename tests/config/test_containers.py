@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.config import image
+
 ROOT = Path(__file__).resolve().parents[2]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -40,8 +42,9 @@ def test_the_lock_is_installed_with_its_hashes_and_nothing_beside_it() -> None:
     assert installs == ["--no-deps --require-hashes -r /build/requirements.lock"]
 
 
-def test_health_is_asked_where_it_is_answered() -> None:
-    assert "http://127.0.0.1:3000/health" in DOCKERFILE
+def test_the_first_process_hands_signals_on_and_buries_what_is_left_behind() -> None:
+    assert image.entrypoint()[:2] == ["tini", "--"]
+    assert re.search(r"apt-get install .*\btini\b", image.LAST_STAGE)
 
 
 def test_the_build_sees_the_sources_and_no_data_or_secrets() -> None:

@@ -9,24 +9,11 @@ import pytest
 import yaml
 
 from inference.server.variables import VARIABLES, Variable, documented_row
+from tests.config.variables import READS, variables_read
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 REFERENCE = (ROOT / "docs" / "reference" / "settings.md").read_text()
-READS = re.compile(
-    r"(?:env\.\w+|_duration|_count)\(\s*(?:environ, )?\"([A-Z][A-Z_]+)\"|environ\.get\(\"([A-Z][A-Z_]+)\""
-)
-
-
-def variables_read() -> set[str]:
-    """Every variable that our two processes and the command line read, by the way they read them."""
-    sources = [
-        ROOT / "webui" / "config" / "settings.py",
-        ROOT / "inference" / "server" / "conf.py",
-        ROOT / "inference" / "management" / "commands" / "run.py",
-    ]
-    read = {name for path in sources for pair in READS.findall(path.read_text()) for name in pair if name}
-    return read | {variable.name for variable in VARIABLES}
 
 
 def test_the_sources_are_read_as_this_test_expects() -> None:

@@ -26,7 +26,7 @@ from webui.presets import services as presets
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own")]
 
 # The first two end the session of whoever asks or change their password; the others, for machines, know nobody.
-NOT_ASKED = {"account_logout", "account_change_password", "alive", "ready"}
+NOT_ASKED = {"account_logout", "account_change_password", "alive", "ready", "pages_ready"}
 ROUTES = [route for route in routes() if route.name not in NOT_ASKED]
 METHODS = ("get", "post")
 every_route = pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.name)

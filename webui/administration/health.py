@@ -1,4 +1,4 @@
-"""Whether the parts that an answer needs work: the facts behind /ready and the health page."""
+"""Whether the parts that an answer needs work: the facts behind /ready, /ready/pages and the health page."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import logging
 import platform
 import shutil
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Literal, TypedDict
@@ -21,6 +21,8 @@ import rag.api
 from inference import client
 
 logger = logging.getLogger(__name__)
+Check = Callable[[], Awaitable[str]]
+"""Returns what is wrong with a part, in the end of a sentence that begins with its name; empty when nothing is."""
 CHECK_TIMEOUT_S = 3.0
 SUPERVISOR = "webui.management.supervisor"
 PROCESSES = {
@@ -78,13 +80,30 @@ class Disk:
 
 async def parts() -> list[Part]:
     """Ask all parts at once; none costs more than CHECK_TIMEOUT_S."""
-    checks = {"database": _check_database, "inference": _check_inference, "vector_store": _check_vector_store}
-    if settings.REDIS_URL:
-        checks["redis"] = _check_redis
-    return list(await asyncio.gather(*(_checked(name, check) for name, check in checks.items())))
+    return await _checked(
+        {
+            "database": _check_database,
+            "inference": _check_inference,
+            "vector_store": _check_vector_store,
+            **_redis_where_used(),
+        }
+    )
 
 
-async def _checked(name: str, check: Callable[[], Awaitable[str]]) -> Part:
+async def parts_of_pages() -> list[Part]:
+    """Ask only what no page can do without: chats can be read while the model server is away."""
+    return await _checked({"database": _check_database, **_redis_where_used()})
+
+
+def _redis_where_used() -> Mapping[str, Check]:
+    return {"redis": _check_redis} if settings.REDIS_URL else {}
+
+
+async def _checked(checks: Mapping[str, Check]) -> list[Part]:
+    return list(await asyncio.gather(*(_asked(name, check) for name, check in checks.items())))
+
+
+async def _asked(name: str, check: Check) -> Part:
     try:
         async with asyncio.timeout(CHECK_TIMEOUT_S):
             problem = await check()

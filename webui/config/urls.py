@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from webui.administration.views.health import alive, ready
+from webui.administration.views.health import alive, pages_ready, ready
 from webui.chats.routing import websocket_urlpatterns
 
 __all__ = ["urlpatterns", "websocket_urlpatterns"]
@@ -12,6 +12,7 @@ __all__ = ["urlpatterns", "websocket_urlpatterns"]
 urlpatterns: list[URLPattern | URLResolver] = [
     path("health", alive, name="alive"),
     path("ready", ready, name="ready"),
+    path("ready/pages", pages_ready, name="pages_ready"),
     path("accounts/", include("webui.accounts.urls")),
     path("administration/", include("webui.administration.urls")),
     path("knowledge/", include("webui.documents.knowledge_urls")),

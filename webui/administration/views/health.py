@@ -26,7 +26,19 @@ def alive(request: HttpRequest) -> JsonResponse:
 @require_safe
 @never_cache
 async def ready(request: HttpRequest) -> JsonResponse:
-    parts = await health.parts()
+    """Everything that an answer needs works."""
+    return _readiness(await health.parts())
+
+
+@login_not_required
+@require_safe
+@never_cache
+async def pages_ready(request: HttpRequest) -> JsonResponse:
+    """Pages can be served: what a balancer asks, which would else close the site for want of a model server."""
+    return _readiness(await health.parts_of_pages())
+
+
+def _readiness(parts: list[health.Part]) -> JsonResponse:
     is_ready = all(part.is_ok for part in parts)
     body = {"status": "ready" if is_ready else "not ready", **{part.name: part.as_json() for part in parts}}
     return JsonResponse(body, status=200 if is_ready else 503)
