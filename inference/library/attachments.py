@@ -46,10 +46,6 @@ class Attachments:
             self._write([*paths, location.path])
         return location
 
-    def detach(self, path: Path) -> None:
-        """Forget a path; the files stay."""
-        self._write([known for known in self.paths() if known != path])
-
     def _write(self, paths: Sequence[Path]) -> None:
         self._file.parent.mkdir(parents=True, exist_ok=True)
         temporary = self._file.with_suffix(".new")

@@ -185,7 +185,3 @@ class KnowledgeGrant(models.Model):
 
     def __str__(self) -> str:
         return f"grant {self.uuid}"
-
-    @property
-    def is_to_everybody(self) -> bool:
-        return self.user_id is None and self.group_id is None

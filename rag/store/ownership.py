@@ -68,7 +68,3 @@ def empty_folder() -> None:
                 path.unlink()
     except OSError as exc:
         raise StoreUnavailable(exc.strerror) from exc
-
-
-def is_held() -> bool:
-    return _lock_file is not None

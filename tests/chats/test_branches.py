@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from webui.chats.branches import branch_of, leaf_under, newest_leaf, position_of, positions_of, siblings_of
+from webui.chats.branches import branch_of, leaf_under, newest_leaf, positions_of
 
 # 1 ─ 2 ─ 3 ─ 4
 #     │   └── 6 ─ 7
@@ -18,26 +18,18 @@ def test_a_branch_is_the_path_from_the_root(leaf: int, branch: list[int]) -> Non
     assert branch_of(TREE, leaf) == branch
 
 
-def test_siblings_have_the_same_parent_oldest_first() -> None:
-    assert siblings_of(TREE, 6) == [4, 6]
-    assert siblings_of(TREE, 2) == [2]
+def positions(leaf: int) -> list[tuple[int, int, int | None, int | None]]:
+    found = positions_of(TREE, branch_of(TREE, leaf)).values()
+    return [(position.number, position.count, position.previous, position.next) for position in found]
+
+
+def test_a_position_counts_from_one_and_names_the_neighbours_oldest_first() -> None:
+    assert positions(4) == [(1, 2, None, 8), (1, 1, None, None), (1, 2, None, 5), (1, 2, None, 6)]
+    assert positions(6)[-1] == (2, 2, 4, None)
 
 
 def test_edited_first_questions_are_siblings() -> None:
-    assert siblings_of(TREE, 8) == [1, 8]
-
-
-def test_a_position_counts_from_one_and_names_the_neighbours() -> None:
-    first, last = position_of(TREE, 4), position_of(TREE, 6)
-
-    assert (first.number, first.count, first.previous, first.next) == (1, 2, None, 6)
-    assert (last.number, last.count, last.previous, last.next) == (2, 2, 4, None)
-
-
-def test_positions_of_a_branch_are_those_of_its_messages() -> None:
-    branch = branch_of(TREE, 7)
-
-    assert positions_of(TREE, branch) == {message: position_of(TREE, message) for message in branch}
+    assert positions(9) == [(2, 2, 1, None), (1, 1, None, None)]
 
 
 @pytest.mark.parametrize(("message", "leaf"), [(1, 5), (3, 7), (4, 4), (8, 9), (6, 7)])

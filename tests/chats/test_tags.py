@@ -100,27 +100,22 @@ def test_a_tag_may_change_its_case_but_not_take_the_name_of_another(alice: User)
         tags.rename_tag(alice, work.uuid, "Home")
 
 
-def test_a_tag_is_taken_off_one_chat_or_deleted_from_all(alice: User) -> None:
+def test_a_tag_is_deleted_from_all_chats(alice: User) -> None:
     first, second = make_chat(owner=alice), make_chat(owner=alice)
     tag = make_tag(first, second, owner=alice, name="work")
 
-    tags.untag_chat(alice, first.uuid, tag.uuid)
-    left = [names_of(first), names_of(second)]
     tags.delete_tag(alice, tag.uuid)
 
-    assert left == [[], ["work"]]
-    assert names_of(second) == []
+    assert names_of(first) == names_of(second) == []
     assert Chat.objects.count() == 2
 
 
 def test_charlie_reaches_neither_a_tag_nor_a_chat(alice: User, charlie: User) -> None:
-    foreign, own = make_chat(owner=alice), make_chat(owner=charlie)
+    foreign = make_chat(owner=alice)
     tag = make_tag(foreign, owner=alice, name="work")
 
     with pytest.raises(Http404):
         tags.tag_chat(charlie, foreign.uuid, "mine")
-    with pytest.raises(Http404):
-        tags.untag_chat(charlie, own.uuid, tag.uuid)
     with pytest.raises(Http404):
         tags.rename_tag(charlie, tag.uuid, "mine")
     with pytest.raises(Http404):

@@ -31,16 +31,6 @@ def branch_of(parents: Parents, leaf: int) -> list[int]:
     return path[::-1]
 
 
-def siblings_of(parents: Parents, message: int) -> list[int]:
-    """Return the messages with the same parent, oldest first, `message` among them."""
-    parent = parents[message]
-    return sorted(other for other, its_parent in parents.items() if its_parent == parent)
-
-
-def position_of(parents: Parents, message: int) -> Position:
-    return _position_in(siblings_of(parents, message), message)
-
-
 def positions_of(parents: Parents, branch: list[int]) -> dict[int, Position]:
     """Return the position of every message of a branch, in one pass over the tree."""
     families: dict[int | None, list[int]] = {parents[message]: [] for message in branch}

@@ -124,16 +124,6 @@ class SharedChat:
     def image_uuids(self) -> frozenset[str]:
         return frozenset(image.uuid for message in self.all_messages for image in message.images)
 
-    @property
-    def foreign_documents(self) -> frozenset[str]:
-        """Ids of cited documents that were somebody else's: who may read those is for their owners to say."""
-        return frozenset(
-            citation.document
-            for message in self.all_messages
-            for citation in message.citations
-            if citation.document and not citation.is_of_own_document
-        )
-
 
 def _message_of_json(stored: Mapping[str, Any]) -> SharedMessage:
     return SharedMessage(

@@ -38,10 +38,6 @@ def usable_presets(user: User) -> QuerySet[ModelPreset]:
     return usable(ModelPreset, user)
 
 
-def own_presets(user: User) -> QuerySet[ModelPreset]:
-    return own(ModelPreset, user)
-
-
 def listed_presets(user: User, models: Collection[str]) -> QuerySet[ModelPreset]:
     """Return a person's own presets, and of those that are shared with them what these models can answer."""
     return usable_presets(user).filter(Q(owner=user.pk) | Q(base_model__in=models))

@@ -40,15 +40,6 @@ def test_attaching_twice_keeps_one_entry(attachments: Attachments, elsewhere: Pa
     assert attachments.paths() == [elsewhere]
 
 
-def test_a_detached_path_is_forgotten_and_its_files_stay(attachments: Attachments, elsewhere: Path) -> None:
-    attachments.attach(str(elsewhere))
-
-    attachments.detach(elsewhere)
-
-    assert attachments.paths() == []
-    assert (elsewhere / "tiny.gguf").exists()
-
-
 def test_an_ollama_folder_is_understood_as_its_store(attachments: Attachments, tmp_path: Path, tiny_gguf: Path) -> None:
     store = make_store(tmp_path / ".ollama" / "models")
     put_model(store, "tiny", model=tiny_gguf.read_bytes())

@@ -54,14 +54,6 @@ def tags_named(owner: User, names: Iterable[str]) -> list[Tag]:
 
 
 @transaction.atomic
-def untag_chat(user: User, chat_uuid: UUID | str, tag_uuid: UUID | str) -> Chat:
-    """Take a tag off a chat; the tag itself stays."""
-    chat = access.chat_write(user, chat_uuid)
-    chat.tags.remove(access.tag_read(user, tag_uuid))
-    return chat
-
-
-@transaction.atomic
 def rename_tag(user: User, uuid: UUID | str, name: str) -> Tag:
     """Give a tag another name, on all chats that have it.
 
