@@ -10,7 +10,15 @@ from pathlib import Path
 import pytest
 from babel.messages.catalog import Catalog
 
-from webui.management.commands.makemessages import CATALOGUE, LOCALES, extracted, is_translated, updated, written
+from webui.management.commands.makemessages import (
+    CATALOGUE,
+    LOCALES,
+    extracted,
+    is_translated,
+    updated,
+    words_in_f_strings,
+    written,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -24,6 +32,12 @@ def words(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(copy)
         return extracted()
+
+
+def test_words_in_f_strings_are_words_of_the_sources() -> None:
+    source = """label = f"<b>{escape(_('Download'))}</b>" + _("Copy") + f"{name} {'_(1)'}" """
+
+    assert list(words_in_f_strings(source)) == ["Download"]
 
 
 @pytest.mark.parametrize("name", LOCALES)
