@@ -4,7 +4,9 @@ import pytest
 
 from inference import errors as inference_errors
 from webui.chats import errors
-from webui.chats.errors import REFUSALS, ChatError, explain, failure_of, refusal_text
+from webui.chats.errors import ChatError
+from webui.chats.failures import failure_of
+from webui.chats.wording import REFUSALS, explain, refusal_text
 
 FAILURES = [
     (inference_errors.ModelNotFound("tiny"), "model_not_found"),

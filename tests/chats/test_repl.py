@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webui.chats.errors import WordRefused, refusal_text
+from webui.chats.errors import WordRefused
 from webui.chats.repl import (
     NAMES,
     WORDS,
@@ -24,6 +24,7 @@ from webui.chats.repl import (
     Show,
     parse,
 )
+from webui.chats.wording import refusal_text
 from webui.presets.options import BY_NAME, fits
 
 

@@ -18,8 +18,8 @@ from webui.chats.errors import (
     ModelUnreachable,
     PresetGone,
     PresetWithoutModel,
-    failure_of,
 )
+from webui.chats.failures import failure_of
 from webui.chats.models import PICTURES
 from webui.chats.wishes import Drawing
 from webui.presets.ids import is_preset_id, preset_uuid

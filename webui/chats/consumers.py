@@ -19,7 +19,6 @@ from webui.chats.answering.live import LiveAnswer
 from webui.chats.answering.orchestration import begin_answer
 from webui.chats.answering.registry import Registry, registry
 from webui.chats.errors import (
-    REFUSALS,
     ChatError,
     MessageTooLong,
     ModelCannotChat,
@@ -27,7 +26,6 @@ from webui.chats.errors import (
     ModelUnreachable,
     NotFound,
     PresetWithoutModel,
-    refusal_text,
 )
 from webui.chats.intake import Question
 from webui.chats.leaving import end_temporary
@@ -49,6 +47,7 @@ from webui.chats.relay.protocol import (
 )
 from webui.chats.relay.sockets import CLOSE_SIGNED_OUT, CloseCode, Ticket
 from webui.chats.services.asking import Choice
+from webui.chats.wording import REFUSALS, refusal_text
 from webui.presets.ids import is_preset_id
 from webui.ui.languages import language_of_scope
 

@@ -14,7 +14,8 @@ from django.utils.safestring import SafeString
 from rag import api as rag
 from rag.types import Passage
 from webui.chats.answering.live import LiveAnswer
-from webui.chats.errors import Failure, failure_of
+from webui.chats.errors import Failure
+from webui.chats.failures import failure_of
 from webui.chats.models import Message
 from webui.chats.relay.database import in_database
 from webui.chats.services import generations

@@ -16,7 +16,6 @@ from django.utils.crypto import constant_time_compare
 
 from webui.accounts.models import User
 from webui.chats.conf import MAX_FOLDER_SOURCES, MAX_TAGS_OF_CHAT, SYSTEM_PROMPT_MAX_CHARS
-from webui.chats.errors import explain
 from webui.chats.models import (
     COMMENT_MAX_LENGTH,
     FOLDER_NAME_MAX_LENGTH,
@@ -60,6 +59,7 @@ from webui.chats.transfer.shapes import (
 )
 from webui.chats.transfer.trees import arrange
 from webui.chats.wishes import PictureWish
+from webui.chats.wording import explain
 from webui.presets.options import stored_options
 
 MARK = "hearth_chat"

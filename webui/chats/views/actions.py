@@ -10,13 +10,14 @@ from django.views.decorators.http import require_POST
 
 from webui.accounts.decorators import member_required
 from webui.accounts.http import MemberRequest
-from webui.chats.errors import TitleEmpty, refusal_text
+from webui.chats.errors import TitleEmpty
 from webui.chats.forms import TitleForm
 from webui.chats.models import Chat
 from webui.chats.services import chats
 from webui.chats.shown_branch import newest_messages
 from webui.chats.views.announcements import announce_sidebar, announce_title, stop_generations
 from webui.chats.views.fragments import chat_url, shown_messages
+from webui.chats.wording import refusal_text
 
 
 @require_POST

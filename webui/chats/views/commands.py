@@ -18,7 +18,7 @@ from inference import client
 from webui.accounts.decorators import member_required
 from webui.accounts.http import MemberRequest
 from webui.accounts.models import User
-from webui.chats.errors import ChatError, PicturesUnavailable, WordRefused, refusal_text
+from webui.chats.errors import ChatError, PicturesUnavailable, WordRefused
 from webui.chats.repl import (
     ClearContext,
     Command,
@@ -42,6 +42,7 @@ from webui.chats.views.fragments import chat_url, render_message
 from webui.chats.views.model_choices import model_choices, preset_choices
 from webui.chats.views.notes import Note
 from webui.chats.views.places import Place, place_of
+from webui.chats.wording import refusal_text
 from webui.imagery.queries import usable_connections
 
 

@@ -14,10 +14,10 @@ from typing import Literal
 from django.utils.safestring import SafeString
 
 from rag.api import READABLE_NAMES
-from webui.chats.errors import Explanation
 from webui.chats.repl import DRAW, NAMES, WORDS, Word
 from webui.chats.views.sidebar_contexts import SidebarPage, TagView
 from webui.chats.views.windows import WindowView
+from webui.chats.wording import Explanation
 from webui.imagery.conf import MAX_PICTURES, MAX_SEED
 from webui.rendering import plain_text
 from webui.speech.contexts import VoiceView

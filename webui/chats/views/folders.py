@@ -19,7 +19,7 @@ from webui.accounts.http import MemberRequest, wants_json
 from webui.accounts.models import User
 from webui.chats import access, queries
 from webui.chats.conf import MAX_FOLDER_SOURCES
-from webui.chats.errors import ChatError, FolderFull, refusal_text
+from webui.chats.errors import ChatError, FolderFull
 from webui.chats.forms import DeleteFolderForm, FolderNameForm, MoveForm, OpenForm, SourceForm, SystemPromptForm
 from webui.chats.models import FOLDER_NAME_MAX_LENGTH, Chat, Folder
 from webui.chats.services import folders
@@ -36,6 +36,7 @@ from webui.chats.views.folder_contexts import (
 from webui.chats.views.fragments import chat_title, chat_url, folder_url
 from webui.chats.views.pages import chat_page, filter_tag
 from webui.chats.views.sidebar import render_sidebar_folder, row_of
+from webui.chats.wording import refusal_text
 from webui.documents.contexts import document_row
 from webui.documents.uploads import take_upload
 from webui.ui.keyset import BadCursor

@@ -19,7 +19,6 @@ from django.utils.translation import ngettext
 from rag.api import Document, Knowledge
 from rag.types import innermost
 from webui.chats.answerers import QUOTES, model_label
-from webui.chats.errors import Explanation, explain
 from webui.chats.models import Chat, Citation, Folder, Generation, Image, Message, Tag
 from webui.chats.shown_branch import Attached, Branch, one_message
 from webui.chats.views.contexts import (
@@ -34,6 +33,7 @@ from webui.chats.views.contexts import (
 )
 from webui.chats.views.sidebar_contexts import TagView
 from webui.chats.views.windows import remarks_on, window_after
+from webui.chats.wording import Explanation, explain
 from webui.documents.links import passage_page_url, passage_url
 from webui.documents.wording import PROBLEMS, place_in_words
 from webui.rendering import render_markdown, render_plain

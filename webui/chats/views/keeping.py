@@ -18,7 +18,7 @@ from webui.accounts.http import MemberRequest
 from webui.accounts.models import User
 from webui.chats import access, queries
 from webui.chats.conf import UNDO_WINDOW
-from webui.chats.errors import ChatError, refusal_text
+from webui.chats.errors import ChatError
 from webui.chats.forms import ChatsForm, StepForm
 from webui.chats.models import Chat
 from webui.chats.services import keeping, purging
@@ -27,6 +27,7 @@ from webui.chats.views.announcements import announce_chats, announce_sidebar, st
 from webui.chats.views.folders import move_panel
 from webui.chats.views.fragments import chat_title, chat_url, folder_head, keeping_view
 from webui.chats.views.keeping_contexts import KeptChat, KeptPage
+from webui.chats.wording import refusal_text
 from webui.ui.keyset import BadCursor, KeysetPage
 
 # ---- pages ---------------------------------------------------------------------------------------

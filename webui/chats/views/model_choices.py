@@ -10,8 +10,9 @@ from django.utils.translation import gettext as _
 from inference.types import ModelInfo, ModelList
 from webui.accounts.models import User
 from webui.chats.answerers import QUOTES, model_label
-from webui.chats.errors import explain, failure_of
+from webui.chats.failures import failure_of
 from webui.chats.views.contexts import ConnectionTrouble, ModelChoice, PictureChoice, PresetChoice
+from webui.chats.wording import explain
 from webui.imagery.queries import usable_connections
 from webui.imagery.types import Size
 from webui.presets.contexts import picture_url

@@ -16,7 +16,7 @@ from webui.accounts.decorators import member_required
 from webui.accounts.http import MemberRequest
 from webui.accounts.models import User
 from webui.chats import queries
-from webui.chats.errors import ChatError, refusal_text
+from webui.chats.errors import ChatError
 from webui.chats.forms import TagNameForm
 from webui.chats.models import TAG_NAME_MAX_LENGTH, Chat, Tag
 from webui.chats.services import tags as services
@@ -24,6 +24,7 @@ from webui.chats.views.announcements import announce_chats
 from webui.chats.views.fragments import chat_title
 from webui.chats.views.keeping import chosen_chats
 from webui.chats.views.keeping_contexts import CountedTag, TaggingPanel, TagsPage, TagTarget
+from webui.chats.wording import refusal_text
 
 
 @require_GET

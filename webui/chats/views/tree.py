@@ -11,13 +11,14 @@ from django.views.decorators.http import require_POST
 
 from webui.accounts.decorators import member_required
 from webui.accounts.http import MemberRequest
-from webui.chats.errors import ChatError, refusal_text
+from webui.chats.errors import ChatError
 from webui.chats.forms import DeleteMessageForm
 from webui.chats.models import Chat
 from webui.chats.services import forks, removals
 from webui.chats.shown_branch import newest_messages
 from webui.chats.views.announcements import announce_branch, announce_sidebar
 from webui.chats.views.fragments import chat_url, shown_messages
+from webui.chats.wording import refusal_text
 
 
 @require_POST
