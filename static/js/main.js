@@ -34,6 +34,7 @@ import "./elements/chat_toasts.js";
 import "./elements/chat_voice_form.js";
 import "./elements/chat_voice_trial.js";
 import "./lib/code_blocks.js";
+import "./lib/code_diagrams.js";
 import "./lib/code_previews.js";
 import "./lib/deeds.js";
 import "./lib/dialogs.js";

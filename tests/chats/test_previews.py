@@ -7,8 +7,10 @@ from django.test import Client
 from django.urls import reverse
 
 from tests.factories import make_answer, make_chat, make_message
+from webui.accounts.audiences import Audience
 from webui.accounts.models import User
 from webui.chats.models import Generation, Message
+from webui.chats.services import sharing
 
 pytestmark = pytest.mark.django_db
 
@@ -60,3 +62,44 @@ def test_there_is_a_preview_only_of_ones_own_answers_and_of_what_can_be_shown(
     for missing in (address(answer, 1), address(answer, 2), address(question), address(running)):
         assert alice_client.get(missing).status_code == 404
     assert bob_client.get(address(answer)).status_code == 404
+
+
+def test_diagrams_are_drawn_in_a_frame_without_an_origin_that_runs_two_scripts_alone(client: Client) -> None:
+    responses = [client.get(reverse("chats:drawer")) for _time in range(2)]
+
+    page = responses[0].content.decode()
+    policy = dict(part.partition(" ")[::2] for part in responses[0].headers["Content-Security-Policy"].split("; "))
+    nonce = policy.pop("script-src").removeprefix("'nonce-").removesuffix("'")
+    assert policy == {
+        "sandbox": "allow-scripts",
+        "default-src": "'none'",
+        "style-src": "'unsafe-inline'",
+        "form-action": "'none'",
+        "base-uri": "'none'",
+        "frame-ancestors": "'self'",
+    }
+    assert page.count("<script") == page.count(f'nonce="{nonce}"') == 2
+    assert nonce not in responses[1].content.decode()
+    assert responses[0].headers["X-Frame-Options"] == "SAMEORIGIN"
+
+
+def test_a_shared_chat_shows_its_readers_the_drawings_and_pages_of_its_answers(
+    alice: User, bob: User, bob_client: Client, charlie_client: Client
+) -> None:
+    chat = make_chat(owner=alice)
+    question = make_message(chat, content=PAGE)
+    make_answer(chat, parent=question, content=PAGE)
+    link = sharing.share_chat(chat, is_live=True)
+    sharing.grant(link, Audience(user=bob))
+    address = reverse("chats:shared_block", args=[link.uuid, 1, 0])
+
+    shown = bob_client.get(address)
+
+    assert f'data-preview-url="{address}"' in bob_client.get(reverse("chats:shared", args=[link.uuid])).content.decode()
+    assert shown.content.decode().endswith("<body><p>Hello</p>\n")
+    assert shown.headers["Content-Security-Policy"].startswith("sandbox; default-src 'none'")
+    assert shown.headers["X-Frame-Options"] == "SAMEORIGIN"
+    for place, number in ((0, 0), (1, 1), (2, 0)):
+        missing = reverse("chats:shared_block", args=[link.uuid, place, number])
+        assert bob_client.get(missing).status_code == 404
+    assert charlie_client.get(address).status_code == 404

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 from playwright.async_api import Browser, BrowserContext, Locator, Page, expect
 
 from tests.doubles.upstream import Behaviour, Upstream
-from tests.e2e.chatting import answers, ask_and_wait
+from tests.e2e.chatting import answers, ask_and_wait, questions
 from tests.e2e.conftest import PHONE, OpenBrowser
 from tests.e2e.site import Site
 
@@ -170,6 +172,140 @@ HOSTILE_DRAWING = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 200 40
 <image href="EVIL/9" width="1" height="1"/><use href="EVIL/10#a"/><script>fetch("EVIL/11")</script>
 <a href="EVIL/12"><animate attributeName="href" to="EVIL/13" begin="0s"/><text y="20">Hello from the drawing</text></a>
 <foreignObject width="9" height="9"><iframe src="EVIL/14"></iframe></foreignObject></svg>"""
+
+
+DIAGRAMS = """```mermaid
+flowchart LR
+  A[开始] --> B[检查输入]
+```
+
+```mermaid
+flowchart LR
+  A --> B
+  B -->
+```
+"""
+HOSTILE_DIAGRAMS = [
+    f"```mermaid\n{source}\n```"
+    for source in (
+        'flowchart LR\n  A[x] --> B\n  click A "javascript:top.document.title=1"\n  click B call alert()',
+        'flowchart LR\n  A[x] --> B\n  click A href "EVIL/a" _top\n  style B fill:url(EVIL/b#g)',
+        '%%{init: {"securityLevel": "loose", "flowchart": {"htmlLabels": true}, "htmlLabels": true}}%%\n'
+        "flowchart LR\n  A[\"<img src=EVIL/c onerror=fetch('EVIL/d')>\"] --> B",
+        '%%{init: {"themeCSS": "g{background:url(EVIL/e)} @import url(EVIL/f); "}}%%\nflowchart LR\n  A --> B',
+        '%%{init: {"fontFamily": "x;} @import url(EVIL/h); a{", "themeVariables": {"lineColor": "url(EVIL/i)"}}}%%\n'
+        "flowchart LR\n  A --> B",
+        "sequenceDiagram\n  A->>B: <script src=EVIL/j></script><img src=EVIL/k><link rel=preconnect href=EVIL/l>",
+        'flowchart LR\n  A@{ img: "EVIL/m", label: "x", h: 60 } --> B@{ icon: "evil:x" }',
+        "---\ntitle: <img src=EVIL/n onerror=alert(1)>\nconfig:\n  securityLevel: loose\n---\nflowchart LR\n  A --> B",
+        "mindmap\n  root((<img src=EVIL/o><link rel=preload href=EVIL/p>))\n  b[<style>@import 'EVIL/q'</style>]",
+        'classDiagram\n  class A\n  link A "EVIL/r" "tip"\n  callback A "alert" "tip"',
+        "gantt\n  dateFormat YYYY-MM-DD\n  tickInterval 1millisecond\n  a :0001-01-01, 999999d",
+        "flowchart LR\n" + "\n".join(f"  n{number} --> n{number * 7 % 390}" for number in range(399)),
+        "flowchart LR\n" + "\n".join(f"  n{number} --> n{number + 1}" for number in range(900)),
+        "flowchart LR\n" + "  subgraph s\n" * 300,
+    )
+]
+
+
+async def test_a_hostile_diagram_is_drawn_when_its_reader_asks_and_reaches_nothing(
+    browser: Browser, site: Site, alice_state: Path, models: Upstream
+) -> None:
+    reached: list[bytes] = []
+
+    async def note(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        reached.append(await reader.read(100))
+        writer.close()
+
+    listener = await asyncio.start_server(note, "127.0.0.1", 0)
+    evil = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
+    # Not one of the watched browsers: what the policy of the frame refuses is told on the console.
+    context = await browser.new_context(base_url=site.url, storage_state=alice_state)
+    page = await context.new_page()
+    await page.goto("/")
+    answer = await answered(page, models, "\n\n".join(HOSTILE_DIAGRAMS).replace("EVIL", evil))
+    for number in range(len(HOSTILE_DIAGRAMS)):
+        figure = answer.locator("figure.code").nth(number)
+        await figure.get_by_role("button", name="Show diagram").click()
+        await expect(figure.locator(".code__diagram, .code__problem")).to_be_visible(timeout=40_000)
+        if await figure.locator(".code__diagram").count():
+            picture = await figure.locator("img").get_attribute("src")
+            assert evil.removeprefix("http://") not in unquote(picture or "").partition("<text")[0]
+            assert not RUNS.search(unquote(picture or ""))
+    assert await answer.locator(".code__diagram").count() >= 5
+
+    await expect(page.locator("iframe")).to_have_count(0)
+    assert await page.title() != "taken"
+    assert len(context.pages) == 1
+    _, writer = await asyncio.open_connection(*listener.sockets[0].getsockname())
+    writer.write(b"ours")
+    await writer.drain()
+    writer.close()
+    async with asyncio.timeout(10):
+        while not reached:
+            await asyncio.sleep(0.01)
+    assert reached == [b"ours"]
+    listener.close()
+    await context.close()
+
+
+RUNS = re.compile(r"<script|<image|<img|<iframe|<a |[\s\"]on\w+=\"|href=\"[^#]|url\((?!#)|@import", re.I)
+
+
+async def test_a_diagram_is_drawn_as_a_picture_and_a_wrong_one_says_where(page: Page, models: Upstream) -> None:
+    answer = await answered(page, models, DIAGRAMS)
+    good, wrong = (answer.locator("figure.code").nth(number) for number in range(2))
+    await expect(good.locator("pre")).to_be_visible()
+    await expect(good.locator("img")).to_have_count(0)
+
+    await good.get_by_role("button", name="Show diagram").click()
+    await expect(good.locator("img")).to_be_visible(timeout=40_000)
+    await expect(good.locator("pre")).to_be_hidden()
+    assert (
+        await good.locator("img").evaluate("async image => { await image.decode(); return image.naturalWidth }") > 100
+    )
+    await good.get_by_role("button", name="Show the diagram large").click()
+    await expect(page.get_by_role("dialog", name="Picture")).to_be_visible()
+    await page.keyboard.press("Escape")
+    await good.get_by_role("button", name="Source").click()
+    await expect(good.locator("pre")).to_be_visible()
+    await expect(good.locator("img")).to_have_count(0)
+
+    await wrong.get_by_role("button", name="Show diagram").click()
+    await expect(wrong.get_by_role("alert")).to_contain_text("there is a mistake in line 3", timeout=40_000)
+    await expect(wrong.locator("pre")).to_be_visible()
+
+
+async def test_a_long_question_is_folded_and_found_whole(page: Page, models: Upstream) -> None:
+    lines = "\n".join(f"line {number}" for number in range(60))
+    models.behaviour = Behaviour(answer="Read.")
+    await ask_and_wait(page, f"{lines}\nthe needle")
+    question = questions(page).last
+    bubble = question.locator(".message__bubble")
+    unfold = question.get_by_role("button", name="Show all")
+
+    assert await height_of(bubble) < 420
+    await unfold.focus()
+    await page.keyboard.press("Enter")
+    await expect(question.get_by_role("button", name="Show less")).to_have_attribute("aria-expanded", "true")
+    assert await height_of(bubble) > 1000
+    await page.keyboard.press("Enter")
+    assert await height_of(bubble) < 420
+    await expect(unfold).to_be_focused()
+    await expect(unfold).to_be_in_viewport()
+
+    # Selecting takes all of it, and where the browser's own search scrolls to in it, that is shown.
+    assert (await bubble.evaluate("e => { getSelection().selectAllChildren(e); return getSelection() + '' }")).endswith(
+        "line 59\nthe needle"
+    )
+    await bubble.evaluate("e => { e.scrollTop = e.scrollHeight }")
+    await expect(question.get_by_role("button", name="Show less")).to_be_in_viewport()
+
+
+async def height_of(element: Locator) -> float:
+    box = await element.bounding_box()
+    assert box is not None
+    return box["height"]
 
 
 async def test_the_menu_is_worked_with_the_keyboard_and_belongs_to_one_answer_at_a_time(

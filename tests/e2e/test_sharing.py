@@ -47,7 +47,8 @@ async def test_a_shared_chat_is_read_as_it_goes_on_until_its_owner_stops_it(
 
 
 async def test_a_reader_goes_on_in_a_chat_of_their_own_on_a_phone(page: Page, open_browser: OpenBrowser) -> None:
-    await ask_and_wait(page, "Go on from this @fake tokens=5")
+    long = "\n".join(f"line {number}" for number in range(40))
+    await ask_and_wait(page, f"Go on from this @fake tokens=5\n{long}")
     await page.get_by_role("button", name="Share", exact=True).click()
     dialog = page.get_by_role("dialog")
     await dialog.get_by_role("button", name="Create a link").click()
@@ -55,11 +56,20 @@ async def test_a_reader_goes_on_in_a_chat_of_their_own_on_a_phone(page: Page, op
     await dialog.get_by_role("button", name="Add", exact=True).click()
     await expect(dialog.get_by_text("Everybody who may sign in")).to_be_visible()
     address = await dialog.get_by_label("Link to the chat").input_value()
-    reader = await (await open_browser(size=PHONE)).new_page()
+    readers = await open_browser(size=PHONE)
+    # This browser has no voices: what it would say is noted instead.
+    await readers.add_init_script("speechSynthesis.speak = ({ text }) => { window.said = text }")
+    reader = await readers.new_page()
     await sign_up(reader, "phone.reader@example.org")
 
     await reader.goto(address)
     assert await overflow(reader) <= 0
+    await reader.get_by_role("button", name="Show all").click()
+    await expect(reader.get_by_text("line 39")).to_be_in_viewport()
+    await reader.get_by_role("button", name="Read aloud").click()
+    assert "The model answers" in await reader.evaluate("said")
+    await reader.get_by_role("button", name="Stop reading").click()
+    await expect(reader.get_by_role("button", name="Read aloud")).to_be_focused()
     await reader.get_by_role("button", name="Go on from here").click()
 
     await expect(reader).to_have_url(re.compile(r"/chats/[0-9a-f-]{36}/$"))

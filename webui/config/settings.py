@@ -343,11 +343,13 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 STATIC_URL = "/static/"
 # `web` collects into the data folder at its start, when the files have changed since the last time.
 STATIC_ROOT = HEARTH_DATA / "cache" / "static"
-_ziamath = find_spec("ziamath")
+_ziamath, _mermaidx = find_spec("ziamath"), find_spec("mermaidx")
 STATICFILES_DIRS: list[Any] = [
     BASE_DIR / "static",
     # STIX Two Math, for formulas.
     ("fonts/math", Path(_ziamath.origin).parent / "fonts" if _ziamath and _ziamath.origin else BASE_DIR / "static"),
+    # Mermaid, for diagrams.
+    ("mermaid", Path(_mermaidx.origin).parent / "assets" if _mermaidx and _mermaidx.origin else BASE_DIR / "static"),
 ]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},

@@ -6,6 +6,7 @@ No models, no requests: text in, `SafeString` out. Everything that leaves has pa
 from __future__ import annotations
 
 from .citations import cited_numbers
+from .folding import is_long
 from .incremental import IncrementalRenderer, RenderedUpdate
 from .markdown import render_markdown, render_plain
 from .plain_text import plain_text
@@ -16,6 +17,7 @@ __all__ = [
     "IncrementalRenderer",
     "RenderedUpdate",
     "cited_numbers",
+    "is_long",
     "plain_text",
     "preview_document",
     "previewed_source",

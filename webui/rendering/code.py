@@ -21,11 +21,13 @@ from .file_names import file_name
 from .limits import MAX_CODE_CHARS
 
 MAX_PREVIEW_CHARS = 200_000
+MAX_DIAGRAM_CHARS = 20_000
 LONG_CODE_LINES = 40
 """A block of more lines is folded until its reader asks for all of it."""
 
 _PAGE_WORDS = frozenset({"html", "htm", "xhtml"})
 _DRAWING_WORDS = frozenset({"svg", "xml", ""})
+_DIAGRAM_WORDS = frozenset({"mermaid", "mmd"})
 _DRAWING = re.compile(r"\s*(?:<\?xml[^>]{0,200}>\s*)?(?:<!DOCTYPE svg[^>]{0,200}>\s*)?<svg[\s>]", re.I)
 
 _LANGUAGES = {
@@ -96,6 +98,8 @@ _LANGUAGES = {
     "Zig": ("zig",),
 }
 _BY_WORD = {word: (label, words[0]) for label, words in reversed(_LANGUAGES.items()) for word in words}
+# No lexer knows it.
+_BY_WORD |= dict.fromkeys(_DIAGRAM_WORDS, ("Mermaid", ""))
 
 
 def render_code(source: str, info: str) -> str:
@@ -114,7 +118,7 @@ def render_code(source: str, info: str) -> str:
         f'<span class="code__language">{escape(label or _("Text"))}</span>'
         f'<button type="button" class="code__copy">{escape(_("Copy"))}</button>'
         f'<button type="button" class="code__download" data-name="{escape(name)}">{escape(_("Download"))}</button>'
-        f"{_show_button() if can_be_shown(word, source) else ''}</figcaption>"
+        f"{_show_button(word, source)}</figcaption>"
         f'<pre tabindex="0"><code>{coloured}</code></pre>{unfold}{note}</figure>\n'
     )
 
@@ -127,8 +131,17 @@ def can_be_shown(word: str, source: str) -> bool:
     return word in _PAGE_WORDS or (word in _DRAWING_WORDS and _DRAWING.match(source) is not None)
 
 
-def _show_button() -> str:
-    return f'<button type="button" class="code__show">{escape(_("Show"))}</button>'
+def _is_diagram(word: str, source: str) -> bool:
+    """Whether a code block with that word after its fence can be drawn as a diagram."""
+    return word.lower() in _DIAGRAM_WORDS and 0 < len(source.strip()) <= len(source) <= MAX_DIAGRAM_CHARS
+
+
+def _show_button(word: str, source: str) -> str:
+    if _is_diagram(word, source):
+        return f'<button type="button" class="code__draw">{escape(_("Show diagram"))}</button>'
+    if can_be_shown(word, source):
+        return f'<button type="button" class="code__show">{escape(_("Show"))}</button>'
+    return ""
 
 
 def _unfold_button(n_lines: int) -> str:

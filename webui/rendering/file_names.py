@@ -22,7 +22,7 @@ _NAMES = {
 }
 # Words after the fence that are endings of names themselves, though no lexer says so.
 _ENDINGS = frozenset(
-    {"csv", "env", "htm", "json5", "jsonc", "mermaid", "sh", "svelte", "svg", "tsv", "tsx", "txt", "vue"}
+    {"csv", "env", "htm", "json5", "jsonc", "mermaid", "mmd", "sh", "svelte", "svg", "tsv", "tsx", "txt", "vue"}
 )
 _GIVEN = re.compile(r"""(?:^\S+:|\s(?:title|file|filename|name)=["']?|\s)([\w./-]*\w\.[A-Za-z]\w{0,9})(?=["'\s}]|$)""")
 MAX_NAME_CHARS = 80

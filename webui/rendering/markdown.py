@@ -31,6 +31,8 @@ from .math import render_math, tex_as_code
 from .sanitize import LINK_REL, clean, is_allowed_link
 
 Env = MutableMapping[str, Any]
+LONG_CELL_CHARS = 16
+"""A cell with more of them is kept from becoming as thin as a word, also where words end after each character."""
 
 
 def render_markdown(text: str, *, citations: Collection[int] = ()) -> SafeString:
@@ -261,7 +263,10 @@ def _render_cell_open(renderer: RendererHTML, tokens: Sequence[Token], index: in
     """Say the alignment as a class: the page's policy allows no style attributes."""
     token = tokens[index]
     alignment = str(token.attrs.get("style", "")).removeprefix("text-align:")
-    css_class = f' class="align-{alignment}"' if alignment else ""
+    classes = [f"align-{alignment}"] if alignment else []
+    if len(tokens[index + 1].content) > LONG_CELL_CHARS:
+        classes.append("long-cell")
+    css_class = f' class="{" ".join(classes)}"' if classes else ""
     scope = ' scope="col"' if token.tag == "th" else ""
     return f"<{token.tag}{scope}{css_class}>"
 

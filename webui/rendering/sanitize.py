@@ -40,6 +40,7 @@ _CLASSES: dict[str, set[str]] = {
     "button": {
         "citation",
         "code__copy",
+        "code__draw",
         "code__download",
         "code__show",
         "code__unfold",
@@ -59,8 +60,8 @@ _CLASSES: dict[str, set[str]] = {
     "section": {"footnotes"},
     "span": {"image-link", "code__language", *CODE_CLASSES},
     "sup": {"footnote-ref"},
-    "td": {"align-left", "align-center", "align-right"},
-    "th": {"align-left", "align-center", "align-right"},
+    "td": {"align-left", "align-center", "align-right", "long-cell"},
+    "th": {"align-left", "align-center", "align-right", "long-cell"},
     "ul": {"contains-task-list"},
 }
 _ATTRIBUTES: dict[str, set[str]] = {

@@ -31,6 +31,19 @@ class VoiceView:
     max_recording_s: int = conf.MAX_RECORDING_S
 
 
+def strangers_voice() -> VoiceView:
+    """Return how answers are read to somebody without an account: by their browser, as it likes."""
+    return VoiceView(
+        has_speaker=False,
+        voice="",
+        speed=1.0,
+        reads_aloud=False,
+        has_listener=False,
+        may_use_browser=False,
+        sends_dictation=False,
+    )
+
+
 def voice_view(user: User) -> VoiceView:
     return VoiceView(
         has_speaker=queries.offered(Endpoint.Task.SPEAK) is not None,

@@ -14,6 +14,7 @@ class ChatMessage extends HTMLElement {
     this.addEventListener("pointerout", hideCard);
     this.addEventListener("focusin", this.#focused);
     this.addEventListener("focusout", hideCard);
+    this.addEventListener("scroll", this.#scrolled, true);
   }
 
   disconnectedCallback() {
@@ -23,6 +24,7 @@ class ChatMessage extends HTMLElement {
     this.removeEventListener("pointerout", hideCard);
     this.removeEventListener("focusin", this.#focused);
     this.removeEventListener("focusout", hideCard);
+    this.removeEventListener("scroll", this.#scrolled, true);
   }
 
   /** As it was written: the Markdown of an answer, the text of a person. */
@@ -109,6 +111,7 @@ class ChatMessage extends HTMLElement {
     else if (action === "copy-plain") copyPlainText(url, button);
     else if (action === "open") this.#openPanel(url, item, button);
     else if (action === "edit") this.edit();
+    else if (action === "unfold") this.#fold(this.classList.contains("message--unfolded"));
     else if (action === "picture") this.#tell("picture-wanted", { text: this.text });
     else if (action === "regenerate") this.#tell("answer-wanted", {});
     else if (action === "read") this.#tell("read-wanted", {});
@@ -116,6 +119,27 @@ class ChatMessage extends HTMLElement {
     else if (["fork", "delete", "delete-branch"].includes(action)) this.#tell("tree-action-wanted", { action, url });
     else if (action === "show") this.#tell("sibling-wanted", { url, to: button.dataset.to });
   }
+
+  /** A long question shows its beginning, or all of it. @param {boolean} isFolded */
+  #fold(isFolded) {
+    const button = this.querySelector(":scope > .message__unfold");
+    if (!(button instanceof HTMLElement) || this.classList.contains("message--unfolded") !== isFolded) return;
+    this.classList.toggle("message--unfolded", !isFolded);
+    button.setAttribute("aria-expanded", String(!isFolded));
+    [button.textContent, button.dataset.other] = [button.dataset.other ?? "", button.textContent ?? ""];
+    // Its end is far above now.
+    if (isFolded) button.scrollIntoView({ block: "nearest" });
+  }
+
+  /** Something in the folded part was found, and the browser has brought it there. @param {Event} event */
+  #scrolled = (event) => {
+    const bubble = event.target;
+    if (!(bubble instanceof HTMLElement) || !bubble.matches(".message__bubble--long") || !bubble.scrollTop) return;
+    const offset = bubble.scrollTop;
+    this.#fold(false);
+    bubble.scrollTop = 0;
+    this.closest(".chat__scroll")?.scrollBy({ top: offset, behavior: "instant" });
+  };
 
   /**
    * @param {string} url

@@ -26,7 +26,7 @@ class ChatReader extends HTMLElement {
     this.addEventListener("click", this.#pressed);
     document.addEventListener("keydown", this.#typed);
     page?.toggleAttribute("data-mute", !canSpeak(this.dataset.sayUrl ?? ""));
-    const messages = page?.querySelector("chat-messages");
+    const messages = page?.querySelector("chat-messages, [data-messages]");
     if (messages) this.#observer.observe(messages, { childList: true, subtree: true, characterData: true });
   }
 
@@ -38,7 +38,7 @@ class ChatReader extends HTMLElement {
   }
 
   get #page() {
-    return this.closest("chat-page");
+    return this.closest("chat-page, chat-shared");
   }
 
   #speaker() {

@@ -1,4 +1,4 @@
-import { addressOf } from "./message_addresses.js";
+import { blockWords } from "./block_words.js";
 
 /** The button of code blocks that are drawings or pages: shows them in a frame that is cut off from everything, then the source again. */
 document.addEventListener("click", (event) => {
@@ -12,9 +12,8 @@ document.addEventListener("click", (event) => {
  * @param {Element} button
  */
 function toggle(figure, button) {
-  const message = figure.closest("chat-message");
-  const menu = figure.closest("chat-page")?.querySelector("chat-message-menu");
-  if (!(message instanceof HTMLElement) || !(menu instanceof HTMLElement)) return;
+  const address = addressOf(figure);
+  if (!address) return;
   const shown = figure.querySelector("iframe");
   figure.classList.toggle("code--shown", !shown);
   if (shown) {
@@ -22,11 +21,18 @@ function toggle(figure, button) {
     shown.remove();
     return;
   }
+  const words = blockWords();
   button.setAttribute("data-name", button.textContent ?? "");
-  button.textContent = menu.dataset.source ?? "";
-  const blocks = [...(message.querySelector("[data-body]")?.querySelectorAll("figure.code") ?? [])];
-  const address = addressOf(menu.dataset.previewAddress ?? "", message).replace(/0\/$/u, `${blocks.indexOf(figure)}/`);
-  figure.querySelector("pre")?.before(frameOf(address, menu.dataset.preview ?? ""));
+  button.textContent = words.source ?? "";
+  figure.querySelector("pre")?.before(frameOf(address, words.preview ?? ""));
+}
+
+/** Where the server shows it: the message has the address of its first block. @param {Element} figure */
+function addressOf(figure) {
+  const message = figure.closest("chat-message");
+  const first = message instanceof HTMLElement ? (message.dataset.previewUrl ?? "") : "";
+  const blocks = [...(message?.querySelectorAll("[data-body] figure.code") ?? [])];
+  return first.replace(/0\/$/u, `${blocks.indexOf(figure)}/`);
 }
 
 /**

@@ -2,19 +2,20 @@
 
 addEventListener("click", (event) => {
   if (!(event.target instanceof Element) || event.ctrlKey || event.metaKey || event.shiftKey) return;
-  const link = event.target.closest("a[data-image]");
+  const opener = event.target.closest("[data-image]");
   const dialog = document.getElementById("image-viewer");
-  if (!(link instanceof HTMLAnchorElement) || !(dialog instanceof HTMLDialogElement)) return;
+  if (!(opener instanceof HTMLElement) || !(dialog instanceof HTMLDialogElement)) return;
+  const address = opener instanceof HTMLAnchorElement ? opener.href : (opener.dataset.image ?? "");
   event.preventDefault();
   const shown = /** @type {HTMLImageElement} */ (dialog.querySelector("img"));
   // The one before must not be seen while this one comes.
   shown.removeAttribute("src");
-  shown.width = Number(link.dataset.width);
-  shown.height = Number(link.dataset.height);
-  shown.alt = link.querySelector("img")?.alt ?? "";
-  shown.src = link.href;
+  shown.width = Number(opener.dataset.width);
+  shown.height = Number(opener.dataset.height);
+  shown.alt = opener.querySelector("img")?.alt ?? "";
+  shown.src = address;
   const download = /** @type {HTMLAnchorElement} */ (dialog.querySelector("a[download]"));
-  download.href = link.href;
-  download.download = link.dataset.fileName ?? "";
+  download.href = address;
+  download.download = opener.dataset.fileName ?? "";
   dialog.showModal();
 });

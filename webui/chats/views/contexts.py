@@ -19,7 +19,7 @@ from webui.chats.views.sidebar_contexts import SidebarPage, TagView
 from webui.chats.views.windows import WindowView
 from webui.chats.wording import Explanation
 from webui.imagery.conf import MAX_PICTURES, MAX_SEED
-from webui.rendering import plain_text
+from webui.rendering import is_long, plain_text
 from webui.speech.contexts import VoiceView
 
 
@@ -157,6 +157,11 @@ class MessageView:
     def has_text(self) -> bool:
         """Whether there is something to copy: not in an answer that failed before its first word."""
         return bool(self.text.strip())
+
+    @property
+    def is_long(self) -> bool:
+        """Whether it is a question of which the beginning is shown, until somebody asks for the rest."""
+        return self.role == "user" and is_long(self.text)
 
     @property
     def has_content(self) -> bool:

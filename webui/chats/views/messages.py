@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
-from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_GET
 
 from webui.accounts.decorators import member_required
@@ -18,7 +17,6 @@ from webui.chats.views.answer_info import answer_info
 from webui.chats.views.contexts import MessageView
 from webui.chats.views.fragments import one_message_view, shown_messages
 from webui.chats.views.ledger_contexts import ledger_panel
-from webui.rendering import FRAME_POLICY, preview_document, previewed_source
 
 
 @require_GET
@@ -61,26 +59,6 @@ def message_info(request: MemberRequest, uuid: UUID, message_uuid: UUID) -> Http
 def ledger(request: MemberRequest, uuid: UUID, message_uuid: UUID) -> HttpResponse:
     panel = ledger_panel(request.user, access.ledger_read(request.user, uuid, message_uuid))
     return render(request, "chats/_ledger.html", {"panel": panel})
-
-
-@require_GET
-@never_cache
-@xframe_options_sameorigin
-@member_required
-def preview(request: MemberRequest, uuid: UUID, message_uuid: UUID, number: int) -> HttpResponse:
-    """A drawing or a page among the code blocks of an answer, for a frame that is cut off from everything."""
-    source = previewed_source(access.answer_read(request.user, uuid, message_uuid).content, number)
-    if source is None:
-        raise Http404
-    return HttpResponse(
-        preview_document(source),
-        headers={
-            "Content-Security-Policy": FRAME_POLICY,
-            "Referrer-Policy": "no-referrer",
-            "X-DNS-Prefetch-Control": "off",
-            "Cross-Origin-Resource-Policy": "same-origin",
-        },
-    )
 
 
 def _view(request: MemberRequest, uuid: UUID, message_uuid: UUID) -> MessageView:

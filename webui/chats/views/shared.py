@@ -14,6 +14,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
+from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_GET, require_POST
 
 import rag.api as rag
@@ -28,8 +29,10 @@ from webui.chats.shared_chats import SharedChat, shared_chat
 from webui.chats.views.announcements import announce_sidebar
 from webui.chats.views.fragments import chat_title, chat_url
 from webui.chats.views.images import image_file
+from webui.chats.views.previews import preview_page
 from webui.chats.views.shared_contexts import SharedPage, shared_message_views
 from webui.documents.originals import original
+from webui.speech.contexts import strangers_voice, voice_view
 
 View = Callable[..., HttpResponseBase]
 
@@ -101,6 +104,16 @@ def preview(request: HttpRequest, reader: User | None, link: ShareLink, image_uu
     return image_file(request, _image(link, image_uuid), "preview")
 
 
+@xframe_options_sameorigin
+@for_readers
+def block(request: HttpRequest, reader: User | None, link: ShareLink, place: int, number: int) -> HttpResponse:
+    """A drawing or a page among the code blocks of the answer at a place among the messages."""
+    shown = shared_chat(link).all_messages
+    if place >= len(shown) or shown[place].role != "assistant" or shown[place].is_unfinished:
+        raise Http404
+    return preview_page(shown[place].text, number)
+
+
 def _image(link: ShareLink, uuid: UUID) -> Image:
     if str(uuid) not in shared_chat(link).image_uuids:
         raise Http404
@@ -130,10 +143,11 @@ def _page(reader: User | None, link: ShareLink, shown: SharedChat) -> SharedPage
         # A stranger learns no address.
         owner_name=str(link.chat.owner) if reader else link.chat.owner.name,
         messages=shared_message_views(link, shown.messages, may_read),
-        columns=shared_message_views(link, shown.columns, may_read),
+        columns=shared_message_views(link, shown.columns, may_read, first_place=len(shown.messages)),
         digest=shown.digest,
         as_of=link.snapshot_at,
         is_own=is_own,
         may_copy=reader is not None and not is_own,
+        voice=voice_view(reader) if reader else strangers_voice(),
         chat_url=chat_url(link.chat) if is_own else "",
     )

@@ -16,7 +16,8 @@ from webui.chats.models import ShareGrant, ShareLink
 from webui.chats.shared_chats import SharedCitation, SharedImage, SharedMessage
 from webui.chats.views.contexts import CitationView, ImageView
 from webui.chats.views.fragments import chat_title, chat_url, citation_view, merged_words, picture_file_name
-from webui.rendering import render_markdown, render_plain
+from webui.rendering import is_long, render_markdown, render_plain
+from webui.speech.contexts import VoiceView
 
 # ---- for the owner -------------------------------------------------------------------------------
 
@@ -135,8 +136,15 @@ class SharedFileView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SharedMessageView:
-    """One message. `files` are those that can be fetched."""
+    """One message.
 
+    Attributes:
+        place: Among those that the link shows, from 0.
+        files: Those that can be fetched.
+        preview_url: Of the first block among its code; empty on questions and while it is written.
+    """
+
+    place: int
     role: Literal["user", "assistant"]
     text: str
     html: SafeString
@@ -146,6 +154,11 @@ class SharedMessageView:
     citations: Sequence[CitationView]
     files: Sequence[SharedFileView]
     images: Sequence[ImageView]
+    preview_url: str = ""
+
+    @property
+    def is_long(self) -> bool:
+        return self.role == "user" and is_long(self.text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,6 +173,7 @@ class SharedPage:
         as_of: When it was kept; None when it is the chat as it is.
         is_own: The reader is its owner.
         may_copy: The reader has an account to go on in.
+        voice: How answers are read to the reader.
     """
 
     layout: str
@@ -172,25 +186,29 @@ class SharedPage:
     as_of: datetime | None
     is_own: bool
     may_copy: bool
+    voice: VoiceView
     chat_url: str = ""
     sidebar: None = None
 
 
 def shared_message_views(
-    link: ShareLink, messages: Iterable[SharedMessage], readable: Collection[str]
+    link: ShareLink, messages: Iterable[SharedMessage], readable: Collection[str], *, first_place: int = 0
 ) -> list[SharedMessageView]:
     """Return the messages as a reader may see them.
 
     Args:
         readable: Those of the cited documents that they may read themselves.
+        first_place: Where the first of them stands among all that the link shows.
     """
-    return [_message_view(link, message, readable) for message in messages]
+    return [_message_view(link, place, message, readable) for place, message in enumerate(messages, first_place)]
 
 
-def _message_view(link: ShareLink, message: SharedMessage, readable: Collection[str]) -> SharedMessageView:
+def _message_view(link: ShareLink, place: int, message: SharedMessage, readable: Collection[str]) -> SharedMessageView:
     is_question = message.role == "user"
     numbers = [citation.number for citation in message.citations]
+    block = [] if is_question or message.is_unfinished else [link.uuid, place, 0]
     return SharedMessageView(
+        place=place,
         role=message.role,
         text=message.text,
         html=render_plain(message.text) if is_question else render_markdown(message.text, citations=numbers),
@@ -204,6 +222,7 @@ def _message_view(link: ShareLink, message: SharedMessage, readable: Collection[
             if link.has_files
         ],
         images=[_image_view(link, image) for image in message.images],
+        preview_url=reverse("chats:shared_block", args=block) if block else "",
     )
 
 
