@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from dataclasses import dataclass, field
 from itertools import zip_longest
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from cryptography.fernet import Fernet, MultiFernet
@@ -14,6 +15,7 @@ from django.conf import settings
 from django.utils.encoding import force_bytes
 from django.utils.text import slugify
 
+from inference.nearby import socket_path_for
 from inference.types import ConnectionKind
 
 BUILTIN_NAME = "Built-in"
@@ -44,6 +46,7 @@ class ConnectionSpec:
         prefix: Put before the names of its models when another connection offers the same ones.
         key: Bearer key; None without one. Never part of the repr, which ends up in logs.
         is_key_readable: False when the stored key cannot be decrypted with this secret key.
+        nearby: Where the built-in server may be asked for embeddings without HTTP; None for other machines.
     """
 
     name: str
@@ -52,6 +55,7 @@ class ConnectionSpec:
     prefix: str
     key: str | None = field(default=None, repr=False)
     is_key_readable: bool = True
+    nearby: Path | None = None
 
     @property
     def authorization(self) -> str:
@@ -64,7 +68,8 @@ def builtin_connection() -> ConnectionSpec:
     url = settings.HEARTH_INFERENCE_URL.rstrip("/")
     # It may take several keys, one for each of its clients; ours is the first.
     key = settings.HEARTH_API_KEY.partition(",")[0].strip() or None
-    return ConnectionSpec(name=BUILTIN_NAME, kind="builtin", url=url, prefix=BUILTIN_PREFIX, key=key)
+    nearby = socket_path_for(url, Path(settings.HEARTH_DATA))
+    return ConnectionSpec(name=BUILTIN_NAME, kind="builtin", url=url, prefix=BUILTIN_PREFIX, key=key, nearby=nearby)
 
 
 def environment_connections() -> tuple[ConnectionSpec, ...]:

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from inference.conf import DEFAULT_NUM_CTX, EMBED_TIMEOUT_S, LIST_TIMEOUT_S, READ_TIMEOUT_S, ConnectionSpec
+from inference.connections import nearby
 from inference.connections.creating import CreateConnection
 from inference.connections.http import UpstreamHttp
 from inference.connections.progress import progress_of
@@ -31,6 +32,7 @@ from inference.errors import (
     QueueFull,
     RunnerDied,
     UpstreamRefused,
+    UpstreamTimeout,
 )
 from inference.types import (
     ChatEvent,
@@ -141,11 +143,24 @@ class OllamaConnection:
 
     async def embed(self, texts: Sequence[str], model: ModelInfo) -> npt.NDArray[np.float32]:
         try:
-            body = await self._http.post("/api/embed", ollama.embed_body(model.name, texts), timeout_s=EMBED_TIMEOUT_S)
+            rows = await self._embed_nearby(texts, model)
+            if rows is None:
+                body = ollama.embed_body(model.name, texts)
+                rows = (await self._http.post("/api/embed", body, timeout_s=EMBED_TIMEOUT_S)).get("embeddings")
         except UpstreamRefused as exc:
             raise refusal(exc, model.id) from exc
         with self._http.understanding():
-            return matrix(body.get("embeddings"), n_rows=len(texts))
+            return matrix(rows, n_rows=len(texts))
+
+    async def _embed_nearby(self, texts: Sequence[str], model: ModelInfo) -> object:
+        """Return rows of numbers; None when only HTTP is left."""
+        if self.spec.nearby is None:
+            return None
+        try:
+            async with asyncio.timeout(EMBED_TIMEOUT_S):
+                return await nearby.embed(self.spec.nearby, model.name, texts)
+        except TimeoutError as exc:
+            raise UpstreamTimeout(self.spec.url) from exc
 
     async def rank(self, query: str, documents: Sequence[str], model: ModelInfo) -> npt.NDArray[np.float32]:
         body = ranking.rank_body(model.name, query, documents)

@@ -1,10 +1,11 @@
-"""One HTTP session per event loop, for every upstream."""
+"""What connections share in one event loop: an HTTP session for every upstream, and what else lives as long."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from types import SimpleNamespace
+from typing import Generic, TypeVar
 from weakref import WeakKeyDictionary
 
 import aiohttp
@@ -13,38 +14,53 @@ import aiohttp
 MAX_CONNECTIONS = 10_000
 KEEP_ALIVE_S = 30.0
 
-_Keeper = AsyncGenerator[aiohttp.ClientSession, None]
-_sessions: WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[aiohttp.ClientSession, _Keeper]] = WeakKeyDictionary()
+Thing = TypeVar("Thing")
+
+
+class PerLoop(Generic[Thing]):
+    """One thing for each event loop that asks for it, closed with the loop.
+
+    Event loops end the generators that began in them when they shut down, so that a loop of one request, as
+    `async_to_sync` makes, leaves no open sockets behind.
+    """
+
+    def __init__(self, make: Callable[[], Thing], close: Callable[[Thing], Awaitable[None]]) -> None:
+        self._make = make
+        self._close = close
+        self._kept: WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[Thing, AsyncGenerator[Thing, None]]]
+        self._kept = WeakKeyDictionary()
+
+    async def of_this_loop(self) -> Thing:
+        loop = asyncio.get_running_loop()
+        if loop not in self._kept:
+            keeper = self._keep()
+            self._kept[loop] = await anext(keeper), keeper
+        return self._kept[loop][0]
+
+    async def close(self) -> None:
+        """Close the running event loop's, if it has one."""
+        found = self._kept.get(asyncio.get_running_loop())
+        if found is not None:
+            await found[1].aclose()
+
+    async def _keep(self) -> AsyncGenerator[Thing, None]:
+        """Yield the thing and close it when the generator ends."""
+        thing = self._make()
+        try:
+            yield thing
+        finally:
+            self._kept.pop(asyncio.get_running_loop(), None)
+            await self._close(thing)
 
 
 async def shared_session() -> aiohttp.ClientSession:
     """Return the session of the running event loop. It is closed with the loop, or by `close_session`."""
-    loop = asyncio.get_running_loop()
-    if loop not in _sessions:
-        keeper = _keep_session()
-        _sessions[loop] = await anext(keeper), keeper
-    return _sessions[loop][0]
+    return await _sessions.of_this_loop()
 
 
 async def close_session() -> None:
     """Close the running event loop's session, if it has one."""
-    found = _sessions.get(asyncio.get_running_loop())
-    if found is not None:
-        await found[1].aclose()
-
-
-async def _keep_session() -> _Keeper:
-    """Yield a session and close it when the generator ends.
-
-    Event loops end the generators that began in them when they shut down, so that a loop of one request,
-    as `async_to_sync` makes, leaves no open sockets behind.
-    """
-    session = _make_session()
-    try:
-        yield session
-    finally:
-        _sessions.pop(asyncio.get_running_loop(), None)
-        await session.close()
+    await _sessions.close()
 
 
 def _make_session() -> aiohttp.ClientSession:
@@ -68,3 +84,6 @@ async def _refuse_redirect(
     """Of a websocket, where nothing else can say that redirects are not followed."""
     params.response.close()
     raise aiohttp.TooManyRedirects(params.response.request_info, (params.response,))
+
+
+_sessions = PerLoop(_make_session, aiohttp.ClientSession.close)

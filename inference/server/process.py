@@ -16,6 +16,7 @@ from typing import Any
 
 from dotenv import dotenv_values
 
+from inference.nearby import socket_path
 from inference.server.conf import ServerConfig, WrongSetting
 from inference.server.hosts import is_loopback_address
 from inference.server.state import ServerState, get_state, make_state, set_state
@@ -128,14 +129,17 @@ def serve(config: ServerConfig, listener: socket.socket) -> None:
     from inference.runner.handle import RunnerHandle
     from inference.server.asgi import make_application
     from inference.server.http import ModelHttpServer
+    from inference.server.nearby import serve_nearby
 
     watching: list[asyncio.Task[None]] = []
+    nearby = socket_path(config.data, listener.getsockname()[1])
 
     def start() -> None:
         state = make_state(config, RunnerHandle.start)
         set_state(state)
         loop = asyncio.get_running_loop()
         watching.append(loop.create_task(state.scheduler.watch()))
+        watching.append(loop.create_task(serve_nearby(nearby)))
         if config.prunes:
             watching.append(loop.create_task(keep_tidy(state.catalog.store)))
         _tell_start(config, listener)
@@ -143,6 +147,7 @@ def serve(config: ServerConfig, listener: socket.socket) -> None:
     async def shut_down() -> None:
         for task in watching:
             task.cancel()
+        await asyncio.wait(watching)
         await close_runners(get_state())
 
     ModelHttpServer(make_application(), listener, start=start, shut_down=shut_down).run()

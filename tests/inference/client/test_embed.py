@@ -1,11 +1,18 @@
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
+import orjson
 import pytest
 
 from inference import client
 from inference.conf import ConnectionSpec
 from inference.errors import InvalidRequest, ModelNotFound, WrongService
+from inference.nearby import EmbedAnswered
+from inference.runner.protocol import FrameDecoder, encode_frame
 from tests.doubles.upstream import N_DIMS, Upstream, embedding_of
 from tests.inference.client.conftest import UseConnections
 
@@ -62,3 +69,36 @@ async def test_rows_that_are_no_vectors_are_refused(
 
     with pytest.raises(WrongService):
         await client.embed("embed", ["text"])
+
+
+async def test_the_built_in_server_of_this_machine_is_asked_over_its_socket(
+    upstream: Upstream, builtin_spec: ConnectionSpec, use_connections: UseConnections, tmp_path: Path
+) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        (frame,) = FrameDecoder().feed(await reader.read(10_000))
+        asked.append(orjson.loads(frame.json))
+        writer.write(encode_frame(EmbedAnswered(type="embedded", n_dims=2), np.array([3, 4], "<f4").tobytes()))
+        writer.close()
+
+    asked: list[object] = []
+    path = tmp_path / "x.sock"
+    server = await asyncio.start_unix_server(answer, path)
+    use_connections(replace(builtin_spec, nearby=path))
+
+    vectors = await client.embed("embed", ["one two"])
+
+    assert np.allclose(vectors, [[0.6, 0.8]])
+    assert asked == [{"model": "embed:latest", "input": ["one two"]}]
+    assert "/api/embed" not in upstream.paths()
+    server.close()
+
+
+async def test_without_that_socket_it_is_asked_over_http(
+    upstream: Upstream, builtin_spec: ConnectionSpec, use_connections: UseConnections, tmp_path: Path
+) -> None:
+    use_connections(replace(builtin_spec, nearby=tmp_path / "nobody.sock"))
+
+    vectors = await client.embed("embed", ["one two"])
+
+    assert np.allclose(vectors, [embedding_of("one two")], atol=1e-6)
+    assert upstream.paths().count("/api/embed") == 1

@@ -143,7 +143,11 @@ class FakeRunner:
             self.n_active -= 1
 
     async def embed(self, texts: Sequence[str], *, truncate: bool = True) -> Embedded:
-        await self.gate.wait()
+        self.n_active += 1
+        try:
+            await self.gate.wait()
+        finally:
+            self.n_active -= 1
         self.embedded.append(texts)
         vectors = np.array([[0.5, 0.5, 0.5, 0.5]] * len(texts), dtype=np.float32)
         return Embedded(vectors=vectors, n_tokens=3 * len(texts))
