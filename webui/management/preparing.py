@@ -20,13 +20,14 @@ DATABASE_POLL_S = 0.5
 
 def prepare(say: Callable[[str], None]) -> None:
     """Raises OperationError."""
-    _wait_for_database(say)
     is_new = (
         settings.DATABASES["default"]["ENGINE"].endswith("sqlite3")
         and not (settings.HEARTH_DATA / "hearth.sqlite3").exists()
     )
     if is_new:
         say(f"The data folder {settings.HEARTH_DATA} is new: the first account becomes the administrator.")
+    # To ask SQLite is to make its file, so only now.
+    _wait_for_database(say)
     if applied := migrate(data_folder=settings.HEARTH_DATA, snapshots=settings.HEARTH_SNAPSHOTS):
         say(f"The database is ready ({len(applied)} migrations applied).")
     if settings.HEARTH_ADMIN_EMAIL:
