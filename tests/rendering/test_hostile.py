@@ -18,13 +18,24 @@ ATTRIBUTES = {
     "input": {"type", "class", "checked", "disabled", "aria-label"},
     "li": {"id", "class"},
     "math": {"class", "display", "alttext"},
-    "ol": {"class", "start"},
+    "blockquote": {"dir"},
+    "ol": {"class", "dir", "start"},
+    "table": {"dir"},
+    "ul": {"class", "dir"},
     "section": {"class", "role"},
     "div": {"class", "tabindex"},
     "pre": {"tabindex"},
     "th": {"class", "scope"},
 }
-BUTTONS = {"citation", "code__copy", "code__download", "code__show", "table-block__copy", "table-block__download"}
+BUTTONS = {
+    "citation",
+    "code__copy",
+    "code__download",
+    "code__draw",
+    "code__show",
+    "table-block__copy",
+    "table-block__download",
+}
 ADDRESS = re.compile(r"https?://[^/]|mailto:.|#fn")
 
 RAW_HTML = [

@@ -26,13 +26,15 @@ from .citations import citation_chip, citation_marks
 from .code import render_code
 from .delimiters import math_delimiters
 from .emphasis import cjk_emphasis
+from .folding import text_width
+from .html_words import html_words
 from .links import hidden_host
 from .math import render_math, tex_as_code
 from .sanitize import LINK_REL, clean, is_allowed_link
 
 Env = MutableMapping[str, Any]
-LONG_CELL_CHARS = 16
-"""A cell with more of them is kept from becoming as thin as a word, also where words end after each character."""
+LONG_CELL_WIDTH = 18
+"""A cell with more characters is kept from becoming as thin as a word, also where lines break after each of them."""
 
 
 def render_markdown(text: str, *, citations: Collection[int] = ()) -> SafeString:
@@ -83,12 +85,13 @@ def build_parser(*, footnotes: bool) -> _Parser:
     md = _Parser("commonmark", {"html": False, "xhtmlOut": False, "maxNesting": 100, "tasklists": True})
     md.enable(["table", "strikethrough"])
     md.disable(["html_block", "html_inline"])
-    md.use(math_delimiters).use(citation_marks).use(bare_addresses).use(cjk_emphasis)
+    md.use(math_delimiters).use(citation_marks).use(bare_addresses).use(cjk_emphasis).use(html_words)
     if footnotes:
         md.use(footnote_plugin, inline=False)
     md.block.ruler.before("table", "too_deep", _too_deep_rule)
     md.core.ruler.after("block", "cap_blocks", _cap_blocks)
     md.core.ruler.push("tame_links", _tame_links)
+    md.core.ruler.push("directions", _set_directions)
     for name, rule in _RENDER_RULES.items():
         md.add_render_rule(name, rule)
     return md
@@ -186,6 +189,13 @@ def _tamed(tokens: list[Token]) -> Iterator[Token]:
             yield Token("text", "", 0, level=token.level, content=f" ({host})")
 
 
+def _set_directions(state: StateCore) -> None:
+    """Let lists and quotes run as their first words do: their marks stand where reading begins."""
+    for token in state.tokens:
+        if token.type in {"bullet_list_open", "ordered_list_open", "blockquote_open"}:
+            token.attrs["dir"] = "auto"
+
+
 # ---- rendering of tokens --------------------------------------------------------------------------------------------
 
 
@@ -248,7 +258,7 @@ def _plain_words(tokens: Sequence[Token]) -> Iterator[str]:
 
 
 def _render_table_open(renderer: RendererHTML, tokens: Sequence[Token], index: int, options: Any, env: Env) -> str:
-    return '<div class="table-block"><div class="table-scroll" tabindex="0"><table>\n'
+    return '<div class="table-block"><div class="table-scroll" tabindex="0"><table dir="auto">\n'
 
 
 def _render_table_close(renderer: RendererHTML, tokens: Sequence[Token], index: int, options: Any, env: Env) -> str:
@@ -264,7 +274,7 @@ def _render_cell_open(renderer: RendererHTML, tokens: Sequence[Token], index: in
     token = tokens[index]
     alignment = str(token.attrs.get("style", "")).removeprefix("text-align:")
     classes = [f"align-{alignment}"] if alignment else []
-    if len(tokens[index + 1].content) > LONG_CELL_CHARS:
+    if text_width(tokens[index + 1].content) > LONG_CELL_WIDTH:
         classes.append("long-cell")
     css_class = f' class="{" ".join(classes)}"' if classes else ""
     scope = ' scope="col"' if token.tag == "th" else ""

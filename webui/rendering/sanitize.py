@@ -20,8 +20,8 @@ def words(text: str) -> frozenset[str]:
 
 
 HTML_TAGS = words(
-    "a blockquote br button code del div em figcaption figure h1 h2 h3 h4 h5 h6 hr input li ol p pre s section span "
-    "strong sup table tbody td th thead tr ul"
+    "a blockquote br button code del div em figcaption figure h1 h2 h3 h4 h5 h6 hr input kbd li ol p pre s section "
+    "span strong sub sup table tbody td th thead tr ul"
 )
 # Presentation and token elements of MathML Core. Left out on purpose: maction, annotation-xml, semantics, mglyph.
 MATH_TAGS = words(
@@ -75,12 +75,16 @@ _ATTRIBUTES: dict[str, set[str]] = {
 }
 _FIXED_VALUES: dict[str, dict[str, set[str]]] = {
     "a": {"target": {"_blank"}},
+    "blockquote": {"dir": {"auto"}},
     "button": {"type": {"button"}},
     "div": {"tabindex": {"0"}},
     "input": {"type": {"checkbox"}},
+    "ol": {"dir": {"auto"}},
     "pre": {"tabindex": {"0"}},
     "section": {"role": {"doc-endnotes"}},
+    "table": {"dir": {"auto"}},
     "th": {"scope": {"col"}},
+    "ul": {"dir": {"auto"}},
 }
 
 

@@ -28,6 +28,7 @@ function rowsOf(table) {
 /** What a reader reads: formulas as TeX, citations with their brackets. @param {Node} node @returns {string} */
 function textOf(node) {
   if (!(node instanceof Element)) return node.textContent ?? "";
+  if (node.localName === "br") return " ";
   const tex = node.localName === "math" ? node.getAttribute("alttext") : null;
   if (tex) return tex;
   const inner = [...node.childNodes].map(textOf).join("");
