@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from django.conf import settings
 from django.db import models
@@ -25,6 +25,12 @@ class PresentMessages(models.Manager["Message"]):
 
     def get_queryset(self) -> models.QuerySet[Message]:
         return super().get_queryset().filter(removal=None)
+
+    def create(self, **fields: Any) -> Message:
+        # Without a query that finds nothing: building that takes a third as long as storing the row.
+        message = self.model(**fields)
+        message.save(force_insert=True, using=self.db)
+        return message
 
 
 class Message(models.Model):
