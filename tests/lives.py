@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
+
+from django.db import connections
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -56,3 +59,23 @@ def wait_for(condition: Callable[[], bool], timeout_s: float = 60) -> None:
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.005)
+
+
+def live_again_and_again(live: Callable[[], Coroutine[Any, Any, None]], facts: Callable[[], object]) -> None:
+    """Be such a module: begin a life for each line of standard input, and tell what there is when it has ended.
+
+    Each is forked, so that what Python imports serves all.
+    """
+    for _ in sys.stdin:
+        connections.close_all()
+        pid = os.fork()
+        if pid == 0:
+            asyncio.run(live())
+        _say(pid)
+        os.waitpid(pid, 0)
+        _say(facts())
+
+
+def _say(line: object) -> None:
+    sys.stdout.write(json.dumps(line) + "\n")
+    sys.stdout.flush()

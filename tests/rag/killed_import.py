@@ -6,11 +6,8 @@ imports serves all. Prints the id of the process, and what there is when it has 
 
 from __future__ import annotations
 
-import asyncio
 import io
-import json
 import os
-import sys
 import zipfile
 
 os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
@@ -22,11 +19,11 @@ django.setup()
 from django.core.files.base import File  # noqa: E402
 from django.core.files.storage import default_storage  # noqa: E402
 from django.core.management import call_command  # noqa: E402
-from django.db import connections  # noqa: E402
 
 from rag.api import begin_import, import_loop  # noqa: E402
 from rag.models import Document, ImportedFile, KnowledgeImport, Membership  # noqa: E402
 from tests.factories import make_user  # noqa: E402
+from tests.lives import live_again_and_again  # noqa: E402
 
 N_FILES = 240
 
@@ -53,22 +50,6 @@ def facts() -> dict[str, object]:
     }
 
 
-def main() -> None:
-    begin()
-    for _ in sys.stdin:
-        connections.close_all()
-        pid = os.fork()
-        if pid == 0:
-            asyncio.run(import_loop())
-        _say(pid)
-        os.waitpid(pid, 0)
-        _say(facts())
-
-
-def _say(line: object) -> None:
-    sys.stdout.write(json.dumps(line) + "\n")
-    sys.stdout.flush()
-
-
 if __name__ == "__main__":
-    main()
+    begin()
+    live_again_and_again(import_loop, facts)

@@ -6,11 +6,9 @@ imports serves all. Prints the id of the process, and what there is when it has 
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
 import os
-import sys
 
 os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
 
@@ -20,7 +18,6 @@ django.setup()
 
 from django.core.files.storage import default_storage  # noqa: E402
 from django.core.management import call_command  # noqa: E402
-from django.db import connections  # noqa: E402
 from django.db.models import Count  # noqa: E402
 
 import rag.api as rag  # noqa: E402
@@ -28,6 +25,7 @@ from rag.models import Document  # noqa: E402
 from tests.chats.transfer.files import as_zip  # noqa: E402
 from tests.doubles.pictures import png  # noqa: E402
 from tests.factories import make_user  # noqa: E402
+from tests.lives import live_again_and_again  # noqa: E402
 from webui.chats.models import Chat, ChatImport, Image, ImportedChat, Message  # noqa: E402
 from webui.chats.transfer.loop import chat_import_loop  # noqa: E402
 from webui.chats.transfer.taking import begin_import  # noqa: E402
@@ -78,22 +76,6 @@ def facts() -> dict[str, object]:
     }
 
 
-def main() -> None:
-    begin()
-    for _ in sys.stdin:
-        connections.close_all()
-        pid = os.fork()
-        if pid == 0:
-            asyncio.run(chat_import_loop())
-        _say(pid)
-        os.waitpid(pid, 0)
-        _say(facts())
-
-
-def _say(line: object) -> None:
-    sys.stdout.write(json.dumps(line) + "\n")
-    sys.stdout.flush()
-
-
 if __name__ == "__main__":
-    main()
+    begin()
+    live_again_and_again(chat_import_loop, facts)
