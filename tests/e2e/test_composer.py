@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from base64 import b64encode
 from collections.abc import AsyncIterator
 from uuid import uuid4
@@ -262,3 +263,21 @@ async def sign_out(page: Page) -> None:
     await page.goto("/accounts/logout/")
     await page.get_by_role("button", name="Sign out").last.click()
     await page.wait_for_url(lambda url: "logout" not in url)
+
+
+async def test_a_file_dropped_anywhere_on_the_page_is_attached(page: Page) -> None:
+    dropped = await page.evaluate_handle(
+        """() => {
+          const data = new DataTransfer();
+          data.items.add(new File(["The lighthouse was built in 1902."], "dropped.txt", { type: "text/plain" }));
+          return data;
+        }"""
+    )
+    messages = page.locator("chat-page")
+    await messages.dispatch_event("dragover", {"dataTransfer": dropped})
+    await expect(messages).to_have_class(re.compile(r"chat--drop"))
+
+    await messages.dispatch_event("drop", {"dataTransfer": dropped})
+
+    await expect(page.locator("chat-composer .chip")).to_contain_text("dropped.txt")
+    await expect(messages).not_to_have_class(re.compile(r"chat--drop"))

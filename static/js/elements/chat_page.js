@@ -1,6 +1,8 @@
 import { offer, withChat } from "../lib/chat_addresses.js";
 import { copyText } from "../lib/clipboard.js";
 import { EarlierMessages } from "../lib/earlier_messages.js";
+import { FileDrops } from "../lib/file_drops.js";
+import { giveWord } from "../lib/given_words.js";
 import { addressee } from "../lib/model_completion.js";
 import { stepTo } from "../lib/message_steps.js";
 import { Recovery } from "../lib/recovery.js";
@@ -40,6 +42,7 @@ class ChatPage extends HTMLElement {
   #follower = null;
   /** @type {EarlierMessages | null} */
   #earlier = null;
+  #drops = new FileDrops(this, (files) => this.#composer.attach(files));
   #hasBeenOpen = false;
   #tree = new TreeActions((html) => this.#showMessages(html));
   #recovery = new Recovery({ adopt: (page) => this.#adopt(page), isBusy: () => this.#pending.size > 0 });
@@ -67,9 +70,7 @@ class ChatPage extends HTMLElement {
     customElements.upgrade(this);
     for (const name of Object.keys(this.#deeds)) this.addEventListener(name, this.#done);
     this.addEventListener("click", this.#clicked);
-    this.addEventListener("dragover", this.#dragged);
-    this.addEventListener("dragleave", this.#dragEnded);
-    this.addEventListener("drop", this.#dropped);
+    this.#drops.start();
     socket.addEventListener("opened", this.#opened);
     socket.addEventListener("lost", this.#lost);
     socket.addEventListener("refused", this.#signedOut);
@@ -89,9 +90,7 @@ class ChatPage extends HTMLElement {
   disconnectedCallback() {
     for (const name of Object.keys(this.#deeds)) this.removeEventListener(name, this.#done);
     this.removeEventListener("click", this.#clicked);
-    this.removeEventListener("dragover", this.#dragged);
-    this.removeEventListener("dragleave", this.#dragEnded);
-    this.removeEventListener("drop", this.#dropped);
+    this.#drops.stop();
     socket.removeEventListener("opened", this.#opened);
     socket.removeEventListener("lost", this.#lost);
     socket.removeEventListener("refused", this.#signedOut);
@@ -349,30 +348,17 @@ class ChatPage extends HTMLElement {
     if ("chooseFiles" in suggestion.dataset) this.#composer.chooseFiles();
   };
 
-  /** Let the server do what a word of a terminal chat asks for. @param {{word: string}} detail */
-  async #giveWord({ word }) {
+  /** @param {{word: string}} detail */
+  #giveWord({ word }) {
     const place = this.#chat ? { chat: this.#chat } : { folder: this.dataset.folder ?? "" };
-    const url = this.#composer.dataset.commandUrl ?? "";
-    try {
-      const outcome = await (await post(url, { ...place, model: this.#model, command: word })).json();
-      if (outcome.is_message) this.#composer.sendText(word);
-      else if (outcome.draw !== undefined) this.#composer.draw(outcome.draw);
-      else if (outcome.refusal) this.#composer.refuseWord(word, outcome.refusal);
-      else if (outcome.go) this.#go(outcome.go);
-      if (outcome.chat) this.#begunEmpty(outcome);
-      if (outcome.message) this.#replace(outcome.message, outcome.html);
-      if (outcome.note) this.#addNote(outcome.note);
-    } catch (error) {
-      this.#composer.refuseWord(word, "");
-      this.#complain(error);
-    }
-  }
-
-  /** Go to another page as its link does. @param {string} url */
-  #go(url) {
-    const link = document.querySelector(`chat-sidebar a[href="${CSS.escape(url)}"]`);
-    if (link instanceof HTMLElement) link.click();
-    else location.assign(url);
+    giveWord(word, {
+      composer: this.#composer,
+      place: { ...place, model: this.#model },
+      begin: (outcome) => this.#begunEmpty(outcome),
+      replace: (message, html) => this.#replace(message, html),
+      addNote: (html) => this.#addNote(html),
+      complain: (error) => this.#complain(error),
+    });
   }
 
   /** @param {string} html an aside that no model is sent */
@@ -424,29 +410,6 @@ class ChatPage extends HTMLElement {
     const button = opener.closest("chat-menu")?.querySelector("[popovertarget]") ?? opener;
     this.#panel.openAddress(url.href, name, button);
   }
-
-  // ---- files dropped anywhere on the page ---------------------------------------------------------
-
-  /** @param {DragEvent} event */
-  #dragged = (event) => {
-    // What is over a place that takes files itself is not for the message.
-    const isForMessage = Boolean(event.dataTransfer?.types.includes("Files")) && !event.defaultPrevented;
-    this.classList.toggle("chat--drop", isForMessage);
-    if (isForMessage) event.preventDefault();
-  };
-
-  /** @param {DragEvent} event */
-  #dragEnded = (event) => {
-    if (!(event.relatedTarget instanceof Node) || !this.contains(event.relatedTarget)) this.classList.remove("chat--drop");
-  };
-
-  /** @param {DragEvent} event */
-  #dropped = (event) => {
-    this.classList.remove("chat--drop");
-    if (!event.dataTransfer?.files.length || event.defaultPrevented) return;
-    event.preventDefault();
-    this.#composer.attach(event.dataTransfer.files);
-  };
 
   // ---- the connection -----------------------------------------------------------------------------
 
