@@ -26,7 +26,8 @@ from tests.config.kubernetes import (
 )
 from webui import __version__
 
-API_VERSIONS = ("1.25", "1.31", "1.37")
+API_VERSIONS = ("1.25", "1.37")
+"""The oldest that the chart names, and a new one."""
 FULL: Thing = {
     "url": "https://chat.example.org:8443",
     "trustedProxies": ["10.0.0.0/8", "fd00::/8"],

@@ -140,7 +140,8 @@ def own_addresses() -> list[str]:
 
 
 def probe(web: WebProcess, path: str, host: str) -> int:
-    return httpx.get(f"{web.url}{path}", headers={"Host": host, "User-Agent": "kube-probe/1.35"}).status_code
+    headers = {"Host": host, "User-Agent": "kube-probe/1.35"}
+    return httpx.get(f"{web.url}{path}", headers=headers, timeout=PATIENCE_S).status_code
 
 
 @pytest.mark.parametrize("path", ["/health", "/ready/pages"])
@@ -199,7 +200,7 @@ def test_without_its_database_the_site_waits_lives_on_and_is_ready_again(tmp_pat
 
                 line.cut()
                 assert readiness(web) == (503, {"database": "failed"})
-                assert httpx.get(f"{web.url}/health").status_code == 200
+                assert probe(web, "/health", "localhost") == 200
 
                 line.mend()
                 assert readiness(web) == (200, {"database": "ok"})
@@ -208,6 +209,6 @@ def test_without_its_database_the_site_waits_lives_on_and_is_ready_again(tmp_pat
 
 
 def readiness(web: WebProcess) -> tuple[int, dict[str, str]]:
-    answer = httpx.get(f"{web.url}/ready/pages", timeout=10)
+    answer = httpx.get(f"{web.url}/ready/pages", timeout=PATIENCE_S)
     parts = json.loads(answer.text)
     return answer.status_code, {name: part["state"] for name, part in parts.items() if name != "status"}
