@@ -73,6 +73,8 @@ def test_what_is_copied_is_what_was_written(word: str, source: str) -> None:
         ("c++", "C++"),
         ("klingon", "klingon"),
         ("", "Text"),
+        ("text", "Text"),
+        ("mermaid", "Mermaid"),
         ("<script>", "<script>"),
         ('"onmouseover="alert(1)', '"onmouseover="alert(1)'),
     ],

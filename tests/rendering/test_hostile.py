@@ -20,10 +20,9 @@ ATTRIBUTES = {
     "math": {"class", "display", "alttext"},
     "blockquote": {"dir"},
     "ol": {"class", "dir", "start"},
-    "table": {"dir"},
     "ul": {"class", "dir"},
     "section": {"class", "role"},
-    "div": {"class", "tabindex"},
+    "div": {"class", "dir", "tabindex"},
     "pre": {"tabindex"},
     "th": {"class", "scope"},
 }

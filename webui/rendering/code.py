@@ -27,6 +27,7 @@ LONG_CODE_LINES = 40
 
 _PAGE_WORDS = frozenset({"html", "htm", "xhtml"})
 _DRAWING_WORDS = frozenset({"svg", "xml", ""})
+_TEXT_WORDS = frozenset({"text", "txt", "plain", "plaintext"})
 _DIAGRAM_WORDS = frozenset({"mermaid", "mmd"})
 _DRAWING = re.compile(r"\s*(?:<\?xml[^>]{0,200}>\s*)?(?:<!DOCTYPE svg[^>]{0,200}>\s*)?<svg[\s>]", re.I)
 
@@ -105,7 +106,7 @@ _BY_WORD |= dict.fromkeys(_DIAGRAM_WORDS, ("Mermaid", ""))
 def render_code(source: str, info: str) -> str:
     """Return the `<figure>` of one code block; its text content is `source`, character for character."""
     word = language_word(info)
-    label, lexer_name = _BY_WORD.get(word.lower(), (word, ""))
+    label, lexer_name = _BY_WORD.get(word.lower(), ("" if word.lower() in _TEXT_WORDS else word, ""))
     coloured = _coloured(source, lexer_name) if lexer_name and len(source) <= MAX_CODE_CHARS else escape(source)
     name = file_name(info, word.lower(), lexer_name, _lexer(lexer_name).filenames if lexer_name else ())
     note = ""

@@ -258,7 +258,7 @@ def _plain_words(tokens: Sequence[Token]) -> Iterator[str]:
 
 
 def _render_table_open(renderer: RendererHTML, tokens: Sequence[Token], index: int, options: Any, env: Env) -> str:
-    return '<div class="table-block"><div class="table-scroll" tabindex="0"><table dir="auto">\n'
+    return '<div class="table-block" dir="auto"><div class="table-scroll" tabindex="0"><table>\n'
 
 
 def _render_table_close(renderer: RendererHTML, tokens: Sequence[Token], index: int, options: Any, env: Env) -> str:

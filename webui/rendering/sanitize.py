@@ -77,12 +77,11 @@ _FIXED_VALUES: dict[str, dict[str, set[str]]] = {
     "a": {"target": {"_blank"}},
     "blockquote": {"dir": {"auto"}},
     "button": {"type": {"button"}},
-    "div": {"tabindex": {"0"}},
+    "div": {"dir": {"auto"}, "tabindex": {"0"}},
     "input": {"type": {"checkbox"}},
     "ol": {"dir": {"auto"}},
     "pre": {"tabindex": {"0"}},
     "section": {"role": {"doc-endnotes"}},
-    "table": {"dir": {"auto"}},
     "th": {"scope": {"col"}},
     "ul": {"dir": {"auto"}},
 }

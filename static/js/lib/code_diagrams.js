@@ -3,6 +3,7 @@ import { drawn, NotDrawn } from "./diagram_drawing.js";
 import { worded } from "./wording.js";
 
 const LEAST_SCALE = 0.6;
+const LEAST_WIDTH = 280;
 
 /** The button of diagrams in Mermaid's language: shows one as a picture, then the source again. */
 document.addEventListener("click", (event) => {
@@ -61,7 +62,7 @@ async function pictureOf(source, words) {
   image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(svg)}`;
   await image.decode();
   // A wide one scrolls before its words become dots.
-  image.style.minInlineSize = `${Math.min(image.naturalWidth, Math.max(320, image.naturalWidth * LEAST_SCALE))}px`;
+  image.style.minInlineSize = `${Math.min(image.naturalWidth, Math.max(LEAST_WIDTH, image.naturalWidth * LEAST_SCALE))}px`;
   const picture = document.createElement("button");
   picture.type = "button";
   picture.className = "code__diagram";
@@ -69,6 +70,7 @@ async function pictureOf(source, words) {
   picture.dataset.image = image.src;
   picture.dataset.width = String(image.naturalWidth);
   picture.dataset.height = String(image.naturalHeight);
+  picture.dataset.grows = "";
   picture.dataset.fileName = "diagram.svg";
   picture.append(image);
   return picture;
