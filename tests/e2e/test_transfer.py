@@ -8,7 +8,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import BrowserContext, Page, expect
 
 from tests.e2e.chatting import answers, overflow, questions
 from tests.e2e.conftest import PHONE, OpenBrowser, sign_up
@@ -75,6 +75,7 @@ async def test_chats_are_imported_read_and_exported(site: Site, open_browser: Op
     await (await begun.value).save_as(paper)
     assert (await begun.value).suggested_filename == "chat-39.html"
     assert "<strong>Hemp</strong>" in paper.read_text()
+    await opens_alone(page.context, paper)
     await dialog.get_by_role("button", name="Close").click()
     await expect(dialog).to_be_hidden()
 
@@ -88,6 +89,20 @@ async def test_chats_are_imported_read_and_exported(site: Site, open_browser: Op
         assert json.loads(archive.read("manifest.json"))["n_chats"] == 40
     await page.locator("#import-file").set_input_files(bundle)
     await expect(page.locator("#import-state")).to_contain_text("0 new chats, 40 that you had already", timeout=60_000)
+
+
+async def opens_alone(context: BrowserContext, paper: Path) -> None:
+    """Open an exported page without a network, and see that it asks for nothing else."""
+    assert context.browser
+    offline = await context.browser.new_context(offline=True)
+    alone = await offline.new_page()
+    asked: list[str] = []
+    alone.on("request", lambda request: asked.append(request.url))
+    await alone.goto(paper.as_uri())
+    await expect(alone.get_by_role("heading", level=1)).to_have_text("Chat 39")
+    await expect(alone.get_by_text("Hemp")).to_have_css("font-weight", "700")
+    assert asked == [paper.as_uri()]
+    await offline.close()
 
 
 async def test_an_import_goes_on_without_its_page_and_can_be_stopped(

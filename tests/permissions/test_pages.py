@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 from django.db import connection, transaction
+from django.db.models import Model
 from django.http import HttpResponse
 from django.test import Client, override_settings
 from django.urls import reverse
@@ -19,7 +20,7 @@ from tests.permissions.routes import NOBODYS, Route, field_names, routes, with_i
 from tests.permissions.world import NOBODYS as NOBODYS_KINDS
 from tests.permissions.world import OWNERS, PLAIN, PRIVATE, SHARED, World, kinds, make_world, snapshot
 from webui.accounts.models import Role, User
-from webui.chats.models import Tag
+from webui.chats.models import Chat, Tag
 from webui.chats.services.keeping import Deed
 from webui.presets import services as presets
 
@@ -33,6 +34,7 @@ every_route = pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.n
 IDLESS = [route for route in ROUTES if not route.ids]
 WITH_IDS = [route for route in ROUTES if route.ids]
 LIST_QUERIES = ("", "?q=q", f"?q={PRIVATE}", "?before=", "?q=lighthouse")
+_UUIDS = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _TOKENS = re.compile("[A-Za-z0-9]{64}")
 
 
@@ -183,6 +185,39 @@ def test_foreign_ids_beside_own_ones_and_in_bodies_lead_nowhere(
                 told = said(send(client, method, route.url(ids), body, watched), [*ids, value, place])
                 assert_silent(told, [PRIVATE, SHARED, *world.ids()], f"{method} {route.name}")
     assert_untouched(watched, route.name)
+
+
+def test_what_belongs_to_another_chat_of_ones_own_is_not_found_in_this_one(
+    own: World, sign_in: Callable[[User], Client]
+) -> None:
+    client = sign_in(own.owner)
+    other = make_world(own.owner, words=("others", "elsewhere"))
+    inner = [str(row.uuid) for row in parts_of(other.chat)]
+    here, message = str(own.chat.uuid), str(own.message.uuid)
+    routes_of_chats = [route for route in WITH_IDS if route.name.startswith("chats:")]
+    assert sum(len(route.ids) > 1 for route in routes_of_chats) > 15
+
+    def answer(route: Route, method: str, wanted: str, *, is_in_address: bool) -> str:
+        """Name something beside the chat: in the address, or in the body or query."""
+        ids = [here, *[wanted if is_in_address else message] * (len(route.ids) - 1)]
+        body: dict[str, object] = dict.fromkeys(field_names(), NOBODYS if is_in_address else wanted)
+        told = said(send(client, method, route.url(ids), body), [*ids, wanted, NOBODYS])
+        # What is new has an id of its own each time.
+        return _UUIDS.sub("id", told)
+
+    for route in routes_of_chats:
+        for method in methods_of(client, route):
+            for is_in_address in (False, True)[: len(route.ids)]:
+                expected = answer(route, method, NOBODYS, is_in_address=is_in_address)
+                for wanted in inner:
+                    told = answer(route, method, wanted, is_in_address=is_in_address)
+                    assert told == expected, f"{method} {route.name} knows what is in another chat"
+
+
+def parts_of(chat: Chat) -> list[Model]:
+    """Return one of each kind of what belongs to a chat alone and that addresses name."""
+    answer = chat.messages.filter(role="assistant").get()
+    return [answer, answer.generation, chat.removals.get()]
 
 
 def test_what_is_done_to_several_things_at_once_is_done_to_none_when_one_is_anothers(

@@ -16,6 +16,7 @@ from tests.chats.conftest import site as site
 from tests.chats.pages import Page
 from tests.doubles.upstream import Upstream
 from tests.permissions.routes import NOBODYS
+from tests.permissions.test_pages import parts_of
 from tests.permissions.world import PLAIN, PRIVATE, SHARED, World, make_world, snapshot
 from webui.accounts.models import User
 from webui.chats.relay import decoding
@@ -101,6 +102,21 @@ async def test_an_unknown_id_and_a_foreign_one_are_refused_in_the_same_words(
                 unknown = {name: _replaced(value, world.ids()) for name, value in event.items()}
                 told, expected = [await answer_to(page, asked) for asked in (event, unknown)]
                 assert told == expected, fields
+
+
+async def test_what_belongs_to_another_chat_of_ones_own_is_as_unknown_in_this_one(
+    site: Upstream, world: World, charlie: User, charlie_page: Page
+) -> None:
+    own, other = [
+        await database_sync_to_async(make_world)(charlie, words=words) for words in (PLAIN, ("others", "elsewhere"))
+    ]
+    parts = [str(row.uuid) for row in await database_sync_to_async(parts_of)(other.chat)]
+
+    async with charlie_page as page:
+        for event in events(parts, {"chat": str(own.chat.uuid), "message": str(own.message.uuid)}):
+            unknown = {name: _replaced(value, parts) for name, value in event.items()}
+            told, expected = [await answer_to(page, asked) for asked in (event, unknown)]
+            assert told == expected, event
 
 
 def _replaced(value: Any, ids: list[str]) -> Any:

@@ -65,11 +65,14 @@ class ReportPage:
     """How far an import is, and what became of its chats.
 
     Attributes:
-        noted: Chats of which not all could be taken, and those of which nothing could; the first ones.
+        refused: The first of those that could not be taken.
+        noted: The first of those of which not all could be.
+        n_noted: Of both, all there are.
         taken: The first of the new ones.
     """
 
     source: ChatImport
+    refused: Sequence[ReportedChat]
     noted: Sequence[ReportedChat]
     n_noted: int
     taken: Sequence[ReportedChat]
@@ -79,6 +82,11 @@ class ReportPage:
     def percent(self) -> int:
         is_done = self.source.state == ChatImport.State.DONE
         return 100 if is_done else min(100, self.source.n_bytes_done * 100 // max(1, self.source.n_bytes))
+
+    @property
+    def is_for_nothing(self) -> bool:
+        """Whether it is over, and no chat came of it or was there already."""
+        return not (self.source.is_running or self.source.n_taken or self.source.n_known)
 
     @property
     def problem(self) -> str:
@@ -222,7 +230,8 @@ def _report_page(source: ChatImport) -> ReportPage:
     taken = rows.filter(outcome=ImportedChat.Outcome.TAKEN, chat__deleted_at=None).exclude(chat=None)
     return ReportPage(
         source=source,
-        noted=[_reported(row) for row in noted[:N_LISTED]],
+        refused=[_reported(row) for row in noted.filter(outcome="")[:N_LISTED]],
+        noted=[_reported(row) for row in noted.exclude(outcome="")[:N_LISTED]],
         n_noted=noted.count(),
         taken=[] if source.is_running else [_reported(row) for row in taken[:N_LISTED]],
     )
