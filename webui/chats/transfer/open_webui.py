@@ -74,7 +74,7 @@ def read(found: Mapping[str, Any]) -> TakenChat:
         title=own.title(found.get("title") or inner.get("title"), notes),
         model="".join(models[:1]),
         beside=models[1:],
-        is_side_by_side=_are_side_by_side(arranged, shown),
+        is_side_by_side=_are_side_by_side(arranged, shown, rows),
         created_at=created_at,
         updated_at=values.when(found.get("updated_at"), notes, newest),
         is_pinned=values.flag(found.get("pinned")),
@@ -114,10 +114,11 @@ def _shown(found: Mapping[str, Any], inner: Mapping[str, Any], arranged: Sequenc
     return values.identity(history.get("currentId")) or values.identity(found.get("current_message_id")) or None
 
 
-def _are_side_by_side(arranged: Sequence[TakenMessage], shown: str | None) -> bool:
-    """Whether the answers of several models stand beside each other at the end of what was shown."""
+def _are_side_by_side(arranged: Sequence[TakenMessage], shown: str | None, rows: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether the answers of several models that were asked at once are the end of what was shown."""
     leaf = next((message for message in arranged if message.id == shown), None)
-    if leaf is None or leaf.role != "assistant" or leaf.parent is None:
+    asked = {values.identity(row.get("id")) for row in rows if len(values.items(row.get("models"))) > 1}
+    if leaf is None or leaf.role != "assistant" or leaf.parent not in asked:
         return False
     return len({one.model for one in arranged if one.parent == leaf.parent and one.role == "assistant"}) > 1
 
