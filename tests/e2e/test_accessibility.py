@@ -14,7 +14,8 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page
 
-from tests.e2e.conftest import DESKTOP, PHONE, sign_up, signed_in_state
+from tests.e2e.chatting import overflow
+from tests.e2e.conftest import DESKTOP, PHONE, TABLET, sign_up, signed_in_state
 from tests.e2e.site import ROOT, Site, environment_of
 from tests.permissions.routes import Route, all_routes, with_ids
 
@@ -25,8 +26,10 @@ RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "be
 CONTRAST = {"runOnly": {"type": "rule", "values": ["color-contrast"]}}
 TARGETS = {"runOnly": {"type": "rule", "values": ["target-size"]}}
 THEMES = ("dark", "contrast")
-# Signing out shows a page to whoever asks for it, and ends the session of this browser.
-NOT_ASKED = {"account_logout"}
+SIZES = (PHONE, TABLET, DESKTOP)
+# Signing out shows a page to whoever asks for it, and ends the session of this browser. Diagrams are drawn in a frame
+# that nobody sees.
+NOT_ASKED = {"account_logout", "chats:drawer"}
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +107,7 @@ async def pages_among(context: BrowserContext, addresses: Iterable[str]) -> list
 
 
 async def problems_of(context: BrowserContext, addresses: Iterable[str]) -> list[str]:
-    """Look at each page in full, at its colours in every theme, and at its targets on a phone."""
+    """Look at each page in full, at its colours in every theme, its width in every size, and its targets on a phone."""
     page = await context.new_page()
     source = AXE.read_text()
     problems = []
@@ -115,6 +118,10 @@ async def problems_of(context: BrowserContext, addresses: Iterable[str]) -> list
         for theme in THEMES:
             await page.evaluate("theme => document.documentElement.setAttribute('data-theme', theme)", theme)
             problems += await _problems(page, f"{address} {theme}", CONTRAST)
+        for width, height in SIZES:
+            await page.set_viewport_size({"width": width, "height": height})
+            if (too_wide := await overflow(page)) > 0:
+                problems.append(f"{address}: at {width} pixels, it scrolls sideways by {too_wide}")
         await page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
         problems += await _problems(page, f"{address} on a phone", TARGETS)
         await page.set_viewport_size({"width": DESKTOP[0], "height": DESKTOP[1]})
