@@ -25,7 +25,7 @@ from tests.factories import make_answer, make_chat, make_image, make_message
 from webui.accounts.models import User
 from webui.chats.conf import UNDO_WINDOW
 from webui.chats.models import Image, Message
-from webui.chats.services import chats, forks, images, messages, purging, removals
+from webui.chats.services import chats, forks, generations, images, messages, purging, removals
 from webui.presets.errors import PictureRefused
 
 SECRET = b"59.9 N 10.7 E"
@@ -237,7 +237,7 @@ def test_a_question_takes_what_waits_and_gets_copies_of_what_is_anothers(alice: 
     asked = messages.send_message(alice, content="What is this?", model="quotes", images=[image.uuid])
     image.refresh_from_db()
     assert image.message == asked.answer.parent and asked.attached.images == [image]
-    messages.generations.interrupt_abandoned(timezone.now() + timedelta(days=1))
+    generations.interrupt_abandoned(timezone.now() + timedelta(days=1))
     edited = messages.edit_message(
         alice, chat_uuid=asked.chat.uuid, message_uuid=image.message.uuid, content="And this?", model="quotes"
     )

