@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from secrets import token_urlsafe
 from typing import Final
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_not_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.crypto import get_random_string
 from django.views.decorators.cache import never_cache
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_GET
@@ -54,7 +54,7 @@ def preview_page(text: str, number: int) -> HttpResponse:
 @xframe_options_sameorigin
 def drawer(request: HttpRequest) -> HttpResponse:
     """The page that draws diagrams, for a frame without an origin; the page around it says what to draw."""
-    nonce = token_urlsafe(16)
+    nonce = get_random_string(64)
     response = render(request, "chats/drawer.html", {"nonce": nonce})
     for name, value in {"Content-Security-Policy": DRAWER_POLICY.format(nonce=nonce), **_APART}.items():
         response[name] = value
