@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import gc
 import ipaddress
 import socket
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.contrib.contenttypes.management import create_contenttypes
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models.signals import post_migrate
 from django.test import Client
 from hypothesis import HealthCheck, settings
@@ -19,6 +21,7 @@ from pytest_django import DjangoDbBlocker
 from inference import catalog
 from inference.connections import ollama
 from rag import store
+from tests.database import put_database
 from tests.doubles.upstream_fixtures import upstream as upstream
 from tests.factories import make_user
 from tests.rag.fixtures import data_folder as data_folder
@@ -34,8 +37,16 @@ from webui.speech.queries import forget_endpoints
 settings.register_profile("hearth", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("hearth")
 
+# Thousands of tests stay until the end: the garbage collector need not look through them again and again.
+gc.disable()
+
 _connect = socket.socket.connect
 _connect_ex = socket.socket.connect_ex
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
 
 
 def _refuse_other_machines(family: int, address: Any) -> None:
@@ -78,14 +89,23 @@ def _close_what_is_left_open() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None) -> None:
-    """Let an emptied database stay empty.
+def django_db_setup(request: pytest.FixtureRequest, django_test_environment: None) -> Iterator[None]:
+    """Begin with a database after all migrations, and let it stay empty when it is emptied.
 
     Django writes a row for every kind of thing and every permission on it after each test with real transactions.
     Nothing here asks for them, and they are most of what such a test costs.
     """
+    if connection.vendor == "sqlite":
+        name = connection.settings_dict["TEST"]["NAME"]
+        put_database(Path(name))
+        connection.settings_dict["NAME"] = name
+    else:
+        # That of pytest-django, which migrates.
+        request.getfixturevalue("django_db_setup")
     assert post_migrate.disconnect(create_contenttypes)
     assert post_migrate.disconnect(dispatch_uid="django.contrib.auth.management.create_permissions")
+    yield
+    connection.close()
 
 
 @pytest.fixture(scope="module")

@@ -214,11 +214,14 @@ async def test_editing_shows_the_new_branch(site: Upstream, alice: User, alice_p
 
 
 async def test_thinking_is_kept_apart_and_told_as_progress(site: Upstream, alice_page: Page) -> None:
-    site.behaviour = Behaviour(mode="think", tokens=12, rate=50)
+    site.behaviour = Behaviour(mode="think", tokens=12)
+    # Text that comes sooner than what is told before it reaches a page takes its place.
+    site.may_answer = False
 
     async with alice_page as page:
         await page.send("How?")
         progress = await page.until("generation.progressed")
+        site.may_answer = True
         await page.until("generation.ended")
 
     assert progress["text"].startswith("Thinking")

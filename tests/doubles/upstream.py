@@ -107,6 +107,8 @@ class Upstream(AiohttpDouble):
     refuses_stream_options: bool = False
     may_end: bool = True
     """Whether the end of an answer is sent once its text is."""
+    may_answer: bool = True
+    """Whether the text of an answer is sent once its thinking is."""
     n_active: int = 0
     n_peak: int = 0
     n_started: int = 0
@@ -195,6 +197,8 @@ class Upstream(AiohttpDouble):
             async for number, piece in paced(pieces, behaviour):
                 if behaviour.fault and number == behaviour.at:
                     return await strike(request, response, behaviour.fault, wire, len(pieces), self.error_text)
+                while not self.may_answer and not piece.is_thinking:
+                    await asyncio.sleep(0.005)
                 await response.write(wire.piece(piece))
                 sent.pieces.append((time.monotonic(), "" if piece.is_thinking else piece.text))
             if behaviour.fault and behaviour.at >= len(pieces):

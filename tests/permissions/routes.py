@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
+from urllib.parse import urlencode
 
 from django import forms
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
@@ -59,13 +61,26 @@ def _walk(patterns: list[URLPattern | URLResolver], namespace: str) -> Iterator[
             yield Route(f"{namespace}{pattern.name}", parameters)
 
 
-def with_ids(route: Route, pool: Sequence[str], inner: Sequence[str] | None = None) -> Iterator[tuple[str, ...]]:
-    """Yield the ways to put the ids of a pool into an address; where it takes two, the second comes from `inner`."""
+def with_ids(
+    route: Route, pool: Sequence[str], inner: Sequence[str] | None = None, leading: Collection[str] | None = None
+) -> Iterator[tuple[str, ...]]:
+    """Yield the ways to put the ids of a pool into an address; where it takes two, the second comes from `inner`.
+
+    With `leading`, ids that are not among them stand before one of `inner` only.
+    """
     second = pool if inner is None else inner
-    yield from itertools.product(*([pool] + [second] * (len(route.ids) - 1))[: len(route.ids)])
+    for ids in itertools.product(*([pool] + [second] * (len(route.ids) - 1))[: len(route.ids)]):
+        if leading is None or len(ids) < 2 or ids[0] in leading or ids[1] == second[0]:
+            yield ids
 
 
-def field_names() -> list[str]:
+def filled(value: str, **fields: str) -> str:
+    """Return a body with a value in every field of every form of the site, and others in these."""
+    return urlencode(dict.fromkeys(_field_names(), value) | fields)
+
+
+@functools.cache
+def _field_names() -> list[str]:
     """Return the names of all fields of all forms of the site, which is what bodies are made of, and some besides."""
     classes: list[type] = [forms.BaseForm]
     names = {"document", "documents", "knowledge", "target", "folder", "chat", "all", "q", "before", "passage"}

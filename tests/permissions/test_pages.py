@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import pytest
@@ -16,7 +17,7 @@ from django.urls import reverse
 from rag.services import knowledge as service
 from tests.doubles.upstream import Upstream
 from tests.factories import make_user
-from tests.permissions.routes import NOBODYS, Route, field_names, routes, with_ids
+from tests.permissions.routes import NOBODYS, Route, filled, routes, with_ids
 from tests.permissions.world import NOBODYS as NOBODYS_KINDS
 from tests.permissions.world import OWNERS, PLAIN, PRIVATE, SHARED, World, kinds, make_world, snapshot
 from webui.accounts.models import Role, User
@@ -34,6 +35,7 @@ every_route = pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.n
 IDLESS = [route for route in ROUTES if not route.ids]
 WITH_IDS = [route for route in ROUTES if route.ids]
 LIST_QUERIES = ("", "?q=q", f"?q={PRIVATE}", "?before=", "?q=lighthouse")
+_TABLES_WITH_IDS = re.compile(r'"(\w+)"\."uuid"')
 _UUIDS = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _TOKENS = re.compile("[A-Za-z0-9]{64}")
 
@@ -73,7 +75,7 @@ def lists_of_an_empty_site(alice: User, bob: User, charlie: User) -> dict[str, s
     client = Client()
     with transaction.atomic():
         client.force_login(charlie)
-        said_by = {url: said(send(client, "get", url, {})) for route in IDLESS for url in lists(route)}
+        said_by = {url: said(send(client, "get", url)) for route in IDLESS for url in lists(route)}
         transaction.set_rollback(True)
     return said_by
 
@@ -99,12 +101,11 @@ def lists(route: Route) -> list[str]:
     return [route.url([]) + query for query in LIST_QUERIES]
 
 
-def send(
-    client: Client, method: str, url: str, body: dict[str, object], watched: Watched | None = None
-) -> HttpResponse:
+def send(client: Client, method: str, url: str, body: str = "", watched: Watched | None = None) -> HttpResponse:
     """Ask, and undo whatever that has changed; fail if a row of the `watched` person is among it."""
     with transaction.atomic():
-        response: HttpResponse = getattr(client, method)(url, body if method == "post" else {})
+        sent = body if method == "post" else ""
+        response: HttpResponse = client.generic(method.upper(), url, sent, "application/x-www-form-urlencoded")
         if watched and method == "post" and response.status_code not in (404, 405):
             assert snapshot(watched.person) == watched.before, f"{url} has changed what belongs to {watched.person}"
         transaction.set_rollback(True)
@@ -124,7 +125,25 @@ def assert_untouched(watched: Watched, what: str) -> None:
 def methods_of(client: Client, route: Route) -> list[str]:
     """Return what an address takes; that this is the same for every id is a part of the first test."""
     ids = [NOBODYS] * len(route.ids)
-    return [method for method in METHODS if send(client, method, route.url(ids), {}).status_code != 405]
+    return [method for method in METHODS if send(client, method, route.url(ids)).status_code != 405]
+
+
+def leading_ids(client: Client, route: Route, bodies: Sequence[str], world: World) -> set[str]:
+    """Return the ids of a world of the kinds that an address looks for its first id among; all, where none is seen."""
+    tables: set[str] = set()
+
+    def note(
+        execute: Callable[..., object], sql: str, params: object, many: bool, context: dict[str, object]
+    ) -> object:
+        if uuid.UUID(NOBODYS).hex in str(params).replace("-", ""):
+            tables.update(_TABLES_WITH_IDS.findall(sql))
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(note):
+        for method in METHODS:
+            for body in bodies:
+                send(client, method, route.url([NOBODYS] * len(route.ids)), body)
+    return set(world.ids_of(tables) or world.ids())
 
 
 def said(response: HttpResponse, sent: Iterable[str] = ()) -> str:
@@ -157,12 +176,13 @@ def test_a_foreign_id_is_answered_as_one_that_nothing_has(
     world: World, watched: Watched, charlie: User, sign_in: Callable[[User], Client], route: Route
 ) -> None:
     client = sign_in(charlie)
-    body: dict[str, object] = dict.fromkeys(field_names(), NOBODYS)
+    body = filled(NOBODYS)
+    leading = leading_ids(client, route, [""], world)
     nobodys = [NOBODYS] * len(route.ids)
     for method in METHODS:
         expected = said(send(client, method, route.url(nobodys), body), nobodys)
         pool = world.ids() if len(route.ids) == 1 else world.outer_ids()
-        for ids in with_ids(route, pool, world.inner_ids()):
+        for ids in with_ids(route, pool, world.inner_ids(), leading):
             told = said(send(client, method, route.url(ids), body, watched), [*ids, NOBODYS])
             assert told == expected, f"{method} {route.name} answers a foreign id in another way"
     assert_untouched(watched, route.name)
@@ -177,12 +197,15 @@ def test_foreign_ids_beside_own_ones_and_in_bodies_lead_nowhere(
     pool = own.inner_ids() if len(route.ids) == 1 else own.outer_ids()[1:]
     place = str(world.folder.uuid)
     values = {"get": [NOBODYS], "post": foreign if len(route.ids) < 2 else foreign[:1]}
+    bodies = {value: filled(value, folder=place) for value in (NOBODYS, *foreign)}
+    leading = leading_ids(client, route, [bodies[value] for value in foreign], own)
 
     for method in methods_of(client, route):
-        for ids in with_ids(route, pool, [*own.inner_ids(), *world.inner_ids()]):
-            for value in values[method]:
-                body: dict[str, object] = dict.fromkeys(field_names(), value) | {"folder": place}
-                told = said(send(client, method, route.url(ids), body, watched), [*ids, value, place])
+        for number, ids in enumerate(with_ids(route, pool, [*own.inner_ids(), *world.inner_ids()], leading)):
+            leads = not ids or ids[0] in leading
+            # What leads nowhere is sent with one of the values, in turn.
+            for value in values[method] if leads else [values[method][number % len(values[method])]]:
+                told = said(send(client, method, route.url(ids), bodies[value], watched), [*ids, value, place])
                 assert_silent(told, [PRIVATE, SHARED, *world.ids()], f"{method} {route.name}")
     assert_untouched(watched, route.name)
 
@@ -200,7 +223,7 @@ def test_what_belongs_to_another_chat_of_ones_own_is_not_found_in_this_one(
     def answer(route: Route, method: str, wanted: str, *, is_in_address: bool) -> str:
         """Name something beside the chat: in the address, or in the body or query."""
         ids = [here, *[wanted if is_in_address else message] * (len(route.ids) - 1)]
-        body: dict[str, object] = dict.fromkeys(field_names(), NOBODYS if is_in_address else wanted)
+        body = filled(NOBODYS if is_in_address else wanted)
         told = said(send(client, method, route.url(ids), body), [*ids, wanted, NOBODYS])
         # What is new has an id of its own each time.
         return _UUIDS.sub("id", told)
@@ -259,7 +282,7 @@ def test_a_page_is_the_same_whatever_others_have(
     client = sign_in(charlie)
 
     for url in lists(route):
-        assert said(send(client, "get", url, {})) == lists_of_an_empty_site[url]
+        assert said(send(client, "get", url)) == lists_of_an_empty_site[url]
 
 
 @every_route
@@ -270,13 +293,14 @@ def test_a_reader_of_a_part_learns_nothing_of_the_rest_and_changes_nothing(
     shared = [str(row.uuid) for row in (world.shared, world.shared_document, world.shared_preset)]
     values = [*shared, str(world.private_document.uuid)]
     query = f"?q=lighthouse&folder={SHARED} folder"
+    bodies = {value: filled(value) for value in (NOBODYS, *values)}
+    leading = leading_ids(client, route, [bodies[value] for value in values], world)
 
     for method in methods_of(client, route):
         tries = [("", value) for value in values] if method == "post" else [("", NOBODYS), (query, NOBODYS)]
-        for ids in with_ids(route, shared, world.inner_ids()):
+        for ids in with_ids(route, shared, world.inner_ids(), leading):
             for asked, value in tries if len(route.ids) < 2 else tries[1:2]:
-                body: dict[str, object] = dict.fromkeys(field_names(), value)
-                told = said(send(client, method, route.url(ids) + asked, body, watched), [*ids, value])
+                told = said(send(client, method, route.url(ids) + asked, bodies[value], watched), [*ids, value])
                 assert_silent(told, [PRIVATE, *world.private_ids()], f"{method} {route.name}")
     assert_untouched(watched, route.name)
 
@@ -290,7 +314,7 @@ def test_the_reader_does_see_what_is_shared(world: World, bob: User, sign_in: Ca
         for route in ROUTES
         if len(route.ids) < 2
         for chosen in with_ids(route, ids)
-        if SHARED in said(send(client, "get", route.url(chosen), {}))
+        if SHARED in said(send(client, "get", route.url(chosen)))
     }
 
     assert {"knowledge:list", "knowledge:knowledge", "documents:document", "documents:file", "documents:search"} <= seen
@@ -310,5 +334,5 @@ def test_who_is_not_let_in_is_told_nothing(
 
     for browser in (client, sign_in(waiting)):
         for ids in with_ids(route, pool, pool):
-            told = said(send(browser, "get", route.url(ids), {}), ids)
+            told = said(send(browser, "get", route.url(ids)), ids)
             assert_silent(told, [PRIVATE, SHARED, *world.ids()], route.name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -101,6 +101,9 @@ class World:
 
     def ids(self) -> list[str]:
         return _ids(self.rows)
+
+    def ids_of(self, tables: Collection[str]) -> list[str]:
+        return _ids(row for row in self.rows if row._meta.db_table in tables)
 
     def private_ids(self) -> list[str]:
         """Return the ids of what is shared with nobody: test questions and their runs go with their knowledge."""

@@ -20,7 +20,6 @@ import django
 django.setup()
 
 from django.core.files.base import ContentFile  # noqa: E402
-from django.core.management import call_command  # noqa: E402
 
 from inference import client  # noqa: E402
 from rag import tasks  # noqa: E402
@@ -29,6 +28,7 @@ from rag.models import Chunk, Document, IndexEntry, IndexVersion  # noqa: E402
 from rag.services import ingestion  # noqa: E402
 from rag.services.documents import create_document  # noqa: E402
 from rag.store import close_store, vector_store  # noqa: E402
+from tests.database import put_own_database  # noqa: E402
 from tests.doubles.embedder import FakeEmbedder  # noqa: E402
 from tests.factories import make_user  # noqa: E402
 from webui.accounts.models import User  # noqa: E402
@@ -68,7 +68,7 @@ def stopping_at(step: str, embedder: FakeEmbedder) -> Callable[..., Any]:
 
 
 def main(step: str) -> None:
-    call_command("migrate", verbosity=0)
+    put_own_database()
     embedder = FakeEmbedder()
     client.embed = stopping_at(step, embedder)
     client.find_model = embedder.find_model

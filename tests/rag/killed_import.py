@@ -18,10 +18,10 @@ django.setup()
 
 from django.core.files.base import File  # noqa: E402
 from django.core.files.storage import default_storage  # noqa: E402
-from django.core.management import call_command  # noqa: E402
 
 from rag.api import begin_import, import_loop  # noqa: E402
 from rag.models import Document, ImportedFile, KnowledgeImport, Membership  # noqa: E402
+from tests.database import put_own_database  # noqa: E402
 from tests.factories import make_user  # noqa: E402
 from tests.lives import live_again_and_again  # noqa: E402
 
@@ -29,7 +29,7 @@ N_FILES = 240
 
 
 def begin() -> None:
-    call_command("migrate", verbosity=0)
+    put_own_database()
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as entries:
         for number in range(N_FILES):

@@ -33,13 +33,14 @@ from rag.api import create_document, delete_document, ingestion_loop, retry_docu
 from rag.models import Document, IndexVersion, Removal  # noqa: E402
 from rag.store import chroma, close_store  # noqa: E402
 from rag.threads import in_thread  # noqa: E402
+from tests.database import put_own_database  # noqa: E402
 from tests.factories import make_user  # noqa: E402
 
 N_FILES = 50
 
 
 def upload() -> None:
-    call_command("migrate", verbosity=0)
+    put_own_database()
     owner = make_user(email="alice@example.org")
     for number in range(N_FILES):
         text = "\n\n".join(f"Page {page} of story {number}: " + "all went well. " * 55 for page in range(3))

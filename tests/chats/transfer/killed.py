@@ -17,12 +17,12 @@ import django
 django.setup()
 
 from django.core.files.storage import default_storage  # noqa: E402
-from django.core.management import call_command  # noqa: E402
 from django.db.models import Count  # noqa: E402
 
 import rag.api as rag  # noqa: E402
 from rag.models import Document  # noqa: E402
 from tests.chats.transfer.files import as_zip  # noqa: E402
+from tests.database import put_own_database  # noqa: E402
 from tests.doubles.pictures import png  # noqa: E402
 from tests.factories import make_user  # noqa: E402
 from tests.lives import live_again_and_again  # noqa: E402
@@ -35,7 +35,7 @@ N_MESSAGES = 12
 
 
 def begin() -> None:
-    call_command("migrate", verbosity=0)
+    put_own_database()
     lists = {
         f"conversations-{part}.json": json.dumps([_chat(number) for number in range(part, N_CHATS, 4)])
         for part in range(4)

@@ -22,12 +22,12 @@ def main(folder: Path) -> None:
     django.setup()
 
     from django.core.files.base import File
-    from django.core.management import call_command
 
+    from tests.database import put_own_database
     from tests.factories import make_user
     from webui.chats.transfer.taking import Worker, begin_import
 
-    call_command("migrate", verbosity=0)
+    put_own_database()
     alice = make_user()
     path = folder / "large.json"
     _write(path)

@@ -19,7 +19,6 @@ import django
 django.setup()
 
 from django.core.files.base import ContentFile  # noqa: E402
-from django.core.management import call_command  # noqa: E402
 
 from inference import client  # noqa: E402
 from rag import tasks  # noqa: E402
@@ -29,6 +28,7 @@ from rag.services import evaluations, ingestion  # noqa: E402
 from rag.services.documents import create_document  # noqa: E402
 from rag.services.questions import Expected, create_question  # noqa: E402
 from rag.store import close_store  # noqa: E402
+from tests.database import put_own_database  # noqa: E402
 from tests.doubles.embedder import FakeEmbedder  # noqa: E402
 from tests.factories import make_knowledge, make_user  # noqa: E402
 
@@ -37,7 +37,7 @@ STOPS_AT = 4
 
 
 def prepare() -> None:
-    call_command("migrate", verbosity=0)
+    put_own_database()
     owner = make_user(email="alice@example.org")
     document = create_document(owner, ContentFile(b"The code of every locker is 4711.", name="lockers.txt"))
     while taken := ingestion.take_document([], []):

@@ -18,7 +18,6 @@ import django
 
 django.setup()
 
-from django.core.management import call_command  # noqa: E402
 
 from inference import client  # noqa: E402
 from rag import conf, queries, tasks  # noqa: E402
@@ -28,6 +27,7 @@ from rag.models import Chunk, Document, IndexEntry, Membership, SyncedFile, Sync
 from rag.services import ingestion  # noqa: E402
 from rag.services.synced_folders import connect_folder  # noqa: E402
 from rag.store import close_store, vector_store  # noqa: E402
+from tests.database import put_own_database  # noqa: E402
 from tests.doubles.embedder import FakeEmbedder  # noqa: E402
 from tests.factories import make_knowledge, make_user  # noqa: E402
 
@@ -60,7 +60,7 @@ def keep(folder: SyncedFolder) -> None:
 
 
 def main(step: str, path: str) -> None:
-    call_command("migrate", verbosity=0)
+    put_own_database()
     embedder = FakeEmbedder()
     client.embed, client.find_model = embedder.embed, embedder.find_model
     folder = SyncedFolder.objects.first()
