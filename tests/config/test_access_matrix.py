@@ -24,6 +24,8 @@ pytestmark = pytest.mark.django_db
 OPEN_TO_EVERYBODY = {
     "alive", "account_login", "account_signup", "account_inactive", "account_logout", "ui:manifest",
     "ui:service_worker", "ui:offline", "accounts:language",
+    # The frame that draws diagrams has nothing of anybody's in it, and stands in chats shared with everybody too.
+    "chats:drawer",
 }  # fmt: skip
 OPEN_TO_THE_WAITING = OPEN_TO_EVERYBODY | {"accounts:pending", "accounts:theme"}
 # Outside the rooms of administration, and for administrators alone.
