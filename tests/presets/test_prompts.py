@@ -197,8 +197,8 @@ def test_each_item_that_cannot_be_read_is_named_and_the_others_come(
 @pytest.mark.parametrize(
     ("data", "problem"),
     [
-        (b"\xff\xfe", "no_json"), (b"[" * 100_000, "no_json"), (b"{}", "no_prompts"), (b"[]", "no_prompts"),
-        (b"[1, 2]", "no_prompts"), (b'"text"', "no_prompts"), (b" " * (10 * 1024 * 1024 + 1), "too_large"),
+        (b"\xff\xfe", "no_json"), (b"[" * 100_000, "no_json"), (b"{}", "nothing"), (b"[]", "nothing"),
+        (b"[1, 2]", "nothing"), (b'"text"', "nothing"), (b" " * (10 * 1024 * 1024 + 1), "too_large"),
         (json.dumps([{"content": "x"}] * 5001).encode(), "too_large"),
     ],
 )  # fmt: skip

@@ -85,6 +85,10 @@ class PresetListPage:
     deleted: ModelPreset | None = None
     sidebar: None = None
 
+    @property
+    def has_own(self) -> bool:
+        return any(row.is_own for row in self.rows)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:

@@ -25,7 +25,7 @@ class ImportRefused(PresetError):
 
     TOO_LARGE = "too_large"
     NO_JSON = "no_json"
-    NO_PROMPTS = "no_prompts"
+    NOTHING = "nothing"
 
     def __init__(self, problem: str) -> None:
         super().__init__(problem)

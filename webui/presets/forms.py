@@ -7,15 +7,16 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from django import forms
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from inference.library.modelfile import Instruction
 from webui.presets import options, pictures
-from webui.presets.errors import PictureRefused
+from webui.presets.errors import ImportRefused, PictureRefused
 from webui.presets.levels import Level, effective_options
 from webui.presets.modelfiles import rest_of_json
 from webui.presets.models import (
@@ -377,9 +378,33 @@ class PromptForm(forms.Form):
         return text
 
 
-class PromptsFileForm(forms.Form):
+class PresetFileForm(forms.Form):
+    """A file of presets. Each kind says in `refusals` what is wrong with one, by the problems of `ImportRefused`."""
+
+    help: ClassVar[Promise | str] = ""
+    refusals: ClassVar[Mapping[str, Promise]] = {}
     file = forms.FileField(
-        label=_("File"), max_length=1000,
-        help_text=_("A JSON file: prompts that were exported here or from Open WebUI, at most 10 MB."),
-        widget=forms.FileInput(attrs={"accept": ".json,application/json"}),
-    )  # fmt: skip
+        label=_("File"), max_length=1000, widget=forms.FileInput(attrs={"accept": ".json,application/json"})
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["file"].help_text = str(self.help)
+
+
+class PromptsFileForm(PresetFileForm):
+    help = _("A JSON file: prompts that were exported here or from Open WebUI, at most 10 MB.")
+    refusals = {
+        ImportRefused.TOO_LARGE: _("The file is too large: at most 10 MB and 5,000 prompts."),
+        ImportRefused.NO_JSON: _("This is no JSON file, or it is damaged."),
+        ImportRefused.NOTHING: _("There are no prompts in this file."),
+    }
+
+
+class PresetsFileForm(PresetFileForm):
+    help = _("A JSON file: presets that were exported here, or models from Open WebUI, at most 25 MB.")
+    refusals = {
+        ImportRefused.TOO_LARGE: _("The file is too large: at most 25 MB and 5,000 presets."),
+        ImportRefused.NO_JSON: _("This is no JSON file, or it is damaged."),
+        ImportRefused.NOTHING: _("There are no presets in this file."),
+    }

@@ -98,6 +98,7 @@ OPTIONS: Final = (
     ),
 )  # fmt: skip
 BY_NAME: Final[Mapping[str, Option]] = {option.name: option for option in OPTIONS}
+_NAMES_ELSEWHERE: Final = {"max_tokens": "num_predict", "reasoning_effort": "think"}
 NOT_SAMPLING: Final = frozenset({"think", "keep_alive", "format"})
 
 
@@ -123,6 +124,22 @@ def stored_options(values: Mapping[str, Any]) -> dict[str, Value | None]:
     """Return what `checked_options` does, and None for those that are taken back."""
     checked = checked_options(values)
     return {name: checked.get(name) for name in BY_NAME if name in checked or values.get(name, 0) is None}
+
+
+def named_elsewhere(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options among the settings of other programs, by the names that they have here, as they come.
+
+    Those programs list what is not set as nothing, and `system` among the others.
+    """
+    options = {
+        _NAMES_ELSEWHERE.get(name, name): value
+        for name, value in values.items()
+        if name != "system" and value not in (None, "", [], {})
+    }
+    stop = options.get("stop")
+    if isinstance(stop, str):
+        options["stop"] = [*filter(None, (text.strip() for text in stop.split(",")))]
+    return options
 
 
 def fits(option: Option, value: Any) -> bool:

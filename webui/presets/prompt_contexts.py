@@ -5,13 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any, Final
-
-from django.utils.functional import Promise
-from django.utils.translation import gettext_lazy as _
+from typing import Any
 
 from webui.presets.models import PromptPreset
-from webui.presets.prompt_transfer import ImportedItem, Outcome
 from webui.presets.variables import Asked, Known, Parsed
 
 
@@ -80,59 +76,6 @@ class PromptFormPage:
 
     prompt: PromptPreset | None
     sidebar: None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImportRow:
-    name: str
-    command: str
-    words: str
-    is_imported: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PromptImportPage:
-    """`report` is what became of a file; None before one was sent."""
-
-    report: Sequence[ImportRow] | None
-    sidebar: None = None
-
-    @property
-    def n_imported(self) -> int:
-        return sum(row.is_imported for row in self.report or ())
-
-    @property
-    def n_others(self) -> int:
-        return len(self.report or ()) - self.n_imported
-
-
-_OUTCOMES: Final[dict[Outcome, Promise]] = {
-    "imported": _("Imported"),
-    "renamed": _("Imported with another command: you have a prompt with the one it had"),
-    "present": _("You have it already"),
-    "no_object": _("Left out: this is no prompt"),
-    "no_text": _("Left out: it has no text"),
-    "too_long": _("Left out: its text is too long"),
-    "no_room": _("Left out: you have as many prompts as there can be"),
-}
-_PARTS: Final[dict[str, Promise]] = {"tags": _("its tags"), "data": _("its data"), "meta": _("its description")}
-
-
-def import_rows(report: Sequence[ImportedItem]) -> list[ImportRow]:
-    """Return what became of each item, what was left out first."""
-    rows = [
-        ImportRow(name=item.name, command=item.command, words=_in_words(item), is_imported=item.is_imported)
-        for item in report
-    ]
-    return sorted(rows, key=lambda row: row.is_imported)
-
-
-def _in_words(item: ImportedItem) -> str:
-    words = str(_OUTCOMES[item.outcome])
-    if not item.left_out:
-        return words
-    parts = ", ".join(str(_PARTS[part]) for part in item.left_out)
-    return str(_("%(outcome)s, without %(parts)s") % {"outcome": words, "parts": parts})
 
 
 def insertion(parsed: Parsed) -> dict[str, Any]:

@@ -6,7 +6,6 @@ With whom a prompt was shared there is not taken over: those are other people.
 
 from __future__ import annotations
 
-import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -16,12 +15,12 @@ from typing import Any, Final, Literal, NotRequired, TypedDict
 from django.db import transaction
 
 from webui.accounts.models import User
-from webui.presets.errors import ImportRefused, TooManyPresets
+from webui.presets.errors import TooManyPresets
+from webui.presets.file_items import read_items, text_of
 from webui.presets.models import COMMAND_MAX_LENGTH, NAME_MAX_LENGTH, PROMPT_MAX_LENGTH, PromptPreset
 from webui.presets.prompts import COMMAND, PromptContent, command_for, commands_of, create_prompt, free_command
 
 MAX_FILE_BYTES: Final = 10 * 1024 * 1024
-MAX_ITEMS: Final = 5000
 
 Outcome = Literal["imported", "renamed", "present", "no_object", "no_text", "too_long", "no_room"]
 
@@ -78,7 +77,7 @@ def import_prompts(owner: User, data: bytes) -> list[ImportedItem]:
     Raises:
         ImportRefused: The file is no such export at all; nothing was imported.
     """
-    items = _items(data)
+    items = read_items(data, key="prompts", marks=("content",), max_bytes=MAX_FILE_BYTES)
     before: dict[tuple[str, str], list[str]] = defaultdict(list)
     for prompt in PromptPreset.objects.filter(owner=owner, deleted_at=None):
         before[prompt.name, prompt.content].append(prompt.command)
@@ -117,30 +116,14 @@ def _import_one(
     return ImportedItem(outcome=outcome, name=wanted.name, command=command, left_out=left_out)
 
 
-def _items(data: bytes) -> list[Any]:
-    if len(data) > MAX_FILE_BYTES:
-        raise ImportRefused(ImportRefused.TOO_LARGE)
-    try:
-        found = json.loads(data)
-    except (ValueError, RecursionError) as exc:
-        raise ImportRefused(ImportRefused.NO_JSON) from exc
-    if isinstance(found, dict):
-        found = found.get("prompts", [found])
-    if not isinstance(found, list) or not any(isinstance(item, dict) and "content" in item for item in found):
-        raise ImportRefused(ImportRefused.NO_PROMPTS)
-    if len(found) > MAX_ITEMS:
-        raise ImportRefused(ImportRefused.TOO_LARGE)
-    return found
-
-
 def _read(item: Any) -> PromptContent | ImportedItem:
     """Return what an item asks for, or why it cannot be had."""
     if not isinstance(item, dict):
         return ImportedItem(outcome="no_object")
-    command = _text(item.get("command")).strip().removeprefix("/")
-    name = (_text(item.get("name")) or _text(item.get("title"))).strip() or command
+    command = text_of(item.get("command")).strip().removeprefix("/")
+    name = (text_of(item.get("name")) or text_of(item.get("title"))).strip() or command
     name = name[:NAME_MAX_LENGTH]
-    content = _text(item.get("content"))
+    content = text_of(item.get("content"))
     if not content.strip():
         return ImportedItem(outcome="no_text", name=name)
     if len(content) > PROMPT_MAX_LENGTH:
@@ -148,10 +131,3 @@ def _read(item: Any) -> PromptContent | ImportedItem:
     if not COMMAND.fullmatch(command) or len(command) > COMMAND_MAX_LENGTH:
         command = command_for(command or name)
     return PromptContent(name=name or command, command=command, content=content)
-
-
-def _text(value: Any) -> str:
-    """Return a text as a database can store it; empty for what is none."""
-    if not isinstance(value, str):
-        return ""
-    return value.replace("\x00", "").encode("utf-8", "replace").decode()

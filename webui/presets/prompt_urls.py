@@ -3,7 +3,7 @@ from __future__ import annotations
 from django.urls import path
 
 from webui.presets.kinds import PROMPTS
-from webui.presets.views import deleting, prompts, sharing, versions
+from webui.presets.views import deleting, files, prompts, sharing, versions
 
 app_name = "prompts"
 KIND = {"kind": PROMPTS}
@@ -12,8 +12,8 @@ urlpatterns = [
     path("", prompts.prompt_list, name="list"),
     path("new/", prompts.create, name="create"),
     path("search/", prompts.search, name="search"),
-    path("export/", prompts.export, name="export"),
-    path("import/", prompts.import_file, name="import"),
+    path("export/", files.export_prompts, name="export"),
+    path("import/", files.import_prompt_file, name="import"),
     path("<uuid:uuid>/", prompts.prompt, name="preset"),
     path("<uuid:uuid>/insert/", prompts.insert, name="insert"),
     path("<uuid:uuid>/change/", prompts.change, name="change"),

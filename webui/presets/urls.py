@@ -3,7 +3,7 @@ from __future__ import annotations
 from django.urls import path
 
 from webui.presets.kinds import MODELS
-from webui.presets.views import defaults, deleting, presets, sharing, versions
+from webui.presets.views import defaults, deleting, files, presets, sharing, versions
 
 app_name = "presets"
 KIND = {"kind": MODELS}
@@ -11,6 +11,8 @@ KIND = {"kind": MODELS}
 urlpatterns = [
     path("", presets.preset_list, name="list"),
     path("new/", presets.create, name="create"),
+    path("export/", files.export_presets, name="export"),
+    path("import/", files.import_preset_file, name="import"),
     path("defaults/", defaults.own, name="defaults"),
     path("<uuid:uuid>/", presets.preset, name="preset"),
     path("<uuid:uuid>/change/", presets.change, name="change"),

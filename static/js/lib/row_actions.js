@@ -159,6 +159,6 @@ export class RowActions {
  * @param {"rename" | "delete" | "undo" | "move"} what
  */
 export function rowAddress(row, what) {
-  const name = `${what}Url`;
-  return row.dataset[name] ?? withChat(document.getElementById("chat-row-menu")?.dataset[name] ?? "", row.dataset.chat ?? "");
+  const ofChats = document.getElementById("chat-row-menu")?.dataset[`${what}Address`] ?? "";
+  return row.dataset[`${what}Url`] ?? withChat(ofChats, row.dataset.chat ?? "");
 }

@@ -26,9 +26,7 @@ from webui.chats.transfer.shapes import (
     TakenSource,
 )
 from webui.chats.transfer.trees import arrange, leaf_below, listed_order
-
-# Settings that other programs call by other names.
-_OPTIONS = {"max_tokens": "num_predict", "reasoning_effort": "think"}
+from webui.presets.options import named_elsewhere
 
 
 def is_open_webuis(found: Mapping[str, Any]) -> bool:
@@ -81,7 +79,7 @@ def read(found: Mapping[str, Any]) -> TakenChat:
         archived_at=values.when(found.get("updated_at"), notes, newest) if values.flag(found.get("archived")) else None,
         tags=_tags(found, inner, notes),
         system_prompt=values.text(system, notes, SYSTEM_PROMPT_MAX_CHARS),
-        options=own.read_options(_options(params), notes),
+        options=own.read_options(named_elsewhere(params), notes),
         folder=_folder(found),
         messages=arranged,
         shown=shown,
@@ -121,19 +119,6 @@ def _are_side_by_side(arranged: Sequence[TakenMessage], shown: str | None, rows:
     if leaf is None or leaf.role != "assistant" or leaf.parent not in asked:
         return False
     return len({one.model for one in arranged if one.parent == leaf.parent and one.role == "assistant"}) > 1
-
-
-def _options(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings of a chat by the names that they have here; unset ones are left out."""
-    options = {
-        _OPTIONS.get(name, name): value
-        for name, value in params.items()
-        if name != "system" and value not in (None, "", [], {})
-    }
-    stop = options.get("stop")
-    if isinstance(stop, str):
-        options["stop"] = [*filter(None, (text.strip() for text in stop.split(",")))]
-    return options
 
 
 def _merged(row: Mapping[str, Any]) -> str:

@@ -8,27 +8,23 @@ from django.contrib import messages
 from django.http import Http404, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from webui.accounts.decorators import member_required
 from webui.accounts.http import MemberRequest
 from webui.presets import access, prompts, queries
-from webui.presets.errors import CommandTaken, ImportRefused, TooManyPresets
-from webui.presets.forms import PromptForm, PromptsFileForm
+from webui.presets.errors import CommandTaken, TooManyPresets
+from webui.presets.forms import PromptForm
 from webui.presets.kinds import PROMPTS
 from webui.presets.models import PromptGrant, PromptPreset
 from webui.presets.prompt_contexts import (
     PromptFormPage,
-    PromptImportPage,
     PromptListPage,
     PromptPage,
     asked_fields,
-    import_rows,
     insertion,
     prompt_row,
 )
-from webui.presets.prompt_transfer import exported, import_prompts
 from webui.presets.prompts import PromptContent
 from webui.presets.variables import parse
 from webui.presets.views.deleting import just_deleted
@@ -163,39 +159,3 @@ def copy(request: MemberRequest, uuid: UUID) -> HttpResponse:
 
 def _too_many(exc: TooManyPresets) -> str:
     return _("You have %(n)d prompts already; delete one that you do not need.") % {"n": exc.limit}
-
-
-# ---- as a file ---------------------------------------------------------------------------------------
-
-
-@require_GET
-@member_required
-def export(request: MemberRequest) -> HttpResponse:
-    """Hand out the prompts of one's own as a file that this site and Open WebUI can import."""
-    own = queries.own(PromptPreset, request.user).order_by("command")
-    response = JsonResponse(exported(own), safe=False, json_dumps_params={"indent": 2, "ensure_ascii": False})
-    response["Content-Disposition"] = 'attachment; filename="prompts.json"'
-    response["X-Content-Type-Options"] = "nosniff"
-    response["Cache-Control"] = "private, no-store"
-    return response
-
-
-@require_http_methods(["GET", "POST"])
-@member_required
-def import_file(request: MemberRequest) -> HttpResponse:
-    form = PromptsFileForm(request.POST, request.FILES) if request.method == "POST" else PromptsFileForm()
-    report = None
-    if request.method == "POST" and form.is_valid():
-        try:
-            report = import_rows(import_prompts(request.user, form.cleaned_data["file"].read()))
-        except ImportRefused as exc:
-            form.add_error("file", str(_REFUSALS[exc.problem]))
-    context = {"page": PromptImportPage(report=report), "form": form}
-    return render(request, "prompts/import.html", context, status=422 if form.errors else 200)
-
-
-_REFUSALS = {
-    ImportRefused.TOO_LARGE: gettext_lazy("The file is too large: at most 10 MB and 5,000 prompts."),
-    ImportRefused.NO_JSON: gettext_lazy("This is no JSON file, or it is damaged."),
-    ImportRefused.NO_PROMPTS: gettext_lazy("There are no prompts in this file."),
-}
