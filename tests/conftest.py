@@ -15,6 +15,7 @@ from django.contrib.contenttypes.management import create_contenttypes
 from django.db import connection, transaction
 from django.db.models.signals import post_migrate
 from django.test import Client
+from django.utils import translation
 from hypothesis import HealthCheck, settings
 from pytest_django import DjangoDbBlocker
 
@@ -127,6 +128,13 @@ def _forget_models(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     catalog.forget()
     forget_defaults()
     forget_endpoints()
+
+
+@pytest.fixture(autouse=True)
+def _forget_the_language() -> Iterator[None]:
+    """Let no test speak the language of the last page that another one asked for: Django's client leaves it chosen."""
+    yield
+    translation.deactivate()
 
 
 @pytest.fixture
