@@ -20,6 +20,7 @@ from collections.abc import Sequence  # noqa: E402
 from datetime import timedelta  # noqa: E402
 
 from django.db import transaction  # noqa: E402
+from django.db.models import Max  # noqa: E402
 from django.test import Client  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
@@ -79,34 +80,41 @@ def timed(client: Client, urls: Sequence[str]) -> list[float]:
 def fill(owner: User, n_chats: int, language: Language) -> None:
     newest = timezone.now()
     for first in range(0, n_chats, _PAGE):
-        with transaction.atomic():
-            chats = Chat.objects.bulk_create(
-                Chat(
-                    owner=owner,
-                    title=" ".join(language.some(language.words, 5)),
-                    updated_at=newest - timedelta(minutes=number),
-                )
-                for number in range(first, min(first + _PAGE, n_chats))
+        chats = [
+            Chat(
+                owner=owner,
+                title=" ".join(language.some(language.words, 5)),
+                updated_at=newest - timedelta(minutes=number),
             )
-            for chat in chats:
-                _fill_chat(chat, [language.message() for _ in range(N_MESSAGES)])
+            for number in range(first, min(first + _PAGE, n_chats))
+        ]
+        _store(owner, chats, [[language.message() for _ in range(N_MESSAGES)] for _ in chats])
+    long = [language.answer() if n % 2 else language.message() for n in range(N_LONG)]
+    _store(owner, [Chat(owner=owner, title=_LONG_TITLE)], [long])
+
+
+def _store(owner: User, chats: Sequence[Chat], contents: Sequence[Sequence[str]]) -> None:
+    """Store chats with their messages below each other, in one transaction."""
+    # Numbers of our own, so that a message can name the one above before either is stored.
+    free = 1 + (Message.with_removed.aggregate(last=Max("pk"))["last"] or 0)
+    branches: list[list[Message]] = []
+    for chat, texts in zip(chats, contents, strict=True):
+        branches.append([_message(chat, free + number, number, text) for number, text in enumerate(texts)])
+        free += len(texts)
+    messages = [message for branch in branches for message in branch]
     with transaction.atomic():
-        long = Chat.objects.create(owner=owner, title=_LONG_TITLE)
-        _fill_chat(long, [language.answer() if n % 2 else language.message() for n in range(N_LONG)])
+        Chat.objects.bulk_create(chats)
+        Message.objects.bulk_create(messages, batch_size=_PAGE)
+        for chat, branch in zip(chats, branches, strict=True):
+            chat.current_message = branch[-1]
+        Chat.objects.bulk_update(chats, ["current_message"], batch_size=_PAGE)
+        index.index_texts(owner.pk, [index.Text("title", chat.pk, chat.title) for chat in chats])
+        index.index_messages(owner.pk, messages)
 
 
-def _fill_chat(chat: Chat, contents: Sequence[str]) -> None:
-    """Store messages below each other."""
-    messages = Message.objects.bulk_create(
-        Message(chat=chat, role="assistant" if number % 2 else "user", content=content, model="bench")
-        for number, content in enumerate(contents)
-    )
-    for above, below in zip(messages, messages[1:], strict=False):
-        below.parent = above
-    Message.objects.bulk_update(messages, ["parent"], batch_size=_PAGE)
-    chat.current_message = messages[-1]
-    chat.save(update_fields=["current_message"])
-    index.index_chat(chat)
+def _message(chat: Chat, pk: int, place: int, content: str) -> Message:
+    role, above = "assistant" if place % 2 else "user", pk - 1 if place else None
+    return Message(pk=pk, chat=chat, parent_id=above, role=role, content=content, model="bench")
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from itertools import accumulate
 
 _N_WORDS = 8000
 _WORDS_PER_MESSAGE = 100
@@ -34,9 +35,11 @@ class Language:
         words = ("".join(self._random.choices(letters, k=self._random.randint(3, 9))) for _ in range(_N_WORDS))
         self.words = list(dict.fromkeys(words))
         self.han = [chr(0x4E00 + number) for number in range(2500)]
+        # How often a word of a rank or one before it is said; as many ranks as there are words.
+        self._said = list(accumulate(1 / (rank + 2) for rank in range(_N_WORDS)))
 
     def some(self, kind: Sequence[str], number: int) -> list[str]:
-        return self._random.choices(kind, [1 / (rank + 2) for rank in range(len(kind))], k=number)
+        return self._random.choices(kind, cum_weights=self._said[: len(kind)], k=number)
 
     def message(self) -> str:
         if self._random.random() < 0.25:

@@ -7,6 +7,7 @@ scripts that are written without spaces, where most words are as short, anywhere
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from webui.chats.search.folding import fold
 
@@ -21,6 +22,7 @@ _LETTER = rf"(?![{_UNSPACED}_])\w"
 NOT_INSIDE_A_WORD = rf"(?:(?<!{_LETTER})|(?!{_LETTER}))"
 """The pattern of a place where a short gram may begin."""
 _STARTS = re.compile(rf"{NOT_INSIDE_A_WORD}.", re.DOTALL)
+_UNSPACED_WORD = re.compile(f"[{_UNSPACED}]+")
 # Neither can be typed, and the database's own tokenizer would cut at them.
 _BLANKS = re.compile(r"[\s\x00-\x1f\x7f]+")
 
@@ -33,10 +35,20 @@ def grams_of(text: str) -> set[str]:
     """Return all grams of a text."""
     grams: set[str] = set()
     for word in set(words_of(fold(text))):
-        grams.update(word[at : at + LONG] for at in range(len(word) - LONG + 1))
-        for start in _STARTS.finditer(word):
-            grams.update((word[start.start() : start.start() + 1], word[start.start() : start.start() + 2]))
+        grams.update([word[at : at + LONG] for at in range(len(word) - LONG + 1)])
+        starts = _starts_of(word)
+        grams.update([word[at : at + 1] for at in starts])
+        grams.update([word[at : at + 2] for at in starts])
     return grams
+
+
+def _starts_of(word: str) -> Iterable[int]:
+    # Most words are of one of these two kinds, and to look at each of their characters takes longer.
+    if word.isascii() and word.isalnum():
+        return (0,)
+    if _UNSPACED_WORD.fullmatch(word):
+        return range(len(word))
+    return [start.start() for start in _STARTS.finditer(word)]
 
 
 def grams_to_find(folded: str) -> set[str]:
