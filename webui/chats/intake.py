@@ -38,12 +38,8 @@ from webui.chats.shown_branch import (
     one_message,
     side_by_side,
 )
-from webui.chats.views.fragments import (
-    chat_title,
-    chat_url,
-    render_message,
-    render_messages,
-)
+from webui.chats.views.fragments import render_message, render_messages
+from webui.chats.views.heads import chat_title, chat_url
 from webui.chats.views.sidebar import group_label, render_row, render_sidebar, render_sidebar_folder
 from webui.chats.wishes import PictureWish
 from webui.presets.levels import sampling_at

@@ -19,7 +19,8 @@ from django.utils.translation import gettext as _
 from webui.chats.models import Chat, Image
 from webui.chats.shown_branch import Branch, branch_messages
 from webui.chats.views.contexts import CitationView, MessageView
-from webui.chats.views.fragments import chat_title, shown_messages
+from webui.chats.views.fragments import shown_messages
+from webui.chats.views.heads import chat_title
 
 STYLE_SHEETS = ("tokens.css", "paper.css")
 _LINE_START = re.compile(r"([\\#>*_\[\]<`~|=+-])")

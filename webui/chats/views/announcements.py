@@ -12,7 +12,7 @@ from webui.chats.answering.registry import Registry, tell_from_thread
 from webui.chats.intake import sidebar_changed
 from webui.chats.models import Chat
 from webui.chats.relay.protocol import BranchOutdated, ChatMoved, ChatRenamed, ChatsChanged
-from webui.chats.views.fragments import render_folder_link
+from webui.chats.views.heads import render_folder_link
 
 
 def announce_sidebar(user: User) -> None:

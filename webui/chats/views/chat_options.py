@@ -24,7 +24,7 @@ from webui.chats.chat_options import levels_in
 from webui.chats.models import Chat
 from webui.chats.services import chats
 from webui.chats.views.announcements import announce_sidebar
-from webui.chats.views.fragments import chat_url
+from webui.chats.views.heads import chat_url
 from webui.chats.views.places import Place, place_of
 from webui.presets.forms import AnswerForm, option_values
 from webui.presets.levels import Level

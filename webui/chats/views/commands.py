@@ -38,7 +38,8 @@ from webui.chats.services.keeping import Deed, Step
 from webui.chats.views import notes
 from webui.chats.views.announcements import announce_branch, announce_chats, announce_sidebar
 from webui.chats.views.contexts import ModelChoice, PresetChoice
-from webui.chats.views.fragments import chat_url, render_message
+from webui.chats.views.fragments import render_message
+from webui.chats.views.heads import chat_url
 from webui.chats.views.model_choices import model_choices, preset_choices
 from webui.chats.views.notes import Note
 from webui.chats.views.places import Place, place_of

@@ -33,7 +33,7 @@ from webui.chats.views.folder_contexts import (
     MovePanel,
     MoveTarget,
 )
-from webui.chats.views.fragments import chat_title, chat_url, folder_url
+from webui.chats.views.heads import chat_title, chat_url, folder_url
 from webui.chats.views.pages import chat_page, filter_tag
 from webui.chats.views.sidebar import render_sidebar_folder, row_of
 from webui.chats.wording import refusal_text

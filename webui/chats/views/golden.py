@@ -21,7 +21,7 @@ from webui.accounts.http import MemberRequest
 from webui.accounts.models import User
 from webui.chats import access
 from webui.chats.models import Citation, Message
-from webui.chats.views.fragments import chat_title, chat_url
+from webui.chats.views.heads import chat_title, chat_url
 from webui.documents.golden_contexts import refusal_in_words, shortened
 from webui.documents.wording import place_in_words
 

@@ -25,7 +25,7 @@ from webui.chats.services import keeping, purging
 from webui.chats.services.keeping import Deed, Outcome, Step
 from webui.chats.views.announcements import announce_chats, announce_sidebar, stop_generations
 from webui.chats.views.folders import move_panel
-from webui.chats.views.fragments import chat_title, chat_url, folder_head, keeping_view
+from webui.chats.views.heads import chat_title, chat_url, folder_head, keeping_view
 from webui.chats.views.keeping_contexts import KeptChat, KeptPage
 from webui.chats.wording import refusal_text
 from webui.ui.keyset import BadCursor, KeysetPage

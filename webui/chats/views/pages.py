@@ -24,13 +24,8 @@ from webui.chats.relay.decoding import MAX_DOCUMENTS
 from webui.chats.services import temporary
 from webui.chats.shown_branch import is_on_shown_branch, newest_messages
 from webui.chats.views.contexts import ChatHead, ChatPage, Goal, ShownMessages
-from webui.chats.views.fragments import (
-    chat_title,
-    chat_url,
-    folder_head,
-    keeping_view,
-    shown_messages,
-)
+from webui.chats.views.fragments import shown_messages
+from webui.chats.views.heads import chat_title, chat_url, folder_head, keeping_view
 from webui.chats.views.model_choices import model_choices, picture_choices, preset_choices, troubles
 from webui.chats.views.sidebar import sidebar_page
 from webui.presets.ids import is_preset_id

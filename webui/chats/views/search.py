@@ -22,7 +22,7 @@ from webui.chats.queries import asked_models, visible_chats, visible_folders, vi
 from webui.chats.search.finding import find_chats, find_messages
 from webui.chats.search.snippets import marked, snippet
 from webui.chats.search.typed import QUERY_MAX_CHARS, Filter, SearchQuery, read_query
-from webui.chats.views.fragments import chat_title, chat_url
+from webui.chats.views.heads import chat_title, chat_url
 from webui.chats.views.search_contexts import (
     AppliedFilter,
     ChatResults,

@@ -27,7 +27,7 @@ from webui.chats.models import Image, ShareLink
 from webui.chats.services import sharing
 from webui.chats.shared_chats import SharedChat, shared_chat
 from webui.chats.views.announcements import announce_sidebar
-from webui.chats.views.fragments import chat_title, chat_url
+from webui.chats.views.heads import chat_title, chat_url
 from webui.chats.views.images import image_file
 from webui.chats.views.previews import preview_page
 from webui.chats.views.shared_contexts import SharedPage, shared_message_views

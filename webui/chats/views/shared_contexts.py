@@ -14,8 +14,11 @@ from django.utils.translation import ngettext
 
 from webui.chats.models import ShareGrant, ShareLink
 from webui.chats.shared_chats import SharedCitation, SharedImage, SharedMessage
+from webui.chats.views.answer_words import merged_words
+from webui.chats.views.citation_views import citation_view
 from webui.chats.views.contexts import CitationView, ImageView
-from webui.chats.views.fragments import chat_title, chat_url, citation_view, merged_words, picture_file_name
+from webui.chats.views.fragments import picture_file_name
+from webui.chats.views.heads import chat_title, chat_url
 from webui.rendering import is_long, render_markdown, render_plain
 from webui.speech.contexts import VoiceView
 

@@ -17,7 +17,7 @@ from webui.chats import access, conf, queries
 from webui.chats.forms import LinkForm
 from webui.chats.models import Chat, ShareLink
 from webui.chats.services import sharing
-from webui.chats.views.fragments import chat_title, chat_url
+from webui.chats.views.heads import chat_title, chat_url
 from webui.chats.views.shared_contexts import SharedList, SharePage, link_view, shared_row
 
 

@@ -15,7 +15,7 @@ from webui.accounts.models import User
 from webui.chats import queries
 from webui.chats.models import Chat, Tag
 from webui.chats.queries import ListedFolder
-from webui.chats.views.fragments import chat_title, chat_url, folder_url, tag_view
+from webui.chats.views.heads import chat_title, chat_url, folder_url, tag_view
 from webui.chats.views.sidebar_contexts import ChatRow, SidebarFolder, SidebarGroup, SidebarPage
 
 

@@ -21,7 +21,7 @@ from webui.chats.forms import TagNameForm
 from webui.chats.models import TAG_NAME_MAX_LENGTH, Chat, Tag
 from webui.chats.services import tags as services
 from webui.chats.views.announcements import announce_chats
-from webui.chats.views.fragments import chat_title
+from webui.chats.views.heads import chat_title
 from webui.chats.views.keeping import chosen_chats
 from webui.chats.views.keeping_contexts import CountedTag, TaggingPanel, TagsPage, TagTarget
 from webui.chats.wording import refusal_text

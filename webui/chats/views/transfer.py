@@ -29,7 +29,7 @@ from webui.chats.transfer import papers
 from webui.chats.transfer.bundle import export_chat, export_chats
 from webui.chats.transfer.taking import begin_import, stop_import
 from webui.chats.transfer.wording import notes_in_words, refusal_in_words
-from webui.chats.views.fragments import chat_title, chat_url
+from webui.chats.views.heads import chat_title, chat_url
 from webui.chats.wording import refusal_text
 from webui.documents.uploads import UploadForm
 from webui.ui.streaming import PieceByPiece

@@ -17,7 +17,8 @@ from webui.chats.models import Chat
 from webui.chats.services import forks, removals
 from webui.chats.shown_branch import newest_messages
 from webui.chats.views.announcements import announce_branch, announce_sidebar
-from webui.chats.views.fragments import chat_url, shown_messages
+from webui.chats.views.fragments import shown_messages
+from webui.chats.views.heads import chat_url
 from webui.chats.wording import refusal_text
 
 
