@@ -151,7 +151,8 @@ def printed(modelfile: Modelfile) -> str:
     """Return the text that parses back to this Modelfile.
 
     Only a line inside a text that ends in three quotation marks cannot be written; it loses one, so that what a
-    stranger wrote can never become an instruction.
+    stranger wrote can never become an instruction. Neither here nor for Ollama, which overlooks more characters than
+    we do: a text whose marks would come to stand together there loses these characters here too.
     """
     return "".join(f"{_printed(item)}\n" for item in modelfile.instructions)
 
@@ -162,12 +163,22 @@ def _printed(item: Instruction) -> str:
 
 
 def _quoted(value: str) -> str:
-    is_plain = value == value.strip() and not _LINE_END.search(value) and not value.startswith('"')
-    if value and is_plain:
+    seen = _seen_by_ollama(value)
+    is_plain = all(text == text.strip() and not text.startswith('"') for text in (value, seen))
+    if seen and is_plain and not _LINE_END.search(value):
         return value
     if '"' not in value:
         return f'"{value}"'
-    return _THREE + _THREE_AT_A_LINE_END.sub('""', value) + _THREE
+    if _THREE_AT_A_LINE_END.search(seen):
+        value = _THREE_AT_A_LINE_END.sub('""', seen)
+    return _THREE + value + _THREE
+
+
+def _seen_by_ollama(text: str) -> str:
+    """Leave out what Go's `strconv.IsPrint` does not know as printable, the space but no other blank among it."""
+    return "".join(
+        character for character in text if character in " \t\r\n" or unicodedata.category(character)[0] in "LMNPS"
+    )
 
 
 class _Lines(Iterator[tuple[str, str]]):

@@ -407,16 +407,6 @@ async def test_a_phones_bar_shows_the_title_and_does_the_rest_from_its_menu(
     assert await overflow(page) <= 0
 
 
-async def test_the_chosen_theme_is_there_at_the_first_paint(page: Page) -> None:
-    await page.locator(".account").click()
-    await page.get_by_text("Dark", exact=True).click()
-    await expect(page.locator("html")).to_have_attribute("data-theme", "dark")
-
-    reply = await page.request.get("/")
-
-    assert 'data-theme="dark"' in await reply.text()
-
-
 async def pick_beside(page: Page, model: str) -> None:
     await page.get_by_role("button", name="Model", exact=True).click()
     await page.get_by_role("button", name="Add another model").click()

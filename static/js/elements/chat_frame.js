@@ -1,11 +1,16 @@
 import { clearCookie, setCookie } from "../lib/cookies.js";
+import { VisibleHeight } from "../lib/visible_height.js";
 
 const COOKIE = "hearth_sidebar";
 const WIDE = matchMedia("(min-width: 56rem)");
 
 /** The frame of a page: its sidebar beside the page, or over it as a drawer where the screen is narrow. */
 class ChatFrame extends HTMLElement {
+  /** @type {VisibleHeight | null} */
+  #height = null;
+
   connectedCallback() {
+    this.#height = new VisibleHeight(this);
     this.addEventListener("click", this.#clicked);
     document.addEventListener("keydown", this.#pressed);
     this.addEventListener("htmx:beforeSwap", this.#closeDrawer);
@@ -13,6 +18,7 @@ class ChatFrame extends HTMLElement {
   }
 
   disconnectedCallback() {
+    this.#height?.stop();
     this.removeEventListener("click", this.#clicked);
     document.removeEventListener("keydown", this.#pressed);
     this.removeEventListener("htmx:beforeSwap", this.#closeDrawer);

@@ -17,6 +17,7 @@ from inference.library.modelfile import (
     parse,
     printed,
 )
+from tests.doubles.ollama_modelfiles import left_of, read_by_ollama
 
 MARIO = """\
 # sets the temperature to 1 [higher is more creative, lower is more coherent]
@@ -205,6 +206,32 @@ def test_printing_quotes_only_what_needs_it() -> None:
     )
 
 
+# What Ollama drops of a text, with what can then come to stand together.
+DROPPED = "\u200c\u200d\u00a0\u3000\u2028\u2003"
+hostile_texts = st.one_of(
+    st.text(f'"a \n\r\t#{DROPPED}'),
+    st.lists(st.sampled_from(['"""', '"', "\n", "\r\n", " ", "\u200c", "\u3000", "x", "ADAPTER /etc/passwd", "FROM y"]))
+    .map("".join),
+)  # fmt: skip
+
+
+hostile_instructions = st.one_of(
+    st.builds(Instruction, st.sampled_from(["SYSTEM", "TEMPLATE", "LICENSE", "ADAPTER", "REQUIRES"]), hostile_texts),
+    st.builds(Instruction, st.just("MESSAGE"), hostile_texts, st.sampled_from(MESSAGE_ROLES)),
+    st.builds(Instruction, st.just("PARAMETER"), hostile_texts, st.sampled_from(["stop", "temperature"])),
+)
+
+
+@given(st.lists(hostile_instructions))
+def test_ollama_reads_the_same_of_what_is_printed(items: list[Instruction]) -> None:
+    text = printed(Modelfile((Instruction("FROM", "tiny"), *items)))
+
+    ours = [(item.keyword.lower(), item.name, left_of(item.value)) for item in parse(text).instructions]
+
+    assert read_by_ollama(text) == ours
+    assert [keyword for keyword, _, _ in ours] == ["from", *(item.keyword.lower() for item in items)]
+
+
 words = st.one_of(
     st.text(st.characters(exclude_categories=["Cc", "Cf", "Cs", "Co"], include_characters="\t\n\r\u200c\u200d")),
     st.text('"a \n\r\t#'),
@@ -214,7 +241,7 @@ texts = words.filter(lambda text: text == printed_value(text))
 
 def printed_value(text: str) -> str:
     """Return what is left of a text in a Modelfile: all of it, but for the three marks that cannot be written."""
-    lines = text.replace("\r", "\n").split("\n")[:-1]
+    lines = left_of(text).replace("\r", "\n").split("\n")[:-1]
     return "" if any(line.rstrip().endswith('"""') for line in lines) else text
 
 
