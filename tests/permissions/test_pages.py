@@ -6,6 +6,7 @@ import re
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import pytest
 from django.db import connection, transaction
@@ -35,6 +36,7 @@ every_route = pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.n
 IDLESS = [route for route in ROUTES if not route.ids]
 WITH_IDS = [route for route in ROUTES if route.ids]
 LIST_QUERIES = ("", "?q=q", f"?q={PRIVATE}", "?before=", "?q=lighthouse")
+READING = ("SELECT ", "SAVEPOINT ", "RELEASE SAVEPOINT ", "ROLLBACK TO SAVEPOINT ")
 _TABLES_WITH_IDS = re.compile(r'"(\w+)"\."uuid"')
 _UUIDS = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _TOKENS = re.compile("[A-Za-z0-9]{64}")
@@ -103,13 +105,29 @@ def lists(route: Route) -> list[str]:
 
 def send(client: Client, method: str, url: str, body: str = "", watched: Watched | None = None) -> HttpResponse:
     """Ask, and undo whatever that has changed; fail if a row of the `watched` person is among it."""
+    written: list[str] = []
     with transaction.atomic():
         sent = body if method == "post" else ""
-        response: HttpResponse = client.generic(method.upper(), url, sent, "application/x-www-form-urlencoded")
-        if watched and method == "post" and response.status_code not in (404, 405):
-            assert snapshot(watched.person) == watched.before, f"{url} has changed what belongs to {watched.person}"
+        with connection.execute_wrapper(partial(note_writing, written)):
+            response: HttpResponse = client.generic(method.upper(), url, sent, "application/x-www-form-urlencoded")
+        if watched and written:
+            assert_untouched(watched, url)
         transaction.set_rollback(True)
     return response
+
+
+def note_writing(
+    written: list[str],
+    execute: Callable[..., object],
+    sql: str,
+    params: object,
+    many: bool,
+    context: dict[str, object],
+) -> object:
+    """Keep what may have changed a row, which is all that does not plainly read."""
+    if not sql.startswith(READING):
+        written.append(sql)
+    return execute(sql, params, many, context)
 
 
 @dataclass(frozen=True)
@@ -181,11 +199,11 @@ def test_a_foreign_id_is_answered_as_one_that_nothing_has(
     nobodys = [NOBODYS] * len(route.ids)
     for method in METHODS:
         expected = said(send(client, method, route.url(nobodys), body), nobodys)
-        pool = world.ids() if len(route.ids) == 1 else world.outer_ids()
+        # All of a kind that the address looks for, and one of each other kind.
+        pool = sorted({*leading, *world.inner_ids()}) if len(route.ids) == 1 else world.outer_ids()
         for ids in with_ids(route, pool, world.inner_ids(), leading):
             told = said(send(client, method, route.url(ids), body, watched), [*ids, NOBODYS])
             assert told == expected, f"{method} {route.name} answers a foreign id in another way"
-    assert_untouched(watched, route.name)
 
 
 @every_route
@@ -196,9 +214,10 @@ def test_foreign_ids_beside_own_ones_and_in_bodies_lead_nowhere(
     foreign = [str(row.uuid) for row in (world.private_document, world.private, world.private_preset, world.message)]
     pool = own.inner_ids() if len(route.ids) == 1 else own.outer_ids()[1:]
     place = str(world.folder.uuid)
+    secrets = [PRIVATE, SHARED, *world.ids()]
     values = {"get": [NOBODYS], "post": foreign if len(route.ids) < 2 else foreign[:1]}
     bodies = {value: filled(value, folder=place) for value in (NOBODYS, *foreign)}
-    leading = leading_ids(client, route, [bodies[value] for value in foreign], own)
+    leading = leading_ids(client, route, [bodies[value] for value in foreign], own) if route.ids else set()
 
     for method in methods_of(client, route):
         for number, ids in enumerate(with_ids(route, pool, [*own.inner_ids(), *world.inner_ids()], leading)):
@@ -206,8 +225,7 @@ def test_foreign_ids_beside_own_ones_and_in_bodies_lead_nowhere(
             # What leads nowhere is sent with one of the values, in turn.
             for value in values[method] if leads else [values[method][number % len(values[method])]]:
                 told = said(send(client, method, route.url(ids), bodies[value], watched), [*ids, value, place])
-                assert_silent(told, [PRIVATE, SHARED, *world.ids()], f"{method} {route.name}")
-    assert_untouched(watched, route.name)
+                assert_silent(told, secrets, f"{method} {route.name}")
 
 
 def test_what_belongs_to_another_chat_of_ones_own_is_not_found_in_this_one(
@@ -294,15 +312,15 @@ def test_a_reader_of_a_part_learns_nothing_of_the_rest_and_changes_nothing(
     values = [*shared, str(world.private_document.uuid)]
     query = f"?q=lighthouse&folder={SHARED} folder"
     bodies = {value: filled(value) for value in (NOBODYS, *values)}
-    leading = leading_ids(client, route, [bodies[value] for value in values], world)
+    secrets = [PRIVATE, *world.private_ids()]
+    leading = leading_ids(client, route, [bodies[value] for value in values], world) if len(route.ids) > 1 else None
 
     for method in methods_of(client, route):
         tries = [("", value) for value in values] if method == "post" else [("", NOBODYS), (query, NOBODYS)]
         for ids in with_ids(route, shared, world.inner_ids(), leading):
             for asked, value in tries if len(route.ids) < 2 else tries[1:2]:
                 told = said(send(client, method, route.url(ids) + asked, bodies[value], watched), [*ids, value])
-                assert_silent(told, [PRIVATE, *world.private_ids()], f"{method} {route.name}")
-    assert_untouched(watched, route.name)
+                assert_silent(told, secrets, f"{method} {route.name}")
 
 
 def test_the_reader_does_see_what_is_shared(world: World, bob: User, sign_in: Callable[[User], Client]) -> None:
