@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.database import put_database
+from tests.database import put_data
 
 ROOT = Path(__file__).resolve().parents[2]
 START_TIMEOUT_S = 120
@@ -39,7 +39,7 @@ def running_site(data: Path, *, model_url: str = "", built_in_url: str = "", **e
     `built_in_url` stands in for the model server; without one, the real one is started too.
     """
     if not data.exists():
-        put_database(data / "hearth.sqlite3")
+        put_data(data)
     port = free_port()
     log = data.parent / f"{data.name}.log"
     settings = {
