@@ -1,4 +1,6 @@
-"""`python -m tests.e2e.filling EMAIL`: fill a site with one of everything of a person's; print the ids.
+"""`python -m tests.e2e.filling EMAIL`: fill a site with one of everything of a person's.
+
+Prints the ids of one of each kind, and those with the ids of what they are in before them.
 
 Runs beside the processes of the site, with their environment.
 """
@@ -16,9 +18,8 @@ import json  # noqa: E402
 import sys  # noqa: E402
 
 from tests.factories import make_answer, make_message  # noqa: E402
-from tests.permissions.world import PLAIN, make_world  # noqa: E402
+from tests.permissions.world import PLAIN, make_world, parents_of  # noqa: E402
 from webui.accounts.models import User  # noqa: E402
-from webui.chats.models import Chat  # noqa: E402
 
 ANSWER = """\
 ## A heading
@@ -50,8 +51,13 @@ def main() -> None:
     make_answer(world.chat, content=ANSWER)
     make_message(world.chat, content="And once more?")
     make_answer(world.chat, content="", state="failed", error_code="internal")
-    link = Chat.objects.get(pk=world.chat.pk).share_link
-    print(json.dumps([*world.outer_ids(), str(link.uuid)]))  # noqa: T201
+    shown = [
+        world.private, world.private_document, world.private_preset, world.private_prompt, world.chat, world.folder,
+        world.chat.share_link,
+    ]  # fmt: skip
+    parts = {type(row): row for row in world.rows if hasattr(row, "uuid")}.values()
+    inner = [(str(parent.uuid), str(row.uuid)) for row in parts for parent in parents_of(row)]
+    print(json.dumps([*([str(row.uuid)] for row in shown), *inner]))  # noqa: T201
 
 
 if __name__ == "__main__":

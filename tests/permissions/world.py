@@ -319,6 +319,12 @@ def rows_of(owner: User) -> Iterator[Model]:
         yield from model._default_manager.filter(**{str(path): owner}).order_by("pk")
 
 
+def parents_of(row: Model) -> list[Model]:
+    """Return what a row points at, whose ids may stand before its own in an address."""
+    named = (getattr(row, field.name) for field in row._meta.fields if field.many_to_one or field.one_to_one)
+    return [parent for parent in named if hasattr(parent, "uuid")]
+
+
 def snapshot(owner: User) -> list[dict[str, Any]]:
     """Return all that belongs to a person, value by value, where their documents are, what their folders ask,
     and which tags their chats have.
