@@ -11,8 +11,8 @@ PYTHON := .venv/bin/python
 UV := .venv/bin/uv
 UV_VERSION := 0.13.8
 INSTALL := $(UV) pip install --python $(PYTHON) --no-deps --require-hashes --compile-bytecode
-# Files are the units: what a module shares is made once.
-PYTEST := $(PYTHON) -m pytest --numprocesses 2 --dist loadfile
+# Files are the units: what a module shares is made once. In the order of tests/conftest.py, the long ones first.
+PYTEST := $(PYTHON) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 RUNTIME := .venv/.runtime-installed
 DEVELOPMENT := .venv/.development-installed
 

@@ -6,6 +6,7 @@ import gc
 import ipaddress
 import socket
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,19 @@ gc.disable()
 
 _connect = socket.socket.connect
 _connect_ex = socket.socket.connect_ex
+
+
+# Packages of files that hold few tests and take long.
+_LONG = {"e2e", "scale", "management", "permissions"}
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Let what takes longest begin first: a long file that begins last keeps one process busy and the other idle."""
+    folder = config.rootpath / "tests"
+    n_tests = Counter(item.path for item in items)
+    is_long = {path: path.is_relative_to(folder) and path.relative_to(folder).parts[0] in _LONG for path in n_tests}
+    places = {path: place for place, path in enumerate(n_tests)}
+    items.sort(key=lambda item: (not is_long[item.path], -n_tests[item.path], places[item.path]))
 
 
 def pytest_collection_finish() -> None:
