@@ -103,12 +103,25 @@ class Group(models.Model):
     name = models.CharField(_("name"), max_length=100, unique=True)
     description = models.CharField(_("description"), max_length=500, blank=True)
     members = models.ManyToManyField(User, blank=True, related_name="groups")
+    # What members may do besides what everybody may; names of `permissions.Permission`.
+    permissions = models.JSONField(default=list, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
         # Lower packages point to groups through this setting, as to people through AUTH_USER_MODEL.
         swappable = "HEARTH_GROUP_MODEL"
         ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class WithheldPermission(models.Model):
+    """Something that not everybody may do. `permissions` says which names there are."""
+
+    name = models.CharField(max_length=30, unique=True)
+    changed_at = models.DateTimeField(auto_now_add=True)
+    changed_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
 
     def __str__(self) -> str:
         return self.name

@@ -12,6 +12,7 @@ from django.db import connection
 from django.db.models import Count, Q, QuerySet
 
 from webui.accounts.models import Group, User
+from webui.accounts.permissions import Permission, is_held_by
 from webui.chats import conf
 from webui.chats.branches import Parents
 from webui.chats.models import PICTURES, Chat, Folder, Generation, Message, Rating, ShareGrant, ShareLink, Tag
@@ -227,7 +228,9 @@ def readable_links(reader: User | None) -> QuerySet[ShareLink]:
     """
     is_of_member = {f"chat__owner__{field}": value for field, value in settings.HEARTH_MEMBERS.items()}
     links = ShareLink.objects.filter(chat__deleted_at=None, **is_of_member)
-    is_open = Q(is_public=True) if conf.allows_public_links() else Q(pk__in=[])
+    is_open = Q(pk__in=[])
+    if conf.allows_public_links():
+        is_open = Q(is_public=True) & is_held_by("chat__owner", Permission.SHARE_PUBLICLY)
     if reader is None or not reader.may_chat:
         return links.filter(is_open)
     return links.filter(is_open | Q(chat__owner=reader) | Q(pk__in=_granted_links(reader)))

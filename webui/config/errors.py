@@ -10,6 +10,8 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 from django.utils.translation import gettext_lazy as _
 
+from webui.accounts.errors import NotPermitted
+
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
 
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 class ErrorPage:
     """What a person reads."""
 
-    title: _StrPromise
+    title: _StrPromise | str
     advice: _StrPromise | str
 
 
@@ -58,6 +60,11 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if isinstance(exception, NotPermitted):
+        title = _("Your account has no permission for this: %(action)s") % {"action": exception.action}
+        page = ErrorPage(title=title, advice=_("An administrator can give it to you."))
+        accept = request.headers.get("Accept", "")
+        return _page_or_json(page, "not_permitted", status=403, accept=accept, sentence=f"{title}. {page.advice}")
     return _answer(request, "forbidden", status=403)
 
 

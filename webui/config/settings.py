@@ -192,6 +192,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "webui.ui.context_processors.interface",
+                "webui.accounts.context_processors.permissions",
             ]
         },
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from webui.accounts.models import User
+from webui.accounts.permissions import Permission, may
 from webui.speech import conf, queries
 from webui.speech.models import Endpoint
 
@@ -45,12 +46,13 @@ def strangers_voice() -> VoiceView:
 
 
 def voice_view(user: User) -> VoiceView:
+    may_use_servers = may(user, Permission.VOICE)
     return VoiceView(
-        has_speaker=queries.offered(Endpoint.Task.SPEAK) is not None,
+        has_speaker=may_use_servers and queries.offered(Endpoint.Task.SPEAK) is not None,
         voice=user.voice,
         speed=user.voice_speed,
         reads_aloud=user.reads_aloud,
-        has_listener=queries.offered(Endpoint.Task.TRANSCRIBE) is not None,
+        has_listener=may_use_servers and queries.offered(Endpoint.Task.TRANSCRIBE) is not None,
         may_use_browser=queries.may_browser_write_down(),
         sends_dictation=user.sends_dictation,
     )

@@ -10,8 +10,9 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from inference.errors import InferenceError
 from inference.sounds import sound_kind
-from webui.accounts.decorators import member_required
+from webui.accounts.decorators import member_required, needs
 from webui.accounts.http import MemberRequest
+from webui.accounts.permissions import Permission
 from webui.speech import services
 from webui.speech.contexts import voice_view
 from webui.speech.errors import NotOffered, SpeechError
@@ -21,6 +22,7 @@ from webui.speech.wording import sentence_of
 
 @require_POST
 @member_required
+@needs(Permission.VOICE)
 def say(request: MemberRequest) -> HttpResponse:
     """Answer with a piece of text as sound."""
     form = SayForm(request.POST)
@@ -42,6 +44,7 @@ def say(request: MemberRequest) -> HttpResponse:
 
 @require_POST
 @member_required
+@needs(Permission.VOICE)
 def write_down(request: MemberRequest) -> JsonResponse:
     """Answer with what is said in a recording, which is the body."""
     try:

@@ -16,7 +16,9 @@ from webui.accounts.decorators import admin_required
 from webui.accounts.errors import GroupNameTaken
 from webui.accounts.http import MemberRequest
 from webui.accounts.models import Group
+from webui.accounts.permissions import ALL, withheld_permissions
 from webui.administration.forms import GroupForm, MemberForm
+from webui.administration.permission_forms import PermissionsForm
 
 
 @admin_required
@@ -68,6 +70,8 @@ def _page(
         "group": shown,
         "form": form,
         "member_form": members or MemberForm(),
+        "permissions_form": PermissionsForm(shown.permissions),
+        "everybody_may": ALL - withheld_permissions(),
         "members": shown.members.order_by("name", "email"),
     }
     return render(request, "administration/group.html", context, status=status)

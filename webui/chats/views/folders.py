@@ -14,9 +14,10 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 import rag.api as rag
-from webui.accounts.decorators import member_required
+from webui.accounts.decorators import member_required, needs
 from webui.accounts.http import MemberRequest, wants_json
 from webui.accounts.models import User
+from webui.accounts.permissions import Permission
 from webui.chats import access, queries
 from webui.chats.conf import MAX_FOLDER_SOURCES
 from webui.chats.errors import ChatError, FolderFull
@@ -238,6 +239,7 @@ def _source(request: MemberRequest) -> tuple[list[UUID], list[UUID]]:
 
 @require_POST
 @member_required
+@needs(Permission.UPLOAD)
 def upload(request: MemberRequest, uuid: UUID) -> HttpResponse:
     """Take one file into the folder; see `take_upload`."""
     shown = access.folder_read(request.user, uuid)

@@ -13,9 +13,10 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from inference import client
-from webui.accounts.decorators import member_required
+from webui.accounts.decorators import member_required, needs
 from webui.accounts.http import MemberRequest
 from webui.accounts.models import User
+from webui.accounts.permissions import Permission
 from webui.chats import access, conf, queries
 from webui.chats.answerers import choose_model
 from webui.chats.forms import FilterForm
@@ -63,6 +64,7 @@ def chat(request: MemberRequest, uuid: UUID) -> HttpResponse:
 
 @require_POST
 @member_required
+@needs(Permission.TEMPORARY_CHATS)
 def begin_temporary(request: MemberRequest) -> HttpResponse:
     """Begin a chat that is gone with the page that shows it."""
     return redirect(chat_url(temporary.begin_temporary(request.user)))

@@ -10,9 +10,10 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_GET
 
-from webui.accounts.decorators import admin_required, member_required
+from webui.accounts.decorators import admin_required, member_required, needs
 from webui.accounts.http import MemberRequest
 from webui.accounts.models import User
+from webui.accounts.permissions import Permission
 from webui.chats import conf, queries
 from webui.chats.answerers import model_label
 from webui.chats.services.rating_export import export_ratings
@@ -54,6 +55,7 @@ def all_ratings(request: MemberRequest) -> HttpResponse:
 
 @require_GET
 @member_required
+@needs(Permission.EXPORT_CHATS)
 def export(request: MemberRequest) -> HttpResponseBase:
     return _file(request.user)
 

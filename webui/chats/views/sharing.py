@@ -11,8 +11,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from webui.accounts.audiences import AudienceForm
-from webui.accounts.decorators import member_required
+from webui.accounts.decorators import member_required, needs
 from webui.accounts.http import MemberRequest
+from webui.accounts.permissions import Permission, may, require
 from webui.chats import access, conf, queries
 from webui.chats.forms import LinkForm
 from webui.chats.models import Chat, ShareLink
@@ -30,6 +31,7 @@ def share(request: MemberRequest, uuid: UUID) -> HttpResponse:
 
 @require_POST
 @member_required
+@needs(Permission.SHARE_CHATS)
 def create(request: MemberRequest, uuid: UUID) -> HttpResponse:
     """Make the link; for whom comes after."""
     chat = access.chat_share(request.user, uuid)
@@ -39,12 +41,15 @@ def create(request: MemberRequest, uuid: UUID) -> HttpResponse:
 
 @require_POST
 @member_required
+@needs(Permission.SHARE_CHATS)
 def change(request: MemberRequest, uuid: UUID) -> HttpResponse:
     chat, link = _own(request, uuid)
     form = LinkForm(request.POST)
     if not form.is_valid():
         return _page(request, chat, status=422)
     wanted = form.cleaned_data
+    if wanted["is_public"] and not link.is_public:
+        require(request.user, Permission.SHARE_PUBLICLY)
     sharing.change_link(
         link, is_live=wanted["shows"] == "live", has_files=wanted["has_files"], is_public=wanted["is_public"]
     )
@@ -53,6 +58,7 @@ def change(request: MemberRequest, uuid: UUID) -> HttpResponse:
 
 @require_POST
 @member_required
+@needs(Permission.SHARE_CHATS)
 def renew(request: MemberRequest, uuid: UUID) -> HttpResponse:
     chat, link = _own(request, uuid)
     sharing.renew_snapshot(link)
@@ -61,6 +67,7 @@ def renew(request: MemberRequest, uuid: UUID) -> HttpResponse:
 
 @require_POST
 @member_required
+@needs(Permission.SHARE_CHATS)
 def grant(request: MemberRequest, uuid: UUID) -> HttpResponse:
     chat, link = _own(request, uuid)
     form = AudienceForm(request.user, request.POST)
@@ -92,9 +99,13 @@ def stop(request: MemberRequest, uuid: UUID) -> HttpResponse:
 @never_cache
 @member_required
 def shared_list(request: MemberRequest) -> HttpResponse:
-    allows_public = conf.allows_public_links()
+    allows_public = _allows_public(request)
     rows = [shared_row(link, allows_public=allows_public) for link in queries.own_links(request.user)]
     return render(request, "chats/shared_list.html", {"page": SharedList(rows=rows)})
+
+
+def _allows_public(request: MemberRequest) -> bool:
+    return conf.allows_public_links() and may(request.user, Permission.SHARE_PUBLICLY)
 
 
 def _own(request: MemberRequest, uuid: UUID) -> tuple[Chat, ShareLink]:
@@ -119,7 +130,7 @@ def _page(request: MemberRequest, chat: Chat, form: AudienceForm | None = None, 
         title=chat_title(chat),
         chat_url=chat_url(chat),
         link=link_view(link, request.build_absolute_uri(reverse("chats:shared", args=[link.uuid]))) if link else None,
-        allows_public=conf.allows_public_links(),
+        allows_public=_allows_public(request),
     )
     given = {"page": page, "form": form or AudienceForm(request.user), "is_dialog": _is_dialog(request)}
     if _is_dialog(request):

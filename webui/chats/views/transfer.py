@@ -20,8 +20,9 @@ from django.views.decorators.http import require_GET, require_POST
 import rag.api as rag
 from rag.errors import ImportRefused
 from rag.types import Problem
-from webui.accounts.decorators import member_required
+from webui.accounts.decorators import member_required, needs
 from webui.accounts.http import MemberRequest, wants_json
+from webui.accounts.permissions import Permission
 from webui.chats import access, queries
 from webui.chats.errors import ImportRunning
 from webui.chats.models import Chat, ChatImport, ImportedChat
@@ -128,6 +129,7 @@ def transfer(request: MemberRequest) -> HttpResponse:
 @require_GET
 @never_cache
 @member_required
+@needs(Permission.EXPORT_CHATS)
 def export_all(request: MemberRequest) -> HttpResponseBase:
     day = timezone.localdate().isoformat()
     return _download(PieceByPiece(export_chats(request.user), content_type="application/zip"), f"chats-{day}.zip")
@@ -136,6 +138,7 @@ def export_all(request: MemberRequest) -> HttpResponseBase:
 @require_GET
 @never_cache
 @member_required
+@needs(Permission.EXPORT_CHATS)
 def export(request: MemberRequest, uuid: UUID) -> HttpResponse:
     """The ways to take a chat along, for the dialog."""
     chat = access.chat_read(request.user, uuid)
@@ -145,6 +148,7 @@ def export(request: MemberRequest, uuid: UUID) -> HttpResponse:
 @require_GET
 @never_cache
 @member_required
+@needs(Permission.EXPORT_CHATS)
 def export_markdown(request: MemberRequest, uuid: UUID) -> HttpResponseBase:
     return _paper(request, uuid, papers.as_markdown, "text/markdown; charset=utf-8", "md")
 
@@ -152,6 +156,7 @@ def export_markdown(request: MemberRequest, uuid: UUID) -> HttpResponseBase:
 @require_GET
 @never_cache
 @member_required
+@needs(Permission.EXPORT_CHATS)
 def export_html(request: MemberRequest, uuid: UUID) -> HttpResponseBase:
     return _paper(request, uuid, papers.as_html, "text/html; charset=utf-8", "html")
 
@@ -159,6 +164,7 @@ def export_html(request: MemberRequest, uuid: UUID) -> HttpResponseBase:
 @require_GET
 @never_cache
 @member_required
+@needs(Permission.EXPORT_CHATS)
 def export_json(request: MemberRequest, uuid: UUID) -> HttpResponseBase:
     return _paper(request, uuid, export_chat, "application/json", "json")
 
@@ -181,6 +187,7 @@ def _download(response: HttpResponseBase, name: str) -> HttpResponseBase:
 
 @require_POST
 @member_required
+@needs(Permission.IMPORT_CHATS)
 def take_in(request: MemberRequest) -> HttpResponse:
     """Take the chats of the file in the field `file`. Scripts get JSON with the address that tells how far it is."""
     form = UploadForm(request.POST, request.FILES)

@@ -11,9 +11,10 @@ from django.views.decorators.http import require_POST
 
 import rag.api as rag
 from rag.errors import PageNotFetched, UploadRefused
-from webui.accounts.decorators import member_required
+from webui.accounts.decorators import member_required, needs
 from webui.accounts.http import MemberRequest
 from webui.accounts.models import User
+from webui.accounts.permissions import Permission
 from webui.chats import access
 from webui.chats.errors import NotFound
 from webui.chats.models import Chat
@@ -40,6 +41,7 @@ def _temporary_chat(request: MemberRequest) -> Chat | None:
 
 @require_POST
 @member_required
+@needs(Permission.UPLOAD)
 def upload(request: MemberRequest) -> HttpResponse:
     """Take one file that is to be asked in a chat; see `take_upload`. It goes with the chat, in the end."""
     chat = _temporary_chat(request)
@@ -56,6 +58,7 @@ def upload(request: MemberRequest) -> HttpResponse:
 
 @require_POST
 @member_required
+@needs(Permission.UPLOAD)
 def upload_image(request: MemberRequest) -> JsonResponse:
     """Take one picture, in the field `file`. It goes with a temporary chat, sent or not."""
     chat = _temporary_chat(request)
@@ -85,6 +88,7 @@ class PageForm(forms.Form):
 
 @require_POST
 @member_required
+@needs(Permission.WEB_PAGES)
 def fetch_page(request: MemberRequest) -> JsonResponse:
     """Make a page of the web a document. What is in the chat already is not fetched again."""
     form = PageForm(request.POST)

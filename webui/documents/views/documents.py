@@ -16,8 +16,9 @@ from django.views.decorators.http import require_GET, require_POST
 from rag import api as rag
 from rag.errors import PageNotFetched, RenderingFailed, UploadRefused
 from rag.types import PageKind, PageMarks
-from webui.accounts.decorators import member_required
+from webui.accounts.decorators import member_required, needs
 from webui.accounts.http import MemberRequest, wants_json
+from webui.accounts.permissions import Permission
 from webui.documents import conf, wording
 from webui.documents.contexts import (
     CONTEXT_CHARACTERS,
@@ -68,6 +69,7 @@ def document_list(request: MemberRequest) -> HttpResponse:
 
 @require_POST
 @member_required
+@needs(Permission.UPLOAD)
 def upload(request: MemberRequest) -> HttpResponse:
     return take_upload(request, back=reverse("documents:list"))
 
@@ -233,6 +235,7 @@ def _changed_row(request: MemberRequest, changed: rag.Document) -> HttpResponse:
 
 @require_POST
 @member_required
+@needs(Permission.WEB_PAGES)
 def fetch_again(request: MemberRequest, uuid: UUID) -> HttpResponse:
     """Fetch a page anew; when it has changed, it is another document, and answers keep the one they cite."""
     found = rag.document_write(request.user, uuid)

@@ -11,8 +11,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from rag import api as rag
-from webui.accounts.decorators import member_required
+from webui.accounts.decorators import member_required, needs
 from webui.accounts.http import MemberRequest, is_administrator
+from webui.accounts.permissions import Permission
 from webui.documents.forms import DeleteForm, FolderForm, KnowledgeForm, QuestionForm
 from webui.documents.knowledge_contexts import (
     KnowledgeListPage,
@@ -36,6 +37,7 @@ def knowledge_list(request: MemberRequest) -> HttpResponse:
 
 @require_POST
 @member_required
+@needs(Permission.CREATE_KNOWLEDGE)
 def create(request: MemberRequest) -> HttpResponse:
     form = KnowledgeForm(request.POST)
     if not form.is_valid():

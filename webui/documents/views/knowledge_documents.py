@@ -15,8 +15,9 @@ from django.views.decorators.http import require_GET, require_POST
 
 from rag import api as rag
 from rag.errors import FolderRefused
-from webui.accounts.decorators import member_required
+from webui.accounts.decorators import member_required, needs
 from webui.accounts.http import MemberRequest
+from webui.accounts.permissions import Permission
 from webui.documents import wording
 from webui.documents.contexts import document_row
 from webui.documents.forms import FolderForm, NewFolderForm
@@ -29,6 +30,7 @@ CANDIDATES = 30
 
 @require_POST
 @member_required
+@needs(Permission.UPLOAD)
 def upload(request: MemberRequest, uuid: UUID) -> HttpResponse:
     """Take one file into the knowledge, in the folder that the address names; see `take_upload`."""
     shown = rag.knowledge_write(request.user, uuid)

@@ -9,8 +9,9 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from rag import api as rag
-from webui.accounts.decorators import member_required
+from webui.accounts.decorators import member_required, needs
 from webui.accounts.http import MemberRequest
+from webui.accounts.permissions import Permission
 from webui.documents.forms import GrantForm
 from webui.documents.knowledge_contexts import SharePage, grant_row, knowledge_rows
 
@@ -23,6 +24,7 @@ def share(request: MemberRequest, uuid: UUID) -> HttpResponse:
 
 @require_POST
 @member_required
+@needs(Permission.SHARE_KNOWLEDGE)
 def grant(request: MemberRequest, uuid: UUID) -> HttpResponse:
     shown = rag.knowledge_own(request.user, uuid)
     form = GrantForm(request.user, request.POST)

@@ -14,8 +14,9 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from rag import api as rag
 from rag.errors import ImportRefused
-from webui.accounts.decorators import member_required
+from webui.accounts.decorators import member_required, needs
 from webui.accounts.http import MemberRequest, wants_json
+from webui.accounts.permissions import Permission
 from webui.documents import wording
 from webui.documents.import_contexts import ImportPage, report_page
 from webui.documents.uploads import UploadForm
@@ -36,6 +37,7 @@ def export(request: MemberRequest, uuid: UUID) -> HttpResponseBase:
 
 @require_http_methods(["GET", "POST"])
 @member_required
+@needs(Permission.CREATE_KNOWLEDGE)
 def take_in(request: MemberRequest) -> HttpResponse:
     """Make a knowledge of the ZIP in the field `file`. Scripts get JSON with the address that tells how far it is."""
     if request.method == "GET":

@@ -9,8 +9,9 @@ from django.http import HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_http_methods
 
-from webui.accounts.decorators import member_required
+from webui.accounts.decorators import member_required, needs
 from webui.accounts.http import MemberRequest
+from webui.accounts.permissions import Permission
 from webui.presets import queries
 from webui.presets.errors import ImportRefused
 from webui.presets.forms import PresetFileForm, PresetsFileForm, PromptsFileForm
@@ -47,6 +48,7 @@ def _file(items: Sequence[Any], name: str) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 @member_required
+@needs(Permission.CREATE_PRESETS)
 def import_prompt_file(request: MemberRequest) -> HttpResponse:
     form = _form(request, PromptsFileForm)
     return _imported(request, form, "prompts/import.html", lambda data: prompt_rows(import_prompts(request.user, data)))
@@ -54,6 +56,7 @@ def import_prompt_file(request: MemberRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 @member_required
+@needs(Permission.CREATE_PRESETS)
 def import_preset_file(request: MemberRequest) -> HttpResponse:
     form = _form(request, PresetsFileForm)
     return _imported(request, form, "presets/import.html", lambda data: preset_rows(import_presets(request.user, data)))

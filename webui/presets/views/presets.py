@@ -19,9 +19,10 @@ from inference import client
 from inference.errors import InferenceError
 from inference.types import ChatMessage, ChatRequest, Role
 from rag import api as rag
-from webui.accounts.decorators import member_required
+from webui.accounts.decorators import member_required, needs
 from webui.accounts.http import MemberRequest
 from webui.accounts.models import User
+from webui.accounts.permissions import Permission
 from webui.presets import access, queries, services
 from webui.presets.contexts import (
     PresetFormPage,
@@ -165,6 +166,7 @@ def _request_body(user: User, preset: ModelPreset) -> str:
 
 @require_http_methods(["GET", "POST"])
 @member_required
+@needs(Permission.CREATE_PRESETS)
 def create(request: MemberRequest) -> HttpResponse:
     models = chat_models()
     editor = Editor(form=PresetForm(models=models))
@@ -266,6 +268,7 @@ def _uuids(values: Sequence[str] | None) -> list[UUID]:
 
 @require_POST
 @member_required
+@needs(Permission.CREATE_PRESETS)
 def copy(request: MemberRequest, uuid: UUID) -> HttpResponse:
     shown = _answerable(request, uuid, chat_models())
     try:

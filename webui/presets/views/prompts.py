@@ -10,8 +10,9 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from webui.accounts.decorators import member_required
+from webui.accounts.decorators import member_required, needs
 from webui.accounts.http import MemberRequest
+from webui.accounts.permissions import Permission
 from webui.presets import access, prompts, queries
 from webui.presets.errors import CommandTaken, TooManyPresets
 from webui.presets.forms import PromptForm
@@ -95,6 +96,7 @@ def insert(request: MemberRequest, uuid: UUID) -> JsonResponse:
 
 @require_http_methods(["GET", "POST"])
 @member_required
+@needs(Permission.CREATE_PRESETS)
 def create(request: MemberRequest) -> HttpResponse:
     form = PromptForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
@@ -147,6 +149,7 @@ def _form(request: MemberRequest, shown: PromptPreset | None, form: PromptForm) 
 
 @require_POST
 @member_required
+@needs(Permission.CREATE_PRESETS)
 def copy(request: MemberRequest, uuid: UUID) -> HttpResponse:
     shown = access.prompt_read(request.user, uuid)
     try:

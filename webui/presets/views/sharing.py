@@ -10,8 +10,9 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from webui.accounts.audiences import AudienceForm
-from webui.accounts.decorators import member_required
+from webui.accounts.decorators import member_required, needs
 from webui.accounts.http import MemberRequest
+from webui.accounts.permissions import Permission
 from webui.presets import access, queries, services
 from webui.presets.contexts import SharePage, Source, grant_row, source_of
 from webui.presets.coverage import unread_by_some
@@ -27,6 +28,7 @@ def share(request: MemberRequest, uuid: UUID, kind: Kind[Any]) -> HttpResponse:
 
 @require_POST
 @member_required
+@needs(Permission.SHARE_PRESETS)
 def grant(request: MemberRequest, uuid: UUID, kind: Kind[Any]) -> HttpResponse:
     shown = access.own_write(kind.model, request.user, uuid)
     form = AudienceForm(request.user, request.POST)
