@@ -365,3 +365,26 @@ async def test_on_a_phone_the_menu_stays_inside_the_window(
     assert box["x"] + box["width"] <= PHONE[0]
     heights = [await item.bounding_box() for item in await menu(page).get_by_role("button").all()]
     assert all(item is not None and item["height"] >= 44 for item in heights)
+
+
+async def test_words_are_not_joined_to_those_before_that_were_rendered_meanwhile(page: Page) -> None:
+    shown = await page.evaluate(
+        """async () => {
+          const { appendText, endIn } = await import("/static/js/lib/tail.js");
+          const tail = document.createElement("div");
+          const rendered = (words, space) => {
+            const paragraph = document.createElement("p");
+            paragraph.textContent = words;
+            tail.replaceChildren(paragraph);
+            endIn(tail, space);
+          };
+          rendered("The light", " ");
+          appendText(tail, "house");
+          const apart = tail.textContent;
+          rendered("The light", "");
+          appendText(tail, "house");
+          return [apart, tail.textContent];
+        }"""
+    )
+
+    assert shown == ["The light house", "The lighthouse"]

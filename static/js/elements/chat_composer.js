@@ -278,6 +278,7 @@ class ChatComposer extends HTMLElement {
         url: this.dataset.searchUrl ?? "",
         label,
         none: words.noDocument ?? "",
+        noneYet: words.noDocumentYet ?? "",
         onPick: (document) => this.#attachments?.add(document),
       }),
       promptSource({

@@ -1,4 +1,4 @@
-import { appendText } from "../lib/tail.js";
+import { appendText, endIn } from "../lib/tail.js";
 import { element, fragment } from "../render.js";
 
 /** The branch being shown, perhaps with several answers side by side at its end, and those that are being written in it. */
@@ -146,17 +146,20 @@ class ChatMessages extends HTMLElement {
     }
     if (event.type === "tail.changed") {
       tail.replaceChildren(fragment(event.html));
+      endIn(tail, event.space);
       return "";
     }
     if (event.type === "answer.reset") {
       blocks.replaceChildren(fragment(event.blocks.join("")));
       tail.replaceChildren(fragment(event.tail));
+      endIn(tail, "");
       return "";
     }
     const finished = fragment(event.html);
     const words = finished.textContent ?? "";
     blocks.append(finished);
     tail.replaceChildren();
+    endIn(tail, "");
     return words;
   }
 

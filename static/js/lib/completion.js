@@ -15,7 +15,7 @@ const EDGE_PX = 8;
  * @typedef {object} Source something that is completed while a word of its kind stands before the caret
  * @property {string} name unique among the sources of a field
  * @property {string} label what the list is called
- * @property {string} [none] said when nothing is found; without it the list closes then
+ * @property {(query: string) => string} [none] what is said when nothing is found; without it the list closes then
  * @property {(before: string) => string | null} query what a word asks for, without its mark; null for another word
  * @property {(query: string) => Choice[] | Promise<Choice[]>} find
  * @property {boolean} [isLocal] `find` answers at once, so that it need not wait for a pause in the typing
@@ -136,7 +136,8 @@ export class Completion {
    */
   #show(sources, found) {
     const isNothing = found.every((choices) => !choices.length);
-    const none = sources.find((source) => source.none)?.none;
+    const speaker = sources.find((source) => source.none);
+    const none = speaker?.none?.(speaker.query(this.#before) ?? "");
     if (!sources.length || (isNothing && !none)) {
       this.close();
       return;

@@ -30,16 +30,17 @@ export function takeAddresses(text) {
  * @param {string} parts.url
  * @param {string} parts.label
  * @param {string} parts.none
+ * @param {string} [parts.noneYet] said instead where nothing was asked for
  * @param {boolean} [parts.isBare] the field holds a name and nothing else
  * @param {(document: DraftDocument) => void} parts.onPick
  * @returns {Source}
  */
-export function documentSource({ url, label, none, isBare = false, onPick }) {
+export function documentSource({ url, label, none, noneYet = none, isBare = false, onPick }) {
   const queryOf = (/** @type {string} */ before) => (ADDRESS.test(before) ? null : (QUERY.exec(before)?.[1] ?? null));
   return {
     name: "document",
     label,
-    none,
+    none: (query) => (query ? none : noneYet),
     query: isBare ? (text) => text.trim().replace(/^#/u, "") : queryOf,
     find: async (query) => {
       const answer = await get(`${url}?q=${encodeURIComponent(query)}`);

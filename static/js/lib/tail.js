@@ -6,6 +6,16 @@ const HEADINGS = /^H[1-6]$/;
 const openSpace = new WeakMap();
 
 /**
+ * Tell what white space the text of a tail ended in, when that was rendered anew.
+ *
+ * @param {Element} tail
+ * @param {string} space
+ */
+export function endIn(tail, space) {
+  openSpace.set(tail, space);
+}
+
+/**
  * Add plain text at the open end of an answer, until the server renders that end anew.
  *
  * @param {Element} tail

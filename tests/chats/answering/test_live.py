@@ -56,6 +56,17 @@ def test_text_is_sent_at_once_and_rendered_later() -> None:
     assert "<strong>warm</strong>" in str(page.frames[-1].event.get("html"))
 
 
+def test_the_space_that_rendering_drops_is_told_for_the_words_that_follow() -> None:
+    answer, page = LiveAnswer(make_task()), Recorder()
+    answer.attach(page, 0)
+
+    for piece in ("The ", "model", " ", "\n"):
+        answer.add_text(piece)
+        answer.render()
+
+    assert [f.event["space"] for f in page.frames if f.event["type"] == "tail.changed"] == [" ", "", " ", " \n"]
+
+
 def test_numbers_rise_by_one() -> None:
     answer, page = LiveAnswer(make_task()), Recorder()
     answer.attach(page, 0)

@@ -61,6 +61,7 @@ class LiveAnswer:
         self._progress: Frame | None = None
         self._blocks: list[str] = []
         self._tail = ""
+        self._space = ""
         self._unrendered: list[str] = []
         self._renderer = IncrementalRenderer()
 
@@ -117,6 +118,8 @@ class LiveAnswer:
         """Hand out the text that the next rendering adds."""
         text = "".join(self._unrendered)
         self._unrendered.clear()
+        words = text.rstrip()
+        self._space = text[len(words) :] if words else self._space + text
         return text
 
     def take_rendered(self, text: str) -> tuple[Sequence[str], str]:
@@ -137,7 +140,7 @@ class LiveAnswer:
             self._publish("block.finished", html=html)
         self._tail = tail
         if tail or not blocks:
-            self._publish("tail.changed", html=tail)
+            self._publish("tail.changed", html=tail, space=self._space)
         # Text that came while a thread rendered was shown behind the old tail, which is gone now.
         if self._unrendered:
             self._publish_text("".join(self._unrendered))

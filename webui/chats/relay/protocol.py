@@ -153,7 +153,10 @@ class BlockFinished(TypedDict):
 
 
 class TailChanged(TypedDict):
-    """The open end of the answer, rendered anew; replaces the tail before."""
+    """The open end of the answer, rendered anew; replaces the tail before.
+
+    Rendering drops the white space that the text ends in; `space` keeps it for the words that are added next.
+    """
 
     type: Literal["tail.changed"]
     chat: str
@@ -161,6 +164,7 @@ class TailChanged(TypedDict):
     message: str
     seq: int
     html: str
+    space: str
 
 
 class TextAdded(TypedDict):
