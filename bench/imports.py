@@ -25,6 +25,7 @@ def measure(folder: Path, megabytes: int) -> list[Row]:
     return [
         Row(what=name, value=seconds, unit="s"),
         Row(what=f"{name}, the file", value=large["file_mb"] / seconds, unit="MB/s"),
+        Row(what=f"{name}, the file in CPU time", value=large["file_mb"] / large["cpu_s"], unit="MB/s"),
         Row(what=f"{name}, chats", value=large["n_chats"] / seconds, unit="/s"),
         Row(what=f"{name}, most memory of the process", value=large["peak_mb"], unit="MB"),
         Row(what=f"{name}, what it takes of that", value=large["peak_mb"] - large["before_mb"], unit="MB"),

@@ -291,15 +291,16 @@ def test_of_an_import_that_is_stopped_there_are_whole_chats(
     kind.take(charlie, content)
     expected = whole(charlie)
     begun = taking.begin_import(alice, SimpleUploadedFile("chats", content))
-    store = taking._Turn._note
+    monkeypatch.setattr(taking, "BATCH_CHATS", n_before or N_CHATS)
+    store = taking._Turn._store
 
     def stop_and_note(turn: Any, *args: Any) -> None:
-        # All that belongs to the chat is stored by now, and the person stops it.
+        # All that belongs to the chats is stored by now, and the person stops it.
         if Chat.objects.filter(owner=alice).count() > n_before:
             taking.stop_import(begun)
         store(turn, *args)
 
-    monkeypatch.setattr(taking._Turn, "_note", stop_and_note)
+    monkeypatch.setattr(taking._Turn, "_store", stop_and_note)
     worker = taking.Worker()
     while worker.go_on():
         pass

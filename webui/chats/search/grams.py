@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 from webui.chats.search.folding import fold
 
@@ -26,6 +27,11 @@ _UNSPACED_WORD = re.compile(f"[{_UNSPACED}]+")
 # Neither can be typed, and the database's own tokenizer would cut at them.
 _BLANKS = re.compile(r"[\s\x00-\x1f\x7f]+")
 
+# People and models use the same words again and again: most grams of a text are known already. About 4 MB.
+_N_KNOWN_WORDS = 20_000
+_COMMON_MAX_CHARS = 24
+_MANY_WORDS = 500
+
 
 def words_of(folded: str) -> list[str]:
     return [word for word in _BLANKS.split(folded) if word]
@@ -33,13 +39,26 @@ def words_of(folded: str) -> list[str]:
 
 def grams_of(text: str) -> set[str]:
     """Return all grams of a text."""
-    grams: set[str] = set()
-    for word in set(words_of(fold(text))):
-        grams.update([word[at : at + LONG] for at in range(len(word) - LONG + 1)])
-        starts = _starts_of(word)
-        grams.update([word[at : at + 1] for at in starts])
-        grams.update([word[at : at + 2] for at in starts])
-    return grams
+    return {*joined_grams(text).split(" ")} - {""}
+
+
+def joined_grams(text: str) -> str:
+    """Return all grams of a text with blanks between them, some of them twice: to see to that takes longer."""
+    words = {*words_of(fold(text))}
+    joined = " ".join([_of_known_word(word) if len(word) <= _COMMON_MAX_CHARS else _of_word(word) for word in words])
+    # Of many words most have nothing new.
+    return joined if len(words) <= _MANY_WORDS else " ".join({*joined.split(" ")})
+
+
+def _of_word(word: str) -> str:
+    starts = _starts_of(word)
+    grams = {word[at : at + LONG] for at in range(len(word) - LONG + 1)}
+    grams.update([word[at : at + 1] for at in starts])
+    grams.update([word[at : at + 2] for at in starts])
+    return " ".join(grams)
+
+
+_of_known_word = lru_cache(_N_KNOWN_WORDS)(_of_word)
 
 
 def _starts_of(word: str) -> Iterable[int]:

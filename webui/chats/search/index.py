@@ -18,9 +18,11 @@ from django.db import connection
 from django.db.models import QuerySet
 
 from webui.chats.models import Chat, Message
-from webui.chats.search.grams import grams_of
+from webui.chats.search.grams import grams_of, joined_grams
 
 Kind = Literal["title", "message"]
+Grams = str | list[str]
+"""The grams of a text as the database in use stores them; empty of an empty text."""
 
 _ID_BITS: Final = 41
 _KINDS: Final[dict[Kind, int]] = {"title": 0, "message": 1}
@@ -52,14 +54,20 @@ def _key(owner_id: int, kind: Kind, id: int) -> int:
 
 def index_texts(owner_id: int, texts: Iterable[Text]) -> None:
     """Index titles and messages of one person, or index them anew; one statement, none when all are empty."""
-    rows = [(_key(owner_id, text.kind, text.id), _stored(grams_of(text.text))) for text in texts if text.text]
+    index_grams(owner_id, ((text.kind, text.id, grams_stored(text.text)) for text in texts))
+
+
+def index_grams(owner_id: int, found: Iterable[tuple[Kind, int, Grams]]) -> None:
+    """Index as `index_texts` does what was cut into grams already: that takes longer than to store them."""
+    rows = [(_key(owner_id, kind, id), grams) for kind, id, grams in found if grams]
     if rows:
         with connection.cursor() as cursor:
             cursor.executemany(_ADD[connection.vendor], rows)
 
 
-def _stored(grams: Iterable[str]) -> str | list[str]:
-    return list(grams) if connection.vendor == "postgresql" else " ".join(grams)
+def grams_stored(text: str) -> Grams:
+    """Return the grams of a text as `index_grams` takes them."""
+    return [*grams_of(text)] if connection.vendor == "postgresql" else joined_grams(text)
 
 
 def index_messages(owner_id: int, messages: Iterable[Message]) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import IO, cast
+from uuid import UUID
 
 from django.core.files.base import File
 from django.core.files.storage import default_storage
@@ -21,7 +23,7 @@ from rag.types import Problem
 from webui.accounts.models import User
 from webui.chats.errors import ImportRunning
 from webui.chats.models import CHAT_IMPORTS_FOLDER, IMPORTED_NAME_MAX_LENGTH, ChatImport, ImportedChat
-from webui.chats.services.imports import Imported, import_chat, import_folder
+from webui.chats.services.imports import Imported, ids_of, import_chats, import_folder
 from webui.chats.transfer.parsing import read, read_folders
 from webui.chats.transfer.shapes import Note, NotTaken, TakenChat
 from webui.chats.transfer.sources import Cursor, Source
@@ -35,6 +37,10 @@ Outcome = ImportedChat.Outcome
 STEP_S = 0.5
 """A piece of work, after which others have their turn."""
 BEGINNING_MAX = timedelta(minutes=10)
+BATCH_S = 0.2
+"""So long it should take to read and store several chats at once: for half of it nobody else can write."""
+BATCH_MIN_BYTES, BATCH_MAX_BYTES = 16 * 1024, 512 * 1024
+BATCH_CHATS = 100
 MAX_ATTEMPTS = 3
 """A chat that ends the process each time it is taken in is left out."""
 
@@ -110,18 +116,33 @@ class Worker:
         if not still_running.update(n_attempts=running.n_attempts, worked_at=timezone.now()):
             return
         _forget_documents(running)
+        # The piece before this one had begun with the next chat too. If one more had, the cause of its end may be
+        # some chat that was to be stored together with that.
+        is_alone = running.n_attempts > 2
         deadline = time.monotonic() + STEP_S
         while time.monotonic() < deadline:
-            found = next(opened.pieces, None)
-            if found is None:
+            began = time.monotonic()
+            batch = opened.next_batch(running, is_alone=is_alone)
+            if not batch:
                 is_empty = not running.n_chats and not _take_folders(running, opened)
                 self.close()
                 _end(running, State.FAILED if is_empty else State.DONE, Problem.EMPTY if is_empty else None)
                 return
-            if not _Turn(running, opened, *found).take():
+            if not _take(running, opened, batch):
                 # It was stopped, or another process has gone on with it.
                 self.close()
                 return
+            opened.fit_batches(time.monotonic() - began)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """One chat of a file: what was read of it, or why nothing can be, and where reading goes on."""
+
+    cursor: Cursor
+    taken: TakenChat | None = None
+    note: Note | None = None
+    n_bytes: int = 0
 
 
 class _Open:
@@ -136,93 +157,132 @@ class _Open:
             self._file.close()
             raise
         begin = Cursor(member=running.member, offset=running.offset, is_in_array=running.is_in_array)
-        self.pieces: Iterator[tuple[Cursor, Piece]] = self.source.pieces(begin)
+        self._pieces: Iterator[tuple[Cursor, Piece]] = self.source.pieces(begin)
+        self._next: _Found | None = None
+        self._batch_bytes = BATCH_MIN_BYTES
+
+    def fit_batches(self, took_s: float) -> None:
+        """Let the next batch be as large as this machine can store in the time for one, at most twice the last one."""
+        fits = self._batch_bytes * min(2.0, BATCH_S / took_s)
+        self._batch_bytes = int(min(BATCH_MAX_BYTES, max(BATCH_MIN_BYTES, fits)))
+
+    def next_batch(self, running: ChatImport, *, is_alone: bool) -> list[_Found]:
+        """Return what of the file is stored next; nothing at its end.
+
+        No two of its chats may become the same one, as that is asked before any of them is stored.
+        """
+        batch: list[_Found] = []
+        ids: set[UUID] = set()
+        n_bytes = 0
+        while found := self._look(running):
+            its_ids = ids_of(running.owner, found.taken.id) if found.taken else []
+            n_bytes += found.n_bytes
+            if batch and (
+                is_alone or n_bytes > self._batch_bytes or len(batch) == BATCH_CHATS or not ids.isdisjoint(its_ids)
+            ):
+                self._next = found
+                break
+            batch.append(found)
+            ids.update(its_ids)
+        return batch
+
+    def _look(self, running: ChatImport) -> _Found | None:
+        if found := self._next:
+            self._next = None
+            return found
+        if (ahead := next(self._pieces, None)) is None:
+            return None
+        cursor, piece = ahead
+        if piece.note:
+            return _Found(cursor, note=piece.note)
+        try:
+            return _Found(cursor, read(piece.raw, running.owner, self.source), n_bytes=len(piece.raw))
+        except NotTaken as exc:
+            return _Found(cursor, note=exc.note)
 
     def close(self) -> None:
         self._file.close()
 
 
-class _Turn:
-    """One chat of a file: it, the note of it and how far the import is are stored together or not at all."""
+def _take(running: ChatImport, opened: _Open, batch: Sequence[_Found]) -> bool:
+    """Store chats of a file; return False when that was not to be done here."""
+    if running.n_attempts > MAX_ATTEMPTS:
+        batch = [_Found(found.cursor, note=found.note or Note.NOT_STORED) for found in batch]
+    try:
+        _Turn(running, opened, batch).take()
+    except _Gone:
+        return False
+    except OperationalError:
+        # The database has no time or no room now; they are tried again.
+        raise
+    except DatabaseError:
+        if len(batch) > 1:
+            return all(_take(running, opened, [found]) for found in batch)
+        logger.exception("A chat of import %d was refused by the database", running.pk)
+        return _take(running, opened, [_Found(batch[0].cursor, note=Note.NOT_STORED)])
+    return True
 
-    def __init__(self, running: ChatImport, opened: _Open, cursor: Cursor, piece: Piece) -> None:
+
+class _Turn:
+    """Some chats of a file: they, the notes of them and how far the import is are stored together or not at all."""
+
+    def __init__(self, running: ChatImport, opened: _Open, batch: Sequence[_Found]) -> None:
         self._running = running
         self._opened = opened
-        self._source = opened.source
-        self._cursor = cursor
-        self._piece = piece
-        self._noted = ImportedChat(source=running, position=running.n_chats)
+        self._batch = batch
+        self._cursor = batch[-1].cursor
+        self._counts: Counter[str] = Counter()
 
-    def take(self) -> bool:
-        """Return False when that was not to be done here."""
-        try:
-            self._take()
-        except NotTaken as exc:
-            return self._refuse(exc.note)
-        except _Gone:
-            return False
-        except OperationalError:
-            # The database has no time or no room now; the chat is tried again.
-            raise
-        except DatabaseError:
-            logger.exception("A chat of import %d was refused by the database", self._running.pk)
-            return self._refuse(Note.NOT_STORED)
-        return True
-
-    def _take(self) -> None:
-        if self._piece.note:
-            raise NotTaken(self._piece.note)
-        if self._running.n_attempts > MAX_ATTEMPTS:
-            raise NotTaken(Note.NOT_STORED)
-        taken = read(self._piece.raw, self._running.owner, self._source)
-        if self._running.n_refused == self._running.n_chats:
+    def take(self) -> None:
+        """Raises _Gone, which undoes the transaction of the chats: the import was stopped, or goes on elsewhere."""
+        running, source = self._running, self._opened.source
+        readable = [found.taken for found in self._batch if found.taken]
+        if readable and running.n_refused == running.n_chats:
             # Nothing of a file is stored before one of its chats can be read.
-            _take_folders(self._running, self._opened)
-        import_chat(
-            self._running.owner,
-            taken,
-            self._source,
-            note_document=self._running.documents.add,
-            together_with=lambda imported: self._note(imported, taken),
-        )
+            _take_folders(running, self._opened)
+        import_chats(running.owner, readable, source, note_document=running.documents.add, together_with=self._store)
+        running.member, running.offset, running.n_attempts = self._cursor.member, self._cursor.offset, 1
+        for counter, n in self._counts.items():
+            setattr(running, counter, getattr(running, counter) + n)
 
-    def _note(self, imported: Imported, taken: TakenChat) -> None:
-        self._noted.title, self._noted.chat = taken.title, imported.chat
-        self._noted.outcome = Outcome.KNOWN if imported.is_known else Outcome.TAKEN
-        self._noted.notes = {} if imported.is_known else _told(taken.notes)
-        # They have their chat now.
-        self._running.documents.clear()
-        self._store("n_known" if imported.is_known else "n_taken")
-
-    def _refuse(self, note: Note) -> bool:
-        self._noted.chat, self._noted.outcome, self._noted.notes = None, "", {note.value: 1}
-        try:
-            self._store("n_refused")
-        except _Gone:
-            return False
-        return True
-
-    def _store(self, counter: str) -> None:
-        """Raises _Gone, which undoes the transaction of the chat: the import was stopped, or goes on elsewhere."""
-        cursor = self._cursor
+    def _store(self, imported: Sequence[Imported]) -> None:
+        running, cursor = self._running, self._cursor
+        rows = [*self._rows(iter(imported))]
+        self._counts = Counter(_COUNTERS[row.outcome] for row in rows)
         at_its_place = ChatImport.objects.filter(
-            pk=self._running.pk, state=State.RUNNING, member=self._running.member, offset=self._running.offset
+            pk=running.pk, state=State.RUNNING, member=running.member, offset=running.offset
         )
-        with transaction.atomic():
-            is_there = at_its_place.update(
-                member=cursor.member,
-                offset=cursor.offset,
-                is_in_array=cursor.is_in_array,
-                n_bytes_done=self._source.n_bytes_before(cursor),
-                n_attempts=1,
-                worked_at=timezone.now(),
-                **{counter: F(counter) + 1},
-            )
-            if not is_there:
-                raise _Gone
-            self._noted.save(force_insert=True)
-        self._running.member, self._running.offset, self._running.n_attempts = cursor.member, cursor.offset, 1
-        setattr(self._running, counter, getattr(self._running, counter) + 1)
+        is_there = at_its_place.update(
+            member=cursor.member,
+            offset=cursor.offset,
+            is_in_array=cursor.is_in_array,
+            n_bytes_done=self._opened.source.n_bytes_before(cursor),
+            n_attempts=1,
+            worked_at=timezone.now(),
+            **{counter: F(counter) + n for counter, n in self._counts.items()},
+        )
+        if not is_there:
+            raise _Gone
+        ImportedChat.objects.bulk_create(rows)
+        if imported:
+            # They have their chats now.
+            running.documents.clear()
+
+    def _rows(self, imported: Iterator[Imported]) -> Iterator[ImportedChat]:
+        """Yield what the report says of each."""
+        for position, found in enumerate(self._batch, self._running.n_chats):
+            row = ImportedChat(source=self._running, position=position)
+            if found.taken:
+                its = next(imported)
+                row.title, row.chat = found.taken.title, its.chat
+                row.outcome = Outcome.KNOWN if its.is_known else Outcome.TAKEN
+                row.notes = {} if its.is_known else _told(found.taken.notes)
+            elif found.note:
+                row.notes = {found.note.value: 1}
+            yield row
+
+
+_COUNTERS = {Outcome.TAKEN: "n_taken", Outcome.KNOWN: "n_known", "": "n_refused"}
 
 
 def _take_folders(running: ChatImport, opened: _Open) -> bool:
