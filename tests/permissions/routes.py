@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import functools
 import itertools
+import re
 import uuid
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlencode
 
 from django import forms
+from django.db import connection
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.urls.converters import IntConverter, PathConverter, SlugConverter, StringConverter, UUIDConverter
 
@@ -94,3 +97,20 @@ def _field_names() -> list[str]:
 
 NOBODYS = str(uuid.UUID(int=7))
 """An id that nothing has."""
+_TABLES_WITH_IDS = re.compile(r'"(\w+)"\."uuid"')
+
+
+@contextmanager
+def tables_looked_into() -> Iterator[set[str]]:
+    """Note the tables in which addresses look for the id that nothing has, as they are asked for it."""
+    tables: set[str] = set()
+
+    def note(
+        execute: Callable[..., object], sql: str, params: object, many: bool, context: dict[str, object]
+    ) -> object:
+        if uuid.UUID(NOBODYS).hex in str(params).replace("-", ""):
+            tables.update(_TABLES_WITH_IDS.findall(sql))
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(note):
+        yield tables

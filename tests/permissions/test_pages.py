@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -18,7 +17,7 @@ from django.urls import reverse
 from rag.services import knowledge as service
 from tests.doubles.upstream import Upstream
 from tests.factories import make_user
-from tests.permissions.routes import NOBODYS, Route, filled, routes, with_ids
+from tests.permissions.routes import NOBODYS, Route, filled, routes, tables_looked_into, with_ids
 from tests.permissions.world import NOBODYS as NOBODYS_KINDS
 from tests.permissions.world import OWNERS, PLAIN, PRIVATE, SHARED, World, kinds, make_world, snapshot
 from webui.accounts.models import Role, User
@@ -37,7 +36,6 @@ IDLESS = [route for route in ROUTES if not route.ids]
 WITH_IDS = [route for route in ROUTES if route.ids]
 LIST_QUERIES = ("", "?q=q", f"?q={PRIVATE}", "?before=", "?q=lighthouse")
 READING = ("SELECT ", "SAVEPOINT ", "RELEASE SAVEPOINT ", "ROLLBACK TO SAVEPOINT ")
-_TABLES_WITH_IDS = re.compile(r'"(\w+)"\."uuid"')
 _UUIDS = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _TOKENS = re.compile("[A-Za-z0-9]{64}")
 
@@ -148,16 +146,7 @@ def methods_of(client: Client, route: Route) -> list[str]:
 
 def leading_ids(client: Client, route: Route, bodies: Sequence[str], world: World) -> set[str]:
     """Return the ids of a world of the kinds that an address looks for its first id among; all, where none is seen."""
-    tables: set[str] = set()
-
-    def note(
-        execute: Callable[..., object], sql: str, params: object, many: bool, context: dict[str, object]
-    ) -> object:
-        if uuid.UUID(NOBODYS).hex in str(params).replace("-", ""):
-            tables.update(_TABLES_WITH_IDS.findall(sql))
-        return execute(sql, params, many, context)
-
-    with connection.execute_wrapper(note):
+    with tables_looked_into() as tables:
         for method in METHODS:
             for body in bodies:
                 send(client, method, route.url([NOBODYS] * len(route.ids)), body)
