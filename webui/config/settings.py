@@ -366,6 +366,7 @@ WHITENOISE_ALLOW_ALL_ORIGINS = False
 # ---- languages and time ----------------------------------------------------------------------------------
 
 USE_I18N = True
+FORMAT_MODULE_PATH = "webui.config.formats"
 USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en"

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.utils.formats import number_format
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -252,8 +253,8 @@ def run_row(run: rag.Evaluation) -> RunRow:
         at=run.finished_at or run.created_at,
         n_questions=run.n_questions,
         embedder=run.configuration.get("embedder", ""),
-        recall=[f"{run.recall[str(k)]:.2f}" for k in rag.CUTS] if is_finished else [],
-        mrr=f"{run.mrr:.3f}" if run.mrr is not None and is_finished else "",
+        recall=[number_format(run.recall[str(k)], decimal_pos=2) for k in rag.CUTS] if is_finished else [],
+        mrr=number_format(run.mrr, decimal_pos=3) if run.mrr is not None and is_finished else "",
         n_found=run.n_found,
         n_lost=run.n_lost,
         failure=str(_FAILURES.get(run.error, _OTHER_FAILURE)) if run.state == rag.Evaluation.State.FAILED else "",
