@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator, Set
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +18,7 @@ from playwright.async_api import Browser, BrowserContext, Page, Request, Respons
 
 from inference.runner import minilm
 from tests.doubles.upstream import FakeModel, Upstream
-from tests.e2e.site import Site, running_site
+from tests.e2e.site import ROOT, Site, environment_of, running_site
 
 PASSWORD = "a-long-enough-passphrase"
 PHONE = (360, 740)
@@ -187,6 +190,16 @@ async def alice_state(browser: Browser, site: Site, tmp_path_factory: pytest.Tem
     await context.storage_state(path=state)
     await context.close()
     return state
+
+
+@pytest.fixture(scope="session")
+def ids_of_alice(site: Site, alice_state: Path) -> list[list[str]]:
+    """Of one of everything, which Alice has from now on: alone, and after that of what it is in."""
+    filled = subprocess.run(
+        [sys.executable, "-m", "tests.e2e.filling", "alice@example.org"],
+        cwd=ROOT, env=environment_of(site), stdout=subprocess.PIPE, check=True,
+    )  # fmt: skip
+    return list(json.loads(filled.stdout))
 
 
 @pytest_asyncio.fixture(loop_scope="session")

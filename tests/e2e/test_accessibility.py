@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,12 +9,13 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import APIResponse, Browser, BrowserContext, Page
+from playwright.async_api import Browser, BrowserContext, Page
 
 from tests.e2e.chatting import overflow
 from tests.e2e.conftest import DESKTOP, PHONE, TABLET, sign_up, signed_in_state
-from tests.e2e.site import ROOT, Site, environment_of
-from tests.permissions.routes import Route, all_routes
+from tests.e2e.pages import pages_among
+from tests.e2e.site import Site
+from tests.permissions.routes import all_routes
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="session")]
 
@@ -31,20 +29,6 @@ CONTRAST = {"runOnly": {"type": "rule", "values": ["color-contrast"]}}
 TARGETS = {"runOnly": {"type": "rule", "values": ["target-size"]}}
 THEMES = ("dark", "contrast")
 SIZES = (PHONE, TABLET, DESKTOP)
-# Signing out shows a page to whoever asks for it, and ends the session of this browser. Diagrams are drawn in a frame
-# that nobody sees.
-NOT_ASKED = {"account_logout", "chats:drawer"}
-
-
-@pytest.fixture(scope="module")
-def ids(site: Site, alice_state: Path) -> list[list[str]]:
-    """Of one of everything that Alice has now, alone and after that of what it is in."""
-    filled = subprocess.run(
-        [sys.executable, "-m", "tests.e2e.filling", "alice@example.org"],
-        cwd=ROOT, env=environment_of(site), stdout=subprocess.PIPE, check=True,
-    )  # fmt: skip
-    return list(json.loads(filled.stdout))
-
 
 Open = Callable[..., Awaitable[BrowserContext]]
 
@@ -65,9 +49,9 @@ async def examined(browser: Browser, site: Site) -> AsyncIterator[Open]:
         await context.close()
 
 
-async def test_the_pages_of_a_member(examined: Open, alice_state: Path, ids: list[list[str]]) -> None:
+async def test_the_pages_of_a_member(examined: Open, alice_state: Path, ids_of_alice: list[list[str]]) -> None:
     alice = await examined(storage_state=alice_state)
-    addresses = await pages_among(alice, all_routes("member"), ids)
+    addresses = await pages_among(alice, all_routes("member"), ids_of_alice)
 
     assert len(addresses) > 40
     assert_none(await problems_of(alice, addresses))
@@ -75,7 +59,7 @@ async def test_the_pages_of_a_member(examined: Open, alice_state: Path, ids: lis
 
 async def test_the_pages_of_an_administrator(examined: Open, browser: Browser, site: Site, tmp_path: Path) -> None:
     root = await examined(storage_state=await signed_in_state(browser, site, tmp_path))
-    addresses = await pages_among(root, all_routes("administrator"), [])
+    addresses = await pages_among(root, all_routes("administrator"))
 
     assert len(addresses) > 8
     assert_none(await problems_of(root, addresses))
@@ -91,28 +75,6 @@ async def test_the_pages_of_strangers_and_a_page_that_is_not_there(examined: Ope
 
 def assert_none(problems: list[str]) -> None:
     assert not problems, "\n".join(problems)
-
-
-async def pages_among(context: BrowserContext, routes: Iterable[Route], ids: list[list[str]]) -> list[str]:
-    """Return the addresses at which there is a whole page, one of each kind."""
-    found = []
-    for route in routes:
-        if route.name in NOT_ASKED:
-            continue
-        for chosen in [given for given in ids if len(given) == len(route.ids)] if route.ids else [[]]:
-            response = await context.request.get(address := route.url(chosen), max_redirects=0)
-            if response.status == 200 and await is_page(response):
-                found.append(address)
-            if response.status in (200, 405):
-                # Nothing else leads to it, or it is none to look at.
-                break
-    return found
-
-
-async def is_page(response: APIResponse) -> bool:
-    if "content-disposition" in response.headers:
-        return False
-    return (await response.text()).lstrip().lower().startswith("<!doctype html")
 
 
 async def problems_of(context: BrowserContext, addresses: Iterable[str]) -> list[str]:

@@ -11,8 +11,8 @@ from playwright.async_api import BrowserContext, Page, expect
 from tests.doubles.upstream import Upstream
 from tests.e2e.chatting import answer_is_finished, overflow
 from tests.e2e.conftest import PASSWORD, PHONE, OpenBrowser, sign_up
+from tests.e2e.pages import pages_among
 from tests.e2e.site import Site, running_site
-from tests.e2e.test_accessibility import pages_among
 from tests.permissions.routes import all_routes
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="session")]
@@ -74,7 +74,7 @@ async def english_on(page: Page, address: str) -> list[str]:
 
 
 async def pages_of(context: BrowserContext) -> list[str]:
-    return await pages_among(context, all_routes("member"), [])
+    return await pages_among(context, all_routes("member"))
 
 
 async def english_read(context: BrowserContext) -> str:

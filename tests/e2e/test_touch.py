@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -13,8 +11,8 @@ import pytest
 from playwright.async_api import Browser, BrowserContext
 
 from tests.e2e.conftest import PHONE, OpenBrowser, signed_in_state
-from tests.e2e.site import ROOT, Site, environment_of
-from tests.e2e.test_accessibility import addresses_of, pages_among
+from tests.e2e.pages import addresses_without_ids, is_page
+from tests.e2e.site import Site
 from tests.permissions.routes import all_routes
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="session")]
@@ -76,30 +74,23 @@ SMALL = """() => {
 LINKS = "[...document.querySelectorAll('a[href^=\"/\"]:not([download])')].map((link) => link.getAttribute('href'))"
 
 
-@pytest.fixture(scope="module")
-def filled(site: Site, alice_state: Path) -> None:
-    """Alice has one of everything."""
-    subprocess.run(
-        [sys.executable, "-m", "tests.e2e.filling", "alice@example.org"],
-        cwd=ROOT, env=environment_of(site), stdout=subprocess.DEVNULL, check=True,
-    )  # fmt: skip
-
-
-async def test_a_member_presses_nothing_small(open_browser: OpenBrowser, alice_state: Path, filled: None) -> None:
+@pytest.mark.usefixtures("ids_of_alice")
+async def test_a_member_presses_nothing_small(open_browser: OpenBrowser, alice_state: Path) -> None:
     alice = await open_browser(size=PHONE, storage_state=alice_state)
 
-    seen, small = await walk(alice, ["/", *addresses_of(all_routes("member"), [])])
+    seen, small = await walk(alice, ["/", *addresses_without_ids(all_routes("member"))])
 
     assert len(seen) > 40, seen
     assert not small, "\n".join(small)
 
 
+@pytest.mark.usefixtures("ids_of_alice")
 async def test_an_administrator_presses_nothing_small(
-    open_browser: OpenBrowser, browser: Browser, site: Site, tmp_path: Path, filled: None
+    open_browser: OpenBrowser, browser: Browser, site: Site, tmp_path: Path
 ) -> None:
     root = await open_browser(size=PHONE, storage_state=await signed_in_state(browser, site, tmp_path))
 
-    seen, small = await walk(root, addresses_of(all_routes("administrator"), []), within="/administration/")
+    seen, small = await walk(root, addresses_without_ids(all_routes("administrator")), within="/administration/")
 
     assert len(seen) > 13, seen
     assert not small, "\n".join(small)
@@ -120,7 +111,7 @@ async def walk(context: BrowserContext, addresses: Iterable[str], within: str = 
     waiting = [*addresses]
     for address in waiting:  # Which grows meanwhile.
         kind = UUID.sub("*", urlsplit(address).path)
-        if kind in seen or kind in LEFT_OUT or not await pages_among(context, [address]):
+        if kind in seen or kind in LEFT_OUT or not await is_page(await context.request.get(address, max_redirects=0)):
             continue
         await page.goto(address)
         seen[kind] = await page.evaluate(SMALL)
