@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.async_api import expect
 
 from tests.doubles.upstream import Upstream
 from tests.e2e.chatting import answer_is_finished, answers, composer
-from tests.e2e.conftest import PHONE, OpenBrowser, sign_up
+from tests.e2e.conftest import PASSWORD, PHONE, OpenBrowser, sign_up
 from tests.e2e.site import Site, running_site
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="session")]
@@ -41,3 +43,22 @@ async def test_the_first_person_administers_and_the_second_waits(fresh_site: Sit
     await expect(second).to_have_url(f"{fresh_site.url}/accounts/waiting/")
     await second.goto(fresh_site.url)
     await expect(composer(second)).to_have_count(0)
+
+
+async def test_who_signs_in_has_an_answer_within_half_a_minute_by_keyboard_alone(
+    site: Site, alice_state: Path, open_browser: OpenBrowser
+) -> None:
+    page = await (await open_browser()).new_page()
+    began = time.monotonic()
+
+    await page.goto("/")
+    await page.keyboard.type("alice@example.org")
+    await page.keyboard.press("Tab")
+    await page.keyboard.type(PASSWORD)
+    await page.keyboard.press("Enter")
+    await expect(composer(page)).to_be_focused()
+    await page.keyboard.type("Hello @fake tokens=100 rate=20")
+    await page.keyboard.press("Enter")
+
+    await expect(page.locator(".message--active .prose")).to_contain_text("The model answers")
+    assert time.monotonic() - began < 30
