@@ -27,7 +27,7 @@ from rag.models import (
     KnowledgeFolder,
     KnowledgeImport,
 )
-from rag.services.documents import create_document
+from rag.services.documents import check_upload, create_document, display_name
 from rag.services.knowledge import add_document, create_folder, create_knowledge
 from rag.types import Problem
 from rag.zips import is_unsafe
@@ -58,6 +58,9 @@ def begin_import(owner: AbstractBaseUser, file: File[bytes], name: str) -> Knowl
     """
     # What it wraps: one without a name counts as closed to Python's ZIP reader.
     archive = Archive(cast("IO[bytes]", file.file))
+    if not _has_readable(archive):
+        # All that would be left is a knowledge with nothing in it.
+        raise ImportRefused(Problem.EMPTY)
     called, described = archive.name or name, archive.description
     begun = KnowledgeImport(n_files=len(archive.files))
     file.seek(0)
@@ -73,6 +76,26 @@ def begin_import(owner: AbstractBaseUser, file: File[bytes], name: str) -> Knowl
         raise
     transaction.on_commit(waking.imports)
     return begun
+
+
+def _has_readable(archive: Archive) -> bool:
+    """Whether some file can be taken, as far as its bytes tell: mostly the first one, else all are looked at."""
+    n_bytes = 0
+    for planned in archive.files:
+        if planned.problem:
+            continue
+        with _temporary_file() as copy:
+            try:
+                archive.copy(planned, copy)
+                check_upload(File(copy), display_name(planned.name))
+            except (NotTaken, UploadRefused):
+                n_bytes += copy.tell()
+            else:
+                return True
+        if n_bytes > conf.max_import_bytes():
+            # A list can name one large file again and again: that is not looked at while its sender waits.
+            return True
+    return False
 
 
 def stop_import(running: KnowledgeImport) -> None:

@@ -57,7 +57,7 @@ def create_document(
         UploadTooLarge, UploadEmpty, UploadBroken, UploadUnsupported, UploadNotStored: Nothing is stored.
     """
     name = display_name(upload.name or "")
-    media_type = _check_upload(upload, name)
+    media_type = check_upload(upload, name)
     sha256 = _digest(upload)
     same = Document.objects.filter(owner_id=owner.pk, sha256=sha256, synced_folder=synced_folder)
     existing = same.first()
@@ -85,7 +85,7 @@ def create_page_document(
         UploadTooLarge, UploadEmpty, UploadUnsupported, UploadNotStored: Nothing is stored.
     """
     name = display_name(content.name or "")
-    media_type = HTML if page.is_html and content.size else _check_upload(content, "")
+    media_type = HTML if page.is_html and content.size else check_upload(content, "")
     if media_type in PICTURES:
         # On the web they are hardly ever pictures of text.
         raise UploadUnsupported
@@ -205,8 +205,12 @@ def clean_name(name: str) -> str:
     return " ".join(visible.split())
 
 
-def _check_upload(upload: File[bytes], name: str) -> str:
-    """Return the media type; refuse what no extraction could read."""
+def check_upload(upload: File[bytes], name: str) -> str:
+    """Return the media type of what some extraction may be able to read.
+
+    Raises:
+        UploadTooLarge, UploadEmpty, UploadBroken, UploadUnsupported
+    """
     if not upload.size:
         raise UploadEmpty
     if upload.size > conf.max_upload_bytes():

@@ -311,12 +311,45 @@ def test_an_archive_is_kept_until_its_last_file_is_taken(alice: User, data_folde
     assert not any((data_folder / "cache" / "uploads").iterdir())
 
 
-def test_nothing_readable_in_an_archive_fails_the_import_and_says_so(alice: User, data_folder: Path) -> None:
-    made = import_all(alice, zipped(("evil.exe", bytes(range(256)) * 20)), "x")
+def damaged(file: io.BytesIO) -> io.BytesIO:
+    """Return an archive of stored files whose bytes are others than they were."""
+    return io.BytesIO(file.getvalue().replace(b"One.", b"Two."))
 
-    assert (made.state, made.error) == ("failed", Problem.EMPTY)
-    assert outcomes(made) == {"evil.exe": Problem.UNSUPPORTED}
-    assert archives_stored(data_folder) == []
+
+def stored_as_it_is(name: str, content: bytes) -> io.BytesIO:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr(name, content)
+    return file
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: zipped(("evil.exe", bytes(range(256)) * 20), ("other.pdf", bytes(range(256)) * 20)),
+        lambda: damaged(stored_as_it_is("a.txt", b"One.")),
+        lambda: zipped(
+            manifest_of(documents=[{"name": "a.txt", "original": "files/a", "sha256": "0" * 64}]), ("files/a", b"One.")
+        ),
+    ],
+    ids=["no documents", "damaged", "other bytes than its list says"],
+)
+def test_an_archive_in_which_nothing_can_be_read_leaves_nothing(
+    alice: User, make: Callable[[], io.BytesIO], data_folder: Path
+) -> None:
+    with pytest.raises(ImportRefused) as refused:
+        begin_import(alice, File(make()), "x")
+
+    assert refused.value.problem == Problem.EMPTY
+    assert nothing_is_left(data_folder)
+    assert not any((data_folder / "cache" / "uploads").iterdir())
+
+
+def test_one_readable_file_is_enough(alice: User) -> None:
+    made = import_all(alice, zipped(("evil.exe", bytes(range(256)) * 20), ("a.txt", b"One.")), "x")
+
+    assert made.state == "done"
+    assert outcomes(made) == {"evil.exe": Problem.UNSUPPORTED, "a.txt": "taken"}
 
 
 def test_archives_are_gone_on_with_in_turn(alice: User, bob: User, monkeypatch: pytest.MonkeyPatch) -> None:

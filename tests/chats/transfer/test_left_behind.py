@@ -168,8 +168,7 @@ OF_CHATS = {
 }
 KINDS = OF_CHATS | {
     "prompts": Kind(_prompts, _take_prompts),
-    # An archive makes its knowledge at once, which its report belongs to.
-    "knowledge": Kind(_knowledge, _take_knowledge, frozenset({"Knowledge", "KnowledgeImport", "ImportedFile"})),
+    "knowledge": Kind(_knowledge, _take_knowledge),
 }
 every_kind = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 every_kind_of_chats = pytest.mark.parametrize("kind", OF_CHATS.values(), ids=OF_CHATS)
