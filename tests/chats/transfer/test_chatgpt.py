@@ -288,6 +288,40 @@ def test_what_the_person_had_said_of_themselves_are_the_instructions_of_the_chat
     assert Chat.objects.get().system_prompt == "I sail.\n\nBe brief."
 
 
+def test_what_was_remembered_of_the_person_is_among_the_instructions_as_it_was_last(alice: User) -> None:
+    older = {"user_context_message_data": {"about_user_message": "I sail.", "about_model_message": "Be brief."}}
+    nodes = [
+        node("e", "root", "user", {}, kind="user_editable_context", metadata=older),
+        node("m", "e", "assistant", {"model_set_context": "Has a boat."}, kind="model_editable_context"),
+        node("q", "m", "user", "?"),
+        node("n", "q", "assistant", {"model_set_context": "Has two boats."}, kind="model_editable_context"),
+        node("a", "n", "assistant", "!"),
+    ]
+
+    done = taken(alice, [chat(*nodes, current="a")])
+
+    assert Chat.objects.get().system_prompt == "I sail.\n\nBe brief.\n\nHas two boats."
+    assert tree(Chat.objects.get()) == [("?", None), ("!", "?")]
+    assert notes_of(done) == [{}]
+
+
+def test_answers_of_a_custom_gpt_say_of_which(alice: User) -> None:
+    other = {"gizmo_id": "g-other", "model_slug": "gpt-5"}
+    of_gpt = chat(
+        node("q", "root", "user", "?"), node("a", "q", "assistant", "one"),
+        node("b", "q", "assistant", "two", metadata=other), current="a", conversation_template_id="g-abc",
+    )  # fmt: skip
+    of_project = chat(
+        node("q", "root", "user", "?"), node("a", "q", "assistant", "three"), gizmo_id="g-p-1", conversation_id="other"
+    )
+
+    taken(alice, [of_gpt, of_project])
+
+    said_by = dict(Message.objects.values_list("content", "preset_name"))
+    assert said_by == {"?": "", "one": "GPT abc", "two": "GPT other", "three": ""}
+    assert Message.objects.get(content="two").model == "gpt-5"
+
+
 def test_siblings_stand_as_their_parent_lists_them(alice: User) -> None:
     found = chat(
         node("q", "root", "user", "?"),

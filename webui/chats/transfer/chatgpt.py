@@ -14,7 +14,7 @@ from django.utils import timezone
 from webui.chats.conf import SYSTEM_PROMPT_MAX_CHARS
 from webui.chats.models import PICTURES
 from webui.chats.transfer import own, values
-from webui.chats.transfer.chatgpt_messages import Archive, Reader, instructions, is_shown, told
+from webui.chats.transfer.chatgpt_messages import Archive, Reader, context, is_shown, project_of, told
 from webui.chats.transfer.limits import MAX_FILES_OF_MESSAGE, MAX_IMAGES_OF_MESSAGE, MAX_MESSAGES
 from webui.chats.transfer.shapes import Note, NotTaken, TakenChat, TakenFolder, TakenMessage
 from webui.chats.transfer.trees import arrange, leaf_below, listed_order, nearest
@@ -33,11 +33,12 @@ def read(found: Mapping[str, Any], archive: Archive) -> TakenChat:
         raise NotTaken(Note.TOO_MANY_MESSAGES)
     nodes = {values.identity(key): values.mapping(node) for key, node in mapping.items()}
     parents = {identity: values.identity(node.get("parent")) or None for identity, node in nodes.items()}
-    reader = Reader(archive, created_at, notes)
+    gizmo = values.identity(found.get("gizmo_id")) or values.identity(found.get("conversation_template_id"))
+    reader = Reader(archive, created_at, notes, gizmo)
     messages: list[TakenMessage] = []
     left_out: dict[str, str | None] = {}
     steps: dict[str, str] = {}
-    system_prompt = ""
+    contexts: dict[str, str] = {}
     for identity, node in nodes.items():
         message = values.mapping(node.get("message"))
         if is_shown(message):
@@ -46,8 +47,11 @@ def read(found: Mapping[str, Any], archive: Archive) -> TakenChat:
         left_out[identity] = parents[identity]
         if step := told(message):
             steps[identity] = step
-        elif said := instructions(message):
-            system_prompt = system_prompt or said
+            continue
+        kind, said = context(message)
+        if said:
+            # They stand at the head of each branch, as they were then.
+            contexts[kind] = said
         else:
             notes[Note.HIDDEN] += _says_something(message)
     messages += _give_steps(messages, left_out, steps, reader)
@@ -68,8 +72,8 @@ def read(found: Mapping[str, Any], archive: Archive) -> TakenChat:
         updated_at=values.when(found.get("update_time"), notes, newest),
         archived_at=newest if values.flag(found.get("is_archived")) else None,
         is_pinned=values.flag(found.get("is_starred")),
-        folder=_project(values.identity(found.get("gizmo_id"))),
-        system_prompt=values.text(system_prompt, notes, SYSTEM_PROMPT_MAX_CHARS),
+        folder=_project(project_of(gizmo)),
+        system_prompt=values.text("\n\n".join(contexts.values()), notes, SYSTEM_PROMPT_MAX_CHARS),
         messages=arranged,
         shown=leaf_below(arranged, joined.get(shown), notes),
         notes=notes,
@@ -81,8 +85,8 @@ def _identities(found: object) -> list[str]:
 
 
 def _project(identity: str) -> TakenFolder | None:
-    """Return a folder for the chats of a project, whose name is not in the file; a custom GPT is none."""
-    if not identity.startswith("g-p-"):
+    """Return a folder for the chats of a project, whose name is not in the file."""
+    if not identity:
         return None
     return TakenFolder(id=f"chatgpt:{identity}", name=f"ChatGPT {identity[4:12]}")
 
@@ -180,4 +184,5 @@ def _join(first: TakenMessage, parts: Sequence[TakenMessage], notes: Counter[Not
     )
     first.images = values.first_of((image for part in parts for image in part.images), MAX_IMAGES_OF_MESSAGE, notes)
     first.model = first.answerer = next((part.model for part in parts if part.model), "")
+    first.preset_name = next((part.preset_name for part in parts if part.preset_name), "")
     first.rating = next((part.rating for part in parts if part.rating), None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -19,7 +19,13 @@ from webui.chats.transfer.shapes import Note, TakenCitation, TakenFile, TakenIma
 _TEXTS = ("text", "multimodal_text")
 _THOUGHTS = ("thoughts", "reasoning_recap")
 _INSTRUCTIONS = "user_editable_context"
-_NOT_SHOWN = (_INSTRUCTIONS, "model_editable_context")
+_MEMORIES = "model_editable_context"
+_CONTEXTS: Mapping[object, tuple[str, ...]] = {
+    _INSTRUCTIONS: ("user_profile", "user_instructions"),
+    _MEMORIES: ("model_set_context", "structured_context", "repo_summary"),
+}
+_OLDER_INSTRUCTIONS = ("about_user_message", "about_model_message")
+_PROJECT = "g-p-"
 _POINTERS = ("file-service://", "sediment://")
 _OPENINGS = ("\ue200", "【", "[", "(")
 _NEW_CANVAS = "canmore.create_textdoc"
@@ -53,11 +59,13 @@ class Reader:
 
     Args:
         otherwise: The time of a message that has none.
+        gizmo: The custom GPT or the project that the chat belongs to; empty for neither.
         notes: Get what cannot be taken as it is.
     """
 
-    def __init__(self, archive: Archive, otherwise: datetime, notes: Counter[Note]) -> None:
+    def __init__(self, archive: Archive, otherwise: datetime, notes: Counter[Note], gizmo: str = "") -> None:
         self._archive = archive
+        self._gizmo = gizmo
         self._otherwise = otherwise
         self._cited: list[_Page] = []
         self.notes = notes
@@ -89,6 +97,7 @@ class Reader:
             content=self.text(content),
             created_at=created_at,
             model=model,
+            preset_name=gpt_of(values.identity(about.get("gizmo_id")) or self._gizmo) if is_answer else "",
             answerer=model,
             files=values.first_of(attached, MAX_FILES_OF_MESSAGE, self.notes),
             images=values.first_of(images, MAX_IMAGES_OF_MESSAGE, self.notes),
@@ -259,8 +268,8 @@ def is_shown(message: Mapping[str, Any]) -> bool:
 def told(message: Mapping[str, Any]) -> str:
     """Return what a step on the way to an answer says; empty for what says nothing of it."""
     author, content = values.mapping(message.get("author")), values.mapping(message.get("content"))
-    kind = content.get("content_type")
-    if author.get("role") not in ("assistant", "tool") or kind in _NOT_SHOWN:
+    kind = values.plain(content.get("content_type"))
+    if author.get("role") not in ("assistant", "tool") or kind in _CONTEXTS:
         return ""
     if kind in _THOUGHTS:
         thoughts = [values.plain(thought.get("content")) for thought in values.mappings(content.get("thoughts"))]
@@ -270,10 +279,29 @@ def told(message: Mapping[str, Any]) -> str:
     return fenced(_MARKED.sub("", said).translate(_PRIVATE)) if said else ""
 
 
-def instructions(message: Mapping[str, Any]) -> str:
-    """Return what the person had told the model of themselves, and how to answer."""
+def context(message: Mapping[str, Any]) -> tuple[str, str]:
+    """Return what a message says to the model alone: of which kind that is, and the words, empty for other messages.
+
+    The kinds are what the person had told of themselves and of answers, and what the model had remembered of them.
+    """
     content = values.mapping(message.get("content"))
-    if content.get("content_type") != _INSTRUCTIONS:
-        return ""
-    said = (values.plain(content.get(key)).strip() for key in ("user_profile", "user_instructions"))
-    return "\n\n".join(filter(None, said))
+    kind = values.plain(content.get("content_type"))
+    said = _texts(content, _CONTEXTS.get(kind, ()))
+    if not said and kind == _INSTRUCTIONS:
+        about = values.mapping(message.get("metadata"))
+        said = _texts(values.mapping(about.get("user_context_message_data")), _OLDER_INSTRUCTIONS)
+    return kind, "\n\n".join(said)
+
+
+def _texts(found: Mapping[str, Any], keys: Iterable[str]) -> list[str]:
+    return [*filter(None, (values.plain(found.get(key)).strip() for key in keys))]
+
+
+def project_of(gizmo: str) -> str:
+    """Return the id of a project, which is written as those of custom GPTs are; empty for one of these."""
+    return gizmo if gizmo.startswith(_PROJECT) else ""
+
+
+def gpt_of(gizmo: str) -> str:
+    """Return what a custom GPT is called here; its own name is not in the file."""
+    return values.name(f"GPT {gizmo.removeprefix('g-')}", 100) if gizmo and not project_of(gizmo) else ""
