@@ -1,12 +1,14 @@
-"""Which people and groups a person may see and change."""
+"""Which people, groups and sessions a person may see and change."""
 
 from __future__ import annotations
 
 import uuid
 
+from allauth.usersessions.models import UserSession
 from django.http import Http404, HttpRequest
+from django.shortcuts import get_object_or_404
 
-from webui.accounts.http import is_administrator
+from webui.accounts.http import MemberRequest, is_administrator
 from webui.accounts.models import Group, User
 
 
@@ -18,6 +20,11 @@ def person_write(request: HttpRequest, person_uuid: uuid.UUID) -> User:
         return User.objects.get(uuid=person_uuid)
     except User.DoesNotExist as exc:
         raise Http404 from exc
+
+
+def session_own(request: MemberRequest, pk: int) -> UserSession:
+    """Return a session of the person who asks. Raises Http404 for those of everybody else."""
+    return get_object_or_404(UserSession, user=request.user, pk=pk)
 
 
 def group_write(request: HttpRequest, group_uuid: uuid.UUID) -> Group:

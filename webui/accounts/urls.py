@@ -3,12 +3,15 @@ from __future__ import annotations
 from allauth.account import views as allauth_views
 from django.urls import include, path
 
-from webui.accounts import views
+from webui.accounts import session_views, views
 
 accounts = [
     path("waiting/", views.pending, name="pending"),
     path("profile/", views.profile, name="profile"),
     path("profile/theme/", views.theme, name="theme"),
+    path("sessions/", session_views.session_list, name="sessions"),
+    path("sessions/end/", session_views.end_others, name="end_other_sessions"),
+    path("sessions/<int:pk>/end/", session_views.end, name="end_session"),
     path("language/", views.language, name="language"),
     path("profile/afterthoughts/", views.afterthoughts, name="afterthoughts"),
 ]

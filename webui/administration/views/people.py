@@ -8,6 +8,7 @@ from django.contrib import messages
 from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
@@ -17,6 +18,7 @@ from webui.accounts.decorators import admin_required
 from webui.accounts.errors import LastAdministrator
 from webui.accounts.http import MemberRequest
 from webui.accounts.models import Role
+from webui.accounts.sessions import end_sessions
 from webui.administration.forms import PeopleFilter, RoleForm
 from webui.ui.keyset import BadCursor, newest_first
 
@@ -82,6 +84,19 @@ def new_password(request: MemberRequest, person_uuid: uuid.UUID) -> HttpResponse
     person = person_write(request, person_uuid)
     context = {"person": person, "password": services.give_new_password(person)}
     return render(request, "administration/new_password.html", context)
+
+
+@admin_required
+@require_POST
+def sign_out(request: MemberRequest, person_uuid: uuid.UUID) -> HttpResponseBase:
+    """End every session of a person, who can sign in again."""
+    person = person_write(request, person_uuid)
+    n_ended = end_sessions(person)
+    words = ngettext(
+        "%(person)s was signed out of %(n)s browser.", "%(person)s was signed out of %(n)s browsers.", n_ended
+    )
+    messages.success(request, words % {"person": person, "n": n_ended})
+    return redirect("administration:people")
 
 
 @admin_required

@@ -1,0 +1,53 @@
+"""Where people are signed in: each browser's session, which its owner or an administrator can end.
+
+allauth notes a session when somebody signs in. To end one deletes it: the next request is a stranger's, and open
+sockets close within a second.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from allauth.usersessions.models import UserSession
+from django.utils.translation import gettext as _
+
+from webui.accounts.models import User
+
+# What a browser calls itself, the more special names before those that they also bear.
+_BROWSERS: Final = (
+    ("Edg", "Edge"), ("OPR/", "Opera"), ("SamsungBrowser", "Samsung Internet"), ("Firefox", "Firefox"),
+    ("FxiOS", "Firefox"), ("CriOS", "Chrome"), ("HeadlessChrome", "Chrome"), ("Chrome", "Chrome"), ("Safari", "Safari"),
+)  # fmt: skip
+_SYSTEMS: Final = (
+    ("Windows", "Windows"), ("Android", "Android"), ("iPhone", "iPhone"), ("iPad", "iPad"), ("CrOS", "ChromeOS"),
+    ("Mac OS X", "macOS"), ("Linux", "Linux"),
+)  # fmt: skip
+_PROGRAM: Final = re.compile(r"[\w.-]{1,40}")
+
+
+def sessions_of(user: User) -> Sequence[UserSession]:
+    """Return the sessions that are alive, the newest first; two queries for each."""
+    alive: Sequence[UserSession] = UserSession.objects.purge_and_list(user)
+    return sorted(alive, key=lambda session: session.created_at, reverse=True)
+
+
+def end_sessions(user: User, *, but: str | None = None) -> int:
+    """Sign a person out everywhere, except in the session of this key; return of how many browsers."""
+    doomed = [session for session in sessions_of(user) if session.session_key != but]
+    for session in doomed:
+        session.end()
+    return len(doomed)
+
+
+def device_in_words(user_agent: str) -> str:
+    """Return which browser on which system it calls itself; programs by their first word."""
+    browser = next((name for mark, name in _BROWSERS if mark in user_agent), "")
+    system = next((name for mark, name in _SYSTEMS if mark in user_agent), "")
+    if browser and system:
+        return _("%(browser)s on %(system)s") % {"browser": browser, "system": system}
+    if browser or system:
+        return browser or system
+    program = _PROGRAM.match(user_agent)
+    return program.group() if program else _("Unknown browser")
