@@ -26,19 +26,24 @@ from webui.accounts.models import User
 LANGUAGE_COOKIE_AGE_S = 60 * 60 * 24 * 365
 
 
-class LabelsOnly:
-    """Drops allauth's placeholders: every field has its label above, which stays when people type."""
+class PlainForm:
+    """Puts the caret into the first field. No placeholders: every field has its label above, which stays."""
+
+    first: str
 
     def get_form(self, *args: Any, **kwargs: Any) -> Any:
         form = super().get_form(*args, **kwargs)  # type: ignore[misc]  # mixed into form views
-        for field in form.fields.values():
+        for name, field in form.fields.items():
             field.widget.attrs.pop("placeholder", None)
+            field.widget.attrs |= {"autofocus": True} if name == self.first else {}
         return form
 
 
 @method_decorator(login_not_required, name="dispatch")
-class SignInView(LabelsOnly, allauth_views.LoginView):  # type: ignore[misc]  # allauth is not typed
+class SignInView(PlainForm, allauth_views.LoginView):  # type: ignore[misc]  # allauth is not typed
     """Sends the very first visitor on to the sign-up page: there is no account yet to sign in to."""
+
+    first = "login"
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if request.method == "GET" and not queries.has_administrator():
@@ -51,7 +56,9 @@ class SignInView(LabelsOnly, allauth_views.LoginView):  # type: ignore[misc]  # 
 
 
 @method_decorator(login_not_required, name="dispatch")
-class SignUpView(LabelsOnly, allauth_views.SignupView):  # type: ignore[misc]  # allauth is not typed
+class SignUpView(PlainForm, allauth_views.SignupView):  # type: ignore[misc]  # allauth is not typed
+    first = "name"
+
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return {
             **super().get_context_data(**kwargs),
@@ -60,7 +67,9 @@ class SignUpView(LabelsOnly, allauth_views.SignupView):  # type: ignore[misc]  #
         }
 
 
-class ChangePasswordView(LabelsOnly, allauth_views.PasswordChangeView):  # type: ignore[misc]  # allauth is not typed
+class ChangePasswordView(PlainForm, allauth_views.PasswordChangeView):  # type: ignore[misc]  # allauth is not typed
+    first = "oldpassword"
+
     def get_form(self, *args: Any, **kwargs: Any) -> Any:
         form = super().get_form(*args, **kwargs)
         form.fields["oldpassword"].label = _("Current password")
