@@ -7,6 +7,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
+from tests.database import put_database
 from tests.factories import PASSWORD, make_user
 from tests.management.commands import hearth
 from webui.accounts.models import Role, User
@@ -79,6 +80,7 @@ def test_wrong_provisioning_stops_the_start(settings: Settings, email: str, pass
 def test_the_password_may_come_from_a_file(tmp_path: Path) -> None:
     secret = tmp_path / "password"
     secret.write_text(f"{PASSWORD}\n")
+    put_database(tmp_path / "data" / "hearth.sqlite3")
 
     prepared = hearth(
         tmp_path / "data", "prepare", HEARTH_ADMIN_EMAIL="root@example.org", HEARTH_ADMIN_PASSWORD_FILE=str(secret)

@@ -20,6 +20,7 @@ import pytest
 import yaml
 
 from tests.config import image
+from tests.database import put_data
 from tests.doubles.slow_line import SlowLine
 from tests.doubles.upstream import FakeModel, Upstream
 from tests.doubles.vector_servers import free_port
@@ -125,7 +126,9 @@ async def test_what_people_said_is_kept_when_the_container_is_removed_and_run_ag
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebProcess]:
-    with site(tmp_path_factory.mktemp("container") / "data", "log") as web:
+    volume = tmp_path_factory.mktemp("container") / "data"
+    put_data(volume)
+    with site(volume, "log") as web:
         wait_until_healthy(web)
         yield web
 

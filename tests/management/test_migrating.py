@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.database import put_database
 from tests.factories import make_user
 from tests.management.commands import ROOT, hearth
 from webui.accounts.models import User
@@ -26,7 +27,7 @@ def content_of(database: Path) -> list[str]:
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder of this version with one person in it."""
     data = tmp_path_factory.mktemp("prepared") / "data"
-    assert hearth(data, "prepare").returncode == 0
+    put_database(data / "hearth.sqlite3")
     assert hearth(data, "adduser", "alice@example.org", "--password-stdin", stdin=PASSWORD_LINE).returncode == 0
     return data
 
@@ -124,7 +125,7 @@ def test_a_snapshot_is_restored_by_its_name_and_the_present_is_kept(prepared: Pa
     (data / "snapshots").mkdir(parents=True)
     snapshot = data / "snapshots" / "hearth-20300101.sqlite3"
     snapshot.write_bytes((prepared / "hearth.sqlite3").read_bytes())
-    hearth(data, "prepare")
+    put_database(data / "hearth.sqlite3")
     present = content_of(data / "hearth.sqlite3")
 
     restored = hearth(data, "restore", snapshot.name)

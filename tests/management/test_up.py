@@ -21,6 +21,7 @@ import psutil
 import pytest
 
 from inference.library import embedder_package
+from tests.database import put_data
 from tests.management.commands import ROOT, environment_for, hearth
 from webui.management import preflight
 from webui.management.errors import CheckFailed
@@ -133,7 +134,10 @@ def started(data: Path, **extra: str) -> Iterator[Running]:
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("up") / "data"
+    """As a second start finds it; the first, in an empty folder, is shown by the container."""
+    folder = tmp_path_factory.mktemp("up") / "data"
+    put_data(folder)
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -276,6 +280,7 @@ def test_a_taken_port_is_named_with_its_owner(running: Running, tmp_path: Path) 
 def test_a_taken_model_server_port_is_replaced_and_a_signal_stops_everything_in_time(
     running: Running, tmp_path: Path
 ) -> None:
+    put_data(tmp_path / "data")
     with started(tmp_path / "data", OLLAMA_HOST=f"127.0.0.1:{running.inference_port}") as second:
         second.wait_until_ready()
         family = second.family()
@@ -310,6 +315,7 @@ def test_nothing_is_written_outside_the_data_folder(running: Running, data: Path
 
 
 def test_no_orphan_is_left_when_up_itself_is_killed(tmp_path: Path) -> None:
+    put_data(tmp_path / "data")
     with started(tmp_path / "data") as running:
         running.wait_until_ready()
         family = running.family()
