@@ -74,6 +74,25 @@ def asked(chat: Chat, document: Document) -> Chat:
     return chat
 
 
+def test_chats_of_several_people_go_in_groups_and_what_one_still_asks_stays(
+    upload: Document, alice: User, bob: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(purging, "_MOST_CHATS", 2)
+    staying = asked(make_chat(owner=alice), upload)
+    for owner in (alice, bob, alice, bob, alice):
+        chat = make_chat(owner=owner, messages=2, deleted_at=timezone.now())
+        index.index_chat(chat)
+    asked(Chat.objects.filter(owner=alice, deleted_at__isnull=False).latest("pk"), upload)
+    together = [len(ids) for _, ids in purging._groups(Chat.objects.exclude(deleted_at=None))]
+
+    n_due = purging.purge_deleted(timezone.now() + UNDO_WINDOW + timedelta(seconds=1))
+
+    assert (together, n_due) == ([2, 1, 2], 5)
+    assert [*Chat.objects.all()] == [staying]
+    assert {*Message.objects.values_list("chat", flat=True)} == {staying.pk}
+    assert Document.objects.filter(pk=upload.pk).exists()
+
+
 def test_after_the_window_rows_files_and_vectors_are_gone(upload: Document, alice: User, data_folder: Path) -> None:
     chat = asked(make_chat(owner=alice), upload)
     make_tag(chat, owner=alice)

@@ -77,7 +77,7 @@ def purge_removed(now: datetime) -> int:
     for removal in over.select_related("chat").only("id", "chat__owner_id"):
         gone = Message.with_removed.filter(removal=removal)
         # The files first: after a crash in between, the messages are still there to be purged again.
-        purge_files(removal.chat, gone)
+        purge_files(removal.chat.owner_id, gone)
         with transaction.atomic():
             index.forget_messages(removal.chat.owner_id, gone.values_list("pk", flat=True))
             removal.delete()
