@@ -92,7 +92,9 @@ async def test_an_archived_chat_leaves_the_list_and_is_restored_from_the_archive
 
     await page.goto("/chats/archived/")
     await expect(page.locator("chat-selection[data-always] li")).to_contain_text(["Cedar"])
-    await page.get_by_role("button", name="Restore Cedar").click()
+    # The row goes at once; the chat is back when the server says so.
+    async with page.expect_response(lambda response: response.request.method == "POST"):
+        await page.get_by_role("button", name="Restore Cedar").click()
     await expect(page.get_by_text("Nothing is archived")).to_be_visible()
     await page.goto("/")
     await expect(row_of(page, "Cedar")).to_be_visible()
