@@ -30,12 +30,13 @@ _BUILT_BY = (
     "bench/language.py",
     "webui/chats/search/grams.py",
     "webui/chats/search/index.py",
-    "webui/chats/migrations/0001_initial.py",
+    "*/migrations/0*.py",
+    "webui/*/migrations/0*.py",
 )
 
 
 def measure(kept: Path, n_chats: int) -> list[Row]:
-    built_by = "".join((_ROOT / name).read_text() for name in _BUILT_BY)
+    built_by = "".join(file.read_text() for name in _BUILT_BY for file in sorted(_ROOT.glob(name)))
     data = kept / f"chats-{n_chats}-{hashlib.sha256(built_by.encode()).hexdigest()[:8]}"
     for outdated in set(kept.glob(f"chats-{n_chats}-*")) - {data}:
         shutil.rmtree(outdated)
