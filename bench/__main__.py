@@ -50,6 +50,10 @@ class Site:
     cookies: list[str]
 
 
+N_FEW_STREAMS = 4
+"""So few leave most of the machine idle: a token is shown sooner than when the machine is full."""
+
+
 @dataclass(frozen=True, slots=True)
 class Load:
     """So many streams of `rate` tokens a second, beginning evenly over `ramp_s`."""
@@ -231,7 +235,8 @@ def stream_rows(answers: list[Answer], load: Load, spent: list[float]) -> list[R
             unit="%", goal=95, is_more_better=True),
         Row(what="tokens a second", value=achieved, unit="/s"),
         Row(what="added delay of a token, p50", value=percentile(delays_ms, 50), unit="ms"),
-        Row(what="added delay of a token, p95", value=percentile(delays_ms, 95), unit="ms", goal=250),
+        Row(what="added delay of a token, p95", value=percentile(delays_ms, 95), unit="ms",
+            goal=50 if load.n_streams <= N_FEW_STREAMS else 250),
         Row(what="added to the first token under that load, p50", value=percentile(first_ms, 50), unit="ms"),
         Row(what="failed or incomplete answers (goal: none)", value=n_failed, unit=""),
         Row(what="cores used by web", value=web_s / wall_s, unit=""),
