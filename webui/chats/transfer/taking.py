@@ -37,8 +37,8 @@ Outcome = ImportedChat.Outcome
 STEP_S = 0.5
 """A piece of work, after which others have their turn."""
 BEGINNING_MAX = timedelta(minutes=10)
-BATCH_S = 0.2
-"""So long it should take to read and store several chats at once: for half of it nobody else can write."""
+BATCH_S = 0.12
+"""So long it should take to read and store several chats at once: for two thirds of it nobody else can write."""
 BATCH_MIN_BYTES, BATCH_MAX_BYTES = 16 * 1024, 512 * 1024
 BATCH_CHATS = 100
 MAX_ATTEMPTS = 3
