@@ -21,6 +21,7 @@ _TITLES = {
     "no hit": ("a search that finds nothing", _SEARCH_MS),
     "one Chinese character": ("a search for one Chinese character", _SEARCH_MS),
     "two Chinese characters": ("a search for two Chinese characters", _SEARCH_MS),
+    "page": ("the page of a search for a common word", _SEARCH_MS),
     "long": ("opening a chat of 1,000 messages", _LONG_MS),
 }
 _ROOT = Path(__file__).resolve().parent.parent

@@ -52,6 +52,20 @@ def test_titles_and_messages_are_shown_with_what_was_found_marked(alice: User, a
     assert f"{reverse('chats:chat', args=[chat.uuid])}?message={Message.objects.get(role='user').uuid}" in said
 
 
+def test_while_somebody_types_only_what_changes_is_sent(alice: User, alice_client: Client) -> None:
+    make_indexed(alice, "Who keeps the <lighthouse>?")
+
+    whole = texts(search(alice_client, "lighthouse>"))
+    typed = texts(alice_client.get(SEARCH, {"q": "lighthouse>"}, headers={"HX-Target": "search-results"}))
+
+    found = typed[typed.index("<div") :]
+    assert found.strip() in whole
+    assert "<mark>lighthouse&gt;</mark>" in found
+    assert re.search("<title>.*?</title>", whole, re.DOTALL).group() in typed  # type: ignore[union-attr]
+    assert "chat-composer" not in typed
+    assert len(typed) < len(whole) / 3
+
+
 def test_what_people_wrote_is_text_and_no_markup(alice: User, alice_client: Client) -> None:
     hostile = "<img src=x onerror=alert(1)> lighthouse <mark>"
     make_indexed(alice, hostile, title=hostile)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import cache
+from typing import Final
+
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -9,6 +12,8 @@ from django.utils.translation import gettext as _
 from webui.chats.models import Chat, Folder, Tag
 from webui.chats.views.contexts import FolderHead, KeepingView
 from webui.chats.views.sidebar_contexts import TagView
+
+_UNNAMED: Final = "00000000-0000-0000-0000-000000000000"
 
 
 def tag_view(tag: Tag) -> TagView:
@@ -30,7 +35,13 @@ def chat_title(chat: Chat) -> str:
 
 
 def chat_url(chat: Chat) -> str:
-    return reverse("chats:chat", args=[chat.uuid])
+    return _chat_address().replace(_UNNAMED, str(chat.uuid))
+
+
+@cache
+def _chat_address() -> str:
+    # Looked up once: a list has the addresses of many chats.
+    return reverse("chats:chat", args=[_UNNAMED])
 
 
 def folder_url(folder: Folder) -> str:

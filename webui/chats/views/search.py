@@ -56,7 +56,10 @@ class JumpDict(TypedDict):
 @never_cache
 @member_required
 def search(request: MemberRequest) -> HttpResponse:
-    return render(request, "chats/search.html", {"page": _search_page(request.user, request.GET.get("q", ""))})
+    """The page of a search; while somebody types, what of it changes."""
+    is_typed = request.headers.get("HX-Target") == "search-results"
+    template = "chats/_typed_search.html" if is_typed else "chats/search.html"
+    return render(request, template, {"page": _search_page(request.user, request.GET.get("q", ""))})
 
 
 @require_GET

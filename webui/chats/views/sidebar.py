@@ -81,7 +81,14 @@ def _grouped(chats: Iterable[Chat]) -> list[SidebarGroup]:
 
 
 def row_of(chat: Chat) -> ChatRow:
-    return ChatRow(uuid=str(chat.uuid), title=chat_title(chat), url=chat_url(chat), is_pinned=chat.is_pinned)
+    title = chat_title(chat)
+    return ChatRow(
+        uuid=str(chat.uuid),
+        title=title,
+        url=chat_url(chat),
+        menu_label=_("Actions for %(title)s") % {"title": title},
+        is_pinned=chat.is_pinned,
+    )
 
 
 def group_label(moment: datetime) -> str:

@@ -15,11 +15,12 @@ class TagView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatRow:
-    """A chat in a list. `updated_at` is there where the list shows it."""
+    """A chat in a list. `menu_label` is what its menu is called; `updated_at` is there where the list shows it."""
 
     uuid: str
     title: str
     url: str
+    menu_label: str
     is_pinned: bool = False
     updated_at: datetime | None = None
 
