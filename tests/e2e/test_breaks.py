@@ -45,7 +45,8 @@ class Line:
 def story(models: Upstream) -> Iterator[str]:
     """What the model tells when it is asked for the story of the breaks."""
     text = story_of(random.Random(7))  # noqa: S311  (nothing secret)
-    before, models.behaviour = models.behaviour, Behaviour(rate=40, replies=(("story of the breaks", text),))
+    # Slowly enough for pages to be loaded meanwhile on a busy machine.
+    before, models.behaviour = models.behaviour, Behaviour(rate=12, replies=(("story of the breaks", text),))
     yield text
     models.behaviour = before
 

@@ -115,9 +115,9 @@ class Chat(models.Model):
                 condition=models.Q(deleted_at=None, archived_at=None, temporary_until=None),
                 name="chats_chat_sidebar",
             ),
-            # pinned_chats(): all of one person's.
+            # pinned_chats(): all of one person's, newest first: without the order, the index of all chats is taken.
             models.Index(
-                fields=["owner"],
+                fields=["owner", "-updated_at", "-id"],
                 condition=models.Q(is_pinned=True, deleted_at=None, archived_at=None, temporary_until=None),
                 name="chats_chat_pinned",
             ),
