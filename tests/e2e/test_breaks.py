@@ -68,6 +68,8 @@ async def test_what_the_page_shows_after_reloads_and_breaks_is_what_is_stored(
             await expect(page.get_by_text("Connection lost")).to_be_hidden()
         else:
             await page.reload()
+    # The rest of the story, in its own time.
+    await expect(page.locator(".message--active")).to_have_count(0, timeout=60_000)
     await answer_is_finished(page)
 
     shown = await shown_text(page)
