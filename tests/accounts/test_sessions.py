@@ -116,3 +116,21 @@ def test_a_changed_password_leaves_this_browser_alone_signed_in(alice: User) -> 
 )
 def test_a_browser_is_called_by_what_it_calls_itself(user_agent: str, words: str) -> None:
     assert device_in_words(user_agent) == words
+
+
+def test_who_ends_the_own_session_is_asked_to_sign_in(alice: User) -> None:
+    here, phone = signed_in(alice), signed_in(alice, SAFARI)
+
+    answer = here.post(reverse("accounts:end_session", args=[session_of(here).pk]))
+
+    assert answer.status_code == 302
+    assert [is_signed_in(browser) for browser in (here, phone)] == [False, True]
+
+
+def test_an_administrator_who_signs_themselves_out_everywhere_is_asked_to_sign_in(root: User) -> None:
+    here = signed_in(root)
+
+    answer = here.post(reverse("administration:sign_out", args=[root.uuid]))
+
+    assert answer.status_code == 302
+    assert not is_signed_in(here)

@@ -51,7 +51,7 @@ def session_list(request: MemberRequest) -> HttpResponse:
 @member_required
 def end(request: MemberRequest, pk: int) -> HttpResponse:
     """Sign out one browser; the one that asks is sent to the sign-in page by its next request."""
-    session_own(request, pk).end()
+    sessions.end_session(request, session_own(request, pk))
     messages.success(request, _("Signed out there."))
     return redirect("accounts:sessions")
 
@@ -59,7 +59,7 @@ def end(request: MemberRequest, pk: int) -> HttpResponse:
 @require_POST
 @member_required
 def end_others(request: MemberRequest) -> HttpResponse:
-    n_ended = sessions.end_sessions(request.user, but=request.session.session_key)
+    n_ended = sessions.end_sessions(request, request.user, but=request.session.session_key)
     words = ngettext("Signed out of %(n)s other browser.", "Signed out of %(n)s other browsers.", n_ended)
     messages.success(request, words % {"n": n_ended})
     return redirect("accounts:sessions")

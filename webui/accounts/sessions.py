@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from allauth.usersessions.models import UserSession
+from django.contrib.auth import logout
+from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
 from webui.accounts.models import User
@@ -28,16 +30,25 @@ _PROGRAM: Final = re.compile(r"[\w.-]{1,40}")
 
 
 def sessions_of(user: User) -> Sequence[UserSession]:
-    """Return the sessions that are alive, the newest first; two queries for each."""
+    """Return the sessions that are alive, the newest first; one query, and two for each."""
     alive: Sequence[UserSession] = UserSession.objects.purge_and_list(user)
     return sorted(alive, key=lambda session: session.created_at, reverse=True)
 
 
-def end_sessions(user: User, *, but: str | None = None) -> int:
+def end_session(request: HttpRequest, session: UserSession) -> None:
+    """Sign one browser out, which may be the one that asks."""
+    is_current = session.session_key == request.session.session_key
+    session.end()
+    if is_current:
+        # Else the answer would fail for want of the session that it belongs to.
+        logout(request)
+
+
+def end_sessions(request: HttpRequest, user: User, *, but: str | None = None) -> int:
     """Sign a person out everywhere, except in the session of this key; return of how many browsers."""
     doomed = [session for session in sessions_of(user) if session.session_key != but]
     for session in doomed:
-        session.end()
+        end_session(request, session)
     return len(doomed)
 
 

@@ -91,7 +91,7 @@ def new_password(request: MemberRequest, person_uuid: uuid.UUID) -> HttpResponse
 def sign_out(request: MemberRequest, person_uuid: uuid.UUID) -> HttpResponseBase:
     """End every session of a person, who can sign in again."""
     person = person_write(request, person_uuid)
-    n_ended = end_sessions(person)
+    n_ended = end_sessions(request, person)
     words = ngettext(
         "%(person)s was signed out of %(n)s browser.", "%(person)s was signed out of %(n)s browsers.", n_ended
     )
