@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import signal
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Dialog, Locator, Page, expect
+from playwright.async_api import Browser, Dialog, Locator, Page, Route, expect
 
 from inference.types import UPLOAD_CHUNK_BYTES
 from tests.doubles import gguf_files
@@ -138,6 +139,26 @@ async def test_an_upload_is_paused_and_goes_on(page: Page, slow_line: SlowLine, 
     await row.get_by_role("button", name="Go on").click()
 
     await expect(row).to_contain_text("Ready: paused:latest", timeout=SLOW_MS)
+
+
+async def test_an_upload_that_began_before_the_page_had_the_unfinished_ones_is_shown_once(
+    page: Page, slow_line: SlowLine, tmp_path: Path
+) -> None:
+    row = row_of(page, "Early.gguf")
+    held: asyncio.Queue[Route] = asyncio.Queue()
+    await page.route("**/administration/models/uploads/", held.put)
+    await page.reload()
+    slow_line.bytes_per_s = SLOW_BYTES_S
+    await choose(page, build_model(tmp_path, "Early.gguf"))
+    await expect(row).to_contain_text(re.compile(r"[2-6]\d%"), timeout=SLOW_MS)
+
+    await (await held.get()).continue_()
+
+    await expect(page.get_by_role("list", name="Unfinished uploads")).to_be_attached()
+    await expect(row).to_have_count(1)
+    await expect(row.get_by_role("button", name="Pause")).to_be_visible()
+    slow_line.bytes_per_s = None
+    await expect(row).to_contain_text("Ready: early:latest", timeout=SLOW_MS)
 
 
 async def test_a_cancelled_upload_leaves_nothing(

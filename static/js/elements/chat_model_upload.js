@@ -11,8 +11,8 @@ const SPEED_WINDOW_MS = 10_000;
 
 /** Takes model files, shows how each upload goes, and lets it be paused and cancelled. */
 class ChatModelUpload extends HTMLElement {
-  /** @type {Set<ModelUpload>} */
-  #running = new Set();
+  /** @type {Map<ModelUpload, File>} */
+  #running = new Map();
 
   connectedCallback() {
     this.addEventListener("change", this.#chosen);
@@ -20,6 +20,7 @@ class ChatModelUpload extends HTMLElement {
     this.addEventListener("dragover", this.#over);
     this.addEventListener("dragleave", this.#left);
     this.addEventListener("drop", this.#dropped);
+    this.addEventListener("htmx:load", this.#listRunningOnce);
     addEventListener("beforeunload", this.#leaving);
   }
 
@@ -36,14 +37,10 @@ class ChatModelUpload extends HTMLElement {
       row.fail(this.dataset.notGguf ?? "");
       return;
     }
-    // The server lists it as unfinished; here it is shown as running.
-    for (const unfinished of this.querySelectorAll("[data-file]")) {
-      const { file: name, size } = /** @type {HTMLElement} */ (unfinished).dataset;
-      if (name === file.name && Number(size) === file.size) unfinished.remove();
-    }
     const upload = new ModelUpload(file, this.dataset.beginUrl ?? "", (progress) => row.show(progress));
     row.control(upload);
-    this.#running.add(upload);
+    this.#running.set(upload, file);
+    this.#listRunningOnce();
     try {
       const { models } = await upload.run();
       row.finish(models);
@@ -57,6 +54,15 @@ class ChatModelUpload extends HTMLElement {
       this.#running.delete(upload);
     }
   }
+
+  /** The server lists as unfinished what runs here, also when its list comes after the start. */
+  #listRunningOnce = () => {
+    const files = [...this.#running.values()];
+    for (const unfinished of this.querySelectorAll("[data-file]")) {
+      const { file: name, size } = /** @type {HTMLElement} */ (unfinished).dataset;
+      if (files.some((file) => file.name === name && file.size === Number(size))) unfinished.remove();
+    }
+  };
 
   #chosen = (/** @type {Event} */ event) => {
     const input = /** @type {HTMLInputElement} */ (event.target);
@@ -88,7 +94,7 @@ class ChatModelUpload extends HTMLElement {
   };
 
   #leaving = (/** @type {BeforeUnloadEvent} */ event) => {
-    if ([...this.#running].some((upload) => !upload.isPaused)) event.preventDefault();
+    if ([...this.#running.keys()].some((upload) => !upload.isPaused)) event.preventDefault();
   };
 }
 
