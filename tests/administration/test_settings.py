@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -8,12 +9,13 @@ from django.urls import reverse
 from pytest_django import Settings
 
 from tests.doubles.upstream import Upstream
-from webui.accounts.models import User
+from tests.factories import make_user
+from webui.accounts.models import Role, User
 from webui.administration import services
-from webui.administration.declarations import DECLARATIONS
+from webui.administration.declarations import BY_NAME, DECLARATIONS
 from webui.administration.errors import SettingLocked
-from webui.administration.models import SiteSetting
-from webui.administration.queries import EffectiveSetting, effective_settings, site_setting
+from webui.administration.models import SettingChange, SiteSetting
+from webui.administration.queries import EffectiveSetting, effective_settings, history_of, site_setting
 
 pytestmark = pytest.mark.django_db
 
@@ -88,6 +90,75 @@ def test_a_row_that_makes_no_sense_any_more_counts_as_the_default(root: User) ->
 @pytest.mark.parametrize("action", ["change_setting", "reset_setting"])
 def test_an_unknown_setting_does_not_exist(root_client: Client, action: str) -> None:
     assert root_client.post(reverse(f"administration:{action}", args=["secret_key"])).status_code == 404
+    assert root_client.get(reverse("administration:setting_history", args=["secret_key"])).status_code == 404
+
+
+def test_the_history_tells_who_changed_a_setting_from_what_to_what(root_client: Client, root: User) -> None:
+    change(root_client, "signup", "open")
+    change(root_client, "signup", "open")
+    root_client.post(reverse("administration:reset_setting", args=["signup"]))
+    root_client.post(reverse("administration:reset_setting", args=["signup"]))
+    change(root_client, "web_pages", "off")
+
+    entries = history_of(BY_NAME["signup"])
+    page = root_client.get(reverse("administration:setting_history", args=["signup"])).content.decode()
+
+    assert [(entry.former, entry.value, entry.change.person) for entry in entries] == [
+        ("Everybody, at once", "Default: Everybody, after an administrator has approved", "Root"),
+        ("Default: Everybody, after an administrator has approved", "Everybody, at once", "Root"),
+    ]
+    assert "Everybody, at once" in page
+    assert "Root" in page
+
+
+def test_the_history_outlives_who_made_it(root_client: Client) -> None:
+    other = make_user(email="grace@example.org", name="Grace", role=Role.ADMIN)
+    services.change_setting("signup", "open", by=other)
+    other.delete()
+
+    page = root_client.get(reverse("administration:setting_history", args=["signup"])).content.decode()
+
+    assert "Grace" in page
+
+
+def test_a_value_of_the_past_can_be_set_again_where_it_still_is_one(
+    root_client: Client, root: User, settings: Settings
+) -> None:
+    for value in ("closed", "open"):
+        services.change_setting("signup", value, by=root)
+    SettingChange.objects.create(name="signup", former="a", value="from another version")
+    SettingChange.objects.create(name="signup", former="open", value="open")
+    history = reverse("administration:setting_history", args=["signup"])
+
+    page = root_client.get(history).content.decode()
+    settings.HEARTH_PINNED_SETTINGS = {"signup": "closed"}
+    locked = root_client.get(history).content.decode()
+
+    assert page.count("Set again") == 2
+    assert 'name="signup-value" value="closed"' in page
+    assert 'value="from another version"' not in page
+    assert "Set again" not in locked
+
+
+def test_a_variable_from_the_file_is_told_apart_from_one_of_the_environment(
+    root_client: Client, settings: Settings
+) -> None:
+    settings.HEARTH_PINNED_SETTINGS = {"signup": "closed", "web_pages": "off"}
+    settings.HEARTH_ENV_FILE_DECIDES = frozenset({"HEARTH_SIGNUP"})
+
+    page = root_client.get(reverse("administration:settings")).content.decode()
+
+    assert "Fixed by HEARTH_SIGNUP in the file of variables" in page
+    assert "Fixed by HEARTH_WEB_PAGES<" in page
+
+
+def test_the_page_lists_what_was_given_and_no_secret(root_client: Client, settings: Settings) -> None:
+    settings.HEARTH_GIVEN_VARIABLES = {"HEARTH_PORT": "3001", "HEARTH_SECRET_KEY": ""}
+
+    page = root_client.get(reverse("administration:settings")).content.decode()
+
+    assert "3001" in page
+    assert re.search(r"HEARTH_SECRET_KEY</code>\s*<span class=\"variable__value\"><span class=\"muted\">secret", page)
 
 
 def test_every_declaration_is_complete() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from webui.config.env import Environment, WrongSettings, reachable_url
+from webui.config.env import Environment, WrongSettings, reachable_url, read_env_file
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -225,3 +225,75 @@ def test_a_command_with_wrong_settings_lists_them_and_ends_with_2(tmp_path: Path
     assert "HEARTH_PORT must be" in ended.stderr
     assert "HEARTH_SIGNUP must be" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_a_file_of_variables_in_the_folder_of_the_start_is_read(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("HEARTH_PORT=x\nHEARTH_SIGNUP=al\n")
+
+    ended = checked_in(tmp_path, HEARTH_SIGNUP="open")
+
+    assert ended.returncode == 2
+    assert "HEARTH_PORT must be" in ended.stderr
+    assert "HEARTH_SIGNUP" not in ended.stderr
+
+
+def test_a_file_of_variables_that_is_no_text_stops_the_start_with_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes(b"HEARTH_PORT=\xff")
+
+    ended = checked_in(tmp_path)
+
+    assert ended.returncode == 2
+    assert "HEARTH_ENV_FILE names a file that cannot be read (not a text file)" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def checked_in(folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # noqa: S603
+        [sys.executable, str(ROOT / "manage.py"), "check"],
+        cwd=folder,
+        env={"PATH": os.environ["PATH"], "HEARTH_DATA": str(folder / "data"), **variables},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def test_what_is_shown_of_an_environment_holds_no_secret(tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_text("from the file")
+    env = Environment({
+        "KEY": "hunter2", "OTHER_FILE": str(file), "REDIS": "redis://me:hunter2@host:6379/0",
+        "BASES": "http://a:hunter2@one:1; https://two.example.org/v1@2", "DATABASE": "postgres://me:hunter2@db/hearth",
+        "PORT": "3001", "EMPTY": " ", "UNREAD": "hunter2",
+    })  # fmt: skip
+
+    env.secret("KEY")
+    env.secret("OTHER")
+    env.url("REDIS", "", ("redis",), "redis://localhost")
+    env.urls("BASES")
+    env.database("DATABASE")
+    env.integer("PORT", 3000, minimum=1, maximum=65535)
+    env.text("EMPTY")
+
+    assert env.shown == {
+        "KEY": "", "OTHER_FILE": str(file), "REDIS": "redis://host:6379/0",
+        "BASES": "http://one:1; https://two.example.org/v1@2", "DATABASE": "", "PORT": "3001",
+    }  # fmt: skip
+
+
+def test_the_file_of_variables_decides_what_the_environment_has_not_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / ".env"
+    file.write_text("HEARTH_TEST_A=one\nHEARTH_TEST_B='two'\nHEARTH_TEST_C=three\nHEARTH_TEST_D=\n")
+    for name in "ABCD":
+        # Taken back afterwards, whoever sets it.
+        monkeypatch.setenv(f"HEARTH_TEST_{name}", "")
+        del os.environ[f"HEARTH_TEST_{name}"]
+    monkeypatch.setenv("HEARTH_TEST_B", "from the environment")
+    # As in a process that another one started, which has read the file.
+    monkeypatch.setenv("HEARTH_TEST_C", "three")
+
+    assert read_env_file(file) == {"HEARTH_TEST_A", "HEARTH_TEST_C"}
+    assert read_env_file(tmp_path / "none") == frozenset()
+    assert os.environ["HEARTH_TEST_A"] == "one"

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 if TYPE_CHECKING:
@@ -28,6 +29,12 @@ class Declaration:
     variable: str = ""
     choices: Sequence[tuple[str, _StrPromise]] = ()
     max_length: int = 500
+
+    def in_words(self, value: str | None) -> str:
+        """Return a value as people read it; None is the default."""
+        if value is None:
+            return gettext("Default: %(value)s") % {"value": self.in_words(self.default)}
+        return str(dict(self.choices).get(value, value)) or gettext("Empty")
 
 
 DECLARATIONS = (

@@ -98,6 +98,7 @@ urlpatterns = [
     path("voice/<slug:task>/remove/", voice.remove, name="remove_voice"),
     path("settings/", settings.settings, name="settings"),
     path("settings/<slug:name>/", settings.change, name="change_setting"),
+    path("settings/<slug:name>/history/", settings.history, name="setting_history"),
     path("settings/<slug:name>/reset/", settings.reset, name="reset_setting"),
     path("health/", health.page, name="health"),
 ]

@@ -14,8 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from dotenv import dotenv_values
+
 TRUE_WORDS = frozenset({"1", "true", "yes", "on"})
 FALSE_WORDS = frozenset({"0", "false", "no", "off"})
+# Whatever stands between the scheme of an address and its host, also of one among others.
+_PASSWORD = re.compile(r"(?<=://)[^/?#;\s]*@")
 HOST_NAME = re.compile(r"[a-zA-Z0-9_]([a-zA-Z0-9_.-]*[a-zA-Z0-9_])?")
 
 
@@ -47,13 +51,28 @@ class DatabaseAddress:
     options: dict[str, str]
 
 
-def read_env_file(path: Path) -> None:
-    """Add the variables of a `.env` file to the environment; what is set already wins."""
-    if path.is_file():
-        # Costs a fifth of a second at every start, so it is loaded by those only who have such a file.
-        from environs import Env
+def read_env_file(path: Path) -> frozenset[str]:
+    """Add the variables of a `.env` file to the environment; what is set already wins.
 
-        Env().read_env(path, recurse=False)
+    Return the names of those that the file decides. A process that `up` started finds them in its environment as well,
+    where they have the value that the file gives.
+
+    Raises WrongSettings when it is there and cannot be read.
+    """
+    try:
+        values = {name: value for name, value in dotenv_values(path).items() if value}
+    except (OSError, UnicodeDecodeError) as exc:
+        reason = exc.strerror if isinstance(exc, OSError) and exc.strerror else "not a text file"
+        raise WrongSettings(
+            [
+                WrongSetting(
+                    name="HEARTH_ENV_FILE", problem=f"names a file that cannot be read ({reason})", example=".env"
+                )
+            ]
+        ) from exc
+    for name, value in values.items():
+        os.environ.setdefault(name, value)
+    return frozenset(name for name, value in values.items() if os.environ[name] == value)
 
 
 def reachable_url(host: str, port: int) -> str:
@@ -72,17 +91,26 @@ class Environment:
     def __init__(self, variables: Mapping[str, str]) -> None:
         self._variables = variables
         self._wrong: list[WrongSetting] = []
+        self._shown: dict[str, str] = {}
 
     def refuse_wrong(self) -> None:
         """Raise WrongSettings if any value read so far was wrong."""
         if self._wrong:
             raise WrongSettings(self._wrong)
 
+    @property
+    def shown(self) -> Mapping[str, str]:
+        """What was read and given, by name, as it may be shown: of a secret nothing, of an address no password."""
+        return self._shown
+
     def is_given(self, name: str) -> bool:
         return bool(self._variables.get(name, "").strip())
 
     def text(self, name: str, default: str = "") -> str:
-        return self._variables.get(name, "").strip() or default
+        value = self._variables.get(name, "").strip()
+        if value:
+            self._shown[name] = _PASSWORD.sub("", value)
+        return value or default
 
     def secret(self, name: str) -> str:
         """Return the value, or the content of the file that NAME_FILE names, or an empty string."""
@@ -91,7 +119,10 @@ class Environment:
             self.reject(name, f"and {name}_FILE are both set, one must go", "a long random text")
             return ""
         if not file_name:
-            return self.text(name)
+            value = self.text(name)
+            if value:
+                self._shown[name] = ""
+            return value
         try:
             value = Path(file_name).read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as exc:
@@ -111,6 +142,12 @@ class Environment:
         if value:
             self.reject(name, f"must be yes or no, not {value!r}", "yes")
         return default
+
+    def switch(self, name: str) -> str:
+        """Return "on" or "off", or an empty string when not given."""
+        if not self.is_given(name):
+            return ""
+        return "on" if self.boolean(name, False) else "off"
 
     def integer(self, name: str, default: int, *, minimum: int, maximum: int) -> int:
         value = self.text(name)

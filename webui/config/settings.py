@@ -24,7 +24,9 @@ BASE_DIR = PACKAGE_DIR / "bundled" if (PACKAGE_DIR / "bundled").is_dir() else PA
 
 HEARTH_VERSION = __version__
 
-read_env_file(Path(os.environ.get("HEARTH_ENV_FILE", ".env")))
+HEARTH_ENV_FILE = Path(os.environ.get("HEARTH_ENV_FILE", ".env"))
+# Variables whose value stands there, and not in the environment itself.
+HEARTH_ENV_FILE_DECIDES = read_env_file(HEARTH_ENV_FILE)
 env = Environment(os.environ)
 
 # ---- where things are kept -----------------------------------------------------------------------
@@ -101,23 +103,19 @@ CSRF_TRUSTED_ORIGINS = [HEARTH_URL] if HEARTH_URL else []
 
 # ---- what an administrator may also set in the pages; given here, it is locked there -----------------
 
-HEARTH_PINNED_SETTINGS: dict[str, str] = {}
-if env.is_given("HEARTH_SIGNUP"):
-    HEARTH_PINNED_SETTINGS["signup"] = env.choice("HEARTH_SIGNUP", "approval", ("open", "approval", "closed"))
-if env.is_given("HEARTH_PICTURES"):
-    HEARTH_PINNED_SETTINGS["pictures"] = "on" if env.boolean("HEARTH_PICTURES", True) else "off"
-if env.is_given("HEARTH_WEB_PAGES"):
-    HEARTH_PINNED_SETTINGS["web_pages"] = "on" if env.boolean("HEARTH_WEB_PAGES", True) else "off"
-if env.is_given("HEARTH_WHOLE_DOCUMENTS"):
-    HEARTH_PINNED_SETTINGS["whole_documents"] = "on" if env.boolean("HEARTH_WHOLE_DOCUMENTS", True) else "off"
-if env.is_given("HEARTH_PUBLIC_LINKS"):
-    HEARTH_PINNED_SETTINGS["public_links"] = "on" if env.boolean("HEARTH_PUBLIC_LINKS", False) else "off"
-if env.is_given("HEARTH_ANSWER_RATINGS"):
-    HEARTH_PINNED_SETTINGS["answer_ratings"] = "on" if env.boolean("HEARTH_ANSWER_RATINGS", True) else "off"
-if env.is_given("HEARTH_AFTERTHOUGHTS"):
-    HEARTH_PINNED_SETTINGS["afterthoughts"] = "on" if env.boolean("HEARTH_AFTERTHOUGHTS", True) else "off"
-if env.is_given("HEARTH_BROWSER_DICTATION"):
-    HEARTH_PINNED_SETTINGS["browser_dictation"] = "on" if env.boolean("HEARTH_BROWSER_DICTATION", True) else "off"
+_pinned = {
+    "signup": (
+        env.choice("HEARTH_SIGNUP", "approval", ("open", "approval", "closed")) if env.is_given("HEARTH_SIGNUP") else ""
+    ),
+    "pictures": env.switch("HEARTH_PICTURES"),
+    "web_pages": env.switch("HEARTH_WEB_PAGES"),
+    "whole_documents": env.switch("HEARTH_WHOLE_DOCUMENTS"),
+    "public_links": env.switch("HEARTH_PUBLIC_LINKS"),
+    "answer_ratings": env.switch("HEARTH_ANSWER_RATINGS"),
+    "afterthoughts": env.switch("HEARTH_AFTERTHOUGHTS"),
+    "browser_dictation": env.switch("HEARTH_BROWSER_DICTATION"),
+}
+HEARTH_PINNED_SETTINGS = {name: value for name, value in _pinned.items() if value}
 HEARTH_SITE_SETTING_READER = "webui.administration.queries.site_setting"
 
 HEARTH_ADMIN_EMAIL = env.text("HEARTH_ADMIN_EMAIL")
@@ -406,3 +404,4 @@ LOGGING = {
 }
 
 env.refuse_wrong()
+HEARTH_GIVEN_VARIABLES = dict(sorted(env.shown.items()))

@@ -16,7 +16,7 @@ from webui.accounts.http import MemberRequest
 from webui.administration import services
 from webui.administration.errors import SettingLocked
 from webui.administration.forms import SettingForm
-from webui.administration.queries import EffectiveSetting, effective_settings
+from webui.administration.queries import EffectiveSetting, effective_settings, given_variables, history_of
 
 
 @admin_required
@@ -47,15 +47,29 @@ def change(request: MemberRequest, name: str) -> HttpResponseBase:
 def reset(request: MemberRequest, name: str) -> HttpResponseBase:
     _named(effective_settings(), name)
     try:
-        services.reset_setting(name)
+        services.reset_setting(name, by=request.user)
     except SettingLocked:
         return _refuse_locked(request)
     messages.success(request, _("Back to the default."))
     return redirect("administration:settings")
 
 
+@admin_required
+@require_GET
+def history(request: MemberRequest, name: str) -> HttpResponse:
+    """Return who has changed one setting, when, and from what to what; with a way back to each value."""
+    setting = _named(effective_settings(), name)
+    context = {"setting": setting, "changes": history_of(setting.declaration)}
+    return render(request, "administration/_setting_history.html", context)
+
+
 def _page(request: MemberRequest, forms: list[SettingForm], *, status: int = 200) -> HttpResponse:
-    context = {"forms": forms, "folders": rag.folder_roots(), "server": async_to_sync(client.server_settings)()}
+    context = {
+        "forms": forms,
+        "folders": rag.folder_roots(),
+        "variables": given_variables(),
+        "server": async_to_sync(client.server_settings)(),
+    }
     return render(request, "administration/settings.html", context, status=status)
 
 
