@@ -154,8 +154,12 @@ def assign_ids(listings: Iterable[Listing]) -> list[Offer]:
     for listing in listings:
         for model in listing.models:
             model_id = f"{listing.spec.prefix}/{model.name}" if model.name in offers else model.name
-            offers.setdefault(model_id, Offer(spec=listing.spec, model=replace(model, id=model_id)))
+            offers.setdefault(model_id, Offer(spec=listing.spec, model=_named(model, model_id, listing.spec)))
     return list(offers.values())
+
+
+def _named(model: ModelInfo, model_id: str, spec: ConnectionSpec) -> ModelInfo:
+    return replace(model, id=model_id, prefix=spec.prefix)
 
 
 def _known_offers(listings: tuple[Listing, ...]) -> Sequence[Offer]:

@@ -178,6 +178,7 @@ class ModelInfo:
     Attributes:
         id: Unique in the catalog: the upstream's name, prefixed `connection/` when two connections offer it.
         name: The upstream's own name.
+        prefix: Of its connection; given by the catalog.
         context_length: Tokens the model was trained for; None when the upstream does not say.
     """
 
@@ -193,6 +194,12 @@ class ModelInfo:
     parameter_size: str | None = None
     quantization: str | None = None
     context_length: int | None = None
+    prefix: str = ""
+
+    @property
+    def key(self) -> str:
+        """What names it whatever other connections offer, and however it is spelled."""
+        return f"{self.prefix}/{self.name.removesuffix(':latest')}".casefold()
 
     @property
     def can_chat(self) -> bool:

@@ -31,7 +31,7 @@ from tests.rag.fixtures import data_folder as data_folder
 from tests.rag.fixtures import embedder as embedder
 from tests.rag.fixtures import ingested as ingested
 from tests.rag.fixtures import shared_database as shared_database
-from webui.accounts import permissions
+from webui.accounts import model_access, permissions
 from webui.accounts.models import Role, User
 from webui.presets.levels import forget_defaults
 from webui.speech.queries import forget_endpoints
@@ -150,6 +150,7 @@ def _forget_models(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def _everybody_may_do_everything(monkeypatch: pytest.MonkeyPatch) -> None:
     """Begin with what a new site knows of permissions: queries are counted, and it would ask at half seconds."""
     monkeypatch.setattr(permissions, "_known", permissions._Known(until=math.inf))
+    monkeypatch.setattr(model_access, "_known", model_access._Known(until=math.inf))
 
 
 @pytest.fixture(autouse=True)

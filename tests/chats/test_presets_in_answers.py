@@ -305,8 +305,8 @@ async def test_a_preset_that_is_taken_back_between_the_check_and_the_question_is
 
     check = consumers.check_answerer
 
-    async def check_and_revoke(answerer: Any, **kwargs: Any) -> None:
-        await check(answerer, **kwargs)
+    async def check_and_revoke(user: User, answerer: Any, **kwargs: Any) -> None:
+        await check(user, answerer, **kwargs)
         await database_sync_to_async(lambda: services.revoke(preset.grants.get()))()
 
     monkeypatch.setattr(consumers, "check_answerer", check_and_revoke)

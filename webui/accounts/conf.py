@@ -28,6 +28,11 @@ def offers_afterthoughts() -> bool:
     return site_setting("afterthoughts") == "on"
 
 
+def opens_new_models() -> bool:
+    """Whether a model that nobody has decided about is for everybody."""
+    return site_setting("new_models") == "open"
+
+
 def site_setting(name: str) -> str:
     """Return what an administrator has chosen, or the default."""
     reader: Callable[[str], str] = import_string(settings.HEARTH_SITE_SETTING_READER)

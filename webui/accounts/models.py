@@ -127,6 +127,22 @@ class WithheldPermission(models.Model):
         return self.name
 
 
+class ModelRule(models.Model):
+    """What an administrator has said of one model; `model_access` decides by it, and by a setting for all others."""
+
+    # Of `inference.types.ModelInfo`; models come and go, and what was said of one stays.
+    key = models.CharField(max_length=400, unique=True)
+    # True for everybody; else for those named here, and administrators.
+    is_open = models.BooleanField(default=False)
+    people = models.ManyToManyField(User, blank=True, related_name="+")
+    groups = models.ManyToManyField(Group, blank=True, related_name="+")
+    changed_at = models.DateTimeField(auto_now=True)
+    changed_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+
+    def __str__(self) -> str:
+        return self.key
+
+
 class Roster(models.Model):
     """The one row that is locked by whoever changes who is an administrator.
 

@@ -51,6 +51,14 @@ DECLARATIONS = (
         ),
     ),
     Declaration(
+        name="new_models",
+        label=_("New models"),
+        help=_("Who may use a model until you say so on its own page."),
+        default="open",
+        variable="HEARTH_NEW_MODELS",
+        choices=(("open", _("Everybody")), ("closed", _("Administrators, until it is shared"))),
+    ),
+    Declaration(
         name="web_pages",
         label=_("Web pages in chats"),
         help=_(

@@ -7,9 +7,9 @@ from typing import Final
 
 from django.utils.translation import gettext as _
 
-from inference import client
 from inference.errors import InferenceError, ModelNotFound
 from inference.types import ModelList
+from webui.accounts.model_access import require_model
 from webui.accounts.models import User
 from webui.chats.errors import (
     ModelCannotChat,
@@ -76,34 +76,34 @@ def painter_of(drawing: Drawing) -> Answerer:
     return Answerer(id=PICTURES, model=drawing.spec.model_label, drawing=drawing)
 
 
-async def check_answerer(answerer: Answerer, *, has_images: bool = False) -> None:
-    """Make sure that a model can be asked, before anything is stored.
+async def check_answerer(user: User, answerer: Answerer, *, has_images: bool = False) -> None:
+    """Make sure that a person can ask a model, before anything is stored.
 
     Args:
         has_images: It is to look at pictures.
 
     Raises:
-        ModelUnknown: No connection offers it now.
+        ModelUnknown: No connection offers it now, or the person may not use it.
         ModelUnreachable: The connection that should have it does not answer.
         ModelCannotChat: It is an embedder.
         ModelCannotSee: It is to look at pictures, and cannot.
         PresetWithoutModel: As the first or the last, of a preset's model.
     """
     try:
-        await _check_model(answerer.model, has_images=has_images)
+        await _check_model(user, answerer.model, has_images=has_images)
     except ModelUnknown as exc:
         if answerer.preset is None:
             raise
         raise PresetWithoutModel(answerer.preset_name, answerer.model) from exc
 
 
-async def _check_model(model: str, *, has_images: bool) -> None:
+async def _check_model(user: User, model: str, *, has_images: bool) -> None:
     if model == QUOTES:
         if has_images:
             raise ModelCannotSee(model_label(model))
         return
     try:
-        info = await client.find_model(model)
+        info = await require_model(user, model)
     except ModelNotFound as exc:
         raise ModelUnknown(model) from exc
     except InferenceError as exc:

@@ -281,7 +281,7 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels ha
                     if is_preset_id(chosen)
                     else Answerer(id=chosen, model=chosen)
                 )
-                await check_answerer(answerer, has_images=has_images)
+                await check_answerer(self._user, answerer, has_images=has_images)
             except ModelCannotChat:
                 raise
             except (ModelUnknown, ModelUnreachable, PresetWithoutModel) as error:

@@ -107,6 +107,9 @@ _pinned = {
     "signup": (
         env.choice("HEARTH_SIGNUP", "approval", ("open", "approval", "closed")) if env.is_given("HEARTH_SIGNUP") else ""
     ),
+    "new_models": (
+        env.choice("HEARTH_NEW_MODELS", "open", ("open", "closed")) if env.is_given("HEARTH_NEW_MODELS") else ""
+    ),
     "pictures": env.switch("HEARTH_PICTURES"),
     "web_pages": env.switch("HEARTH_WEB_PAGES"),
     "whole_documents": env.switch("HEARTH_WHOLE_DOCUMENTS"),

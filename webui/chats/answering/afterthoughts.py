@@ -20,6 +20,7 @@ from django.utils.translation import gettext as _
 from inference import client
 from inference.errors import InferenceError
 from inference.types import ChatMessage, ChatRequest, Delta
+from webui.accounts.model_access import require_model
 from webui.chats import conf
 from webui.chats.answerers import QUOTES
 from webui.chats.answering import afterthought_texts as texts
@@ -189,6 +190,7 @@ async def _ask(thought: Afterthought, question: str, n_tokens: int) -> str:
         format=None,
         priority="idle",
     )
+    await require_model(thought.task.user_id, asked.model)
     said = ""
     async with aclosing(client.stream_chat(asked)) as events:
         async for event in events:

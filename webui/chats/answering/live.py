@@ -34,6 +34,8 @@ class LiveAnswer:
         self.task = task
         self.sockets: set[Socket] = set()
         self.producer: asyncio.Task[None] | None = None
+        # Of `ModelInfo`, once a model is asked.
+        self.model_key = ""
         self.is_stop_requested = False
         self.has_ended = False
         self.first_delta_at: datetime | None = None

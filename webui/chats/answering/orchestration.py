@@ -18,6 +18,7 @@ from inference.types import ChatRequest, Delta, Finished, ModelInfo, Options, Pr
 from rag import api as rag
 from rag.errors import RagError
 from rag.types import Problem, Retrieval, Room, Said
+from webui.accounts.model_access import require_model
 from webui.chats import conf
 from webui.chats.answerers import QUOTES
 from webui.chats.answering import journal, pacing
@@ -27,6 +28,7 @@ from webui.chats.answering.ending import end_answer
 from webui.chats.answering.live import LiveAnswer
 from webui.chats.answering.pictures import pictured
 from webui.chats.answering.registry import Registry
+from webui.chats.answering.revoking import stop_refused
 from webui.chats.answering.waiting import say_reading, say_thinking, say_waiting
 from webui.chats.errors import (
     AnswerEmpty,
@@ -62,6 +64,7 @@ def begin_answer(registry: Registry, task: Task) -> LiveAnswer:
     registry.afterthoughts.hold(task.chat_uuid)
     registry.own(run_answer(registry, answer))
     registry.ensure("rendering", lambda: pacing.render_answers(registry.answers))
+    registry.ensure("model access", lambda: stop_refused(registry.answers))
     registry.ensure("journal", lambda: journal.keep_journal(registry.answers))
     return answer
 
@@ -99,7 +102,8 @@ async def produce(registry: Registry, answer: LiveAnswer) -> None:
     if task.model == QUOTES:
         await _quote(answer, await _find_passages(answer, None))
         return
-    info = await client.find_model(task.model)
+    info = await require_model(task.user_id, task.model)
+    answer.model_key = info.key
     sampling = task.sampling
     window = _window_of(info, sampling.options.get("num_ctx"))
     branch = await pictured(task, info)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Literal, TypedDict
 from uuid import UUID
 
-from asgiref.sync import async_to_sync
 from django.db import transaction
 from django.http import HttpResponse, JsonResponse
 from django.template.loader import render_to_string
@@ -14,9 +13,9 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from inference import client
 from webui.accounts.decorators import member_required
 from webui.accounts.http import MemberRequest
+from webui.accounts.model_access import models_for
 from webui.accounts.models import User
 from webui.chats.errors import ChatError, PicturesUnavailable, WordRefused
 from webui.chats.repl import (
@@ -123,7 +122,7 @@ def _clear(user: User, place: Place) -> Outcome:
 
 def _load(user: User, name: str) -> Outcome:
     """Go to a new chat with a model or preset, by its id or its name; of presets of one name the one changed last."""
-    models = async_to_sync(client.models_at_hand)()
+    models = models_for(user)
     wanted = name.casefold()
     choices: list[ModelChoice | PresetChoice] = [*model_choices(models), *preset_choices(user, models, "")]
     for choice in choices:

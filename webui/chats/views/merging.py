@@ -6,16 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from asgiref.sync import async_to_sync
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
 from django.utils.text import Truncator
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
-from inference import client
 from webui.accounts.decorators import member_required
 from webui.accounts.http import MemberRequest
+from webui.accounts.model_access import models_for
 from webui.accounts.models import User
 from webui.chats import access
 from webui.chats.answerers import model_label
@@ -69,7 +68,7 @@ def merge(request: MemberRequest, uuid: UUID, message_uuid: UUID) -> HttpRespons
 
 
 def _panel(user: User, answer: Message) -> MergePanel:
-    models = async_to_sync(client.models_at_hand)()
+    models = models_for(user)
     wanted = answer.chat.model
     choices = [choice for choice in model_choices(models) if not choice.is_quotes]
     presets = preset_choices(user, models, wanted)

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from inference import client
 from inference.errors import InferenceError, ModelNotFound
 from inference.types import ModelCard
+from webui.accounts.model_access import models_for
 from webui.accounts.models import User
 from webui.chats.answerers import QUOTES, Answerer, model_label
 from webui.chats.chat_options import levels_in
@@ -77,7 +78,7 @@ def system_note(command: SetSystem) -> Note:
 
 def list_note(user: User) -> Note:
     """Tell who can be asked now, presets first."""
-    models = async_to_sync(client.models_at_hand)()
+    models = models_for(user)
     presets = [NoteRow(preset.name, preset.base_model) for preset in preset_choices(user, models, "")]
     rows = [*presets, *(NoteRow(model.name, model.detail) for model in model_choices(models))]
     return Note(title=_("Who can answer"), rows=rows)

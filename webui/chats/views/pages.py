@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from asgiref.sync import async_to_sync
 from django.http import Http404, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -12,9 +11,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from inference import client
 from webui.accounts.decorators import member_required, needs
 from webui.accounts.http import MemberRequest
+from webui.accounts.model_access import models_for
 from webui.accounts.models import User
 from webui.accounts.permissions import Permission
 from webui.chats import access, conf, queries
@@ -96,7 +95,7 @@ def chat_page(
         wanted_model = queries.visible_chats(user).values_list("model", flat=True).first() or ""
     folder = chat.folder if chat else begun_in
     current = chat or begun_in
-    models = async_to_sync(client.models_at_hand)()
+    models = models_for(user)
     presets = preset_choices(user, models, wanted_model)
     choices = model_choices(models)
     offered = {model.id for model in choices} | {preset.id for preset in presets}

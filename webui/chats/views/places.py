@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from django.http import Http404
 
 from webui.accounts.http import MemberRequest
+from webui.accounts.model_access import is_hidden
 from webui.accounts.models import User
 from webui.chats import access
-from webui.chats.answerers import Answerer, answerer_of
+from webui.chats.answerers import QUOTES, Answerer, answerer_of
 from webui.chats.errors import PresetGone
 from webui.chats.forms import PlaceForm
 from webui.chats.models import Chat
@@ -45,8 +46,11 @@ def place_of(request: MemberRequest, chat: Chat | None = None) -> Place:
 
 
 def _answerer(user: User, chosen: str) -> Answerer:
-    """Return who is to answer; nobody for a preset that is gone."""
+    """Return who is to answer; nobody for a preset that is gone, or a model that is not theirs to use."""
     try:
-        return answerer_of(user, chosen)
+        answerer = answerer_of(user, chosen)
     except PresetGone:
         return Answerer(id="", model="")
+    if answerer.model not in ("", QUOTES) and is_hidden(user, answerer.model):
+        return Answerer(id="", model="")
+    return answerer

@@ -21,6 +21,7 @@ from inference.types import ChatMessage, ChatRequest, Role
 from rag import api as rag
 from webui.accounts.decorators import member_required, needs
 from webui.accounts.http import MemberRequest
+from webui.accounts.model_access import is_hidden, models_for
 from webui.accounts.models import User
 from webui.accounts.permissions import Permission
 from webui.presets import access, queries, services
@@ -50,9 +51,9 @@ from webui.ui.keyset import BadCursor, newest_first
 ROWS_A_PAGE = 50
 
 
-def chat_models() -> list[str]:
-    """Return the ids of the models that can be asked now."""
-    return [model.id for model in async_to_sync(client.models_at_hand)().models if model.can_chat]
+def chat_models(user: User) -> list[str]:
+    """Return the ids of the models that a person can ask now."""
+    return [model.id for model in models_for(user).models if model.can_chat]
 
 
 # ---- reading ---------------------------------------------------------------------------------------
@@ -62,7 +63,7 @@ def chat_models() -> list[str]:
 @member_required
 def preset_list(request: MemberRequest) -> HttpResponse:
     before = request.GET.get("before", "")
-    models = chat_models()
+    models = chat_models(request.user)
     usable = queries.listed_presets(request.user, models).select_related("owner")
     try:
         page = newest_first(usable, field="updated_at", before=before, limit=ROWS_A_PAGE)
@@ -81,7 +82,7 @@ def preset_list(request: MemberRequest) -> HttpResponse:
 @require_GET
 @member_required
 def preset(request: MemberRequest, uuid: UUID) -> HttpResponse:
-    models = chat_models()
+    models = chat_models(request.user)
     shown = _answerable(request, uuid, models)
     is_own = shown.owner_id == request.user.pk
     documents = queries.readable_documents(shown, request.user)
@@ -121,9 +122,9 @@ def picture(request: MemberRequest, uuid: UUID) -> HttpResponse:
 @member_required
 def modelfile(request: MemberRequest, uuid: UUID) -> HttpResponse:
     """A preset as a file that models are made of; its model has the name that its own server knows."""
-    shown = _answerable(request, uuid, chat_models())
+    shown = _answerable(request, uuid, chat_models(request.user))
     said = said_by_preset(services.content_of(shown, request.user).as_json())
-    offered = async_to_sync(client.models_at_hand)().models
+    offered = models_for(request.user).models
     name = next((model.name for model in offered if model.id == said.base_model), said.base_model)
     text = modelfile_of(replace(said, base_model=name))
     headers = {"Content-Disposition": 'attachment; filename="Modelfile"'}
@@ -140,6 +141,8 @@ def _answerable(request: MemberRequest, uuid: UUID, models: Sequence[str]) -> Mo
 
 def _request_body(user: User, preset: ModelPreset) -> str:
     """Return what the model of a preset is sent with a question, as it goes over the wire; empty without the model."""
+    if is_hidden(user, preset.base_model):
+        return ""
     levels = levels_of(user, preset.base_model, preset)
     sampling = sampling_at(levels)
     examples = examples_of(preset.modelfile_rest)
@@ -168,7 +171,7 @@ def _request_body(user: User, preset: ModelPreset) -> str:
 @member_required
 @needs(Permission.CREATE_PRESETS)
 def create(request: MemberRequest) -> HttpResponse:
-    models = chat_models()
+    models = chat_models(request.user)
     editor = Editor(form=PresetForm(models=models))
     if request.method == "POST":
         editor = sent_editor(request.POST, request.FILES, models=models)
@@ -187,7 +190,7 @@ def create(request: MemberRequest) -> HttpResponse:
 @member_required
 def change(request: MemberRequest, uuid: UUID) -> HttpResponse:
     shown = access.preset_write(request.user, uuid)
-    models = chat_models()
+    models = chat_models(request.user)
     choices = list(dict.fromkeys([*models, shown.base_model]))
     if request.method == "POST":
         editor = sent_editor(request.POST, request.FILES, models=choices, system_prompt=shown.system_prompt)
@@ -270,7 +273,7 @@ def _uuids(values: Sequence[str] | None) -> list[UUID]:
 @member_required
 @needs(Permission.CREATE_PRESETS)
 def copy(request: MemberRequest, uuid: UUID) -> HttpResponse:
-    shown = _answerable(request, uuid, chat_models())
+    shown = _answerable(request, uuid, chat_models(request.user))
     try:
         made = services.copy_preset(shown, request.user, _("Copy of %(name)s") % {"name": shown.name})
     except TooManyPresets as exc:
