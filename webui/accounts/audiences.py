@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from django import forms
 from django.utils.translation import gettext
@@ -23,6 +24,11 @@ class Audience:
     @property
     def name(self) -> str:
         return str(self.user or self.group or gettext("Everybody"))
+
+    @property
+    def uuid(self) -> UUID | None:
+        member = self.user or self.group
+        return member.uuid if member else None
 
     @property
     def detail(self) -> str:

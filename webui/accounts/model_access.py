@@ -12,6 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Final
+from uuid import UUID
 
 from asgiref.sync import async_to_sync, sync_to_async
 from django.db import close_old_connections, connection, transaction
@@ -20,6 +21,7 @@ from inference import client
 from inference.errors import InferenceError, ModelNotFound
 from inference.types import ModelInfo, ModelList
 from webui.accounts import conf
+from webui.accounts.audiences import Audience
 from webui.accounts.models import Group, ModelRule, User
 
 RULES_TTL_S: Final = 0.5
@@ -149,6 +151,42 @@ def set_rule(key: str, *, is_open: bool, people: Collection[User], groups: Colle
         rule.people.set(people)
         rule.groups.set(groups)
     forget_rules()
+
+
+def give_model(key: str, audience: Audience, *, by: User) -> None:
+    """Let a person or a group use a model, beside those who were given it; with neither, everybody."""
+    if audience.user is None and audience.group is None:
+        set_rule(key, is_open=True, people=[], groups=[], by=by)
+        return
+    with transaction.atomic():
+        rule, _ = ModelRule.objects.update_or_create(key=key, defaults={"is_open": False, "changed_by": by})
+        if audience.user:
+            rule.people.add(audience.user)
+        if audience.group:
+            rule.groups.add(audience.group)
+    forget_rules()
+
+
+def take_model(key: str, member: UUID, *, by: User) -> None:
+    """Take a model from the person or the group with this uuid; what is not given is let be."""
+    with transaction.atomic():
+        rule = ModelRule.objects.filter(key=key).first()
+        if rule is None:
+            return
+        rule.people.remove(*rule.people.filter(uuid=member))
+        rule.groups.remove(*rule.groups.filter(uuid=member))
+        rule.changed_by = by
+        rule.save(update_fields=["changed_by", "changed_at"])
+    forget_rules()
+
+
+def audiences_of(key: str) -> list[Audience]:
+    """Return whom a model was given to, groups first; three queries."""
+    rule = ModelRule.objects.filter(key=key).first()
+    if rule is None:
+        return []
+    groups = [Audience(group=group) for group in rule.groups.all()]
+    return groups + [Audience(user=person) for person in rule.people.order_by("name", "email")]
 
 
 def drop_rule(key: str) -> None:

@@ -111,6 +111,16 @@ class ModelForm(forms.Form):
     model = forms.CharField(max_length=500)
 
 
+class TakenForm(forms.Form):
+    """The person or the group that a model is taken from."""
+
+    member = forms.UUIDField()
+
+
+class OpennessForm(forms.Form):
+    openness = forms.ChoiceField(choices=[(name, name) for name in ("open", "closed", "default")])
+
+
 class LoadForm(ModelForm):
     """`context` is the window to load it with, `slots` how many of them; without them the server chooses."""
 

@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from inference import client
 from inference.errors import InferenceError
 from inference.types import Library, LibraryEntry, LoadedModel, ModelInfo, ModelList, Runner
+from webui.accounts.model_access import rule_of
 from webui.administration.problems import Problem, problem_of
 from webui.administration.verdicts import Verdict, context_in_words, verdict_on
 
@@ -48,6 +49,11 @@ class ModelRow:
     def is_out_of_reach(self) -> bool:
         """True for a model that cannot be loaded here in any way."""
         return bool(self.verdict and not self.verdict.can_be_loaded and not self.loaded)
+
+    @property
+    def is_restricted(self) -> bool:
+        """Whether not everybody may use it. Asks the database now and then."""
+        return not rule_of(self.model.key).is_open
 
     @property
     def place(self) -> str:
