@@ -22,6 +22,7 @@ from inference.connections.kinds import backend_for, ollama_for
 from inference.connections.ollama import OllamaConnection
 from inference.connections.transport import close_session, shared_session
 from inference.errors import InferenceError, InvalidRequest, ModelNotFound
+from inference.relay import Relayed, relay, relay_to_builtin
 from inference.types import (
     ChatEvent,
     ChatRequest,
@@ -52,6 +53,7 @@ N_TEXTS_PER_REQUEST = 64
 READY_TIMEOUT_S = 1.0
 
 __all__ = [
+    "Relayed",
     "aclose",
     "attach_model",
     "begin_upload",
@@ -78,6 +80,8 @@ __all__ = [
     "models_at_hand",
     "models_of_connection",
     "pull_model",
+    "relay",
+    "relay_to_builtin",
     "rerank",
     "remove_upload",
     "runners",

@@ -6,6 +6,7 @@ InferenceError
 │   ├── BadModelFile       the header reader refused the file
 │   └── OutOfMemory        its memory could not be had, as far as can be told
 ├── InvalidRequest         the request is wrong: an option out of range, a prompt too long
+├── NotSpoken              whoever offers the model does not know this kind of request
 ├── QueueFull              more requests wait than the queue holds
 ├── RunnerDied             the process that held the model ended during the request
 ├── GenerationStopped      somebody asked for it
@@ -58,6 +59,12 @@ class InvalidRequest(InferenceError):
     def __init__(self, detail: str) -> None:
         super().__init__(detail)
         self.detail = detail
+
+
+class NotSpoken(InferenceError):
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.path = path
 
 
 class QueueFull(InferenceError):

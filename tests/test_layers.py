@@ -48,6 +48,10 @@ ALLOWED = {
         "webui.speech", "webui.ui",
         "rag.api", "rag.errors", "rag.types", "inference.client", "inference.errors", "inference.types",
     },
+    # Hands on what people's own programs ask; knows models and who may ask them, and nothing of chats.
+    "webui.gateway": {
+        "webui.gateway", "webui.accounts", "webui.ui", "inference.client", "inference.errors", "inference.types",
+    },
     "webui.administration": {
         "webui.administration", "webui.accounts", "webui.imagery", "webui.presets", "webui.rendering", "webui.speech",
         "webui.ui",

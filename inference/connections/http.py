@@ -37,6 +37,8 @@ MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 CLOSE_TIMEOUT_S = 1.0
 """How long the end of a websocket waits for the other side's word."""
 MAX_ERROR_BYTES = 64 * 1024
+RELAYED_KINDS = ("application/json", "application/x-ndjson", "text/event-stream", "text/plain")
+"""What may be handed on as it is: nothing that a browser would show as a page."""
 PIECE_BYTES = 256 * 1024
 
 
@@ -145,6 +147,18 @@ class UpstreamHttp:
         """
         async with self._answer("POST", path, body, READ_TIMEOUT_S, headers) as response:
             yield self._pieces(response)
+
+    @asynccontextmanager
+    async def relay(
+        self, method: str, path: str, body: Mapping[str, object]
+    ) -> AsyncIterator[tuple[str, AsyncIterator[bytes]]]:
+        """As `stream`, for somebody else: also what kind of answer it is. Raises WrongService for an unknown kind."""
+        async with self._answer(method, path, body, READ_TIMEOUT_S) as response:
+            # Some of Ollama's answers that say nothing name no kind.
+            kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower() or "text/plain"
+            if kind not in RELAYED_KINDS:
+                raise WrongService(self.spec.url, f"answers with {kind[:100]}")
+            yield kind, self._pieces(response)
 
     async def _pieces(self, response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
         n_bytes = 0

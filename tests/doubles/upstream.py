@@ -102,6 +102,7 @@ class Upstream(AiohttpDouble):
     memory_bytes: int = 8_000_000_000
     disk: JsonObject = field(default_factory=lambda: {"free_bytes": 90_000_000_000, "total_bytes": 100_000_000_000})
     error_text: str = "the runner crashed"
+    refusal_text: str = "told to fail"
     embed: Callable[[str], object] = embedding_of
     rank: Callable[[JsonObject], JsonObject] = ranking_of
     refuses_stream_options: bool = False
@@ -157,7 +158,7 @@ class Upstream(AiohttpDouble):
         behaviour = self.behaviour_of(body.get("model"), prompt_of(body))
         match behaviour.fault:
             case "status":
-                return error_response("told to fail", behaviour.status, protocol)
+                return error_response(self.refusal_text, behaviour.status, protocol)
             case "html":
                 return web.Response(text="<!doctype html><title>Router login</title>", content_type="text/html")
             case "redirect":

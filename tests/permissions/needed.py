@@ -37,6 +37,8 @@ NEEDED = {
     "prompts:import": {Permission.CREATE_PRESETS},
     "presets:grant": {Permission.SHARE_PRESETS},
     "prompts:grant": {Permission.SHARE_PRESETS},
+    "accounts:keys": {Permission.API_KEYS},
+    "accounts:create_key": {Permission.API_KEYS},
 }
 ELSEWHERE = {
     # Where the connections for pictures are offered and used: `imagery.queries.usable_connections`.

@@ -1,4 +1,4 @@
-"""Which people, groups and sessions a person may see and change."""
+"""Which people, groups, sessions and keys a person may see and change."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.http import Http404, HttpRequest
 from django.shortcuts import get_object_or_404
 
 from webui.accounts.http import MemberRequest, is_administrator
-from webui.accounts.models import Group, User
+from webui.accounts.models import ApiKey, Group, User
 
 
 def person_write(request: HttpRequest, person_uuid: uuid.UUID) -> User:
@@ -25,6 +25,11 @@ def person_write(request: HttpRequest, person_uuid: uuid.UUID) -> User:
 def session_own(request: MemberRequest, pk: int) -> UserSession:
     """Return a session of the person who asks. Raises Http404 for those of everybody else."""
     return get_object_or_404(UserSession, user=request.user, pk=pk)
+
+
+def key_own(request: MemberRequest, key_uuid: uuid.UUID) -> ApiKey:
+    """Return an API key of the person who asks. Raises Http404 for those of everybody else."""
+    return get_object_or_404(ApiKey, owner=request.user, uuid=key_uuid)
 
 
 def group_write(request: HttpRequest, group_uuid: uuid.UUID) -> Group:

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from webui.accounts.models import User
+from webui.accounts.models import ApiKey, User
 
 
 class NameForm(forms.Form):
@@ -69,3 +69,26 @@ class AfterthoughtsForm(UserModelForm):
             "wants_follow_ups": _("Suggest what I could ask next"),
             "wants_tags": _("Put tags on my chats"),
         }
+
+
+class KeyForm(forms.Form):
+    name = forms.CharField(
+        label=_("Name"), max_length=100, help_text=_("Of the program or the machine that will use it.")
+    )
+    days = forms.TypedChoiceField(
+        label=_("Ends"),
+        coerce=int,
+        empty_value=None,
+        required=False,
+        choices=[("", _("Never")), ("7", _("In a week")), ("30", _("In 30 days")), ("365", _("In a year"))],
+    )
+
+    def __init__(self, *args: Any, is_admin: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        offered = [scope for scope in ApiKey.Scope if is_admin or scope != ApiKey.Scope.MANAGEMENT]
+        self.fields["scopes"] = forms.MultipleChoiceField(
+            label=_("It may"),
+            widget=forms.CheckboxSelectMultiple,
+            choices=[(scope.value, scope.label) for scope in offered],
+            initial=[ApiKey.Scope.ANSWERS, ApiKey.Scope.EMBEDDINGS],
+        )

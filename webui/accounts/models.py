@@ -143,6 +143,39 @@ class ModelRule(models.Model):
         return self.key
 
 
+class ApiKey(models.Model):
+    """What somebody's programs show instead of signing in. Its token is not kept, only what tells that it is right."""
+
+    class Scope(models.TextChoices):
+        ANSWERS = "answers", _("Ask models")
+        EMBEDDINGS = "embeddings", _("Have texts embedded")
+        MANAGEMENT = "management", _("Download, create, copy and delete models, as an administrator")
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    owner = models.ForeignKey(User, on_delete=models.CASCADE, related_name="api_keys")
+    name = models.CharField(_("name"), max_length=100)
+    # The beginning of the token, by which its owner knows it again.
+    prefix = models.CharField(max_length=20, editable=False)
+    # SHA-256 in hex. A token is 256 random bits: there is nothing to guess that a slow hash would protect.
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    # Names of `Scope`. Which models there are, every key may ask.
+    scopes = models.JSONField(default=list)
+    created_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    # Up to a minute old.
+    last_used_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def is_expired(self) -> bool:
+        return self.expires_at is not None and self.expires_at <= timezone.now()
+
+
 class Roster(models.Model):
     """The one row that is locked by whoever changes who is an administrator.
 

@@ -38,6 +38,7 @@ class Permission(models.TextChoices):
     EXPORT_CHATS = "export_chats", _("Export chats")
     CREATE_PRESETS = "create_presets", _("Create and import presets and prompts")
     SHARE_PRESETS = "share_presets", _("Share presets and prompts")
+    API_KEYS = "api_keys", _("Have API keys")
 
 
 ALL: Final = frozenset(Permission)

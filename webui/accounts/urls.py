@@ -3,7 +3,7 @@ from __future__ import annotations
 from allauth.account import views as allauth_views
 from django.urls import include, path
 
-from webui.accounts import session_views, views
+from webui.accounts import key_views, session_views, views
 
 accounts = [
     path("waiting/", views.pending, name="pending"),
@@ -12,6 +12,9 @@ accounts = [
     path("sessions/", session_views.session_list, name="sessions"),
     path("sessions/end/", session_views.end_others, name="end_other_sessions"),
     path("sessions/<int:pk>/end/", session_views.end, name="end_session"),
+    path("keys/", key_views.key_list, name="keys"),
+    path("keys/create/", key_views.create, name="create_key"),
+    path("keys/<uuid:key_uuid>/revoke/", key_views.revoke, name="revoke_key"),
     path("language/", views.language, name="language"),
     path("profile/afterthoughts/", views.afterthoughts, name="afterthoughts"),
 ]

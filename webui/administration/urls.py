@@ -33,6 +33,7 @@ urlpatterns = [
     path("people/<uuid:person_uuid>/reinstate/", people.reinstate, name="reinstate"),
     path("people/<uuid:person_uuid>/password/", people.new_password, name="new_password"),
     path("people/<uuid:person_uuid>/sign-out/", people.sign_out, name="sign_out"),
+    path("people/<uuid:person_uuid>/revoke-keys/", people.revoke_keys, name="revoke_keys"),
     path("people/<uuid:person_uuid>/delete/", people.delete, name="delete"),
     path("groups/", groups.groups, name="groups"),
     path("groups/create/", groups.create, name="create_group"),

@@ -12,6 +12,8 @@ from django.urls import reverse
 
 from inference.types import UPLOAD_CHUNK_BYTES
 from webui.config.errors import not_stored, too_large
+from webui.gateway.bodies import MAX_BODY_BYTES
+from webui.gateway.errors import Refused, dialect_of
 
 MEGABYTE: Final = 1024 * 1024
 ENVELOPE_BYTES: Final = 64 * 1024
@@ -22,7 +24,7 @@ NOT_STORED_HEADER: Final = b"x-hearth-not-stored"
 
 def largest_body_bytes() -> int:
     """Return the limit of all requests: that of documents, unless it is smaller than a piece of a model file."""
-    return max(_document_bytes(), _import_bytes(), UPLOAD_CHUNK_BYTES)
+    return max(_document_bytes(), _import_bytes(), UPLOAD_CHUNK_BYTES, MAX_BODY_BYTES)
 
 
 def body_limit(path: str) -> int:
@@ -31,6 +33,8 @@ def body_limit(path: str) -> int:
     is_in_knowledge = path.startswith(reverse("knowledge:list")) and path.endswith("/upload/")
     if is_in_knowledge or path == reverse("documents:upload"):
         return _document_bytes()
+    if dialect_of(path):
+        return MAX_BODY_BYTES
     is_chunk = path.startswith(reverse("administration:uploads")) and "/chunks/" in path
     return UPLOAD_CHUNK_BYTES if is_chunk else settings.DATA_UPLOAD_MAX_MEMORY_SIZE
 
@@ -60,7 +64,7 @@ class BodyLimit:
             await _answer(not_stored(accept), send)
             return
         if _announced_bytes(headers) > limit:
-            await _answer(too_large(accept, limit_mb=limit // MEGABYTE), send)
+            await _answer(_too_large(scope["path"], accept, limit_mb=limit // MEGABYTE), send)
             return
         n_bytes = 0
 
@@ -73,7 +77,13 @@ class BodyLimit:
 
         await self.application(scope, receive_within_limit, send)
         if n_bytes > limit:
-            await _answer(too_large(accept, limit_mb=limit // MEGABYTE), send)
+            await _answer(_too_large(scope["path"], accept, limit_mb=limit // MEGABYTE), send)
+
+
+def _too_large(path: str, accept: str, *, limit_mb: int) -> HttpResponse:
+    if dialect := dialect_of(path):
+        return Refused(413, f"At most {limit_mb} MB can be sent here at once.", code="too_large").answer(dialect)
+    return too_large(accept, limit_mb=limit_mb)
 
 
 def _announced_bytes(headers: Mapping[bytes, bytes]) -> int:

@@ -20,6 +20,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("speech/", include("webui.speech.urls")),
     path("presets/prompts/", include("webui.presets.prompt_urls")),
     path("presets/", include("webui.presets.urls")),
+    path("", include("webui.gateway.urls")),
     path("", include("webui.ui.urls")),
     path("", include("webui.chats.urls")),
 ]

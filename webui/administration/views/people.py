@@ -17,6 +17,7 @@ from webui.accounts.access import person_write
 from webui.accounts.decorators import admin_required
 from webui.accounts.errors import LastAdministrator
 from webui.accounts.http import MemberRequest
+from webui.accounts.keys import revoke_keys as end_keys
 from webui.accounts.models import Role
 from webui.accounts.sessions import end_sessions
 from webui.administration.forms import PeopleFilter, RoleForm
@@ -95,6 +96,17 @@ def sign_out(request: MemberRequest, person_uuid: uuid.UUID) -> HttpResponseBase
     words = ngettext(
         "%(person)s was signed out of %(n)s browser.", "%(person)s was signed out of %(n)s browsers.", n_ended
     )
+    messages.success(request, words % {"person": person, "n": n_ended})
+    return redirect("administration:people")
+
+
+@admin_required
+@require_POST
+def revoke_keys(request: MemberRequest, person_uuid: uuid.UUID) -> HttpResponseBase:
+    """End every API key of a person, who can make new ones if they may have any."""
+    person = person_write(request, person_uuid)
+    n_ended = end_keys(person)
+    words = ngettext("%(n)s API key of %(person)s was revoked.", "%(n)s API keys of %(person)s were revoked.", n_ended)
     messages.success(request, words % {"person": person, "n": n_ended})
     return redirect("administration:people")
 
