@@ -206,6 +206,23 @@ async def test_an_address_that_was_pasted_is_fetched_before_the_question_goes(pa
     await expect(page.locator("chat-message.message--user")).not_to_contain_text("http")
 
 
+async def test_an_address_of_somebody_who_may_not_bring_pages_stays_in_the_text(page: Page, web: WebServer) -> None:
+    # As the page comes to them: before its scripts run, the composer does not know where pages are fetched.
+    await page.add_init_script(
+        "document.addEventListener('readystatechange', () =>"
+        " document.querySelector('chat-composer')?.removeAttribute('data-page-url'))"
+    )
+    await page.goto("/")
+    n_asked = len(web.asked)
+    await composer(page).press_sequentially(f"#{web.url('/news')} ")
+    await expect(page.locator("[data-completion]")).to_be_hidden()
+
+    await ask(page, f"#{web.url('/news')} How often?")
+
+    await expect(page.locator("chat-message.message--user")).to_contain_text("/news How often?")
+    assert len(web.asked) == n_asked
+
+
 async def test_an_address_without_a_page_says_so(page: Page, web: WebServer) -> None:
     await composer(page).press_sequentially(f"#{web.url('/nothing')} ")
 

@@ -229,7 +229,7 @@ def test_templates_ask_for_permissions_that_there_are() -> None:
 )
 def test_pages_offer_nothing_that_would_be_refused(page: str, alice_client: Client, root: User) -> None:
     # The scripts of the composer know where files go, and show what they are answered.
-    for_scripts = {"chats:upload", "chats:upload_image", "chats:fetch_page"}
+    for_scripts = {"chats:upload", "chats:upload_image"}
     closed = [route.url([UNNAMED] * len(route.ids)) for route in routes() if route.name in NEEDED.keys() - for_scripts]
     offered = alice_client.get(reverse(page)).content.decode()
     assert any(f'"{url}"' in offered for url in closed)

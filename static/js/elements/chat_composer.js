@@ -293,7 +293,9 @@ class ChatComposer extends HTMLElement {
         choices: () => this.#picker?.choices ?? [],
         onPick: (mention) => this.#area.setRangeText(mention, this.#area.selectionStart, this.#area.selectionEnd, "end"),
       }),
-      addressSource({ label, detail: words.fetch ?? "", onAddress: (address) => this.#fetchPage(address) }),
+      ...(this.#mayFetchPages
+        ? [addressSource({ label, detail: words.fetch ?? "", onAddress: (address) => this.#fetchPage(address) })]
+        : []),
       ...(this.#words ? [this.#words.source((usage) => this.#write(usage))] : []),
     ];
   }
@@ -484,8 +486,14 @@ class ChatComposer extends HTMLElement {
     return [.../** @type {Iterable<import("./chat_message.js").ChatMessage>} */ (shown)].map(({ text }) => text);
   }
 
+  /** Else an address behind `#` is text as any other. */
+  get #mayFetchPages() {
+    return Boolean(this.dataset.pageUrl);
+  }
+
   /** A page that was pasted into the text is attached, not sent as words. */
   #takeAddresses() {
+    if (!this.#mayFetchPages) return;
     const { text, addresses } = takeAddresses(this.#area.value);
     if (!addresses.length) return;
     this.#area.value = text;
