@@ -236,6 +236,8 @@ KNOWN = {
     # Nobody answers in a place whose model is hidden: `views/places.py`.
     "webui/chats/views/notes.py": {"model_card", "find_model"},
     "webui/presets/views/presets.py": {"chat_body"},
+    # Filtered by `usable`.
+    "webui/gateway/views.py": {"models_at_hand"},
     # Asked by an answer, with its model; the embedder and the reranker are the site's.
     "rag/retrieval/rewriting.py": {"stream_chat"},
     "rag/embedding.py": {"find_model", "embed"},
