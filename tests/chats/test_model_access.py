@@ -236,16 +236,16 @@ KNOWN = {
     # Nobody answers in a place whose model is hidden: `views/places.py`.
     "webui/chats/views/notes.py": {"model_card", "find_model"},
     "webui/presets/views/presets.py": {"chat_body"},
-    # Filtered by `usable`.
-    "webui/gateway/views.py": {"models_at_hand"},
+    # Filtered by `usable`, or looked up by `require_model` first; the built-in server is managed by administrators.
+    "webui/gateway/views.py": {"models_at_hand", "loaded_models", "relay", "relay_to_builtin"},
     # Asked by an answer, with its model; the embedder and the reranker are the site's.
     "rag/retrieval/rewriting.py": {"stream_chat"},
     "rag/embedding.py": {"find_model", "embed"},
     "rag/retrieval/reranking.py": {"rerank"},
 }
 ASKING = {
-    "chat_body", "embed", "find_model", "list_models", "model_card", "models_at_hand", "models_of_connection",
-    "rerank", "stream_chat",
+    "chat_body", "embed", "find_model", "list_models", "loaded_models", "model_card", "models_at_hand",
+    "models_of_connection", "relay", "relay_to_builtin", "rerank", "stream_chat",
 }  # fmt: skip
 
 

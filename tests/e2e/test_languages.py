@@ -22,8 +22,8 @@ LATIN = re.compile(
     r"https?(?:://\S+)?|\S+@\S+|/\w\S*|[\w.]+:[\w./]*"
     r"|\w+\.(?:json|yml|docx|pptx|xlsx|doc|rtf|ppt|xls|csv|gguf|org|com)\b"
     r"|hf\.co/\S+|\{+\w*\}+|--?[a-z-]+|\b[A-Z]{2,}\w*|\b[fq]\d\w*"
-    r"|\b(?:Hearth|Ollama|OpenAI|Open WebUI|ChatGPT|Hugging Face|LM Studio|vLLM|ComfyUI|Python|Chroma|Esc"
-    r"|Markdown|JavaScript|Debian|Linux|Chrome|Word|PowerPoint|Excel|Modelfile|Top [kp]|Min p|Export|Reports|drafts"
+    r"|\b(?:Hearth|Ollama|OpenAI|Anthropic|Open WebUI|ChatGPT|Hugging Face|LM Studio|vLLM|ComfyUI|Python|Chroma"
+    r"|Esc|Markdown|JavaScript|Debian|Linux|Chrome|Word|PowerPoint|Excel|Modelfile|Top [kp]|Min p|Export|Reports|drafts"
     r"|question|document|quote|schema|json|default|type|object|English|WebP|SQLite|kB)\b"
 )
 WORDS = """() => {
