@@ -78,7 +78,7 @@ def test_a_model_is_for_those_it_was_given_to_and_administrators(
     group.members.remove(bob)
     assert "tiny:latest" not in ids(bob)
 
-    drop_rule(KEY)
+    drop_rule(KEY, by=closed)
     assert "tiny:latest" in ids(bob)
 
 

@@ -33,6 +33,11 @@ def opens_new_models() -> bool:
     return site_setting("new_models") == "open"
 
 
+def audit_days() -> int:
+    """How long the audit log is kept; 0 for ever."""
+    return int(site_setting("audit_days"))
+
+
 def site_setting(name: str) -> str:
     """Return what an administrator has chosen, or the default."""
     reader: Callable[[str], str] = import_string(settings.HEARTH_SITE_SETTING_READER)

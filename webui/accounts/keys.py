@@ -11,9 +11,12 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Final
 
+from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from webui.accounts.audit import record
+from webui.accounts.audit_events import Event
 from webui.accounts.models import ApiKey, User
 from webui.accounts.permissions import Permission, may
 
@@ -23,6 +26,7 @@ MAX_TOKEN_LENGTH: Final = 200
 LAST_USE_EVERY: Final = timedelta(minutes=1)
 
 
+@transaction.atomic
 def create_key(
     owner: User, *, name: str, scopes: Collection[ApiKey.Scope], expires_at: datetime | None = None
 ) -> tuple[ApiKey, str]:
@@ -36,6 +40,7 @@ def create_key(
         scopes=sorted(scopes),
         expires_at=expires_at,
     )
+    record(Event.KEY_CREATED, key.name, detail=_facts(key), by=owner)
     return key, token
 
 
@@ -53,14 +58,19 @@ def key_for(token: str) -> ApiKey | None:
     return key
 
 
+@transaction.atomic
 def revoke_key(key: ApiKey) -> None:
     """End a key; the next request with it is a stranger's."""
+    record(Event.KEY_REVOKED, key.name, detail=_facts(key))
     key.delete()
 
 
+@transaction.atomic
 def revoke_keys(owner: User) -> int:
     """End all keys of a person; return how many there were."""
-    return ApiKey.objects.filter(owner=owner).delete()[0]
+    n_ended = ApiKey.objects.filter(owner=owner).delete()[0]
+    record(Event.KEYS_REVOKED, owner, detail=str(n_ended))
+    return n_ended
 
 
 def _note_use(key: ApiKey) -> None:
@@ -68,6 +78,11 @@ def _note_use(key: ApiKey) -> None:
     if key.last_used_at is None or now - key.last_used_at >= LAST_USE_EVERY:
         stale = Q(last_used_at=None) | Q(last_used_at__lte=now - LAST_USE_EVERY)
         ApiKey.objects.filter(stale, pk=key.pk).update(last_used_at=now)
+
+
+def _facts(key: ApiKey) -> str:
+    """Return what tells a key from others, without its secret."""
+    return f"{key.prefix}…, {', '.join(key.scopes)}"
 
 
 def _digest(token: str) -> str:

@@ -22,6 +22,8 @@ from inference.errors import InferenceError, ModelNotFound
 from inference.types import ModelInfo, ModelList
 from webui.accounts import conf
 from webui.accounts.audiences import Audience
+from webui.accounts.audit import record
+from webui.accounts.audit_events import Event
 from webui.accounts.models import Group, ModelRule, User
 
 RULES_TTL_S: Final = 0.5
@@ -150,6 +152,7 @@ def set_rule(key: str, *, is_open: bool, people: Collection[User], groups: Colle
         rule, _ = ModelRule.objects.update_or_create(key=key, defaults={"is_open": is_open, "changed_by": by})
         rule.people.set(people)
         rule.groups.set(groups)
+        record(Event.MODEL_ACCESS_CHANGED, key, detail=_in_words(rule), by=by)
     forget_rules()
 
 
@@ -164,6 +167,7 @@ def give_model(key: str, audience: Audience, *, by: User) -> None:
             rule.people.add(audience.user)
         if audience.group:
             rule.groups.add(audience.group)
+        record(Event.MODEL_ACCESS_CHANGED, key, detail=_in_words(rule), by=by)
     forget_rules()
 
 
@@ -177,6 +181,7 @@ def take_model(key: str, member: UUID, *, by: User) -> None:
         rule.groups.remove(*rule.groups.filter(uuid=member))
         rule.changed_by = by
         rule.save(update_fields=["changed_by", "changed_at"])
+        record(Event.MODEL_ACCESS_CHANGED, key, detail=_in_words(rule), by=by)
     forget_rules()
 
 
@@ -189,9 +194,11 @@ def audiences_of(key: str) -> list[Audience]:
     return groups + [Audience(user=person) for person in rule.people.order_by("name", "email")]
 
 
-def drop_rule(key: str) -> None:
+def drop_rule(key: str, *, by: User) -> None:
     """Let the setting for new models hold for this one too."""
-    ModelRule.objects.filter(key=key).delete()
+    with transaction.atomic():
+        if ModelRule.objects.filter(key=key).delete()[0]:
+            record(Event.MODEL_ACCESS_CHANGED, key, detail="as new models", by=by)
     forget_rules()
 
 
@@ -206,6 +213,13 @@ def _read_rules() -> _Known:
             until=time.monotonic() + RULES_TTL_S,
         )
     return _known
+
+
+def _in_words(rule: ModelRule) -> str:
+    """Return for whom a model is, for the log."""
+    if rule.is_open:
+        return "everybody"
+    return ", ".join([*map(str, rule.groups.all()), *(user.email for user in rule.people.all())]) or "administrators"
 
 
 def _rule(row: ModelRule) -> Rule:

@@ -10,7 +10,11 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from webui.accounts.audit_events import Event
 from webui.ui.themes import Theme
+
+NAME_MAX_LENGTH = 400
+DETAIL_MAX_LENGTH = 500
 
 
 class Role(models.TextChoices):
@@ -174,6 +178,35 @@ class ApiKey(models.Model):
     @property
     def is_expired(self) -> bool:
         return self.expires_at is not None and self.expires_at <= timezone.now()
+
+
+class AuditRecord(models.Model):
+    """Something that somebody did. It names what it tells of as text, so that it outlives that."""
+
+    happened_at = models.DateTimeField(default=timezone.now)
+    # An `audit_events.Event`; one that a later version has forgotten is shown by its name.
+    event = models.CharField(max_length=40)
+    # Empty for a stranger.
+    actor = models.CharField(max_length=NAME_MAX_LENGTH, blank=True)
+    subject = models.CharField(max_length=NAME_MAX_LENGTH, blank=True)
+    detail = models.CharField(max_length=DETAIL_MAX_LENGTH, blank=True)
+    # Of the network; empty for the command line.
+    address = models.CharField(max_length=45, blank=True)
+
+    class Meta:
+        indexes = [
+            # audit.records(): keyset pages, the newest first; audit.purge(): the oldest.
+            models.Index(fields=["-happened_at", "-id"], name="accounts_audit_newest"),
+            models.Index(fields=["event", "-happened_at", "-id"], name="accounts_audit_of_event"),
+        ]
+
+    def __str__(self) -> str:
+        return self.event
+
+    @property
+    def label(self) -> str:
+        """Return what happened, in words."""
+        return str(Event(self.event).label) if self.event in Event.values else self.event
 
 
 class Roster(models.Model):

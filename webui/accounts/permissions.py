@@ -15,6 +15,8 @@ from typing import Final
 from django.db import models, transaction
 from django.utils.translation import gettext_lazy as _
 
+from webui.accounts.audit import record
+from webui.accounts.audit_events import Event
 from webui.accounts.errors import NotPermitted
 from webui.accounts.models import Group, Role, User, WithheldPermission
 
@@ -111,13 +113,16 @@ def give_to_everybody(permissions: Collection[Permission], *, by: User) -> None:
         WithheldPermission.objects.filter(name__in=permissions).delete()
         withheld = [WithheldPermission(name=name, changed_by=by) for name in ALL - set(permissions)]
         WithheldPermission.objects.bulk_create(withheld, ignore_conflicts=True)
+        record(Event.PERMISSIONS_CHANGED, detail=", ".join(sorted(permissions)))
     forget_permissions()
 
 
+@transaction.atomic
 def give_to_group(group: Group, permissions: Collection[Permission]) -> None:
     """Let the members of a group do these things, whatever everybody may."""
     group.permissions = sorted(permissions)
     group.save(update_fields=["permissions"])
+    record(Event.GROUP_PERMISSIONS_CHANGED, group, detail=", ".join(group.permissions))
 
 
 def groups_with(permission: Permission) -> list[Group]:

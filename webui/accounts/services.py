@@ -8,6 +8,8 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from webui.accounts import conf
+from webui.accounts.audit import record
+from webui.accounts.audit_events import Event
 from webui.accounts.errors import EmailTaken, LastAdministrator, SignUpClosed
 from webui.accounts.models import Role, Roster, User
 
@@ -35,6 +37,7 @@ def sign_up(user: User) -> User:
                 raise SignUpClosed
             user.role = POLICY_ROLES[policy]
         _insert(user)
+        record(Event.SIGNED_UP, user, detail=user.role, by=user)
     return user
 
 
@@ -47,6 +50,7 @@ def add_person(*, email: str, password: str, role: Role, name: str = "") -> User
         _insert(user)
         if role == Role.ADMIN:
             _finish_setup(roster)
+        record(Event.PERSON_CREATED, user, detail=user.role)
     return user
 
 
@@ -60,6 +64,7 @@ def ensure_first_administrator(*, email: str, password: str) -> User | None:
             return None
         _insert(user)
         _finish_setup(roster)
+        record(Event.PERSON_CREATED, user, detail=user.role)
     return user
 
 
@@ -70,8 +75,9 @@ def change_role(user: User, role: Role) -> User:
         user.refresh_from_db()
         if role != Role.ADMIN:
             _refuse_if_last_administrator(user)
-        user.role = role
+        before, user.role = user.role, role
         user.save(update_fields=["role"])
+        record(Event.ROLE_CHANGED, user, detail=f"{before} → {role}")
     return user
 
 
@@ -87,20 +93,25 @@ def suspend(user: User) -> User:
         _refuse_if_last_administrator(user)
         user.is_active = False
         user.save(update_fields=["is_active"])
+        record(Event.PERSON_SUSPENDED, user)
     return user
 
 
+@transaction.atomic
 def reinstate(user: User) -> User:
     user.is_active = True
     user.save(update_fields=["is_active"])
+    record(Event.PERSON_REINSTATED, user)
     return user
 
 
+@transaction.atomic
 def give_new_password(user: User) -> str:
     """Replace a forgotten password by a random one and return it; whoever is signed in as this person is signed out."""
     password = secrets.token_urlsafe(12)
     user.set_password(password)
     user.save(update_fields=["password"])
+    record(Event.PASSWORD_RESET, user)
     return password
 
 
@@ -110,6 +121,7 @@ def delete_person(user: User) -> None:
         _lock_roster()
         user.refresh_from_db()
         _refuse_if_last_administrator(user)
+        record(Event.PERSON_DELETED, user)
         user.delete()
 
 

@@ -15,6 +15,8 @@ from django.contrib.auth import logout
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
+from webui.accounts.audit import record
+from webui.accounts.audit_events import Event
 from webui.accounts.models import User
 
 # What a browser calls itself, the more special names before those that they also bear.
@@ -37,19 +39,25 @@ def sessions_of(user: User) -> Sequence[UserSession]:
 
 def end_session(request: HttpRequest, session: UserSession) -> None:
     """Sign one browser out, which may be the one that asks."""
-    is_current = session.session_key == request.session.session_key
-    session.end()
-    if is_current:
-        # Else the answer would fail for want of the session that it belongs to.
-        logout(request)
+    record(Event.SESSIONS_ENDED, session.user, detail="1")
+    _end(request, session)
 
 
 def end_sessions(request: HttpRequest, user: User, *, but: str | None = None) -> int:
     """Sign a person out everywhere, except in the session of this key; return of how many browsers."""
     doomed = [session for session in sessions_of(user) if session.session_key != but]
+    record(Event.SESSIONS_ENDED, user, detail=str(len(doomed)))
     for session in doomed:
-        end_session(request, session)
+        _end(request, session)
     return len(doomed)
+
+
+def _end(request: HttpRequest, session: UserSession) -> None:
+    is_current = session.session_key == request.session.session_key
+    session.end()
+    if is_current:
+        # Else the answer would fail for want of the session that it belongs to.
+        logout(request)
 
 
 def device_in_words(user_agent: str) -> str:

@@ -8,6 +8,7 @@ from allauth.account import views as allauth_views
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils import translation
@@ -17,6 +18,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from webui.accounts import conf, queries
+from webui.accounts.audit import record
+from webui.accounts.audit_events import Event
 from webui.accounts.decorators import member_required
 from webui.accounts.forms import AfterthoughtsForm, LanguageForm, ProfileForm, ThemeForm
 from webui.accounts.http import MemberRequest, is_member
@@ -69,6 +72,12 @@ class SignUpView(PlainForm, allauth_views.SignupView):  # type: ignore[misc]  # 
 
 class ChangePasswordView(PlainForm, allauth_views.PasswordChangeView):  # type: ignore[misc]  # allauth is not typed
     first = "oldpassword"
+
+    def form_valid(self, form: Any) -> HttpResponseBase:
+        with transaction.atomic():
+            record(Event.PASSWORD_CHANGED)
+            response: HttpResponseBase = super().form_valid(form)
+        return response
 
     def get_form(self, *args: Any, **kwargs: Any) -> Any:
         form = super().get_form(*args, **kwargs)

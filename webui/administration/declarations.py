@@ -137,6 +137,20 @@ DECLARATIONS = (
         choices=(("on", _("Offered where the browser can")), ("off", _("Never"))),
     ),
     Declaration(
+        name="audit_days",
+        label=_("Audit log"),
+        help=_("How long it is kept who did what to the site, when and from which address."),
+        default="365",
+        variable="HEARTH_AUDIT_DAYS",
+        choices=(
+            ("30", _("30 days")),
+            ("90", _("90 days")),
+            ("365", _("One year")),
+            ("1095", _("Three years")),
+            ("0", _("For ever")),
+        ),
+    ),
+    Declaration(
         name="waiting_note",
         label=_("Note on the waiting page"),
         help=_("Read by people who wait for approval: say whom they can ask."),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import transaction
 
+from webui.accounts.audit import record
+from webui.accounts.audit_events import Event
 from webui.accounts.models import User
 from webui.administration.errors import SettingLocked
 from webui.administration.models import SettingChange, SiteSetting
@@ -23,7 +25,7 @@ def change_setting(name: str, value: str, *, by: User | None, file_name: str = "
         row = SiteSetting.objects.select_for_update().filter(name=name).first()
         if row and row.value == value:
             return
-        _record(name, row.value if row else None, value, by, file_name)
+        _keep_change(name, row.value if row else None, value, by, file_name)
         chosen = {"value": value, "changed_by": by, "file_name": file_name}
         SiteSetting.objects.update_or_create(name=name, defaults=chosen)
 
@@ -33,14 +35,16 @@ def reset_setting(name: str, *, by: User | None, file_name: str = "") -> None:
     _refuse_if_locked(name)
     with transaction.atomic():
         if row := SiteSetting.objects.select_for_update().filter(name=name).first():
-            _record(name, row.value, None, by, file_name)
+            _keep_change(name, row.value, None, by, file_name)
             row.delete()
 
 
-def _record(name: str, former: str | None, value: str | None, by: User | None, file_name: str) -> None:
+def _keep_change(name: str, former: str | None, value: str | None, by: User | None, file_name: str) -> None:
     SettingChange.objects.create(
         name=name, former=former, value=value, changed_by=by, person=str(by) if by else "", file_name=file_name
     )
+    event = Event.SETTING_RESET if value is None else Event.SETTING_CHANGED
+    record(event, name, detail=value or "", by=by or file_name or None)
 
 
 def _refuse_if_locked(name: str) -> None:

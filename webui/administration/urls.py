@@ -3,6 +3,7 @@ from __future__ import annotations
 from django.urls import path
 
 from webui.administration.views import (
+    audit,
     calculator,
     connections,
     documents,
@@ -106,5 +107,7 @@ urlpatterns = [
     path("settings/<slug:name>/", settings.change, name="change_setting"),
     path("settings/<slug:name>/history/", settings.history, name="setting_history"),
     path("settings/<slug:name>/reset/", settings.reset, name="reset_setting"),
+    path("audit/", audit.log, name="audit"),
+    path("audit/export/<slug:form>/", audit.export, name="export_audit"),
     path("health/", health.page, name="health"),
 ]

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db import DatabaseError
 from django.utils import timezone
 
+from webui.accounts import audit
 from webui.chats import conf, intake
 from webui.chats.answering.registry import registry
 from webui.chats.relay.database import close_database_thread, in_database
@@ -76,5 +77,6 @@ def clear_up(shown: Collection[str] = ()) -> list[GenerationEnded]:
     removals.purge_removed(now)
     images.purge_unsent(now)
     presets.purge_deleted(now)
+    audit.purge(now)
     import_module(settings.SESSION_ENGINE).SessionStore.clear_expired()
     return intake.interrupt_abandoned(now - conf.heartbeat_timeout())

@@ -117,6 +117,11 @@ _pinned = {
     "answer_ratings": env.switch("HEARTH_ANSWER_RATINGS"),
     "afterthoughts": env.switch("HEARTH_AFTERTHOUGHTS"),
     "browser_dictation": env.switch("HEARTH_BROWSER_DICTATION"),
+    "audit_days": (
+        env.choice("HEARTH_AUDIT_DAYS", "365", ("30", "90", "365", "1095", "0"))
+        if env.is_given("HEARTH_AUDIT_DAYS")
+        else ""
+    ),
 }
 HEARTH_PINNED_SETTINGS = {name: value for name, value in _pinned.items() if value}
 HEARTH_SITE_SETTING_READER = "webui.administration.queries.site_setting"
@@ -179,6 +184,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "webui.accounts.audit.AuditMiddleware",
     "webui.accounts.middleware.LanguageMiddleware",
     "webui.accounts.middleware.SignInRequiredMiddleware",
     "webui.accounts.middleware.MembershipMiddleware",

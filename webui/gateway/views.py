@@ -18,6 +18,8 @@ from django.views.decorators.csrf import csrf_exempt
 from inference import client
 from inference.errors import InferenceError
 from inference.types import ModelInfo
+from webui.accounts.audit import record
+from webui.accounts.audit_events import Event
 from webui.accounts.middleware import open_to_waiting
 from webui.accounts.model_access import require_model, usable
 from webui.accounts.models import ApiKey, User
@@ -27,6 +29,12 @@ from webui.gateway.callers import Caller, caller_of
 from webui.gateway.errors import Dialect, Refused, dialect_of, model_not_found, refusal_of
 
 ANSWERS, EMBEDDINGS, MANAGEMENT = ApiKey.Scope.ANSWERS, ApiKey.Scope.EMBEDDINGS, ApiKey.Scope.MANAGEMENT
+MANAGING: Final = {
+    "/api/pull": Event.MODEL_PULLED,
+    "/api/create": Event.MODEL_CREATED,
+    "/api/copy": Event.MODEL_CREATED,
+    "/api/delete": Event.MODEL_DELETED,
+}
 UNBUFFERED: Final = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
@@ -146,12 +154,21 @@ async def embed(call: Call) -> HttpResponseBase:
 async def manage(call: Call) -> HttpResponseBase:
     if (call.method == "DELETE") != (call.path == "/ollama/api/delete"):
         raise Refused(405, "Use the other method.", code="method_not_allowed")
-    return _streamed(call, await client.relay_to_builtin(call.method, _upstream_path(call), call.body))
+    path = _upstream_path(call)
+    answer = await client.relay_to_builtin(call.method, path, call.body)
+    # The server has said yes.
+    await _in_thread(record, MANAGING[path], _managed(call.body), by=call.user)
+    return _streamed(call, answer)
 
 
 @gateway("POST", scope=MANAGEMENT)
 async def push(call: Call) -> HttpResponseBase:
     raise Refused(501, "Models are not sent anywhere from here.", code="not_supported")
+
+
+def _managed(body: Body) -> str:
+    """Return the model that a management call is about; a copy is a new one."""
+    return next((str(body[name]) for name in ("destination", "model", "name") if body.get(name)), "")
 
 
 async def _relay(call: Call, model_id: str) -> HttpResponseBase:

@@ -8,6 +8,8 @@ from typing import Any
 from django.db import transaction
 
 from inference.keys import is_same_host
+from webui.accounts.audit import record
+from webui.accounts.audit_events import Event
 from webui.accounts.models import Group
 from webui.imagery.models import ImageConnection
 
@@ -20,6 +22,7 @@ def create_connection(*, kind: str, key: str = "", groups: Iterable[Group] = (),
     connection.set_key(key)
     connection.save()
     connection.groups.set(groups)
+    record(Event.PICTURE_SERVER_CREATED, connection, detail=connection.base_url)
     return connection
 
 
@@ -41,28 +44,37 @@ def update_connection(
         connection.set_key(key)
     connection.save(update_fields=[*values, "encrypted_key"])
     connection.groups.set(groups)
+    record(Event.PICTURE_SERVER_CHANGED, connection, detail=connection.base_url)
     return connection
 
 
 @transaction.atomic
 def make_default(connection: ImageConnection) -> None:
+    _make_default(connection)
+    record(Event.PICTURE_SERVER_PREFERRED, connection)
+
+
+def _make_default(connection: ImageConnection) -> None:
     # One after the other: at no moment are there two.
     ImageConnection.objects.filter(is_default=True).update(is_default=False)
     ImageConnection.objects.filter(pk=connection.pk).update(is_default=True)
 
 
+@transaction.atomic
 def enable_connection(connection: ImageConnection, is_enabled: bool) -> None:
     connection.is_enabled = is_enabled
     connection.save(update_fields=["is_enabled"])
+    record(Event.PICTURE_SERVER_ENABLED if is_enabled else Event.PICTURE_SERVER_DISABLED, connection)
 
 
 @transaction.atomic
 def delete_connection(connection: ImageConnection) -> None:
     """Forget a connection; of those that stay the oldest is the default then."""
     was_default = connection.is_default
+    record(Event.PICTURE_SERVER_DELETED, connection)
     connection.delete()
     if was_default and (next_one := ImageConnection.objects.order_by("id").first()):
-        make_default(next_one)
+        _make_default(next_one)
 
 
 def keeps_key(connection: ImageConnection, base_url: str) -> bool:

@@ -12,6 +12,8 @@ from django.db.models import Max
 from django.utils import timezone
 
 import rag.api as rag
+from webui.accounts.audit import record
+from webui.accounts.audit_events import Event
 from webui.accounts.models import Group, User
 from webui.presets import queries
 from webui.presets.errors import TooManyPresets
@@ -201,6 +203,7 @@ def exchange_document(old_id: int, new_id: int) -> None:
 # ---- defaults ------------------------------------------------------------------------------------
 
 
+@transaction.atomic
 def set_model_defaults(model: str, *, system_prompt: str, options: Mapping[str, Any], by: User) -> None:
     """Say for everybody how a model is asked, unless they, a preset or a chat say otherwise."""
     values = {"system_prompt": system_prompt, "options": dict(options), "changed_by": by, "changed_at": timezone.now()}
@@ -208,6 +211,7 @@ def set_model_defaults(model: str, *, system_prompt: str, options: Mapping[str, 
         ModelDefaults.objects.update_or_create(model=model, defaults=values)
     else:
         ModelDefaults.objects.filter(model=model).delete()
+    record(Event.MODEL_DEFAULTS_CHANGED, model, detail=", ".join(sorted(options)))
     transaction.on_commit(forget_defaults)
 
 

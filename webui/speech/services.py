@@ -13,6 +13,8 @@ from inference import client
 from inference.keys import is_same_host
 from inference.sounds import duration_s, sound_kind
 from inference.types import Recording, SpeechForm, SpeechRequest
+from webui.accounts.audit import record
+from webui.accounts.audit_events import Event
 from webui.accounts.models import User
 from webui.speech import conf, queries, rates
 from webui.speech.errors import NothingHeard, NotOffered, RecordingRefused
@@ -106,6 +108,7 @@ def keep_endpoint(task: Endpoint.Task, values: EndpointValues) -> Endpoint:
     """Enter the server for a task, or change it. A kept key never moves to another host."""
     endpoint = with_values(task, values)
     endpoint.save()
+    record(Event.VOICE_SERVER_KEPT, task.value, detail=endpoint.base_url)
     transaction.on_commit(queries.forget_endpoints)
     return endpoint
 
@@ -126,4 +129,5 @@ def with_values(task: Endpoint.Task, values: EndpointValues) -> Endpoint:
 @transaction.atomic
 def remove_endpoint(task: Endpoint.Task) -> None:
     Endpoint.objects.filter(task=task).delete()
+    record(Event.VOICE_SERVER_REMOVED, task.value)
     transaction.on_commit(queries.forget_endpoints)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from asgiref.sync import async_to_sync
 from django.contrib import messages
+from django.db import transaction
 from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -16,6 +17,8 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from inference import client, queries, services
 from inference.errors import InferenceError
 from inference.models import Connection
+from webui.accounts.audit import record
+from webui.accounts.audit_events import Event
 from webui.accounts.decorators import admin_required
 from webui.accounts.http import MemberRequest
 from webui.administration.access import connection_write
@@ -75,14 +78,19 @@ def edit_connection(request: MemberRequest, connection_uuid: uuid.UUID) -> HttpR
 @admin_required
 @require_POST
 def enable_connection(request: MemberRequest, connection_uuid: uuid.UUID) -> HttpResponseBase:
-    services.enable_connection(connection_write(request, connection_uuid), True)
-    return redirect("administration:connections")
+    return _switch(connection_write(request, connection_uuid), True)
 
 
 @admin_required
 @require_POST
 def disable_connection(request: MemberRequest, connection_uuid: uuid.UUID) -> HttpResponseBase:
-    services.enable_connection(connection_write(request, connection_uuid), False)
+    return _switch(connection_write(request, connection_uuid), False)
+
+
+@transaction.atomic
+def _switch(connection: Connection, is_enabled: bool) -> HttpResponseBase:
+    services.enable_connection(connection, is_enabled)
+    record(Event.CONNECTION_ENABLED if is_enabled else Event.CONNECTION_DISABLED, connection)
     return redirect("administration:connections")
 
 
@@ -90,7 +98,9 @@ def disable_connection(request: MemberRequest, connection_uuid: uuid.UUID) -> Ht
 @require_POST
 def delete_connection(request: MemberRequest, connection_uuid: uuid.UUID) -> HttpResponseBase:
     connection = connection_write(request, connection_uuid)
-    services.delete_connection(connection)
+    with transaction.atomic():
+        record(Event.CONNECTION_DELETED, connection)
+        services.delete_connection(connection)
     messages.success(request, _("%(connection)s is deleted.") % {"connection": connection})
     return redirect("administration:connections")
 
@@ -129,8 +139,13 @@ def _test(form: ConnectionForm) -> ConnectionTest:
     return ConnectionTest(n_models=len(models))
 
 
+@transaction.atomic
 def _save(form: ConnectionForm) -> Connection:
     values = {name: form.cleaned_data[name] for name in ("name", "kind", "base_url")}
     if form.connection is None:
-        return services.create_connection(**values, key=form.new_key or "")
-    return services.update_connection(form.connection, **values, key=form.new_key)
+        connection = services.create_connection(**values, key=form.new_key or "")
+        record(Event.CONNECTION_CREATED, connection, detail=connection.base_url)
+        return connection
+    connection = services.update_connection(form.connection, **values, key=form.new_key)
+    record(Event.CONNECTION_CHANGED, connection, detail=connection.base_url)
+    return connection

@@ -13,6 +13,8 @@ from django.views.decorators.http import require_GET, require_POST
 import rag.api
 from inference import client
 from inference.errors import InferenceError
+from webui.accounts.audit import record
+from webui.accounts.audit_events import Event
 from webui.accounts.decorators import admin_required
 from webui.accounts.http import MemberRequest
 from webui.administration.forms import EmbedderForm
@@ -50,6 +52,8 @@ def choose_embedder(request: MemberRequest) -> HttpResponseBase:
         problem = problem_of(exc)
     except rag.api.RagError as exc:
         problem = refusal(exc)
+    else:
+        record(Event.EMBEDDER_CHOSEN, form.cleaned_data["embedder"])
     if problem:
         return render(request, "administration/documents.html", _context(form, problem), status=422)
     if version.state == version.State.CURRENT:
@@ -63,6 +67,7 @@ def choose_embedder(request: MemberRequest) -> HttpResponseBase:
 @require_POST
 def abort_build(request: MemberRequest) -> HttpResponseBase:
     rag.api.abort_build()
+    record(Event.INDEX_ABORTED)
     messages.success(request, _("Given up. Answers go on as before."))
     return redirect("administration:documents")
 
@@ -72,6 +77,7 @@ def abort_build(request: MemberRequest) -> HttpResponseBase:
 def roll_back(request: MemberRequest) -> HttpResponseBase:
     try:
         rag.api.roll_back()
+        record(Event.INDEX_ROLLED_BACK)
     except rag.api.RagError as exc:
         messages.error(request, refusal(exc).title)
     return redirect("administration:documents")
@@ -81,6 +87,7 @@ def roll_back(request: MemberRequest) -> HttpResponseBase:
 @require_POST
 def drop_previous(request: MemberRequest) -> HttpResponseBase:
     rag.api.drop_previous()
+    record(Event.INDEX_DROPPED)
     messages.success(request, _("The kept index is being removed."))
     return redirect("administration:documents")
 
@@ -89,6 +96,7 @@ def drop_previous(request: MemberRequest) -> HttpResponseBase:
 @require_POST
 def leave_behind(request: MemberRequest) -> HttpResponseBase:
     rag.api.leave_behind()
+    record(Event.INDEX_LEFT_BEHIND)
     messages.success(request, _("The vectors of before are left where they are."))
     return redirect("administration:documents")
 

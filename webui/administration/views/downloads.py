@@ -10,6 +10,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
+from webui.accounts.audit import record
+from webui.accounts.audit_events import Event
 from webui.accounts.decorators import admin_required
 from webui.accounts.http import MemberRequest
 from webui.administration.access import download_write
@@ -26,7 +28,7 @@ def pull(request: MemberRequest) -> HttpResponseBase:
     form = PullForm(request.POST)
     if form.is_valid():
         try:
-            DOWNLOADS.start(form.cleaned_data["name"].strip())
+            record(Event.MODEL_PULLED, DOWNLOADS.start(form.cleaned_data["name"].strip()).name)
         except TooManyDownloads:
             form.add_error("name", _("Wait until one of the running downloads has ended."))
     if request.headers.get("HX-Request") == "true":
@@ -48,14 +50,19 @@ def downloads(request: MemberRequest) -> HttpResponse:
 @admin_required
 @require_POST
 def cancel_download(request: MemberRequest, download_uuid: uuid.UUID) -> HttpResponse:
-    download_write(request, download_uuid).cancel()
+    download = download_write(request, download_uuid)
+    download.cancel()
+    record(Event.DOWNLOAD_CANCELLED, download.name)
     return _downloads(request)
 
 
 @admin_required
 @require_POST
 def remove_download(request: MemberRequest, download_uuid: uuid.UUID) -> HttpResponse:
-    DOWNLOADS.remove(download_write(request, download_uuid))
+    download = download_write(request, download_uuid)
+    if download.is_running:
+        record(Event.DOWNLOAD_CANCELLED, download.name)
+    DOWNLOADS.remove(download)
     return _downloads(request)
 
 

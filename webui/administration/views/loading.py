@@ -15,6 +15,8 @@ from django.views.decorators.http import require_GET, require_POST
 from inference import client
 from inference.errors import InferenceError
 from inference.types import LoadSettings
+from webui.accounts.audit import record
+from webui.accounts.audit_events import Event
 from webui.accounts.decorators import admin_required
 from webui.accounts.http import MemberRequest
 from webui.administration.load_settings import LoadSettingsForm
@@ -50,13 +52,14 @@ def load_with(request: MemberRequest) -> HttpResponse:
 @admin_required
 @require_POST
 def keep_settings(request: MemberRequest) -> HttpResponse:
-    return _settle(request, client.keep_settings, told=_("Every load begins with these settings now."))
+    told = _("Every load begins with these settings now.")
+    return _settle(request, client.keep_settings, told=told, event=Event.MODEL_LOADING_CHANGED)
 
 
 @admin_required
 @require_POST
 def forget_settings(request: MemberRequest) -> HttpResponse:
-    return _order(request, partial(client.keep_settings, settings=LoadSettings()))
+    return _order(request, partial(client.keep_settings, settings=LoadSettings()), Event.MODEL_LOADING_CHANGED)
 
 
 @admin_required
@@ -66,7 +69,11 @@ def unload(request: MemberRequest) -> HttpResponse:
 
 
 def _settle(
-    request: MemberRequest, order: Callable[[str, LoadSettings], Awaitable[None]], *, told: str = ""
+    request: MemberRequest,
+    order: Callable[[str, LoadSettings], Awaitable[None]],
+    *,
+    told: str = "",
+    event: Event | None = None,
 ) -> HttpResponse:
     """Give an order with the settings of the form, and show it again as it was filled in."""
     name, problem = named_model(request.POST), None
@@ -77,6 +84,8 @@ def _settle(
             return _form(request, found, form)
         try:
             async_to_sync(order)(name, form.settings())
+            if event:
+                record(event, name)
             found = async_to_sync(one_model)(name)
         except InferenceError as exc:
             problem = problem_of(exc)
@@ -86,11 +95,13 @@ def _settle(
     return _form(request, found, form, verdict=verdict, problem=problem, told="" if problem else told)
 
 
-def _order(request: MemberRequest, order: Callable[[str], Awaitable[None]]) -> HttpResponse:
+def _order(request: MemberRequest, order: Callable[[str], Awaitable[None]], event: Event | None = None) -> HttpResponse:
     """Give an order and show the form as it is for a fresh page."""
     name = named_model(request.POST)
     try:
         async_to_sync(order)(name)
+        if event:
+            record(event, name)
         found = async_to_sync(one_model)(name)
     except InferenceError as exc:
         return _unreachable(request, exc)

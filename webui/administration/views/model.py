@@ -15,6 +15,8 @@ from django.views.decorators.http import require_GET, require_POST
 
 from inference import client
 from inference.errors import InferenceError, ModelNotFound
+from webui.accounts.audit import record
+from webui.accounts.audit_events import Event
 from webui.accounts.decorators import admin_required
 from webui.accounts.http import MemberRequest
 from webui.administration.connection_forms import ModelForm
@@ -58,6 +60,7 @@ def save_texts(request: MemberRequest) -> HttpResponseBase:
     if form.is_valid():
         try:
             async_to_sync(client.change_model)(form.change())
+            record(Event.MODEL_CHANGED, form.cleaned_data["name"])
         except InferenceError as exc:
             form.tell(exc)
     is_in_place = request.headers.get("HX-Request") == "true"

@@ -67,7 +67,7 @@ def change(request: MemberRequest) -> HttpResponseBase:
     if not form.is_valid():
         raise Http404
     if form.cleaned_data["openness"] == "default":
-        model_access.drop_rule(model.key)
+        model_access.drop_rule(model.key, by=request.user)
     else:
         is_open = form.cleaned_data["openness"] == "open"
         model_access.set_rule(model.key, is_open=is_open, people=[], groups=[], by=request.user)

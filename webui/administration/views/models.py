@@ -17,6 +17,8 @@ from django.views.decorators.http import require_GET, require_POST
 from inference import client
 from inference.errors import InferenceError
 from inference.types import FoundStore
+from webui.accounts.audit import record
+from webui.accounts.audit_events import Event
 from webui.accounts.decorators import admin_required
 from webui.accounts.http import MemberRequest
 from webui.administration.connection_forms import AttachForm, LoadForm, ModelForm, PullForm
@@ -80,7 +82,7 @@ def unload_runner(request: MemberRequest) -> HttpResponse:
 @admin_required
 @require_POST
 def delete_model(request: MemberRequest) -> HttpResponse:
-    return _order(request, client.delete_model)
+    return _order(request, client.delete_model, Event.MODEL_DELETED)
 
 
 @admin_required
@@ -110,6 +112,7 @@ def attach(request: MemberRequest) -> HttpResponseBase:
     if not names:
         form.add_error("path", _("There is no usable model in it."))
         return _attach_form(request, form)
+    record(Event.MODEL_ATTACHED, ", ".join(names), detail=form.cleaned_data["path"])
     told = ngettext("%(n)s model is attached: %(names)s", "%(n)s models are attached: %(names)s", len(names))
     messages.success(request, told % {"n": len(names), "names": ", ".join(names[:5])})
     # Who attached from the empty chat goes on there: the model is ready to be asked.
@@ -121,7 +124,7 @@ def _attach_form(request: MemberRequest, form: AttachForm) -> HttpResponse:
     return render(request, "administration/models.html", context, status=422)
 
 
-def _order(request: MemberRequest, order: Callable[[str], Awaitable[None]]) -> HttpResponse:
+def _order(request: MemberRequest, order: Callable[[str], Awaitable[None]], event: Event | None = None) -> HttpResponse:
     form = ModelForm(request.POST)
     if not form.is_valid():
         return _list(request, problem=Problem(title=_("No model was named.")))
@@ -129,6 +132,8 @@ def _order(request: MemberRequest, order: Callable[[str], Awaitable[None]]) -> H
         async_to_sync(order)(form.cleaned_data["model"])
     except InferenceError as exc:
         return _list(request, problem=problem_of(exc))
+    if event:
+        record(event, form.cleaned_data["model"])
     return _list(request)
 
 

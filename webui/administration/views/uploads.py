@@ -18,6 +18,8 @@ from django.views.decorators.http import require_GET, require_POST
 from inference import client
 from inference.errors import ConnectionFailed, InferenceError, InvalidRequest, UpstreamRefused
 from inference.types import UPLOAD_CHUNK_BYTES, ModelUpload, UploadCheck
+from webui.accounts.audit import record
+from webui.accounts.audit_events import Event
 from webui.accounts.decorators import admin_required
 from webui.accounts.http import MemberRequest
 from webui.administration.connection_forms import UploadFinishForm, UploadForm
@@ -78,7 +80,7 @@ def finish_upload(request: MemberRequest, upload_uuid: uuid.UUID) -> HttpRespons
 @admin_required
 @require_POST
 def remove_upload(request: MemberRequest, upload_uuid: uuid.UUID) -> HttpResponse:
-    return _answer(partial(client.remove_upload, upload_uuid), _nothing)
+    return _answer(partial(client.remove_upload, upload_uuid), partial(_removed, upload_uuid))
 
 
 def _begun(upload: ModelUpload) -> dict[str, object]:
@@ -91,12 +93,19 @@ def _begun(upload: ModelUpload) -> dict[str, object]:
 
 
 def _checked(check: UploadCheck) -> dict[str, object]:
+    if check.is_finished:
+        record(Event.MODEL_UPLOADED, ", ".join(check.models), detail=check.sha256)
     return {
         "is_finished": check.is_finished,
         "checked_bytes": check.checked_bytes,
         "sha256": check.sha256,
         "models": check.models,
     }
+
+
+def _removed(upload_uuid: uuid.UUID, _none: None) -> dict[str, object]:
+    record(Event.UPLOAD_REMOVED, upload_uuid)
+    return {}
 
 
 def _nothing(_none: None) -> dict[str, object]:

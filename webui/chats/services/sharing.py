@@ -7,6 +7,8 @@ from django.utils import timezone
 
 import rag.api as rag
 from webui.accounts.audiences import Audience
+from webui.accounts.audit import record
+from webui.accounts.audit_events import Event
 from webui.accounts.models import User
 from webui.chats.models import PICTURES, Chat, Citation, Image, Message, ShareGrant, ShareLink
 from webui.chats.search import index
@@ -27,6 +29,8 @@ def share_chat(chat: Chat, *, is_live: bool) -> ShareLink:
 @transaction.atomic
 def change_link(link: ShareLink, *, is_live: bool, has_files: bool, is_public: bool) -> None:
     """Say what a link shows and whether an account is needed; a snapshot that is kept already stays what it is."""
+    if link.is_public != is_public:
+        record(Event.SHARED_PUBLICLY if is_public else Event.PUBLIC_SHARING_ENDED, link.uuid)
     link.has_files = has_files
     link.is_public = is_public
     link.save(update_fields=["has_files", "is_public"])
@@ -44,8 +48,11 @@ def renew_snapshot(link: ShareLink) -> None:
         _keep_snapshot(link)
 
 
+@transaction.atomic
 def stop_sharing(link: ShareLink) -> None:
     """Take the link away: its address leads nowhere from now on, and never again."""
+    if link.is_public:
+        record(Event.PUBLIC_SHARING_ENDED, link.uuid)
     link.delete()
 
 

@@ -10,6 +10,8 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_GET
 
+from webui.accounts.audit import record
+from webui.accounts.audit_events import Event
 from webui.accounts.decorators import admin_required, member_required, needs
 from webui.accounts.http import MemberRequest
 from webui.accounts.models import User
@@ -63,6 +65,7 @@ def export(request: MemberRequest) -> HttpResponseBase:
 @require_GET
 @admin_required
 def export_all(request: MemberRequest) -> HttpResponseBase:
+    record(Event.RATINGS_EXPORTED)
     return _file(None)
 
 

@@ -20,6 +20,8 @@ from django.views.decorators.http import require_GET, require_POST
 import rag.api as rag
 from rag.errors import ImportRefused
 from rag.types import Problem
+from webui.accounts.audit import record
+from webui.accounts.audit_events import Event
 from webui.accounts.decorators import member_required, needs
 from webui.accounts.http import MemberRequest, wants_json
 from webui.accounts.permissions import Permission
@@ -131,6 +133,7 @@ def transfer(request: MemberRequest) -> HttpResponse:
 @member_required
 @needs(Permission.EXPORT_CHATS)
 def export_all(request: MemberRequest) -> HttpResponseBase:
+    record(Event.CHATS_EXPORTED, request.user)
     day = timezone.localdate().isoformat()
     return _download(PieceByPiece(export_chats(request.user), content_type="application/zip"), f"chats-{day}.zip")
 

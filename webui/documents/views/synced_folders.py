@@ -6,6 +6,7 @@ from pathlib import PurePosixPath
 from uuid import UUID
 
 from django.contrib import messages
+from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -13,6 +14,8 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from rag import api as rag
 from rag.errors import FolderConnected, FolderDoesNotFit, FolderUnusable
+from webui.accounts.audit import record
+from webui.accounts.audit_events import Event
 from webui.accounts.decorators import admin_required
 from webui.accounts.http import MemberRequest
 from webui.documents import folder_wording
@@ -46,6 +49,7 @@ def connect(request: MemberRequest, uuid: UUID) -> HttpResponse:
     if request.method == "GET":
         return _choose(request, shown, form, is_looked_into=form.cleaned_data["look"])
     try:
+        # Looks through the folder first, which is nothing to hold a transaction for.
         rag.connect_folder(
             shown,
             form.chosen_path,
@@ -61,6 +65,7 @@ def connect(request: MemberRequest, uuid: UUID) -> HttpResponse:
     except FolderConnected:
         problem = _("This knowledge follows that folder already, or one above or below it.")
         return _choose(request, shown, form, problem=problem)
+    record(Event.FOLDER_CONNECTED, form.chosen_path, detail=shown.name)
     messages.success(request, _("Connected. Its files are read one after another; you need not wait here."))
     return redirect("knowledge:synced_folders", shown.uuid)
 
@@ -68,14 +73,20 @@ def connect(request: MemberRequest, uuid: UUID) -> HttpResponse:
 @admin_required
 @require_POST
 def pause(request: MemberRequest, uuid: UUID, folder_uuid: UUID) -> HttpResponse:
-    rag.pause_folder(_folder(request, uuid, folder_uuid))
+    folder = _folder(request, uuid, folder_uuid)
+    with transaction.atomic():
+        rag.pause_folder(folder)
+        record(Event.FOLDER_PAUSED, folder.name)
     return redirect("knowledge:synced_folders", uuid)
 
 
 @admin_required
 @require_POST
 def resume(request: MemberRequest, uuid: UUID, folder_uuid: UUID) -> HttpResponse:
-    rag.resume_folder(_folder(request, uuid, folder_uuid))
+    folder = _folder(request, uuid, folder_uuid)
+    with transaction.atomic():
+        rag.resume_folder(folder)
+        record(Event.FOLDER_RESUMED, folder.name)
     return redirect("knowledge:synced_folders", uuid)
 
 
@@ -90,7 +101,9 @@ def rescan(request: MemberRequest, uuid: UUID, folder_uuid: UUID) -> HttpRespons
 @require_POST
 def disconnect(request: MemberRequest, uuid: UUID, folder_uuid: UUID) -> HttpResponse:
     folder = _folder(request, uuid, folder_uuid)
-    rag.disconnect_folder(folder, keep_documents="keep" in request.POST)
+    with transaction.atomic():
+        rag.disconnect_folder(folder, keep_documents="keep" in request.POST)
+        record(Event.FOLDER_DISCONNECTED, folder.name)
     messages.success(request, _("“%(name)s” is being disconnected.") % {"name": folder.name})
     return redirect("knowledge:synced_folders", uuid)
 
