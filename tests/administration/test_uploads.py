@@ -16,6 +16,7 @@ from inference.types import UPLOAD_CHUNK_BYTES
 from tests.doubles import gguf_files
 from tests.doubles.model_server import ModelServer
 from webui.config.body_limit import ENVELOPE_BYTES, MEGABYTE, body_limit, largest_body_bytes
+from webui.gateway.bodies import MAX_BODY_BYTES
 
 UPLOADS = "/administration/models/uploads/"
 NOBODY = uuid.UUID(int=7)
@@ -119,6 +120,7 @@ def test_a_foreign_page_cannot_upload(root_client: Client) -> None:
 def test_only_chunks_may_be_as_large_as_chunks(settings: Settings) -> None:
     settings.HEARTH_MAX_UPLOAD_MB = settings.HEARTH_MAX_IMPORT_MB = 1
 
-    assert body_limit(f"{UPLOADS}{NOBODY}/chunks/3/") == UPLOAD_CHUNK_BYTES == largest_body_bytes()
+    assert body_limit(f"{UPLOADS}{NOBODY}/chunks/3/") == UPLOAD_CHUNK_BYTES < largest_body_bytes()
+    assert body_limit("/v1/chat/completions") == MAX_BODY_BYTES == largest_body_bytes()
     assert body_limit(f"{UPLOADS}begin/") == settings.DATA_UPLOAD_MAX_MEMORY_SIZE
     assert body_limit("/documents/upload/") == MEGABYTE + ENVELOPE_BYTES

@@ -19,9 +19,9 @@ TAGS = re.compile(
     r"|{% block (?:page|main)_class %}.*?{% endblock[^%]*%}|{%.*?%}|{{.*?}}",
     re.DOTALL,
 )
-# Packages whose words are for people at a terminal, for models, or names of languages.
+# Packages whose words are for people at a terminal, for models and programs, or names of languages.
 NOT_READ_ON_PAGES = (
-    "webui/management", "webui/config/cli.py", "webui/config/env.py", "webui/config/settings.py",
+    "webui/gateway", "webui/management", "webui/config/cli.py", "webui/config/env.py", "webui/config/settings.py",
     "webui/chats/prompting", "webui/rendering/code.py",
 )  # fmt: skip
 TRANSLATED = {"_", "gettext", "gettext_lazy", "ngettext", "ngettext_lazy"}

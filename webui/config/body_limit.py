@@ -12,8 +12,8 @@ from django.urls import reverse
 
 from inference.types import UPLOAD_CHUNK_BYTES
 from webui.config.errors import not_stored, too_large
-from webui.gateway.bodies import MAX_BODY_BYTES
-from webui.gateway.errors import Refused, dialect_of
+from webui.gateway.bodies import MAX_BODY_BYTES, body_too_large
+from webui.gateway.errors import dialect_of
 
 MEGABYTE: Final = 1024 * 1024
 ENVELOPE_BYTES: Final = 64 * 1024
@@ -82,7 +82,7 @@ class BodyLimit:
 
 def _too_large(path: str, accept: str, *, limit_mb: int) -> HttpResponse:
     if dialect := dialect_of(path):
-        return Refused(413, f"At most {limit_mb} MB can be sent here at once.", code="too_large").answer(dialect)
+        return body_too_large().answer(dialect)
     return too_large(accept, limit_mb=limit_mb)
 
 

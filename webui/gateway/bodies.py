@@ -20,7 +20,7 @@ def read_body(request: HttpRequest) -> Body:
     # Not `request.body`, whose limit is that of forms.
     data = request.read(MAX_BODY_BYTES + 1)
     if len(data) > MAX_BODY_BYTES:
-        raise Refused(413, "The request is too large.", code="too_large")
+        raise body_too_large()
     try:
         body = json.loads(data.decode(), object_pairs_hook=_once, parse_constant=_no_number)
     except (ValueError, RecursionError) as exc:
@@ -28,6 +28,10 @@ def read_body(request: HttpRequest) -> Body:
     if not isinstance(body, dict):
         raise Refused(400, "The body must be a JSON object.", code="invalid_json")
     return body
+
+
+def body_too_large() -> Refused:
+    return Refused(413, f"At most {MAX_BODY_BYTES // 2**20} MB can be sent here at once.", code="too_large")
 
 
 def model_in(body: Body, *names: str) -> str:
