@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -20,10 +20,15 @@ OPENAI_PATHS: Final = frozenset({"/v1/chat/completions", "/v1/completions", "/v1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Relayed:
-    """An answer that has begun. Close `pieces` to stop the upstream."""
+    """An answer that has begun. Close `pieces` to stop the upstream.
+
+    Attributes:
+        break_off: Stops it while somebody waits for the next piece, who gets a ConnectionFailed.
+    """
 
     content_type: str
     pieces: AsyncGenerator[bytes, None]
+    break_off: Callable[[], None]
 
 
 async def relay(model_id: str, path: str, body: Mapping[str, object]) -> Relayed:
@@ -46,7 +51,7 @@ async def relay(model_id: str, path: str, body: Mapping[str, object]) -> Relayed
 async def relay_to_builtin(method: str, path: str, body: Mapping[str, object]) -> Relayed:
     """Send a request about its models to the built-in server. Models are looked up anew when it is through."""
     answer = await _begun(builtin_connection(), method, path, body)
-    return Relayed(content_type=answer.content_type, pieces=_then_forget(answer.pieces))
+    return replace(answer, pieces=_then_forget(answer.pieces))
 
 
 async def _then_forget(pieces: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
@@ -62,12 +67,12 @@ async def _begun(spec: ConnectionSpec, method: str, path: str, body: Mapping[str
     http = UpstreamHttp(await shared_session(), spec)
     stack = AsyncExitStack()
     try:
-        content_type, pieces = await stack.enter_async_context(http.relay(method, path, body))
+        content_type, pieces, break_off = await stack.enter_async_context(http.relay(method, path, body))
     except BadCredentials:
         raise
     except UpstreamRefused as exc:
         raise UpstreamRefused(exc.status, _without_address(exc.detail, spec)) from exc
-    return Relayed(content_type=content_type, pieces=_to_the_end(stack, pieces))
+    return Relayed(content_type=content_type, pieces=_to_the_end(stack, pieces), break_off=break_off)
 
 
 async def _to_the_end(stack: AsyncExitStack, pieces: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import Protocol
 
@@ -151,14 +151,17 @@ class UpstreamHttp:
     @asynccontextmanager
     async def relay(
         self, method: str, path: str, body: Mapping[str, object]
-    ) -> AsyncIterator[tuple[str, AsyncIterator[bytes]]]:
-        """As `stream`, for somebody else: also what kind of answer it is. Raises WrongService for an unknown kind."""
+    ) -> AsyncIterator[tuple[str, AsyncIterator[bytes], Callable[[], None]]]:
+        """As `stream`, for somebody else: also what kind of answer it is, and what breaks the line from outside.
+
+        Raises WrongService for an unknown kind.
+        """
         async with self._answer(method, path, body, READ_TIMEOUT_S) as response:
             # Some of Ollama's answers that say nothing name no kind.
             kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower() or "text/plain"
             if kind not in RELAYED_KINDS:
                 raise WrongService(self.spec.url, f"answers with {kind[:100]}")
-            yield kind, self._pieces(response)
+            yield kind, self._pieces(response), response.close
 
     async def _pieces(self, response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
         n_bytes = 0

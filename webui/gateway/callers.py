@@ -20,8 +20,11 @@ SAFE_METHODS: Final = ("GET", "HEAD")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
+    """Attributes: key_id: None for who asks with a session."""
+
     user: User
     scopes: frozenset[str]
+    key_id: int | None = None
 
     def require(self, scope: ApiKey.Scope) -> None:
         if scope not in self.scopes:
@@ -35,7 +38,7 @@ def caller_of(request: HttpRequest) -> Caller:
         key = key_for(token)
         if key is None:
             raise _wrong_key(request)
-        return Caller(user=key.owner, scopes=frozenset(key.scopes))
+        return Caller(user=key.owner, scopes=frozenset(key.scopes), key_id=key.pk)
     if not isinstance(request.user, User) or not request.user.may_chat:
         raise Refused(401, "Give an API key: Authorization: Bearer KEY.", code="no_key")
     if request.method not in SAFE_METHODS and _OwnPages(_checked).refuses(request):

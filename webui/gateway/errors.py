@@ -71,6 +71,10 @@ def model_not_found(model: str) -> Refused:
     return Refused(404, f"model '{model}' not found", code="model_not_found", param="model")
 
 
+def no_longer_allowed() -> Refused:
+    return Refused(403, "You may not ask this any more.", code="no_longer_allowed")
+
+
 def refusal_of(error: InferenceError) -> Refused:
     """Return what is told of an error between us and a model: nothing about where its server is."""
     if isinstance(error, ModelNotFound):

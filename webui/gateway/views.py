@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import wraps
@@ -26,7 +27,8 @@ from webui.accounts.models import ApiKey, User
 from webui.gateway import listing
 from webui.gateway.bodies import Body, model_in, read_body
 from webui.gateway.callers import Caller, caller_of
-from webui.gateway.errors import Dialect, Refused, dialect_of, model_not_found, refusal_of
+from webui.gateway.errors import Dialect, Refused, dialect_of, model_not_found, no_longer_allowed, refusal_of
+from webui.gateway.running import Running, begin
 
 ANSWERS, EMBEDDINGS, MANAGEMENT = ApiKey.Scope.ANSWERS, ApiKey.Scope.EMBEDDINGS, ApiKey.Scope.MANAGEMENT
 MANAGING: Final = {
@@ -155,10 +157,11 @@ async def manage(call: Call) -> HttpResponseBase:
     if (call.method == "DELETE") != (call.path == "/ollama/api/delete"):
         raise Refused(405, "Use the other method.", code="method_not_allowed")
     path = _upstream_path(call)
-    answer = await client.relay_to_builtin(call.method, path, call.body)
+    running = begin(call.caller)
+    answer = await _begun(running, client.relay_to_builtin(call.method, path, call.body))
     # The server has said yes.
     await _in_thread(record, MANAGING[path], _managed(call.body), by=call.user)
-    return _streamed(call, answer)
+    return _streamed(call, answer, running)
 
 
 @gateway("POST", scope=MANAGEMENT)
@@ -174,25 +177,40 @@ def _managed(body: Body) -> str:
 async def _relay(call: Call, model_id: str) -> HttpResponseBase:
     model = await _model(call.user, model_id)
     body = {name: value for name, value in call.body.items() if name != "name"}
-    return _streamed(call, await client.relay(model.id, _upstream_path(call), body))
+    running = begin(call.caller, model.key)
+    answer = await _begun(running, client.relay(model.id, _upstream_path(call), body))
+    return _streamed(call, answer, running)
 
 
 def _upstream_path(call: Call) -> str:
     return call.path.removeprefix("/ollama")
 
 
-def _streamed(call: Call, answer: client.Relayed) -> StreamingHttpResponse:
-    pieces = _told_to_the_end(call.dialect, answer)
+async def _begun(running: Running, asked: Awaitable[client.Relayed]) -> client.Relayed:
+    """Wait until an answer begins. Raises Refused when who asked may not ask any more before that."""
+    try:
+        async with asyncio.timeout(None) as patience:
+            running.break_off = lambda: patience.reschedule(0)
+            answer = await asked
+    except TimeoutError as exc:
+        raise no_longer_allowed() from exc
+    running.break_off = answer.break_off
+    return answer
+
+
+def _streamed(call: Call, answer: client.Relayed, running: Running) -> StreamingHttpResponse:
+    pieces = _told_to_the_end(call.dialect, answer, running)
     return StreamingHttpResponse(pieces, content_type=answer.content_type, headers=UNBUFFERED)
 
 
-async def _told_to_the_end(dialect: Dialect, answer: client.Relayed) -> AsyncGenerator[bytes, None]:
+async def _told_to_the_end(dialect: Dialect, answer: client.Relayed, running: Running) -> AsyncGenerator[bytes, None]:
     """Yield an answer as it comes; a stream that breaks says so, as far as its form has words for it."""
     try:
         async for piece in answer.pieces:
             yield piece
     except InferenceError as exc:
-        body = orjson.dumps(refusal_of(exc).body(dialect))
+        refusal = no_longer_allowed() if running.is_revoked else refusal_of(exc)
+        body = orjson.dumps(refusal.body(dialect))
         if answer.content_type == "text/event-stream":
             event = b"event: error\n" if dialect == "anthropic" else b""
             yield b"\n\n" + event + b"data: " + body + b"\n\n"
