@@ -59,6 +59,13 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
     assert not missing
 
 
+def test_the_index_leads_to_every_page() -> None:
+    index = (ROOT / "docs" / "index.md").read_text()
+    pages = [path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs").rglob("*.md")]
+
+    assert [page for page in pages if page != "index.md" and f"({page})" not in index] == []
+
+
 def test_the_readme_gives_the_two_commands() -> None:
     readme = (ROOT / "README.md").read_text()
 
