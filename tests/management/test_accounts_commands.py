@@ -1,16 +1,22 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.test import Client
+from django.urls import reverse
 from pytest_django import Settings
 
 from tests.database import put_database
 from tests.factories import PASSWORD, make_user
 from tests.management.commands import hearth
-from webui.accounts.models import Role, User
+from webui.accounts import audit
+from webui.accounts.audit_events import Event
+from webui.accounts.keys import create_key
+from webui.accounts.models import ApiKey, AuditRecord, Role, Roster, User
 from webui.management.errors import CheckFailed
 from webui.management.preparing import prepare
 
@@ -48,6 +54,52 @@ def test_a_wrong_person_is_refused_in_words(
     with pytest.raises(CommandError, match=problem):
         add_user(monkeypatch, email, password=password)
     assert User.objects.count() == 1
+
+
+def break_glass(email: str) -> str:
+    """Return the password that was printed."""
+    out = io.StringIO()
+    call_command("break_glass", email, stdout=out)
+    told = re.match(r"(\S+) administrates now\. Password: (\S+)\n", out.getvalue())
+    assert told is not None
+    assert told[1] == email.lower()
+    return told[2]
+
+
+@pytest.mark.django_db
+def test_who_is_locked_out_is_let_in_as_an_administrator(client: Client) -> None:
+    locked = make_user(email="ann@example.org", role=Role.PENDING, is_active=False)
+    create_key(locked, name="Left behind", scopes=[ApiKey.Scope.MANAGEMENT])
+    client.force_login(locked)
+
+    password = break_glass("Ann@example.org")
+
+    assert client.get("/administration/people/").status_code == 302
+    assert not ApiKey.objects.exists()
+    assert not locked.check_password(password)
+    signed_in = client.post(reverse("account_login"), {"login": "ann@example.org", "password": password})
+    assert signed_in.status_code == 302
+    assert client.get("/administration/people/").status_code == 200
+    row = AuditRecord.objects.get(event=Event.LET_IN)
+    assert (row.actor, password in str(vars(row))) == (audit.COMMAND_LINE, False)
+
+
+@pytest.mark.django_db
+def test_an_administrator_is_made_where_nobody_has_the_address(client: Client) -> None:
+    password = break_glass("root@example.org")
+
+    client.post(reverse("account_login"), {"login": "root@example.org", "password": password})
+    assert client.get("/administration/people/").status_code == 200
+    # Who comes next is not the first person of the site.
+    assert Roster.objects.get().setup_finished_at is not None
+
+
+@pytest.mark.django_db
+def test_nobody_is_let_in_by_nonsense() -> None:
+    with pytest.raises(CommandError, match="EMAIL is not an e-mail address"):
+        break_glass("nonsense")
+
+    assert not User.objects.exists()
 
 
 def provision(settings: Settings, email: str, password: str) -> list[str]:

@@ -21,6 +21,7 @@ class Event(models.TextChoices):
     KEYS_REVOKED = "keys_revoked", _("Revoked all API keys of a person")
 
     PERSON_CREATED = "person_created", _("Created a person")
+    LET_IN = "let_in", _("Was let in as an administrator from the server")
     ROLE_CHANGED = "role_changed", _("Changed a role")
     PERSON_SUSPENDED = "person_suspended", _("Suspended a person")
     PERSON_REINSTATED = "person_reinstated", _("Reinstated a person")
