@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from django.contrib.contenttypes.management import create_contenttypes
+from django.core.cache import cache
 from django.db import connection, transaction
 from django.db.models.signals import post_migrate
 from django.test import Client
@@ -158,6 +159,13 @@ def _forget_the_language() -> Iterator[None]:
     """Let no test speak the language of the last page that another one asked for: Django's client leaves it chosen."""
     yield
     translation.deactivate()
+
+
+@pytest.fixture(autouse=True)
+def _forget_the_cache() -> Iterator[None]:
+    """Count nobody's sign-ins together with those of other tests: so many a minute are refused."""
+    yield
+    cache.clear()
 
 
 @pytest.fixture
