@@ -18,7 +18,7 @@ from webui.accounts.keys import create_key, revoke_keys
 from webui.accounts.model_access import set_rule
 from webui.accounts.models import ApiKey, Role, User
 from webui.accounts.permissions import ALL, Permission, give_to_everybody
-from webui.gateway.running import _running
+from webui.gateway.running import Running, _running
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.asyncio]
 
@@ -81,6 +81,17 @@ async def test_who_waits_for_a_busy_model_is_refused_too(upstream: Upstream, ali
     assert time.monotonic() - started < 1
     assert b"no_longer_allowed" in told
     await upstream.wait_until_async(lambda double: double.n_aborted == 1)
+
+
+async def test_what_is_held_after_its_end_is_ended_once() -> None:
+    """A Timeout that has struck cannot be set again."""
+    n_ended: list[int] = []
+    running = Running(user_id=1, key_id=None, model_key="", break_off=lambda: n_ended.append(1))
+
+    running.revoke()
+    running.revoke()
+
+    assert n_ended == [1]
 
 
 async def test_others_go_on_and_nothing_is_watched_when_all_have_ended(

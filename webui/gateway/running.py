@@ -41,6 +41,9 @@ class Running:
     is_revoked: bool = False
 
     def revoke(self) -> None:
+        """End it, once: it may still be held when it is looked at again."""
+        if self.is_revoked:
+            return
         self.is_revoked = True
         if self.break_off:
             self.break_off()

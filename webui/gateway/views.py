@@ -175,7 +175,8 @@ def _managed(body: Body) -> str:
 
 
 async def _relay(call: Call, model_id: str) -> HttpResponseBase:
-    model = await _model(call.user, model_id)
+    # What they may not use is told as what does not exist.
+    model = await require_model(call.user, model_id)
     body = {name: value for name, value in call.body.items() if name != "name"}
     running = begin(call.caller, model.key)
     answer = await _begun(running, client.relay(model.id, _upstream_path(call), body))
@@ -193,6 +194,8 @@ async def _begun(running: Running, asked: Awaitable[client.Relayed]) -> client.R
             running.break_off = lambda: patience.reschedule(0)
             answer = await asked
     except TimeoutError as exc:
+        if not running.is_revoked:
+            raise
         raise no_longer_allowed() from exc
     running.break_off = answer.break_off
     return answer
@@ -224,11 +227,6 @@ async def _told_to_the_end(dialect: Dialect, answer: client.Relayed, running: Ru
 
 async def _usable(user: User) -> tuple[ModelInfo, ...]:
     return (await _in_thread(usable, user, await client.models_at_hand())).models
-
-
-async def _model(user: User, model_id: str) -> ModelInfo:
-    """Return a model that this person may use; what they may not use is told as what does not exist."""
-    return await require_model(user, model_id)
 
 
 async def _in_thread(
